@@ -1,0 +1,10 @@
+.PHONY: test ci fuzz golden generate bench shakespeare gradcheck xor
+test: ; go test ./...
+ci: ; bash .ci/run
+fuzz: ; for f in FuzzInfer:./graph FuzzPlan:./graph/plan FuzzCheckpoint:./train FuzzLoad:./internal/safetensors; do go test -run '^$$' -fuzz $${f%%:*} -fuzztime 60s $${f##*:} || exit 1; done
+golden: ; python3 testdata/golden.py
+generate: ; go generate ./internal/vec
+bench: ; go run ./cmd/ceto bench gemm && for c in A B C; do go run ./cmd/ceto bench step --config $$c; done
+shakespeare: ; go run ./cmd/ceto pretrain --preset shakespeare-char-cpu --data $${CETO_DATA:?names a folder with tinyshakespeare/input.txt}/tinyshakespeare/input.txt
+gradcheck: ; go run ./cmd/ceto gradcheck
+xor: ; go run ./cmd/ceto demo xor --seeds 200

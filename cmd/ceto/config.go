@@ -1,0 +1,110 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/goccy/go-yaml"
+	"github.com/pkg/errors"
+)
+
+// config is what a pretraining run is made from; run.yaml records it, resolved.
+type config struct {
+	Preset string      `yaml:"preset"`
+	Model  gpt.Config  `yaml:"model"`
+	Data   dataConfig  `yaml:"data"`
+	Train  trainConfig `yaml:"train"`
+}
+
+type dataConfig struct {
+	Path      string  `yaml:"path"`      // file or folder; empty: the Go standard library's source
+	Tokenizer string  `yaml:"tokenizer"` // char or byte
+	Val       float64 `yaml:"val"`       // share of the text, at its end, that is held out
+}
+
+type trainConfig struct {
+	Steps      int     `yaml:"steps"`
+	Batch      int     `yaml:"batch"` // sequences of a micro-batch
+	Accumulate int     `yaml:"accumulate"`
+	LR         float64 `yaml:"lr"`
+	MinLR      float64 `yaml:"min_lr"`
+	Warmup     int     `yaml:"warmup"` // steps
+	Beta1      float64 `yaml:"beta1"`
+	Beta2      float64 `yaml:"beta2"`
+	Decay      float64 `yaml:"decay"`
+	Clip       float64 `yaml:"clip"`
+	EvalEvery  int     `yaml:"eval_every"`       // steps
+	Checkpoint int     `yaml:"checkpoint_every"` // steps
+	Seed       uint64  `yaml:"seed"`
+}
+
+// presetConfig returns the settings that go with a preset.
+func presetConfig(name string) (config, error) {
+	m, err := gpt.Preset(name)
+	if err != nil {
+		return config{}, usage(err)
+	}
+	c := config{Preset: name, Model: m, Data: dataConfig{Tokenizer: "byte", Val: 0.1},
+		Train: trainConfig{Steps: 1000, Batch: 8, Accumulate: 1, LR: 6e-4, MinLR: 6e-5, Warmup: 100, Beta1: 0.9, Beta2: 0.95, Decay: 0.1, Clip: 1, EvalEvery: 250, Checkpoint: 500, Seed: 1337}}
+	switch name {
+	case "tiny":
+		c.Train.Steps, c.Train.Batch, c.Train.LR, c.Train.MinLR, c.Train.Warmup = 1200, 12, 2e-3, 2e-4, 60
+	case "shakespeare-char-cpu": // nanoGPT's README
+		c.Data.Tokenizer = "char"
+		c.Train.Steps, c.Train.Batch, c.Train.LR, c.Train.MinLR, c.Train.Beta2 = 2000, 12, 1e-3, 1e-4, 0.99
+	case "shakespeare-char": // nanoGPT's config/train_shakespeare_char.py
+		c.Data.Tokenizer = "char"
+		c.Train.Steps, c.Train.Batch, c.Train.LR, c.Train.MinLR, c.Train.Beta2 = 5000, 64, 1e-3, 1e-4, 0.99
+	}
+	return c, nil
+}
+
+// load reads a YAML file over c; unknown keys are refused.
+func (c *config) load(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return errors.Wrap(err, "--config")
+	}
+	return c.merge(b, "--config "+path)
+}
+
+func (c *config) merge(b []byte, from string) error {
+	if err := yaml.UnmarshalWithOptions(b, c, yaml.Strict()); err != nil {
+		return usagef("%s: %s", from, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	}
+	return nil
+}
+
+// set applies "a.b=c".
+func (c *config) set(expr string) error {
+	key, value, ok := strings.Cut(expr, "=")
+	if !ok || key == "" {
+		return usagef("--set %q: want key=value, such as train.lr=0.001", expr)
+	}
+	var b strings.Builder
+	parts := strings.Split(key, ".")
+	for i, p := range parts {
+		b.WriteString(strings.Repeat("  ", i) + p + ":")
+		if i < len(parts)-1 {
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString(" " + value + "\n")
+	return c.merge([]byte(b.String()), "--set "+expr)
+}
+
+// presetOf finds the preset that a config file names.
+func presetOf(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", errors.Wrap(err, "--config")
+	}
+	var p struct {
+		Preset string `yaml:"preset"`
+	}
+	if err := yaml.Unmarshal(b, &p); err != nil {
+		return "", usagef("--config %s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	}
+	return p.Preset, nil
+}

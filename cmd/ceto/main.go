@@ -1,0 +1,120 @@
+// Command ceto pretrains, samples, inspects and checks GPT-style models. See the repository's README.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes: a command that cannot be understood, and one that failed.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is an error in flags, arguments or configuration.
+type usageError struct{ error }
+
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
+func usagef(format string, a ...any) error { return usageError{errors.Errorf(format, a...)} }
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := root().ExecuteContext(ctx)
+	var u usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &u):
+		fmt.Fprintln(os.Stderr, "ceto:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(os.Stderr, "ceto:", err)
+	return exitFailure
+}
+
+// global are the flags of every command.
+type global struct {
+	device  string
+	threads int
+	json    bool
+}
+
+func root() *cobra.Command {
+	g := &global{}
+	c := &cobra.Command{
+		Use:           "ceto",
+		Short:         "Pretrain, sample, inspect and check GPT-style models",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if g.threads < 0 {
+				return usagef("--threads is %d; it must be 0 (one for each processor) or more", g.threads)
+			}
+			return usage(vec.Err())
+		},
+	}
+	c.PersistentFlags().StringVar(&g.device, "device", "auto", "auto or cpu")
+	c.PersistentFlags().IntVar(&g.threads, "threads", 0, "worker threads; 0 takes one for each processor")
+	c.PersistentFlags().BoolVar(&g.json, "json", false, "print one JSON object as the last line of stdout")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	c.AddCommand(pretrainCmd(g), generateCmd(g), inspectCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), versionCmd(g))
+	for _, sub := range c.Commands() {
+		if sub.Args == nil {
+			sub.Args = noArgs
+		}
+	}
+	return c
+}
+
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, got %q", c.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// executor opens the device.
+func (g *global) executor() (plan.Executor, error) {
+	switch g.device {
+	case "auto", "cpu":
+		return plan.CPU(g.threads), nil
+	}
+	return nil, usagef("--device %q: want auto or cpu", g.device)
+}
+
+func versionCmd(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print version, Go version and how this machine computes",
+		RunE: func(c *cobra.Command, _ []string) error {
+			version := "(unknown)"
+			if b, ok := debug.ReadBuildInfo(); ok {
+				version = b.Main.Version
+			}
+			if g.json {
+				return printJSON(c.OutOrStdout(), map[string]any{"version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": vec.Current().String()})
+			}
+			_, err := fmt.Fprintf(c.OutOrStdout(), "ceto %s, %s, %s/%s, %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, vec.Current())
+			return err
+		},
+	}
+}

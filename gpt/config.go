@@ -1,0 +1,142 @@
+// Package gpt has GPT-style models: settings, presets, the network, generation.
+//
+//	cfg := gpt.ShakespeareChar
+//	cfg.Vocab = text.Vocab()
+//	t := train.Trainer{Model: cfg, Loss: nn.CrossEntropy{}, Optimizer: train.AdamW{LR: 1e-3}, Steps: 5000}
+//	run, err := t.Fit(text)
+//	out, err := gpt.Generator{Model: cfg, State: run.State}.Sample(prompt, gpt.SampleOptions{Tokens: 200})
+package gpt
+
+import (
+	"math"
+	"sort"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
+)
+
+// Config is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head tied to the embedding. It is an
+// nn.Layer from ids (B, T) to logits (B, T, Vocab). Parameters carry the names of Hugging Face's GPT2LMHeadModel.
+type Config struct {
+	Vocab   int     `yaml:"vocab" json:"vocab_size"`
+	Context int     `yaml:"context" json:"n_positions"` // tokens
+	Layers  int     `yaml:"layers" json:"n_layer"`
+	Heads   int     `yaml:"heads" json:"n_head"`
+	Width   int     `yaml:"width" json:"n_embd"`
+	Dropout float64 `yaml:"dropout" json:"dropout"`
+	NoBias  bool    `yaml:"no_bias" json:"no_bias"`   // no biases in linear layers and norms: nanoGPT
+	GELUErf bool    `yaml:"gelu_erf" json:"gelu_erf"` // the exact GELU: nanoGPT; otherwise the tanh form: GPT-2
+	Eps     float64 `yaml:"eps" json:"layer_norm_epsilon"`
+}
+
+// The presets. GPT-2's sizes: Radford et al. 2019, table 2. Shakespeare's two: nanoGPT, config/train_shakespeare_char.py
+// and its README's CPU settings. Tiny is the default run's.
+var (
+	GPT2               = Config{Vocab: 50257, Context: 1024, Layers: 12, Heads: 12, Width: 768}
+	GPT2Medium         = Config{Vocab: 50257, Context: 1024, Layers: 24, Heads: 16, Width: 1024}
+	GPT2Large          = Config{Vocab: 50257, Context: 1024, Layers: 36, Heads: 20, Width: 1280}
+	GPT2XL             = Config{Vocab: 50257, Context: 1024, Layers: 48, Heads: 25, Width: 1600}
+	ShakespeareChar    = Config{Vocab: 65, Context: 256, Layers: 6, Heads: 6, Width: 384, Dropout: 0.2, NoBias: true, GELUErf: true}
+	ShakespeareCharCPU = Config{Vocab: 65, Context: 64, Layers: 4, Heads: 4, Width: 128, NoBias: true, GELUErf: true}
+	Tiny               = Config{Vocab: 256, Context: 128, Layers: 4, Heads: 4, Width: 128}
+)
+
+var presets = map[string]Config{
+	"gpt2": GPT2, "gpt2-medium": GPT2Medium, "gpt2-large": GPT2Large, "gpt2-xl": GPT2XL,
+	"shakespeare-char": ShakespeareChar, "shakespeare-char-cpu": ShakespeareCharCPU, "tiny": Tiny,
+}
+
+// Preset returns the preset of that name; an unknown name is an error that lists the known ones.
+func Preset(name string) (Config, error) {
+	if c, ok := presets[name]; ok {
+		return c, nil
+	}
+	return Config{}, errors.Errorf("gpt: unknown preset %q; known: %v", name, Presets())
+}
+
+// Presets lists the names of the presets.
+func Presets() []string {
+	names := make([]string, 0, len(presets))
+	for n := range presets {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Validate returns an error that names the first setting that cannot be.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		name string
+		v    int
+	}{{"vocab", c.Vocab}, {"context", c.Context}, {"layers", c.Layers}, {"heads", c.Heads}, {"width", c.Width}} {
+		if f.v < 1 {
+			return errors.Errorf("gpt: %s is %d; it must be at least 1", f.name, f.v)
+		}
+	}
+	if c.Width%c.Heads != 0 {
+		return errors.Errorf("gpt: %d heads do not divide the width %d", c.Heads, c.Width)
+	}
+	if !(c.Dropout >= 0 && c.Dropout < 1) {
+		return errors.Errorf("gpt: dropout is %g; it must be in [0, 1)", c.Dropout)
+	}
+	return nil
+}
+
+// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+func (c Config) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
+	return c.Head(s, c.Hidden(s, ids))
+}
+
+// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+func (c Config) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
+	if err := c.Validate(); err != nil {
+		return s.Fail(err)
+	}
+	if ids.Dim(-1) > c.Context {
+		return s.Fail(errors.Errorf("gpt: %d tokens, the context is %d", ids.Dim(-1), c.Context))
+	}
+	normal := nn.Normal(0, 0.02) // GPT-2's initializer_range
+	x := s.Add(
+		s.Call("wte", nn.Embedding{Vocab: c.Vocab, Dim: c.Width, Init: normal}, ids),                        // (B, T, C)
+		s.Call("wpe", nn.Embedding{Vocab: c.Context, Dim: c.Width, Init: normal}, s.Positions(ids.Dim(-1)))) // (T, C)
+	x = s.Call("drop", nn.Dropout{P: c.Dropout}, x)
+	block := c.block()
+	for i := range c.Layers {
+		x = s.Call("h."+nn.Itoa(i), block, x)
+	}
+	return s.Call("ln_f", c.norm(), x)
+}
+
+// Head takes the normalised output (…, Width) and returns logits (…, Vocab) by the embedding's rows.
+func (c Config) Head(s *nn.Scope, x *graph.Node) *graph.Node {
+	return s.MatMulT(x, s.Shared("wte.weight"))
+}
+
+func (c Config) norm() nn.Layer { return nn.LayerNorm{NoBias: c.NoBias, Eps: c.Eps} }
+
+func (c Config) block() nn.Layer {
+	act := nn.Layer(nn.GELU)
+	if c.GELUErf {
+		act = nn.GELUErf
+	}
+	normal := nn.Normal(0, 0.02)
+	residual := nn.Normal(0, 0.02/math.Sqrt(2*float64(c.Layers))) // GPT-2, section 2.3: scaled by 1/√N of residual layers
+	return nn.TransformerBlock{
+		Norm:    c.norm(),
+		Attn:    nn.SelfAttention{Heads: c.Heads, Causal: true, NoBias: c.NoBias, Dropout: c.Dropout, Init: normal, ProjInit: residual},
+		MLP:     nn.MLP{Act: act, NoBias: c.NoBias, Init: normal, ProjInit: residual},
+		Dropout: c.Dropout,
+	}
+}
+
+// Params is the number of parameters by the closed formula, the tied head counted once.
+func (c Config) Params() int {
+	w := c.Width
+	n := c.Vocab*w + c.Context*w + c.Layers*(12*w*w+2*w) + w
+	if !c.NoBias {
+		n += c.Layers*(3*w+w+4*w+w+2*w) + w
+	}
+	return n
+}

@@ -1,0 +1,115 @@
+package graph
+
+import (
+	"unsafe"
+
+	"github.com/ceto-ml/ceto/internal/vec"
+)
+
+// Buf is a typed view of memory: the value of a node while a plan runs.
+//
+// Elements lie row-major. Where Stride is not 0 the value is rows of Row elements, row i starting at element i·Stride
+// (a slice of a packed matrix); only ops that implement [Strider] meet one.
+type Buf struct {
+	Meta
+	Mem         []byte
+	Row, Stride int
+}
+
+// Elem are the element types of values.
+type Elem interface{ float32 | float64 | int32 }
+
+// Float are the element types that carry gradients.
+type Float interface{ float32 | float64 }
+
+// Data returns b's memory as elements, all of it: of a strided Buf from the first row to the end of the last.
+// T must be b's dtype. A Buf that nothing reads has none.
+func Data[T Elem](b Buf) []T {
+	var t T
+	if len(b.Mem) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b.Mem))), len(b.Mem)/int(unsafe.Sizeof(t)))
+}
+
+// BufOf wraps a slice, without a copy.
+func BufOf[T Elem](data []T, shape ...int) Buf {
+	var t T
+	d := Int32
+	switch any(t).(type) {
+	case float32:
+		d = Float32
+	case float64:
+		d = Float64
+	}
+	b := Buf{Meta: Of(d, shape...)}
+	if len(data) > 0 {
+		b.Mem = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(t)))
+	}
+	return b
+}
+
+// NewBuf returns a zeroed, contiguous Buf.
+func NewBuf(m Meta) Buf { return Buf{Meta: m, Mem: Alloc(m.Bytes())} }
+
+// Empty reports whether nothing reads b, so that an Eval leaves it out.
+func (b Buf) Empty() bool { return len(b.Mem) == 0 }
+
+// Alloc returns n zeroed bytes that start at a multiple of 64.
+func Alloc(n int) []byte {
+	m := make([]byte, n+64)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(m))) & 63)
+	return m[skip : skip+n : skip+n]
+}
+
+// Scalars are the numbers that change from step to step without a new plan.
+type Scalars struct {
+	Step  int64   // updates made, this one included: 1 at the first
+	Micro int64   // micro-batches since the start of training; keys random ops
+	LR    float64 // learning rate of this step
+	Seed  uint64  // keys random ops
+}
+
+// Ctx is what an Eval may use besides its operands.
+type Ctx struct {
+	Pool    *vec.Pool
+	Scratch []byte // as many bytes as the op's Scratch asked for, with any content
+	Scalars *Scalars
+	tasks   []runner
+}
+
+type runner interface{ vec.Task }
+
+// NewCtx returns a context whose scratch is owned by the caller.
+func NewCtx(p *vec.Pool, s *Scalars, scratch []byte) *Ctx {
+	return &Ctx{Pool: p, Scalars: s, Scratch: scratch}
+}
+
+// ScratchOf returns the context's scratch as n elements from element off on.
+func ScratchOf[T Elem](c *Ctx, off, n int) []T {
+	return Data[T](Buf{Mem: c.Scratch})[off : off+n : off+n]
+}
+
+// Each calls f(&a, i, worker) for 0 ≤ i < n, each once, spread over the workers, and returns when all are done.
+// The split into parts must follow from shapes alone, so that results do not depend on the number of workers.
+// f should be a plain function, with all it needs in a: then nothing is allocated after a step's first run.
+func Each[A any](c *Ctx, n int, a A, f func(a *A, i, worker int)) {
+	for _, r := range c.tasks {
+		if t, ok := r.(*task[A]); ok {
+			t.arg, t.f = a, f
+			c.Pool.Run(n, t)
+			return
+		}
+	}
+	t := &task[A]{a, f}
+	c.tasks = append(c.tasks, t)
+	c.Pool.Run(n, t)
+}
+
+type task[A any] struct {
+	arg A
+	f   func(a *A, i, worker int)
+}
+
+// Part implements vec.Task.
+func (t *task[A]) Part(i, worker int) { t.f(&t.arg, i, worker) }

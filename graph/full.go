@@ -1,0 +1,45 @@
+package graph
+
+import "github.com/pkg/errors"
+
+// Full returns a value of meta m with every element v. It is also what Gorgonia's constants become.
+func (g *Graph) Full(m Meta, v float64) *Node {
+	return g.Apply(Full{Value: v, DType: m.DType, Dims: DimsOf(m.Shape...)})
+}
+
+// Full is the op of [Graph.Full]; it has no operands.
+type Full struct {
+	Value float64
+	DType DType
+	Dims  Dims
+}
+
+// Infer returns the attribute's meta.
+func (f Full) Infer(in []Meta) (Meta, error) {
+	if f.Dims.N > MaxRank {
+		return Meta{}, errors.Errorf("rank %d, at most %d", f.Dims.N, MaxRank)
+	}
+	return Meta{f.DType, f.Dims.Shape()}, arity(0, in)
+}
+
+// VJP has no operand to give a gradient to.
+func (Full) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
+
+// Eval fills.
+func (f Full) Eval(c *Ctx, out, _ []Buf) error {
+	switch f.DType {
+	case Float32:
+		fill(Data[float32](out[0]), float32(f.Value))
+	case Float64:
+		fill(Data[float64](out[0]), f.Value)
+	default:
+		fill(Data[int32](out[0]), int32(f.Value))
+	}
+	return nil
+}
+
+func fill[T Elem](y []T, v T) {
+	for i := range y {
+		y[i] = v
+	}
+}

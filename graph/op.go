@@ -1,0 +1,258 @@
+package graph
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/chewxy/hm"
+	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// An Op computes one result from its operands. It is a value: its fields are its attributes, comparable and complete.
+type Op interface {
+	// Infer returns the shape and dtype of the result, or an error that names what does not fit.
+	Infer(in []Meta) (Meta, error)
+	// VJP returns the gradient of each operand as nodes, nil where there is none (ids, and what Stops names).
+	VJP(g *Graph, x []*Node, y, dy *Node) []*Node
+	// Eval is the meaning of the op: it fills out from in. A step of a plan that joins the parts
+	// of a whole has one out for each part, empty where nothing reads it; all else has one.
+	Eval(c *Ctx, out, in []Buf) error
+}
+
+// What a plan must know of an op beyond Op, each where it applies.
+type (
+	// Parter is an op that is one result of a whole with several: equal wholes on the same operands become one step.
+	// Part returns the whole (the same value for each part), which part this is, and how many there are.
+	Parter interface{ Part() (whole Op, i, n int) }
+	// Stopper names float operands that carry no gradient.
+	Stopper interface{ Stops(operand int) bool }
+	// Scratcher asks for memory during Eval, in bytes, given the metas of the operands.
+	Scratcher interface{ Scratch(in []Meta) int }
+	// Overwriter says that Eval is right when out[part] is the memory of in[operand].
+	Overwriter interface{ Overwrites(part, operand int) bool }
+	// Strider says that Eval takes row-strided operands and results.
+	Strider interface{ Strided() }
+	// Viewer says that the result is operand 0's memory under another meta: the plan makes no copy.
+	Viewer interface{ View() }
+	// Counter tells the floating-point operations of the op; others count none.
+	Counter interface {
+		FLOPs(in []Meta, out Meta) int64
+	}
+)
+
+// PartOf returns the whole of op, its part and the number of parts; of an op with one result op, 0, 1.
+func PartOf(op Op) (whole Op, i, n int) {
+	if p, ok := op.(Parter); ok {
+		return p.Part()
+	}
+	return op, 0, 1
+}
+
+// noGrad is embedded in ops without a derivative: most are derivatives themselves.
+type noGrad struct{}
+
+// VJP returns no gradients.
+func (noGrad) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
+
+// Stops stops every operand.
+func (noGrad) Stops(int) bool { return true }
+
+// NoGrad is embedded in ops that have no derivative: it gives the VJP method, and says that no operand has a gradient.
+type NoGrad struct{ noGrad }
+
+// exprOp makes a Gorgonia op of an Op. Each has a serial number for a hash, so that Gorgonia merges none.
+type exprOp struct {
+	op     Op
+	g      *Graph
+	in     []Meta
+	out    Meta
+	serial uint64
+}
+
+var serials atomic.Uint64
+
+// applyExpr adds the Gorgonia node of op to Gorgonia's graph and checks that it is what was asked for.
+func (g *Graph) applyExpr(op Op, in []Meta, out Meta, x []*Node) (e *gorgonia.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Errorf("graph: %s%v: gorgonia panics: %v", opName(op), in, r)
+		}
+	}()
+	eo := &exprOp{op, g, in, out, serials.Add(1)}
+	kids := make(gorgonia.Nodes, len(x))
+	for i, n := range x {
+		kids[i] = n.expr
+	}
+	exprLock.Lock()
+	defer exprLock.Unlock()
+	if len(x) == 0 {
+		e = gorgonia.NewUniqueNode(gorgonia.WithType(exprType(out)), gorgonia.WithOp(eo), gorgonia.In(g.expr), gorgonia.WithShape(out.Shape...))
+	} else if e, err = gorgonia.ApplyOp(eo, kids...); err != nil {
+		return nil, errors.Wrapf(err, "graph: %s%v", opName(op), in)
+	}
+	return e, checkExpr(g, e, eo, kids)
+}
+
+// checkExpr reports a node that Gorgonia merged with another: its hash is 32 bits wide and it compares no operands.
+func checkExpr(g *Graph, e *gorgonia.Node, eo *exprOp, kids gorgonia.Nodes) error {
+	got := g.expr.From(e.ID())
+	ok := e.Op() == gorgonia.Op(eo) && got.Len() == len(kids)
+	for i := 0; ok && got.Next(); i++ {
+		ok = got.Node().ID() == kids[i].ID()
+	}
+	if !ok {
+		return errors.Errorf("graph: %s%v: gorgonia gave the node of another op (a hash collision)", opName(eo.op), eo.in)
+	}
+	return nil
+}
+
+// exprType is the Gorgonia type of a meta: a bare dtype for scalars.
+func exprType(m Meta) hm.Type {
+	if len(m.Shape) == 0 {
+		return m.DType.Tensor()
+	}
+	return gorgonia.TensorType{Dims: len(m.Shape), Of: m.DType.Tensor()}
+}
+
+// Arity implements gorgonia.Op.
+func (o *exprOp) Arity() int { return len(o.in) }
+
+// Type implements gorgonia.Op with a fresh type on each call: Gorgonia's inference changes what it is given.
+func (o *exprOp) Type() hm.Type {
+	t := make([]hm.Type, 0, len(o.in)+1)
+	for _, m := range o.in {
+		t = append(t, exprType(m))
+	}
+	return hm.NewFnType(append(t, exprType(o.out))...)
+}
+
+// InferShape implements gorgonia.Op.
+func (o *exprOp) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
+	return tensor.Shape(o.out.Shape.Clone()), nil
+}
+
+// ReturnsPtr implements gorgonia.Op.
+func (o *exprOp) ReturnsPtr() bool { return false }
+
+// CallsExtern implements gorgonia.Op.
+func (o *exprOp) CallsExtern() bool { return false }
+
+// OverwritesInput implements gorgonia.Op.
+func (o *exprOp) OverwritesInput() int { return -1 }
+
+// WriteHash implements gorgonia.Op.
+func (o *exprOp) WriteHash(h hash.Hash) { _ = binary.Write(h, binary.LittleEndian, o.serial) }
+
+// Hashcode implements gorgonia.Op.
+func (o *exprOp) Hashcode() uint32 {
+	h := fnv.New32a()
+	o.WriteHash(h)
+	return h.Sum32()
+}
+
+func (o *exprOp) String() string { return Describe(o.op) }
+
+// DiffWRT implements gorgonia.SDOp.
+func (o *exprOp) DiffWRT(inputs int) []bool {
+	d := make([]bool, inputs)
+	s, stops := o.op.(Stopper)
+	for i := range d {
+		d[i] = i < len(o.in) && o.in[i].DType.IsFloat() && !(stops && s.Stops(i))
+	}
+	return d
+}
+
+// SymDiff implements gorgonia.SDOp by the op's VJP.
+func (o *exprOp) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (ret gorgonia.Nodes, err error) {
+	exprLock.Unlock() // held by Grad around Gorgonia's differentiation; VJP applies ops
+	defer exprLock.Lock()
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Errorf("graph: %s: VJP panics: %v", opName(o.op), r)
+		}
+	}()
+	g := o.g
+	y, dy := g.Wrap(output), g.Wrap(grad)
+	if g.err != nil {
+		return nil, g.err
+	}
+	old := g.scope
+	g.scope = y.scope
+	dx := o.op.VJP(g, y.x, y, dy)
+	g.scope = old
+	if g.err != nil {
+		return nil, g.err
+	}
+	ret = make(gorgonia.Nodes, len(inputs))
+	for i, need := range o.DiffWRT(len(inputs)) {
+		if !need {
+			continue
+		}
+		if i >= len(dx) || dx[i] == nil || !dx[i].meta.Equal(o.in[i]) {
+			return nil, errors.Errorf("graph: %s%v: VJP gives no gradient of operand %d, or one of another meta", opName(o.op), o.in, i)
+		}
+		ret[i] = dx[i].expr
+	}
+	return ret, nil
+}
+
+// Do implements gorgonia.Op: one evaluation over fresh memory, for Gorgonia's own machines.
+func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Errorf("graph: %s%v: Eval panics: %v", opName(o.op), o.in, r)
+		}
+	}()
+	in := make([]Buf, len(vals))
+	for i, val := range vals {
+		if in[i], err = bufOfValue(val, o.in[i]); err != nil {
+			return nil, err
+		}
+	}
+	y := NewBuf(o.out)
+	if err = EvalPart(o.op, y, in); err != nil {
+		return nil, err
+	}
+	return valueOfBuf(y)
+}
+
+// EvalPart evaluates op alone into y, on one worker with fresh scratch.
+func EvalPart(op Op, y Buf, in []Buf) error {
+	whole, part, n := PartOf(op)
+	out := make([]Buf, n)
+	out[part] = y
+	pool := vec.NewPool(1)
+	defer pool.Close()
+	return whole.Eval(NewCtx(pool, &Scalars{Step: 1, LR: 1e-3}, Alloc(scratch(whole, in))), out, in)
+}
+
+// scratch is the number of bytes of scratch that op asks for.
+func scratch(op Op, in []Buf) int {
+	s, ok := op.(Scratcher)
+	if !ok {
+		return 0
+	}
+	m := make([]Meta, len(in))
+	for i := range in {
+		m[i] = in[i].Meta
+	}
+	return s.Scratch(m)
+}
+
+// Describe prints an op with its attributes: "Softmax{Axis:-1}".
+func Describe(op Op) string {
+	s := fmt.Sprintf("%+v", op)
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "{"), "}")
+	s = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(s, "noGrad:{}", ""), "NoGrad:{}", ""))
+	if s == "" {
+		return opName(op)
+	}
+	return opName(op) + "{" + s + "}"
+}

@@ -1,0 +1,296 @@
+package plan
+
+import "github.com/ceto-ml/ceto/graph"
+
+// copyOp stores a value in a state that the value could not be computed into.
+type copyOp struct{ graph.NoGrad }
+
+// Infer returns the operand's meta.
+func (copyOp) Infer(in []graph.Meta) (graph.Meta, error) { return in[0], nil }
+
+// Eval copies.
+func (copyOp) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
+	copy(out[0].Mem, in[0].Mem)
+	return nil
+}
+
+// viewReshapes turns each Viewer into an alias of its operand.
+func viewReshapes(p *Plan) {
+	dead := map[int]bool{}
+	for i, s := range p.Steps {
+		if _, ok := s.Op.(graph.Viewer); !ok {
+			continue
+		}
+		y := &p.Slots[s.Out[0]]
+		y.Base, y.Offset = s.In[0], 0
+		dead[i] = true
+	}
+	p.drop(dead)
+}
+
+// aliases returns for each slot those whose Base it is.
+func (p *Plan) aliases() [][]int {
+	kids := make([][]int, len(p.Slots))
+	for i, s := range p.Slots {
+		if s.Base >= 0 {
+			kids[s.Base] = append(kids[s.Base], i)
+		}
+	}
+	return kids
+}
+
+// strideable reports whether slot x and its aliases are touched by Striders only (and by the step except), and rows
+// of row elements lie whole in each of their shapes.
+func (p *Plan) strideable(x, row, except int, u uses, kids [][]int) bool {
+	if u.kept[x] || !wholeRows(p.Slots[x].Meta.Shape, row) || p.Slots[x].Stride != 0 {
+		return false
+	}
+	touched := u.readers[x]
+	if u.writer[x] >= 0 {
+		touched = append([]int{u.writer[x]}, touched...)
+	}
+	for _, i := range touched {
+		if _, ok := p.Steps[i].Op.(graph.Strider); !ok && i != except {
+			return false
+		}
+	}
+	for _, k := range kids[x] {
+		if !p.strideable(k, row, except, u, kids) {
+			return false
+		}
+	}
+	return true
+}
+
+// wholeRows reports whether row is a product of the last extents of s.
+func wholeRows(s graph.Shape, row int) bool {
+	n := 1
+	for i := len(s) - 1; i >= 0 && n < row; i-- {
+		n *= s[i]
+	}
+	return n == row
+}
+
+// setStride gives slot x and its aliases rows apart.
+func (p *Plan) setStride(x, row, stride int, kids [][]int) {
+	p.Slots[x].Row, p.Slots[x].Stride = row, stride
+	for _, k := range kids[x] {
+		p.setStride(k, row, stride, kids)
+	}
+}
+
+// viewSlices turns slices of the last axis into strided views where all that read them take strides.
+func viewSlices(p *Plan) {
+	u, kids, dead := p.uses(), p.aliases(), map[int]bool{}
+	for i, s := range p.Steps {
+		op, ok := s.Op.(graph.Slice)
+		if !ok {
+			continue
+		}
+		x, y := s.In[0], s.Out[0]
+		shape := p.Slots[x].Meta.Shape
+		axis, err := shape.Axis(op.Axis)
+		if err != nil || axis != len(shape)-1 || p.Slots[x].Stride != 0 {
+			continue
+		}
+		row := p.Slots[y].Meta.Shape[axis]
+		if !p.strideable(y, row, i, u, kids) {
+			continue
+		}
+		p.Slots[y].Base, p.Slots[y].Offset = x, op.Lo*p.Slots[x].Meta.DType.Size()
+		p.setStride(y, row, shape[axis], kids)
+		dead[i] = true
+	}
+	p.drop(dead)
+}
+
+// viewConcats lets Striders write straight into the value that a concatenation on the last axis would make of their
+// results: the three gradients of packed q, k, v.
+func viewConcats(p *Plan) {
+	u, dead := p.uses(), map[int]bool{}
+	for i, s := range p.Steps {
+		op, ok := s.Op.(graph.Concat)
+		if !ok {
+			continue
+		}
+		y := s.Out[0]
+		shape := p.Slots[y].Meta.Shape
+		axis, err := shape.Axis(op.Axis)
+		if err != nil || axis != len(shape)-1 {
+			continue
+		}
+		kids := p.aliases()
+		fits := true
+		for _, x := range s.In {
+			r, off := p.root(x)
+			fits = fits && off == 0 && p.Slots[r].Region == Activations && u.only(x) && u.writer[r] >= 0 &&
+				p.strideable(r, p.Slots[x].Meta.Shape[axis], i, u, kids)
+		}
+		if !fits {
+			continue
+		}
+		off := 0
+		for _, x := range s.In {
+			r, _ := p.root(x)
+			row := p.Slots[x].Meta.Shape[axis]
+			p.Slots[r].Base, p.Slots[r].Offset = y, off*p.Slots[y].Meta.DType.Size()
+			p.setStride(r, row, shape[axis], kids)
+			off += row
+		}
+		dead[i] = true
+	}
+	p.drop(dead)
+}
+
+// storeAssigns makes each assignment take effect: in place where the value's step can write the state's memory and
+// nothing reads the old value later, by a copy at the end elsewhere. What writes state is guarded.
+func (p *Plan) storeAssigns(inPlace bool) {
+	u := p.uses()
+	guard := -1
+	for _, x := range p.Guards {
+		r, _ := p.root(x)
+		guard = max(guard, u.writer[r])
+	}
+	state := map[int]int{} // value → state
+	count := map[int]int{}
+	for _, a := range p.assigns {
+		state[a.value] = a.state
+		count[a.value]++
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if inPlace && i > guard && p.storesAll(s, i, state, count, u) {
+			for _, y := range s.Out {
+				if y >= 0 {
+					p.Slots[y].Base, p.Slots[y].Offset = state[y], 0
+				}
+			}
+			s.Guarded = true
+		}
+	}
+	for _, a := range p.assigns {
+		if p.Slots[a.value].Base != a.state || count[a.value] > 1 {
+			y := len(p.Slots)
+			p.Slots = append(p.Slots, Slot{Meta: p.Slots[a.state].Meta, Region: Activations, Base: a.state})
+			p.Steps = append(p.Steps, Step{Op: copyOp{}, In: []int{a.value}, Out: []int{y}, Scope: p.Slots[a.state].Name, Guarded: true})
+		}
+	}
+	p.assigns = nil
+}
+
+// storesAll reports whether step i can write all its results into the states they are assigned to.
+func (p *Plan) storesAll(s *Step, i int, state, count map[int]int, u uses) bool {
+	any := false
+	for part, y := range s.Out {
+		if y < 0 {
+			continue
+		}
+		st, ok := state[y]
+		if !ok || count[y] != 1 || len(u.readers[y]) > 0 || p.isOutput(y) || p.Slots[y].Base >= 0 || p.touchedFrom(st, i, u) {
+			return false
+		}
+		for operand, x := range s.In {
+			r, _ := p.root(x)
+			if r == st && !(x == st && overwrites(s.Op, part, operand)) {
+				return false
+			}
+		}
+		any = true
+	}
+	return any
+}
+
+func (p *Plan) isOutput(x int) bool {
+	for _, o := range p.Outputs {
+		if o.Slot == x {
+			return true
+		}
+	}
+	return false
+}
+
+// touchedFrom reports whether a step after i, or an output or another assignment, reads the state st or a view of it.
+func (p *Plan) touchedFrom(st, i int, u uses) bool {
+	for x := range p.Slots {
+		r, _ := p.root(x)
+		if r != st {
+			continue
+		}
+		if u.kept[x] {
+			return true
+		}
+		for _, k := range u.readers[x] {
+			if k > i {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func overwrites(op graph.Op, part, operand int) bool {
+	o, ok := op.(graph.Overwriter)
+	return ok && o.Overwrites(part, operand)
+}
+
+// reuseOperands lets a step write over an operand that dies there, where its op allows that.
+func reuseOperands(p *Plan) {
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		for part, y := range s.Out {
+			if y < 0 || p.Slots[y].Base >= 0 || p.Slots[y].Stride != 0 {
+				continue
+			}
+			for operand, x := range s.In {
+				if overwrites(s.Op, part, operand) && p.dies(x, i, operand) {
+					r, off := p.root(x)
+					p.Slots[y].Base, p.Slots[y].Offset = r, off
+					break
+				}
+			}
+		}
+	}
+}
+
+// dies reports whether operand x of step i is a whole activation that nothing touches after the step, and that no
+// other operand or result of the step shares.
+func (p *Plan) dies(x, i, operand int) bool {
+	r, off := p.root(x)
+	if p.Slots[r].Region != Activations || off != 0 || p.Slots[x].Stride != 0 || p.Slots[x].Meta.Bytes() != p.Slots[r].Meta.Bytes() {
+		return false
+	}
+	s := &p.Steps[i]
+	for j, o := range s.In {
+		if q, _ := p.root(o); q == r && j != operand {
+			return false
+		}
+	}
+	for _, o := range s.Out {
+		if o >= 0 {
+			if q, _ := p.root(o); q == r {
+				return false
+			}
+		}
+	}
+	for k := i + 1; k < len(p.Steps); k++ {
+		for _, o := range append(append([]int{}, p.Steps[k].In...), p.Steps[k].Out...) {
+			if o < 0 {
+				continue
+			}
+			if q, _ := p.root(o); q == r {
+				return false
+			}
+		}
+	}
+	for _, o := range p.Outputs {
+		if q, _ := p.root(o.Slot); q == r {
+			return false
+		}
+	}
+	for _, g := range p.Guards { // read when the first guarded step comes, maybe much later
+		if q, _ := p.root(g); q == r {
+			return false
+		}
+	}
+	return true
+}

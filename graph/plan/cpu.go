@@ -1,0 +1,382 @@
+package plan
+
+import (
+	"math"
+	"runtime"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+)
+
+// CPU returns the executor that runs each step's Eval on the given number of threads; 0 takes one for each processor.
+// Results do not depend on the number.
+func CPU(threads int) Executor {
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	threads = min(threads, graph.MaxWorkers)
+	return &cpu{pool: vec.NewPool(threads), threads: threads}
+}
+
+type cpu struct {
+	pool    *vec.Pool
+	threads int
+	poison  bool // fill the arena with NaN before each run, for tests
+}
+
+func (c *cpu) String() string { return "cpu" }
+
+func (c *cpu) Close() error {
+	c.pool.Close()
+	return nil
+}
+
+func (c *cpu) NewState() State { return &cpuState{at: map[string]int{}} }
+
+// cpuState implements State in the process's memory.
+type cpuState struct {
+	vals []stateValue
+	at   map[string]int
+}
+
+type stateValue struct {
+	name string
+	kind graph.Kind
+	buf  graph.Buf
+}
+
+func (s *cpuState) Names(k graph.Kind) (names []string) {
+	for _, v := range s.vals {
+		if v.kind == k {
+			names = append(names, v.name)
+		}
+	}
+	return names
+}
+
+func (s *cpuState) find(name string) (*stateValue, error) {
+	i, ok := s.at[name]
+	if !ok {
+		return nil, errors.Wrapf(ErrName, "state %q", name)
+	}
+	return &s.vals[i], nil
+}
+
+func (s *cpuState) Meta(name string) (graph.Meta, graph.Kind, error) {
+	v, err := s.find(name)
+	if err != nil {
+		return graph.Meta{}, 0, err
+	}
+	return v.buf.Meta, v.kind, nil
+}
+
+func (s *cpuState) Read(name string) (*tensor.Dense, error) {
+	v, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return copyOut(v.buf), nil
+}
+
+func (s *cpuState) Write(name string, d *tensor.Dense) error {
+	v, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	b, err := graph.BufOfDense(d, v.buf.Meta)
+	if err != nil {
+		return errors.Wrapf(err, "state %q", name)
+	}
+	copy(v.buf.Mem, b.Mem)
+	return nil
+}
+
+// copyOut returns a value in memory of its own, contiguous.
+func copyOut(b graph.Buf) *tensor.Dense {
+	c := graph.NewBuf(b.Meta)
+	if b.Stride == 0 {
+		copy(c.Mem, b.Mem)
+		return graph.Dense(c)
+	}
+	size := b.DType.Size()
+	for i := 0; i*b.Row < b.Size(); i++ {
+		copy(c.Mem[i*b.Row*size:(i+1)*b.Row*size], b.Mem[i*b.Stride*size:])
+	}
+	return graph.Dense(c)
+}
+
+// kinds maps regions of state back to kinds.
+var kinds = map[Region]graph.Kind{Params: graph.Param, Grads: graph.Grad, Moments: graph.Moment,
+	Statistics: graph.Statistic, Caches: graph.Cache, Averages: graph.Average}
+
+// adopt adds the states of p that s lacks.
+func (s *cpuState) adopt(p *Plan) error {
+	sizes := map[Region]int{}
+	var add []int
+	for i, sl := range p.Slots {
+		if _, ok := kinds[sl.Region]; !ok || sl.Name == "" {
+			continue
+		}
+		if old, err := s.find(sl.Name); err == nil {
+			if !old.buf.Meta.Equal(sl.Meta) {
+				return errors.Errorf("plan: Compile: state %q is %v, the plan wants %v", sl.Name, old.buf.Meta, sl.Meta)
+			}
+			continue
+		}
+		add = append(add, i)
+		sizes[sl.Region] += aligned(sl.Meta.Bytes())
+	}
+	mem := map[Region][]byte{}
+	for r, n := range sizes {
+		mem[r] = graph.Alloc(n)
+	}
+	for _, i := range add {
+		sl := &p.Slots[i]
+		n := sl.Meta.Bytes()
+		s.at[sl.Name] = len(s.vals)
+		s.vals = append(s.vals, stateValue{sl.Name, kinds[sl.Region], graph.Buf{Meta: sl.Meta, Mem: mem[sl.Region][:n:n]}})
+		mem[sl.Region] = mem[sl.Region][aligned(n):]
+	}
+	return nil
+}
+
+// cpuProgram implements Program.
+type cpuProgram struct {
+	plan    *Plan
+	exec    *cpu
+	state   *cpuState
+	arena   []byte
+	bufs    []graph.Buf
+	steps   []cpuStep
+	inputs  map[string]graph.Buf
+	outputs map[string]graph.Buf
+	scalars graph.Scalars
+}
+
+type cpuStep struct {
+	op      graph.Op
+	ctx     *graph.Ctx
+	in, out []graph.Buf
+	guarded bool
+}
+
+func (c *cpu) Compile(p *Plan, s State) (Program, error) {
+	for w, ok := s.(interface{ Unwrap() State }); ok; w, ok = s.(interface{ Unwrap() State }) {
+		s = w.Unwrap()
+	}
+	st, ok := s.(*cpuState)
+	if !ok {
+		return nil, errors.Errorf("plan: Compile: the state %T is another executor's", s)
+	}
+	if err := st.adopt(p); err != nil {
+		return nil, err
+	}
+	g := &cpuProgram{plan: p, exec: c, state: st, inputs: map[string]graph.Buf{}, outputs: map[string]graph.Buf{}}
+	g.arena = graph.Alloc(p.Sizes[Activations])
+	g.bind()
+	scratch := graph.Alloc(p.Sizes[Scratch])
+	for _, s := range p.Steps {
+		step := cpuStep{op: s.Op, guarded: s.Guarded, ctx: graph.NewCtx(c.pool, &g.scalars, scratch[:s.Scratch:s.Scratch])}
+		for _, x := range s.In {
+			step.in = append(step.in, g.bufs[x])
+		}
+		for _, y := range s.Out {
+			b := graph.Buf{}
+			if y >= 0 {
+				b = g.bufs[y]
+			}
+			step.out = append(step.out, b)
+		}
+		g.steps = append(g.steps, step)
+	}
+	return g, nil
+}
+
+// bind gives every slot its memory.
+func (g *cpuProgram) bind() {
+	p := g.plan
+	inputs := graph.Alloc(p.Sizes[Inputs])
+	g.bufs = make([]graph.Buf, len(p.Slots))
+	for i, s := range p.Slots {
+		r, off := p.root(i)
+		root := &p.Slots[r]
+		var mem []byte
+		switch {
+		case root.Region == Activations && root.Last >= 0:
+			mem = g.arena[root.Offset:]
+		case root.Region == Inputs:
+			mem = inputs[root.Offset:]
+		case root.Name != "":
+			v, _ := g.state.find(root.Name)
+			mem = v.buf.Mem
+		default:
+			continue // a slot that fusion left without a use
+		}
+		n := s.span()
+		g.bufs[i] = graph.Buf{Meta: s.Meta, Row: s.Row, Stride: s.Stride, Mem: mem[off : off+n : off+n]}
+		if s.Region == Inputs && s.Name != "" {
+			g.inputs[s.Name] = g.bufs[i]
+		}
+	}
+	for _, o := range p.Outputs {
+		g.outputs[o.Name] = g.bufs[o.Slot]
+	}
+}
+
+func (g *cpuProgram) Plan() *Plan { return g.plan }
+
+func (g *cpuProgram) Read(name string) (*tensor.Dense, error) {
+	if b, ok := g.outputs[name]; ok {
+		return copyOut(b), nil
+	}
+	d, err := g.state.Read(name)
+	return d, errors.Wrapf(err, "plan: Read: %q is neither an output of the plan nor a state", name)
+}
+
+func (g *cpuProgram) Scalar(name string) (float64, error) {
+	b, ok := g.outputs[name]
+	if !ok || b.Size() != 1 {
+		return 0, errors.Wrapf(ErrName, "plan: Scalar: %q is not an output of one element", name)
+	}
+	return first(b), nil
+}
+
+func first(b graph.Buf) float64 {
+	switch b.DType {
+	case graph.Float32:
+		return float64(graph.Data[float32](b)[0])
+	case graph.Float64:
+		return graph.Data[float64](b)[0]
+	}
+	return float64(graph.Data[int32](b)[0])
+}
+
+func (g *cpuProgram) Run(in map[string]any, s graph.Scalars) error {
+	if err := g.start(in, s); err != nil {
+		return err
+	}
+	tested, failed := false, error(nil)
+	for i := range g.steps {
+		st := &g.steps[i]
+		if st.guarded && !tested {
+			tested, failed = true, g.testGuards()
+		}
+		if st.guarded && failed != nil {
+			continue
+		}
+		if err := st.op.Eval(st.ctx, st.out, st.in); err != nil {
+			return g.plan.errStep(err, &g.plan.Steps[i])
+		}
+	}
+	if !tested {
+		failed = g.testGuards()
+	}
+	return failed
+}
+
+func (g *cpuProgram) Trace(in map[string]any, s graph.Scalars) error {
+	if err := g.start(in, s); err != nil {
+		return err
+	}
+	for i := range g.steps {
+		st := &g.steps[i]
+		if st.guarded {
+			continue
+		}
+		if err := st.op.Eval(st.ctx, st.out, st.in); err != nil {
+			return g.plan.errStep(err, &g.plan.Steps[i])
+		}
+		for _, y := range st.out {
+			if v, bad := notFinite(y); bad {
+				return &NotFiniteError{graph.Describe(st.op), g.plan.Steps[i].Scope, v}
+			}
+		}
+	}
+	return nil
+}
+
+func (g *cpuProgram) start(in map[string]any, s graph.Scalars) error {
+	g.scalars = s
+	if g.exec.poison {
+		for i := range g.arena {
+			g.arena[i] = 0xff
+		}
+	}
+	for name, b := range g.inputs {
+		v, ok := in[name]
+		if !ok {
+			return errors.Wrapf(ErrName, "plan: Run: input %q %v is missing", name, b.Meta)
+		}
+		if err := copyIn(b, v); err != nil {
+			return errors.Wrapf(err, "plan: Run: input %q %v", name, b.Meta)
+		}
+	}
+	return nil
+}
+
+func (g *cpuProgram) testGuards() error {
+	for _, x := range g.plan.Guards {
+		if v := first(g.bufs[x]); math.IsNaN(v) || math.IsInf(v, 0) {
+			return &NotFiniteError{"guard", "step", v}
+		}
+	}
+	return nil
+}
+
+// notFinite finds the first NaN or infinity of a float value.
+func notFinite(b graph.Buf) (float64, bool) {
+	switch b.DType {
+	case graph.Float32:
+		for _, v := range graph.Data[float32](b) {
+			if v-v != 0 {
+				return float64(v), true
+			}
+		}
+	case graph.Float64:
+		for _, v := range graph.Data[float64](b) {
+			if v-v != 0 {
+				return v, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// copyIn copies an input of any accepted type, converting between the float types.
+func copyIn(b graph.Buf, v any) error {
+	if d, ok := v.(*tensor.Dense); ok {
+		v = d.Data()
+	}
+	n := -1
+	switch v := v.(type) {
+	case []float32:
+		n = len(v)
+		if b.DType == graph.Float32 {
+			copy(graph.Data[float32](b), v)
+		} else if b.DType == graph.Float64 && n == b.Size() {
+			for i, x := range v {
+				graph.Data[float64](b)[i] = float64(x)
+			}
+		}
+	case []float64:
+		n = len(v)
+		if b.DType == graph.Float64 {
+			copy(graph.Data[float64](b), v)
+		} else if b.DType == graph.Float32 && n == b.Size() {
+			for i, x := range v {
+				graph.Data[float32](b)[i] = float32(x)
+			}
+		}
+	case []int32:
+		n = len(v)
+		if b.DType == graph.Int32 {
+			copy(graph.Data[int32](b), v)
+		}
+	}
+	if _, ids := v.([]int32); n != b.Size() || ids != (b.DType == graph.Int32) {
+		return errors.Errorf("got %T of %d elements", v, n)
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+// Package plan says in what order a graph is computed and where in memory.
+//
+//	p, err := plan.New(g, plan.Options{})
+//	exec := plan.CPU(0)
+//	state := exec.NewState()
+//	step, err := exec.Compile(p, state)
+//	err = step.Run(map[string]any{"x": x, "y": y}, graph.Scalars{Step: 1, LR: 1e-3})
+//	loss, err := step.Scalar("loss")
+//
+// A [Plan] is a flat list of steps over numbered slots, made once for fixed shapes by [New]: lowering, then passes,
+// each a function that changes the plan and keeps what it computes. An [Executor] sees plans only.
+package plan
+
+import (
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/pkg/errors"
+)
+
+// Region is a part of memory with a life of its own.
+type Region uint8
+
+// The regions. All but the last three hold states: see graph.Kind.
+const (
+	Params Region = iota
+	Grads
+	Moments
+	Statistics
+	Caches
+	Averages
+	Inputs
+	Activations // one arena: results of steps, placed by their lifetimes; outputs keep theirs to the end
+	Scratch     // memory of one step
+	regions
+)
+
+var regionNames = [regions]string{"params", "grads", "moments", "statistics", "caches", "averages", "inputs", "activations", "scratch"}
+
+func (r Region) String() string { return regionNames[r] }
+
+// RegionOf is the region of an input or state of the given kind.
+func RegionOf(k graph.Kind) Region {
+	switch k {
+	case graph.Param:
+		return Params
+	case graph.Grad:
+		return Grads
+	case graph.Moment:
+		return Moments
+	case graph.Statistic:
+		return Statistics
+	case graph.Cache:
+		return Caches
+	case graph.Average:
+		return Averages
+	case graph.Input:
+		return Inputs
+	}
+	return Activations
+}
+
+// Slot is a place for one value. Before the passes each slot has one writer.
+type Slot struct {
+	Meta   graph.Meta
+	Region Region
+	Name   string // of an input or state
+	Base   int    // the slot whose memory this one lies in, -1 where it has its own
+	Offset int    // bytes from the start of Base, or of the region where Base is -1
+	// Row and Stride, in elements, are those of graph.Buf; 0 for a contiguous value.
+	Row, Stride int
+	// First and Last are the steps that write it first and touch it last, aliases included, for slots with own memory.
+	// A value that is kept (an output) has len(Steps) as Last.
+	First, Last int
+}
+
+// Step is one op over slots.
+type Step struct {
+	Op      graph.Op // the whole, where it has parts
+	In      []int
+	Out     []int // a slot for each part, -1 where nothing reads it
+	Scope   string
+	Scratch int   // bytes
+	FLOPs   int64 // floating-point operations
+	Bytes   int64 // read and written
+	Guarded bool  // writes state: left out in a run whose guards are not finite
+}
+
+// Named is a slot that can be read by name.
+type Named struct {
+	Name string
+	Slot int
+}
+
+// Plan is a graph lowered for fixed shapes.
+type Plan struct {
+	Steps   []Step
+	Slots   []Slot
+	Outputs []Named
+	Guards  []int        // scalars that must be finite before a Guarded step runs
+	Sizes   [regions]int // bytes of each region
+	Lower   int          // bytes: the largest sum of live activations, which no placement can beat
+	assigns []assign
+}
+
+// assign stores the value slot in the state slot.
+type assign struct{ state, value int }
+
+// Options change what New does; the zero value is the fast plan.
+type Options struct {
+	NoFuse  bool // one step for each op of the graph
+	NoAlias bool // every value in memory of its own for the whole run
+}
+
+// New lowers g: everything that its outputs, assignments and guards need.
+func New(g *graph.Graph, o Options) (*Plan, error) {
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	p, err := lower(g)
+	if err != nil {
+		return nil, err
+	}
+	passes := []func(*Plan){fuseCrossEntropy, fusePads, fuseScatter, fuseAccumulate, fuseActivation, viewReshapes, viewSlices, viewConcats}
+	if o.NoFuse || o.NoAlias {
+		passes = nil
+	}
+	for _, pass := range passes {
+		pass(p)
+	}
+	p.storeAssigns(!o.NoAlias)
+	if !o.NoAlias {
+		reuseOperands(p)
+	}
+	p.measure()
+	p.place(!o.NoAlias)
+	return p, nil
+}
+
+// FLOPs is the number of floating-point operations of one run.
+func (p *Plan) FLOPs() (n int64) {
+	for _, s := range p.Steps {
+		n += s.FLOPs
+	}
+	return n
+}
+
+// Total is the number of bytes of all regions.
+func (p *Plan) Total() (n int) {
+	for _, s := range p.Sizes {
+		n += s
+	}
+	return n
+}
+
+// root follows aliases from slot i to the slot that owns its memory, and adds up the offset in bytes.
+func (p *Plan) root(i int) (slot, offset int) {
+	for p.Slots[i].Base >= 0 {
+		offset += p.Slots[i].Offset
+		i = p.Slots[i].Base
+	}
+	return i, offset
+}
+
+// span is the number of bytes from the first to the last element of a slot.
+func (s *Slot) span() int {
+	if s.Stride == 0 {
+		return s.Meta.Bytes()
+	}
+	rows := s.Meta.Size() / s.Row
+	return ((rows-1)*s.Stride + s.Row) * s.Meta.DType.Size()
+}
+
+// uses tells for each slot how often it is read: by steps, as an output, a guard or a value to store.
+type uses struct {
+	readers [][]int // steps
+	writer  []int   // the step, -1 for inputs and states
+	kept    []bool  // read other than by a step
+}
+
+func (p *Plan) uses() uses {
+	u := uses{make([][]int, len(p.Slots)), make([]int, len(p.Slots)), make([]bool, len(p.Slots))}
+	for i := range u.writer {
+		u.writer[i] = -1
+	}
+	for i, s := range p.Steps {
+		for _, x := range s.In {
+			u.readers[x] = append(u.readers[x], i)
+		}
+		for _, y := range s.Out {
+			if y >= 0 {
+				u.writer[y] = i
+			}
+		}
+	}
+	for _, o := range p.Outputs {
+		u.kept[o.Slot] = true
+	}
+	for _, s := range p.Guards {
+		u.kept[s] = true
+	}
+	for _, a := range p.assigns {
+		u.kept[a.value] = true
+	}
+	return u
+}
+
+// only reports whether slot x is read by exactly one step, once, and by nothing else.
+func (u uses) only(x int) bool { return len(u.readers[x]) == 1 && !u.kept[x] }
+
+// drop removes the steps marked dead.
+func (p *Plan) drop(dead map[int]bool) {
+	if len(dead) == 0 {
+		return
+	}
+	kept := p.Steps[:0]
+	for i, s := range p.Steps {
+		if !dead[i] {
+			kept = append(kept, s)
+		}
+	}
+	p.Steps = kept
+}
+
+// errStep names a step in an error.
+func (p *Plan) errStep(err error, s *Step) error {
+	in := make([]graph.Meta, len(s.In))
+	for i, x := range s.In {
+		in[i] = p.Slots[x].Meta
+	}
+	return errors.Wrapf(err, "plan: %s: %s%v", s.Scope, graph.OpName(s.Op), in)
+}

@@ -1,0 +1,304 @@
+package vec
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// stepCases are the cases of norms, cross-entropy and the update. in: x, then dy or w, …
+func stepCases() []loopCase {
+	cases := []loopCase{
+		adds(row("LayerNormGradRow", 3, 3, -2, 3, lnGrad[float32], lnGrad[float64], wantLNGrad)),
+		row("LayerNormGradRow/dx", 1, 2, -2, 3, lnGradX[float32], lnGradX[float64], func(o, i [][]float64) []float64 {
+			n := len(i[0])
+			wantLNGrad([][]float64{o[0], make([]float64, n), make([]float64, n)}, [][]float64{i[0], i[1], ones(n)})
+			return nil
+		}),
+		row("RMSNormRow", 1, 2, -2, 3, rms[float32], rms[float64], wantRMS),
+		row("RMSNormRow/plain", 1, 1, -2, 3, rms[float32], rms[float64], wantRMS),
+		adds(row("RMSNormGradRow", 2, 3, -2, 3, rmsGrad[float32], rmsGrad[float64], wantRMSGrad)),
+		row("RMSNormGradRow/dx", 1, 2, -2, 3, rmsGradX[float32], rmsGradX[float64], func(o, i [][]float64) []float64 {
+			n := len(i[0])
+			wantRMSGrad([][]float64{o[0], make([]float64, n)}, [][]float64{i[0], i[1], ones(n)})
+			return nil
+		}),
+		row("CrossEntropyRow", 1, 1, -9, 9, ce[float32], ce[float64], wantCE(0)),
+		row("CrossEntropyRow/high", 1, 1, 900, 1000, ce[float32], ce[float64], wantCE(0)),
+		row("CrossEntropyRow/smooth", 1, 1, -9, 9, ceSmooth[float32], ceSmooth[float64], wantCE(0.1)),
+		row("CrossEntropyRow/loss", 0, 1, -9, 9, ceLoss[float32], ceLoss[float64], func(_, i [][]float64) []float64 {
+			return wantCE(0.1)([][]float64{make([]float64, len(i[0]))}, i)
+		}),
+		row("AdamW", 3, 4, 0.001, 1, adamW[float32], adamW[float64], wantAdamW),
+	}
+	for ins, name := range []string{1: "plain", 2: "w", 3: "wb", 4: "b"} {
+		if ins > 0 {
+			cases = append(cases, row("LayerNormRow/"+name, 1, ins, -2, 3, ln[float32], ln[float64], wantLN))
+		}
+	}
+	return cases
+}
+
+func ones(n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = 1
+	}
+	return x
+}
+
+// wb is the w and b of a case of LayerNormRow by the number of its inputs; with four there is b alone.
+func wb[T Float](i [][]T) (w, b []T) {
+	switch len(i) {
+	case 2:
+		return i[1], nil
+	case 3:
+		return i[1], i[2]
+	case 4:
+		return nil, i[3]
+	}
+	return nil, nil
+}
+
+// normEps is large, so that rows of one element are not all rounding.
+const normEps = 0.01
+
+func ln[T Float](o, i [][]T) []float64 {
+	if len(i[0]) == 0 {
+		return nil
+	}
+	w, b := wb(i)
+	mean, rstd := LayerNormRow(o[0], i[0], w, b, normEps)
+	return []float64{float64(mean), float64(rstd)}
+}
+
+func moments(x []float64) (mean, rstd float64) {
+	n := float64(len(x))
+	mean = total(x, func(_ int, x float64) float64 { return x }) / n
+	v := total(x, func(_ int, x float64) float64 { return (x - mean) * (x - mean) }) / n
+	return mean, 1 / math.Sqrt(v+normEps)
+}
+
+func wantLN(o, i [][]float64) []float64 {
+	if len(i[0]) == 0 {
+		return nil
+	}
+	mean, rstd := moments(i[0])
+	w, b := wb(i)
+	for j, x := range i[0] {
+		o[0][j] = (x - mean) * rstd
+		if w != nil {
+			o[0][j] *= w[j]
+		}
+		if b != nil {
+			o[0][j] += b[j]
+		}
+	}
+	return []float64{mean, rstd}
+}
+
+// The gradients are tested at a mean and rstd that are not those of x, so that every term counts.
+const testMean, testRstd = 0.25, 0.75
+
+func lnGrad[T Float](o, i [][]T) []float64 {
+	LayerNormGradRow(o[0], o[1], o[2], i[0], i[1], i[2], testMean, testRstd)
+	return nil
+}
+
+func lnGradX[T Float](o, i [][]T) []float64 {
+	LayerNormGradRow(o[0], nil, nil, i[0], i[1], nil, testMean, testRstd)
+	return nil
+}
+
+func wantLNGrad(o, i [][]float64) []float64 {
+	x, dy, w, n := i[0], i[1], i[2], float64(len(i[0]))
+	hat := func(j int) float64 { return (x[j] - testMean) * testRstd }
+	a := total(dy, func(j int, v float64) float64 { return v * w[j] }) / n
+	b := total(dy, func(j int, v float64) float64 { return v * w[j] * hat(j) }) / n
+	for j, v := range dy {
+		o[0][j] = testRstd * (v*w[j] - a - hat(j)*b)
+		o[1][j] += v * hat(j)
+		o[2][j] += v
+	}
+	return nil
+}
+
+func rms[T Float](o, i [][]T) []float64 {
+	if len(i[0]) == 0 {
+		return nil
+	}
+	w, _ := wb(i)
+	return []float64{float64(RMSNormRow(o[0], i[0], w, normEps))}
+}
+
+func wantRMS(o, i [][]float64) []float64 {
+	if len(i[0]) == 0 {
+		return nil
+	}
+	rstd := 1 / math.Sqrt(total(i[0], func(_ int, x float64) float64 { return x * x })/float64(len(i[0]))+normEps)
+	w, _ := wb(i)
+	for j, x := range i[0] {
+		o[0][j] = x * rstd
+		if w != nil {
+			o[0][j] *= w[j]
+		}
+	}
+	return []float64{rstd}
+}
+
+func rmsGrad[T Float](o, i [][]T) []float64 {
+	RMSNormGradRow(o[0], o[1], i[0], i[1], i[2], testRstd)
+	return nil
+}
+
+func rmsGradX[T Float](o, i [][]T) []float64 {
+	RMSNormGradRow(o[0], nil, i[0], i[1], nil, testRstd)
+	return nil
+}
+
+func wantRMSGrad(o, i [][]float64) []float64 {
+	x, dy, w, n := i[0], i[1], i[2], float64(len(i[0]))
+	b := total(dy, func(j int, v float64) float64 { return v * w[j] * x[j] * testRstd }) / n
+	for j, v := range dy {
+		o[0][j] = testRstd * (v*w[j] - x[j]*testRstd*b)
+		o[1][j] += v * x[j] * testRstd
+	}
+	return nil
+}
+
+func ceWith[T Float](o, i [][]T, smoothing float64) []float64 {
+	var d []T
+	if len(o) > 0 {
+		d = o[0]
+	}
+	if len(i[0]) == 0 {
+		return nil
+	}
+	return []float64{CrossEntropyRow(d, i[0], len(i[0])/2, 0.5, smoothing)}
+}
+
+func ce[T Float](o, i [][]T) []float64       { return ceWith(o, i, 0) }
+func ceSmooth[T Float](o, i [][]T) []float64 { return ceWith(o, i, 0.1) }
+func ceLoss[T Float](_, i [][]T) []float64   { return ceWith(nil, i, 0.1) }
+
+func wantCE(smoothing float64) op[float64] {
+	return func(o, i [][]float64) []float64 {
+		if len(i[0]) == 0 {
+			return nil
+		}
+		l, n, loss := wantLSE(nil, i)[0], len(i[0]), 0.0
+		for j, x := range i[0] {
+			q := smoothing / float64(n)
+			if j == n/2 {
+				q += 1 - smoothing
+			}
+			loss -= q * (x - l)
+			o[0][j] = 0.5 * (math.Exp(x-l) - q)
+		}
+		return []float64{loss}
+	}
+}
+
+var adamArgs = AdamWArgs{LR: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: 0.1, Corr1: 0.271, Corr2: 0.142625, GradScale: -0.5}
+
+func adamW[T Float](o, i [][]T) []float64 {
+	AdamW(o[0], o[1], o[2], i[0], i[1], i[2], i[3], adamArgs)
+	return nil
+}
+
+func wantAdamW(o, i [][]float64) []float64 {
+	a := adamArgs
+	for j, p := range i[0] {
+		g := a.GradScale * i[3][j]
+		m := a.Beta1*i[1][j] + (1-a.Beta1)*g
+		v := a.Beta2*i[2][j] + (1-a.Beta2)*g*g
+		o[1][j], o[2][j] = m, v
+		p -= a.LR * a.Decay * p
+		o[0][j] = p - a.LR*(m/a.Corr1)/(math.Sqrt(v/a.Corr2)+a.Eps)
+	}
+	return nil
+}
+
+// TestAdamWInPlace sees that the outputs may be the inputs, and that zero moments and gradients leave p but for the decay.
+func TestAdamWInPlace(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		in := make2(4, 37)
+		for i, x := range in {
+			for j := range x {
+				x[j] = float32(i+1) * float32(j) / 37
+			}
+		}
+		out := make2(3, 37)
+		adamW(out, in)
+		g := in[3]
+		adamW(in[:3], in)
+		for i, name := range []string{"p", "m", "v"} {
+			same(t, "AdamW in place: "+name, in[i], out[i])
+		}
+		Fill(g, 0)
+		zero := make2(3, 37)
+		Fill(zero[0], 2)
+		adamW(zero, append(zero, g))
+		if want := float32(2 * (1 - 0.01*0.1)); math.Abs(float64(zero[0][36]-want)) > 1e-6 {
+			t.Errorf("AdamW without a gradient: p = %v, want %v", zero[0][36], want)
+		}
+	})
+}
+
+func TestDropout(t *testing.T) {
+	n := 1 << 16
+	if testing.Short() {
+		n = 1 << 10
+	}
+	x := make([]float32, n)
+	Fill(x, 3)
+	run := func(key, offset uint64, p float64) []float32 {
+		y := make([]float32, n)
+		Dropout(y, x, key, offset, p)
+		return y
+	}
+	if err := Use(Generic); err != nil {
+		t.Fatal(err)
+	}
+	want := map[float64][]float32{}
+	for _, p := range []float64{0, 0.1, 0.5, 0.9, 1} {
+		want[p] = run(5, 1<<32-100, p)
+	}
+	onPaths(t, func(t *testing.T) {
+		for p, w := range want {
+			what := fmt.Sprintf("p=%v", p)
+			y := run(5, 1<<32-100, p)
+			same(t, what, y, w)
+			kept := 0
+			for _, v := range y {
+				if v != 0 && math.Abs(float64(v)-3/(1-p)) > 1e-5 {
+					t.Fatalf("%s: kept %v, want %v", what, v, 3/(1-p))
+				} else if v != 0 {
+					kept++
+				}
+			}
+			if sigma := math.Sqrt(float64(n) * p * (1 - p)); math.Abs(float64(kept)-float64(n)*(1-p)) > 4*sigma {
+				t.Errorf("%s: %d of %d kept, which is more than 4σ off", what, kept, n)
+			}
+			for _, cut := range []int{1, 13, 100, 101, 777} {
+				z := make([]float32, n)
+				Dropout(z[:cut], x[:cut], 5, 1<<32-100, p)
+				Dropout(z[cut:], x[cut:], 5, 1<<32-100+uint64(cut), p)
+				same(t, fmt.Sprintf("%s cut at %d", what, cut), z, y)
+			}
+		}
+		// Masks of other keys, and of the next 2³² elements, are independent: they agree on about half.
+		a := run(5, 0, 0.5)
+		for name, b := range map[string][]float32{"key 6": run(6, 0, 0.5), "offset 2³²": run(5, 1<<32, 0.5), "offset 1": run(5, 1, 0.5)} {
+			equal := 0
+			for i := range a {
+				if a[i] == b[i] {
+					equal++
+				}
+			}
+			if math.Abs(float64(equal)-float64(n)/2) > 2*math.Sqrt(float64(n)) {
+				t.Errorf("%s: agrees with key 5 on %d of %d", name, equal, n)
+			}
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package nn
+
+import "github.com/ceto-ml/ceto/graph"
+
+// Linear maps the last axis: y = x·W + b. Parameters: weight (in, Out), bias (Out).
+// The zero Init is Glorot uniform; a model passes its own (GPT-2: N(0, 0.02²)).
+type Linear struct {
+	Out    int
+	NoBias bool
+	// OutIn keeps the weight as (Out, in), as PyTorch and Llama do; y = x·Wᵀ + b.
+	OutIn bool
+	Init  Init
+}
+
+// Forward takes x (..., in) and returns y (..., Out).
+func (l Linear) Forward(s *Scope, x *graph.Node) *graph.Node {
+	init := l.Init.or(GlorotUniform)
+	op := graph.MatMul{TransB: l.OutIn, Bias: !l.NoBias}
+	shape := []int{x.Dim(-1), l.Out}
+	if l.OutIn {
+		shape[0], shape[1] = shape[1], shape[0]
+		init = init.transposed()
+	}
+	w := s.Param("weight", init, shape...)
+	if l.NoBias {
+		return s.Apply(op, x, w)
+	}
+	return s.Apply(op, x, w, s.Param("bias", Zeros, l.Out))
+}
+
+// Embedding looks rows of a table up. Parameter: weight (Vocab, Dim). The zero Init is N(0, 1), as in PyTorch.
+type Embedding struct {
+	Vocab, Dim int
+	Init       Init
+}
+
+// Forward takes ids (...) and returns (..., Dim).
+func (e Embedding) Forward(s *Scope, ids *graph.Node) *graph.Node {
+	return s.Embedding(ids, s.Param("weight", e.Init.or(Normal(0, 1)), e.Vocab, e.Dim))
+}
+
+// LayerNorm normalises the last axis to mean 0 and variance 1, then scales and shifts. Parameters: weight (C), bias (C).
+// The zero Eps is 1e-5.
+type LayerNorm struct {
+	Eps    float64
+	NoBias bool
+}
+
+// Forward takes x (..., C) and returns (..., C).
+func (l LayerNorm) Forward(s *Scope, x *graph.Node) *graph.Node {
+	eps := orElse(l.Eps, 1e-5)
+	w := s.Param("weight", Ones, x.Dim(-1))
+	if l.NoBias {
+		return s.LayerNorm(x, w, nil, eps)
+	}
+	return s.LayerNorm(x, w, s.Param("bias", Zeros, x.Dim(-1)), eps)
+}
+
+// RMSNorm divides the last axis by its root mean square and scales. Parameter: weight (C). The zero Eps is 1e-6.
+type RMSNorm struct{ Eps float64 }
+
+// Forward takes x (..., C) and returns (..., C).
+func (l RMSNorm) Forward(s *Scope, x *graph.Node) *graph.Node {
+	return s.RMSNorm(x, s.Param("weight", Ones, x.Dim(-1)), orElse(l.Eps, 1e-6))
+}
+
+// Dropout zeroes each element with probability P and scales the others by 1/(1−P), in mode Train only.
+type Dropout struct{ P float64 }
+
+// Forward takes x of any shape.
+func (d Dropout) Forward(s *Scope, x *graph.Node) *graph.Node {
+	if d.P == 0 || s.Mode() != Train {
+		return x
+	}
+	return s.Dropout(x, d.P, s.Stream(""))
+}
+
+// Sequential runs its layers one after the other, named "0", "1", ….
+type Sequential []Layer
+
+// Forward feeds x to the first layer and returns what the last one gives.
+func (q Sequential) Forward(s *Scope, x *graph.Node) *graph.Node {
+	for i, l := range q {
+		x = s.Call(Itoa(i), l, x)
+	}
+	return x
+}
+
+// Activation is a layer without parameters.
+type Activation struct {
+	name string
+	f    func(g *graph.Graph, x *graph.Node) *graph.Node
+}
+
+// Func returns the activation of that name; f applies ops of the graph.
+func Func(name string, f func(g *graph.Graph, x *graph.Node) *graph.Node) Activation {
+	return Activation{name, f}
+}
+
+// Forward takes x of any shape.
+func (a Activation) Forward(s *Scope, x *graph.Node) *graph.Node { return a.f(s.Graph, x) }
+
+// LayerName is the name in a Summary.
+func (a Activation) LayerName() string { return a.name }
+
+// The activations. GELU is the tanh approximation (GPT-2), GELUErf the exact one (nanoGPT).
+var (
+	Tanh     = Func("Tanh", (*graph.Graph).Tanh)
+	Sigmoid  = Func("Sigmoid", (*graph.Graph).Sigmoid)
+	ReLU     = Func("ReLU", (*graph.Graph).ReLU)
+	GELU     = Func("GELU", (*graph.Graph).GELU)
+	GELUErf  = Func("GELUErf", (*graph.Graph).GELUErf)
+	SiLU     = Func("SiLU", (*graph.Graph).SiLU)
+	Softplus = Func("Softplus", (*graph.Graph).Softplus)
+)
+
+func orElse(v, zero float64) float64 {
+	if v == 0 {
+		return zero
+	}
+	return v
+}

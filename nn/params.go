@@ -1,0 +1,120 @@
+package nn
+
+import (
+	"fmt"
+	"path"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/pkg/errors"
+)
+
+// Param is what is known of a parameter before it has a value.
+type Param struct {
+	Name   string
+	Meta   graph.Meta
+	Init   Init
+	Frozen bool // no gradient, no moments
+}
+
+// Params is the register of a model's parameters, in the order of declaration. Building a graph fills it and computes
+// no value; an executor's State holds the values. Not safe for concurrent use.
+type Params struct {
+	DType  graph.DType
+	list   []*Param
+	byName map[string]*Param
+	freeze []string
+}
+
+// NewParams returns an empty register for parameters of dtype d.
+func NewParams(d graph.DType) *Params { return &Params{DType: d, byName: map[string]*Param{}} }
+
+// All lists the parameters in the order of declaration.
+func (p *Params) All() []*Param { return p.list }
+
+// Get returns the parameter of that name, nil where there is none.
+func (p *Params) Get(name string) *Param { return p.byName[name] }
+
+// Count is the number of scalars in the parameters, and in those that are not frozen.
+func (p *Params) Count() (all, trainable int) {
+	for _, q := range p.list {
+		all += q.Meta.Size()
+		if !q.Frozen {
+			trainable += q.Meta.Size()
+		}
+	}
+	return all, trainable
+}
+
+// Freeze keeps the parameters whose names match one of the patterns (of path.Match: "wte.*", "*.bias") as they are;
+// it holds for those declared later too.
+func (p *Params) Freeze(patterns ...string) error {
+	for _, s := range patterns {
+		if _, err := path.Match(s, ""); err != nil {
+			return errors.Wrapf(err, "nn: Freeze %q", s)
+		}
+	}
+	p.freeze = append(p.freeze, patterns...)
+	for _, q := range p.list {
+		q.Frozen = Match(q.Name, p.freeze...)
+	}
+	return nil
+}
+
+// Match reports whether name matches one of the patterns; a dot is a character like any other.
+func Match(name string, patterns ...string) bool {
+	for _, s := range patterns {
+		if ok, _ := path.Match(s, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Params) declare(name string, init Init, m graph.Meta) (*Param, error) {
+	if q := p.byName[name]; q != nil {
+		if !q.Meta.Equal(m) {
+			return nil, errors.Errorf("nn: Param %q: %v here, %v in an earlier graph", name, m, q.Meta)
+		}
+		return q, nil
+	}
+	q := &Param{Name: name, Meta: m, Init: init, Frozen: Match(name, p.freeze...)}
+	p.byName[name] = q
+	p.list = append(p.list, q)
+	return q, nil
+}
+
+// Value computes the first value of a parameter, a function of seed, name, shape and init alone.
+func (p *Param) Value(seed uint64) (graph.Buf, error) {
+	if p.Init == nil {
+		return graph.Buf{}, errors.Errorf("nn: parameter %q has no Init", p.Name)
+	}
+	w := make([]float64, p.Meta.Size())
+	if err := p.Init(w, p.Meta.Shape, NewRand(seed, p.Name)); err != nil {
+		return graph.Buf{}, errors.Wrapf(err, "nn: parameter %q %v", p.Name, p.Meta)
+	}
+	b := graph.NewBuf(p.Meta)
+	if p.Meta.DType == graph.Float64 {
+		copy(graph.Data[float64](b), w)
+		return b, nil
+	}
+	for i, v := range w {
+		graph.Data[float32](b)[i] = float32(v)
+	}
+	return b, nil
+}
+
+// Fill writes the first value of every parameter through write: an executor State's Write, with graph.Dense.
+func (p *Params) Fill(seed uint64, write func(name string, b graph.Buf) error) error {
+	for _, q := range p.list {
+		b, err := q.Value(seed)
+		if err != nil {
+			return err
+		}
+		if err := write(q.Name, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func typeOf(v any) string { return fmt.Sprintf("%T", v) }

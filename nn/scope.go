@@ -1,0 +1,182 @@
+// Package nn builds models: layers as plain values, the parameters they declare, losses.
+//
+//	net := nn.Sequential{nn.Linear{Out: 8}, nn.Tanh, nn.Linear{Out: 1}}
+//	params := nn.NewParams(graph.Float32)
+//	s := nn.NewScope(graph.New(), params, nn.Train)
+//	y := net.Forward(s, s.Input("x", graph.Of(graph.Float32, 4, 2)))
+//	err := s.Err()
+//
+// A layer holds no parameter: it declares them under the path of its [Scope], and the same layer built into another
+// graph (for evaluation, for another batch, for one-token decoding) finds the same ones.
+package nn
+
+import (
+	"strings"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/pkg/errors"
+)
+
+// Layer maps a node to a node. It is plain data: settings, no values.
+type Layer interface {
+	Forward(s *Scope, x *graph.Node) *graph.Node
+}
+
+// Mode says what a graph is built for.
+type Mode uint8
+
+// The modes. Generate is evaluation with a cache of keys and values, at positions that each run gives.
+const (
+	Train Mode = iota
+	Eval
+	Generate
+)
+
+// Scope is a path in a model while it is built into one graph. It embeds the graph's builders.
+type Scope struct {
+	*graph.Graph
+	path  string
+	build *build
+}
+
+// build is what all scopes of one graph share.
+type build struct {
+	params   *Params
+	mode     Mode
+	declared map[string]*graph.Node
+	rows     []Row
+	start    *graph.Node // Generate: (B) ids, the position of the first token of each row
+	context  int         // Generate: capacity of the caches
+}
+
+// Row is a line of [Summary]: a layer's path, type, the shape of its output, and the bytes of it.
+type Row struct {
+	Path, Type string
+	Out        graph.Meta
+}
+
+// NewScope returns the root scope for building a model with params into g.
+func NewScope(g *graph.Graph, params *Params, mode Mode) *Scope {
+	return &Scope{g, "", &build{params: params, mode: mode, declared: map[string]*graph.Node{}}}
+}
+
+// NewGenerateScope returns the root scope of a graph that continues sequences: start (B) ids are the positions of the
+// first token of each row, and caches hold context positions.
+func NewGenerateScope(g *graph.Graph, params *Params, start *graph.Node, context int) *Scope {
+	s := NewScope(g, params, Generate)
+	s.build.start, s.build.context = start, context
+	return s
+}
+
+// Path is the scope's path from the root: "h.3.attn", "" for the root.
+func (s *Scope) Path() string { return s.path }
+
+// Mode is what the graph is built for.
+func (s *Scope) Mode() Mode { return s.build.mode }
+
+// DType is the dtype of parameters and activations.
+func (s *Scope) DType() graph.DType { return s.build.params.DType }
+
+// Rows lists the calls made so far, for [Summary].
+func (s *Scope) Rows() []Row { return s.build.rows }
+
+func (s *Scope) join(name string) string {
+	if s.path == "" {
+		return name
+	}
+	return s.path + "." + name
+}
+
+// In returns the child scope of that name; nodes made through it carry its path.
+func (s *Scope) In(name string) *Scope {
+	c := &Scope{s.Graph, s.join(name), s.build}
+	c.SetScope(c.path)
+	return c
+}
+
+// Call runs layer.Forward in the child scope of that name and comes back.
+func (s *Scope) Call(name string, layer Layer, x *graph.Node) *graph.Node {
+	old := s.Graph.Scope()
+	c := s.In(name)
+	row := len(s.build.rows)
+	s.build.rows = append(s.build.rows, Row{Path: c.path, Type: typeName(layer)})
+	y := layer.Forward(c, x)
+	s.build.rows[row].Out = y.Meta()
+	s.SetScope(old)
+	return y
+}
+
+// Param declares a parameter under the scope's path, or finds the one that an earlier graph declared there.
+// Declaring a name twice in one graph, or with another shape than before, is an error.
+func (s *Scope) Param(name string, init Init, shape ...int) *graph.Node {
+	if s.Err() != nil {
+		return nil
+	}
+	path := s.join(name)
+	if s.build.declared[path] != nil {
+		return s.Fail(errors.Errorf("nn: Param %q: declared twice in one graph; use Shared to tie it", path))
+	}
+	p, err := s.build.params.declare(path, init, graph.Of(s.DType(), shape...))
+	if err != nil {
+		return s.Fail(err)
+	}
+	n := s.State(p.Name, p.Meta, graph.Param)
+	s.build.declared[path] = n
+	return n
+}
+
+// Shared returns a parameter by its path from the model's root, to tie weights. It is an error before its Param.
+func (s *Scope) Shared(path string) *graph.Node {
+	if n := s.build.declared[path]; n != nil || s.Err() != nil {
+		return n
+	}
+	return s.Fail(errors.Errorf("nn: Shared %q: no Param of this graph has that path yet", path))
+}
+
+// Declared returns the nodes of the parameters of this graph by name.
+func (s *Scope) Declared() map[string]*graph.Node { return s.build.declared }
+
+// Stream identifies the scope to random ops: the FNV-1a hash of its path and a name.
+func (s *Scope) Stream(name string) uint64 { return hash64(s.join(name)) }
+
+// hash64 is 64-bit FNV-1a.
+func hash64(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// Positions returns the ids of the positions of T tokens: (T) counted from 0, and in mode Generate (B, T) counted
+// from where each row stands.
+func (s *Scope) Positions(t int) *graph.Node {
+	if s.build.start != nil {
+		return s.Graph.Positions(s.build.start, t)
+	}
+	return s.Iota(t)
+}
+
+// Start returns the (B) ids of the position of each row's first token in mode Generate, nil in the others.
+func (s *Scope) Start() *graph.Node { return s.build.start }
+
+// Cache writes x (B, T, …) at each row's position into a state of kind cache (B, context, …) and returns all of it.
+// In the other modes it returns x.
+func (s *Scope) Cache(name string, x *graph.Node) *graph.Node {
+	if s.build.mode != Generate || x == nil {
+		return x
+	}
+	shape := x.Shape().Clone()
+	shape[1] = s.build.context
+	old := s.State(s.join(name), graph.Meta{DType: x.DType(), Shape: shape}, graph.Cache)
+	now := s.CacheWrite(old, x, s.build.start)
+	s.Assign(old, now)
+	return now
+}
+
+func typeName(l Layer) string {
+	if n, ok := l.(interface{ LayerName() string }); ok {
+		return n.LayerName()
+	}
+	return strings.TrimPrefix(typeOf(l), "nn.")
+}

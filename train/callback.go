@@ -1,0 +1,48 @@
+package train
+
+import "github.com/pkg/errors"
+
+// Status is where a run stands; callbacks get it after a step or an evaluation.
+type Status struct {
+	Step, Steps  int     // steps done, of how many
+	Epoch        float64 // passes over the training data
+	Loss         float64 // of the step's batch, in the loss's unit per weight
+	LR           float64 // learning rate of the step
+	GradNorm     float64 // before clipping
+	TokensPerSec float64 // weight (tokens or rows) per second since the last status
+	ValLoss      float64 // set when Evaluated
+	Scores       Scores  // of the trainer's metrics on held-out data, set when Evaluated
+	Evaluated    bool
+	Seconds      float64 // since the start, resumed parts included
+	// LRScale multiplies the learning rate of the coming steps; a callback may change it. It is kept in checkpoints.
+	LRScale float64
+	Run     *Run
+}
+
+// Callback is called after every step, in order. An error ends the run; [ErrStop] ends it without being an error.
+type Callback interface {
+	OnStep(s *Status) error
+}
+
+// EvalCallback is a Callback that is called after every evaluation too.
+type EvalCallback interface {
+	OnEval(s *Status) error
+}
+
+// CallbackFunc makes a Callback of a function.
+type CallbackFunc func(s *Status) error
+
+// OnStep implements Callback.
+func (f CallbackFunc) OnStep(s *Status) error { return f(s) }
+
+// ErrStop ends a run early.
+var ErrStop = errors.New("train: stop")
+
+// EarlyStopping ends a run when Patience evaluations in a row have not lowered the best validation loss by more than
+// MinDelta. The zero value never stops.
+type EarlyStopping struct {
+	Patience int
+	MinDelta float64
+	// RestoreBest puts the parameters of the best evaluation back at the end.
+	RestoreBest bool
+}

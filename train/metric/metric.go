@@ -1,0 +1,128 @@
+// Package metric measures predictions against targets, batch by batch.
+//
+//	acc := metric.Accuracy.New()
+//	err := acc.Add([]float32{0.9, 0.2}, 1, []float32{1, 0})
+//	fmt.Println(acc.Value()) // 1
+package metric
+
+import (
+	"math"
+
+	"github.com/pkg/errors"
+)
+
+// Metric is a measure; it is a value without state.
+type Metric interface {
+	Name() string
+	// New returns an accumulator that has seen nothing.
+	New() Accumulator
+}
+
+// Accumulator takes in the batches of one evaluation. It is not safe for concurrent use.
+type Accumulator interface {
+	// Add takes pred (rows, cols), row-major, and the targets of its rows. It is an error if they do not fit.
+	Add(pred []float32, cols int, target []float32) error
+	// Value is the measure of all rows so far; NaN of none.
+	Value() float64
+	// Reset forgets all rows.
+	Reset()
+}
+
+// The metrics of this package.
+var (
+	// Accuracy is the share of rows that are right. With one column, pred is a probability, right if it and the target
+	// (0 or 1) lie on the same side of 0.5 (0.5 is class 1). With more, pred has a score for each class, of any scale,
+	// and is right if the target, a class id, has the largest; of equal ones the first counts. A target below 0 is not
+	// counted. A row with a NaN is wrong.
+	Accuracy Metric = measure{"accuracy", accuracy}
+	// MSE is the mean of (pred − target)² over all numbers, sums in float64.
+	MSE Metric = measure{"mse", elements(func(d float64) float64 { return d * d })}
+	// MAE is the mean of |pred − target| over all numbers, sums in float64.
+	MAE Metric = measure{"mae", elements(math.Abs)}
+)
+
+// score adds a batch to a sum and a count.
+type score func(pred []float32, cols int, target []float32) (sum, count float64, err error)
+
+// measure is a metric that is a mean of scores.
+type measure struct {
+	name  string
+	score score
+}
+
+// Name implements Metric.
+func (m measure) Name() string { return m.name }
+
+// New implements Metric.
+func (m measure) New() Accumulator { return &mean{measure: m} }
+
+// mean is the accumulator of a measure.
+type mean struct {
+	measure
+	sum, count float64
+}
+
+// Add implements Accumulator.
+func (m *mean) Add(pred []float32, cols int, target []float32) error {
+	if cols < 1 || len(pred)%cols != 0 {
+		return errors.Errorf("metric: %s: %d predictions are no rows of %d columns", m.name, len(pred), cols)
+	}
+	sum, count, err := m.score(pred, cols, target)
+	if err != nil {
+		return errors.Wrapf(err, "metric: %s", m.name)
+	}
+	m.sum, m.count = m.sum+sum, m.count+count
+	return nil
+}
+
+// Value implements Accumulator.
+func (m *mean) Value() float64 { return m.sum / m.count }
+
+// Reset implements Accumulator.
+func (m *mean) Reset() { m.sum, m.count = 0, 0 }
+
+func accuracy(pred []float32, cols int, target []float32) (right, count float64, err error) {
+	if rows := len(pred) / cols; rows != len(target) {
+		return 0, 0, errors.Errorf("%d rows of %d columns but %d targets, want one a row", rows, cols, len(target))
+	}
+	for i, t := range target {
+		if t < 0 {
+			continue
+		}
+		count++
+		if predicts(pred[i*cols:(i+1)*cols], t) {
+			right++
+		}
+	}
+	return right, count, nil
+}
+
+// predicts tells whether a row's class is t.
+func predicts(row []float32, t float32) bool {
+	best := 0
+	for j, v := range row {
+		if v != v {
+			return false
+		}
+		if v > row[best] {
+			best = j
+		}
+	}
+	if len(row) == 1 {
+		return (row[0] >= 0.5) == (t >= 0.5)
+	}
+	return float32(best) == t
+}
+
+// elements is the score of errors number by number.
+func elements(f func(d float64) float64) score {
+	return func(pred []float32, _ int, target []float32) (sum, count float64, err error) {
+		if len(pred) != len(target) {
+			return 0, 0, errors.Errorf("%d predictions but %d targets", len(pred), len(target))
+		}
+		for i, p := range pred {
+			sum += f(float64(p) - float64(target[i]))
+		}
+		return sum, float64(len(pred)), nil
+	}
+}

@@ -1,0 +1,231 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train/metric"
+	"github.com/pkg/errors"
+)
+
+// Run is a trained model with its values, ready to be evaluated and used.
+type Run struct {
+	State   *State
+	History []Status // a status for each step of this process
+	builder *Builder
+	exec    plan.Executor
+	fields  []data.Field
+	progs   map[progKey]plan.Program
+}
+
+type progKey struct {
+	size   int
+	fields string
+}
+
+func newRun(t *Trainer, fields []data.Field) (*Run, error) {
+	params := nn.NewParams(t.DType)
+	if err := params.Freeze(t.Freeze...); err != nil {
+		return nil, err
+	}
+	return &Run{
+		State:   &State{State: t.Executor.NewState(), Params: params},
+		builder: &Builder{Task: t.Task, Params: params, Optimizer: t.Optimizer, Clip: t.Clip},
+		exec:    t.Executor, fields: fields, progs: map[progKey]plan.Program{},
+	}, nil
+}
+
+// feed returns the first n examples of a batch's arrays as a plan's inputs, without a copy.
+func (r *Run) feed(b data.Batch, n int) map[string]any {
+	in := map[string]any{}
+	for name, a := range b {
+		row := 1
+		for _, d := range a.Shape[1:] {
+			row *= d
+		}
+		if a.Int != nil {
+			in[name] = a.Int[:n*row]
+		} else {
+			in[name] = a.Float[:n*row]
+		}
+	}
+	return in
+}
+
+// forward returns the program that evaluates batches of the given size.
+func (r *Run) forward(fields []data.Field, size int) (plan.Program, error) {
+	key := progKey{size, fmt.Sprint(fields)}
+	if p := r.progs[key]; p != nil {
+		return p, nil
+	}
+	if len(r.progs) > 8 {
+		clear(r.progs)
+	}
+	p, err := compile(r.exec, r.State, plan.Options{})(r.builder.Forward(nn.Eval, fields, size))
+	if err == nil {
+		r.progs[key] = p
+	}
+	return p, err
+}
+
+// Scores are the results of an evaluation.
+type Scores struct {
+	Loss    float64 // mean over the weight: nats per token for cross-entropy
+	Weight  float64 // tokens or rows that counted
+	Metrics map[string]float64
+}
+
+func (s Scores) String() string {
+	var b strings.Builder
+	for _, name := range sortedKeys(s.Metrics) {
+		fmt.Fprintf(&b, "%s %.4g, ", name, s.Metrics[name])
+	}
+	fmt.Fprintf(&b, "loss %.4g", s.Loss)
+	return b.String()
+}
+
+// evalBatch is the number of examples of an evaluation batch.
+const evalBatch = 64
+
+// Evaluate runs the model over d once, in mode Eval, and returns the mean loss and the metrics.
+func (r *Run) Evaluate(d EvalData, metrics ...metric.Metric) (Scores, error) {
+	src := d.Eval()
+	size := min(evalBatch, max(1, src.Len()))
+	batch := data.NewBatch(src.Fields(), size)
+	accs := make([]metric.Accumulator, len(metrics))
+	for i, m := range metrics {
+		accs[i] = m.New()
+	}
+	var s Scores
+	for {
+		n, err := src.Next(batch)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = r.evalBatch(&s, src.Fields(), batch, n, accs)
+		}
+		if err != nil {
+			return s, errors.Wrap(err, "train: Evaluate")
+		}
+	}
+	if s.Weight > 0 {
+		s.Loss /= s.Weight
+	}
+	s.Metrics = map[string]float64{}
+	for i, m := range metrics {
+		s.Metrics[m.Name()] = accs[i].Value()
+	}
+	return s, nil
+}
+
+func (r *Run) evalBatch(s *Scores, fields []data.Field, b data.Batch, n int, accs []metric.Accumulator) error {
+	p, err := r.forward(fields, n)
+	if err != nil {
+		return err
+	}
+	if err := p.Run(r.feed(b, n), graph.Scalars{}); err != nil {
+		return err
+	}
+	loss, err := p.Scalar("loss")
+	if err != nil {
+		return err
+	}
+	weight, err := p.Scalar("weight")
+	if err != nil {
+		return err
+	}
+	s.Loss, s.Weight = s.Loss+loss, s.Weight+weight
+	if len(accs) == 0 {
+		return nil
+	}
+	pred, cols, err := floats(p, "predict")
+	if err != nil {
+		return err
+	}
+	target := r.targets(b["y"], n)
+	for _, a := range accs {
+		if err := a.Add(pred, cols, target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targets returns y's first n examples as numbers.
+func (r *Run) targets(a data.Array, n int) []float32 {
+	if a.Int == nil {
+		return a.Float[:len(a.Float)/a.Shape[0]*n]
+	}
+	ids := a.Int[:len(a.Int)/a.Shape[0]*n]
+	t := make([]float32, len(ids))
+	for i, v := range ids {
+		t[i] = float32(v)
+	}
+	return t
+}
+
+// floats reads an output as float32 and the extent of its last axis.
+func floats(p plan.Program, name string) ([]float32, int, error) {
+	d, err := p.Read(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	cols := 1
+	if s := d.Shape(); len(s) > 1 {
+		cols = s[len(s)-1]
+	}
+	switch v := d.Data().(type) {
+	case []float32:
+		return v, cols, nil
+	case []float64:
+		f := make([]float32, len(v))
+		for i, x := range v {
+			f[i] = float32(x)
+		}
+		return f, cols, nil
+	}
+	return nil, 0, errors.Errorf("train: output %q holds no floats", name)
+}
+
+// Predict returns what the model says of each row of x, as its loss reads it: probabilities, or the numbers themselves.
+func (r *Run) Predict(x [][]float32) ([][]float32, error) { return r.rows("predict", x) }
+
+// Logits returns what the model gives for each row of x, unread.
+func (r *Run) Logits(x [][]float32) ([][]float32, error) { return r.rows("y", x) }
+
+func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
+	if len(x) == 0 {
+		return nil, nil
+	}
+	width := len(x[0])
+	flat := make([]float32, 0, len(x)*width)
+	for i, row := range x {
+		if len(row) != width {
+			return nil, errors.Errorf("train: row %d has %d numbers, row 0 has %d", i, len(row), width)
+		}
+		flat = append(flat, row...)
+	}
+	p, err := r.forward([]data.Field{{Name: "x", Shape: []int{width}}}, len(x))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Run(map[string]any{"x": flat}, graph.Scalars{}); err != nil {
+		return nil, err
+	}
+	y, _, err := floats(p, output)
+	if err != nil {
+		return nil, err
+	}
+	cols := len(y) / len(x)
+	out := make([][]float32, len(x))
+	for i := range out {
+		out[i] = y[i*cols : (i+1)*cols]
+	}
+	return out, nil
+}

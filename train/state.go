@@ -1,0 +1,74 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+)
+
+// State is an executor's state with the register of the parameters in it.
+type State struct {
+	plan.State
+	Params *nn.Params
+}
+
+// Unwrap returns the executor's state; executors ask for it.
+func (s *State) Unwrap() plan.State { return s.State }
+
+// Init gives every parameter its first value from a seed, and zeros to all other state.
+func (s *State) Init(seed uint64) error {
+	return s.Params.Fill(seed, func(name string, b graph.Buf) error {
+		return s.Write(name, graph.Dense(b))
+	})
+}
+
+// snapshot copies the parameters, into old where it is not nil.
+func (s *State) snapshot(old map[string]graph.Buf) (map[string]graph.Buf, error) {
+	if old == nil {
+		old = map[string]graph.Buf{}
+	}
+	for _, p := range s.Params.All() {
+		d, err := s.Read(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		if old[p.Name], err = graph.BufOfDense(d, p.Meta); err != nil {
+			return nil, err
+		}
+	}
+	return old, nil
+}
+
+func (s *State) restore(from map[string]graph.Buf) error {
+	for name, b := range from {
+		if err := s.Write(name, graph.Dense(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Digest is the SHA-256, in hexadecimal, of the names, shapes and bytes of all parameters in the order of declaration.
+func (s *State) Digest() (string, error) {
+	h := sha256.New()
+	for _, p := range s.Params.All() {
+		if err := digestParam(h, s, p); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func digestParam(h hash.Hash, s *State, p *nn.Param) error {
+	d, err := s.Read(p.Name)
+	if err != nil {
+		return err
+	}
+	h.Write([]byte(p.Name + p.Meta.String()))
+	return binary.Write(h, binary.LittleEndian, d.Data())
+}
