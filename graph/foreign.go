@@ -71,8 +71,8 @@ func bufOfValue(v gorgonia.Value, m Meta) (Buf, error) {
 		return BufOf([]int32{int32(*v)}), nil
 	case tensor.Tensor:
 		d, ok := v.(*tensor.Dense)
-		if !ok || d.RequiresIterator() || d.DataOrder().IsColMajor() {
-			d, ok = v.Materialize().(*tensor.Dense)
+		if ok && (d.RequiresIterator() || d.DataOrder().IsColMajor()) {
+			d, ok = d.Materialize().(*tensor.Dense)
 		}
 		if !ok || d.Shape().TotalSize() != m.Size() || d.Dtype() != m.DType.Tensor() {
 			return Buf{}, errors.Errorf("graph: a value %v %v where %v is due", v.Dtype(), v.Shape(), m)

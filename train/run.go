@@ -229,3 +229,19 @@ func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
 	}
 	return out, nil
 }
+
+// New returns a run that was not trained: its parameters have their first values, for weights to be loaded into.
+func (t Trainer) New(d TrainData) (*Run, error) {
+	src := d.Train(t.Seed)
+	if err := t.check(src.Len()); err != nil {
+		return nil, err
+	}
+	r, err := newRun(&t, src.Fields())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.forward(src.Fields(), min(evalBatch, max(1, src.Len()))); err != nil {
+		return nil, err
+	}
+	return r, r.State.Init(t.Seed)
+}

@@ -27,32 +27,6 @@ func (s *State) Init(seed uint64) error {
 	})
 }
 
-// snapshot copies the parameters, into old where it is not nil.
-func (s *State) snapshot(old map[string]graph.Buf) (map[string]graph.Buf, error) {
-	if old == nil {
-		old = map[string]graph.Buf{}
-	}
-	for _, p := range s.Params.All() {
-		d, err := s.Read(p.Name)
-		if err != nil {
-			return nil, err
-		}
-		if old[p.Name], err = graph.BufOfDense(d, p.Meta); err != nil {
-			return nil, err
-		}
-	}
-	return old, nil
-}
-
-func (s *State) restore(from map[string]graph.Buf) error {
-	for name, b := range from {
-		if err := s.Write(name, graph.Dense(b)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Digest is the SHA-256, in hexadecimal, of the names, shapes and bytes of all parameters in the order of declaration.
 func (s *State) Digest() (string, error) {
 	h := sha256.New()

@@ -8,6 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train/metric"
 	"github.com/pkg/errors"
@@ -41,14 +42,17 @@ type Trainer struct {
 	Stop      EarlyStopping
 	Callbacks []Callback
 
-	Out             string          // run folder: log and checkpoints; "" writes nothing
-	CheckpointEvery int             // steps between checkpoints; 0 writes one at the end
-	Resume          bool            // continue from the newest checkpoint in Out
-	Interrupt       <-chan struct{} // closed: finish the step, write a checkpoint, return ErrInterrupted
-	Config          any             // what Out/run.yaml records and a resumed run must equal
+	Out             string                             // run folder: log and checkpoints; "" writes nothing
+	CheckpointEvery int                                // steps between checkpoints; 0 writes one at the end
+	Resume          bool                               // continue from the newest checkpoint in Out
+	Interrupt       <-chan struct{}                    // closed: finish the step, write a checkpoint, return ErrInterrupted
+	Config          any                                // what Out/run.yaml records
+	Files           map[string]func(w io.Writer) error // more files for each checkpoint, by name: config.json, a tokenizer
 
 	Executor plan.Executor // plan.CPU(0)
 	DType    graph.DType
+
+	fs atomicfile.FS // of checkpoints; nil: the system's
 }
 
 // ErrInterrupted is returned by Fit, with the run so far, after its Interrupt was closed.
@@ -92,12 +96,15 @@ func (t *Trainer) check(examples int) error {
 	if t.Batch == 0 {
 		t.Batch = min(32, max(1, examples))
 	}
+	if t.fs == nil {
+		t.fs = atomicfile.OS
+	}
 	t.Accumulate = max(1, t.Accumulate)
 	if t.Steps == 0 {
 		per := t.Batch * t.Accumulate
 		t.Steps = t.Epochs * ((examples + per - 1) / per)
 	}
-	if t.Batch < 1 || t.Steps < 1 {
+	if examples < 1 || t.Batch < 1 || t.Steps < 1 {
 		return errors.Errorf("train: batch %d, steps %d, epochs %d: want at least one of each", t.Batch, t.Steps, t.Epochs)
 	}
 	return nil
@@ -131,6 +138,7 @@ type loop struct {
 	lastAt  time.Time
 	folder  *folder
 	stopped bool
+	saved   int // step of the last checkpoint
 }
 
 func (t Trainer) start(d TrainData) (*loop, error) {
@@ -142,14 +150,14 @@ func (t Trainer) start(d TrainData) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{Trainer: t, run: run, src: src, progress: progress{LRScale: 1}, clock: time.Now()}
+	l := &loop{Trainer: t, run: run, src: src, progress: progress{LRScale: 1}, saved: -1, clock: time.Now()}
 	l.batch = data.NewBatch(src.Fields(), t.Batch)
 	l.in = run.feed(l.batch, t.Batch)
 	if err := l.compile(); err != nil {
 		return nil, err
 	}
 	if t.Out != "" {
-		if l.folder, err = openFolder(t.Out, t.Config, t.Resume); err != nil {
+		if l.folder, err = openFolder(t.Out, t.Config, t.Resume, t.fs); err != nil {
 			return nil, err
 		}
 	}
@@ -300,7 +308,7 @@ func (l *loop) evaluate(s *Status) error {
 	case !l.HasBest || s.ValLoss < l.Best-l.Stop.MinDelta:
 		l.Best, l.HasBest, l.Bad = s.ValLoss, true, 0
 		if l.Stop.RestoreBest {
-			if l.best, err = l.run.State.snapshot(l.best); err != nil {
+			if l.best, err = l.run.State.snapshot(); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,9 @@
 package vec
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 //go:generate go run -C gen ./gemm ..
 
@@ -80,25 +83,32 @@ func tasks[T Float](p *Pool) *gemmTask[T] {
 	return any(&p.gemm.f64).(*gemmTask[T])
 }
 
-// split chooses the grid: about four blocks for a worker, and of the grids that have them the one that packs the least.
+// split chooses the grid of one to four rounds of blocks that should be done first: blocks of equal size, few elements
+// to pack, and several rounds, so that a worker whose core is taken does not keep all waiting.
 func (t *gemmTask[T]) split(workers int) {
 	k := gemmKernel[T]()
-	stepM, stepN := k.mr, k.nr
+	stepN := k.nr
 	if t.M == 1 {
 		stepN = vectorStep
 	}
-	maxDown, maxAcross := ceil(t.M, stepM), ceil(t.N, stepN)
-	want := min(4*workers, maxDown*maxAcross, 1+t.M*t.N*t.K/(serialBelow/2))
-	best := -1
-	for down := 1; down <= min(want, maxDown); down++ {
-		across := min(ceil(want, down), maxAcross)
-		cost := down*t.N + across*t.M // rows of B and of A that are packed
-		if down*across < want {
-			cost += (want - down*across) * (t.M + t.N)
-		}
-		if best < 0 || cost < best {
-			best = cost
-			t.rows, t.cols = even(t.M, down, stepM), even(t.N, across, stepN)
+	const packA, call = 8, 1 << 13 // multiply-adds in the time that packing an element, or a block's overhead takes
+	packB := 8
+	if t.B.Col != 1 {
+		packB = 16
+	}
+	best := math.MaxInt
+	for want := workers; want <= 4*workers; want += workers {
+		for down := 1; down <= want; down++ {
+			if want%down != 0 {
+				continue
+			}
+			rows, cols := even(t.M, down, k.mr), even(t.N, want/down, stepN)
+			rounds := ceil(ceil(t.M, rows)*ceil(t.N, cols), workers)
+			cost := rounds * (rows*cols + packB*cols + packA*rows + call/max(t.K, 1))
+			cost += cost / (16 * rounds)
+			if cost < best {
+				best, t.rows, t.cols = cost, rows, cols
+			}
 		}
 	}
 	t.down, t.across = ceil(t.M, t.rows), ceil(t.N, t.cols)

@@ -2,15 +2,15 @@ package vec
 
 import "unsafe"
 
-// packA points the tile at rows i to i+t.m and columns p to p+t.k of A: in place where few panels read them or no
-// better order exists, else copied to where strips lie close together.
+// packA points the tile at rows i to i+t.m and columns p to p+t.k of A: in place where the kernel reads them well as
+// they lie, else copied to where strips lie close together.
 func (ws *workspace[T]) packA(k *kernel[T], g *Gemm[T], i, p, panels int) {
 	t := &ws.tile
 	size := int(unsafe.Sizeof(T(0)))
 	if t.k == 0 {
 		return
 	}
-	if panels < 4 || t.m < k.mr || g.A.Row != 1 && g.A.Col != 1 {
+	if t.m < k.mr || inPlace(k, g.A, size, panels) {
 		t.a = g.A.at(i, p)
 		t.ar, t.ac, t.as = g.A.Row*size, g.A.Col*size, k.mr*g.A.Row*size
 		return
@@ -28,6 +28,22 @@ func (ws *workspace[T]) packA(k *kernel[T], g *Gemm[T], i, p, panels int) {
 		t.ar, t.ac, t.as = size, k.mr*size, k.mr*t.k*size
 	}
 	t.a = unsafe.Pointer(&ws.a[0])
+}
+
+// inPlace says whether panels of B read A better as it lies. Contiguous rows need no copy, unless a strip has more than
+// a set of the nearest cache holds and all rows fall into one set; contiguous columns a stride apart fill many sets and
+// pages, which pays for few panels only, or for none where they fall into few sets.
+func inPlace[T Float](k *kernel[T], a Mat[T], size, panels int) bool {
+	const sets, ways = 4096, 8 // bytes after which an address falls into the same set, lines of a set
+	switch {
+	case panels < 4:
+		return true
+	case a.Col == 1:
+		return k.mr <= ways || a.Row*size%sets != 0
+	case a.Row == 1:
+		return panels < 12 && a.Col*size%(sets/2) != 0
+	}
+	return true
 }
 
 // packStrips packs rows i to i+m of an A with contiguous columns, as strips of mr rows by depth.

@@ -264,20 +264,22 @@ func TestGemm(t *testing.T) {
 	})
 }
 
-// TestGemmHeights has every height of a strip, at every width of a panel, of both dtypes.
+// TestGemmHeights has every height of a strip, at every width of a panel, with and without C and bias, of both dtypes.
 func TestGemmHeights(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for m := 1; m <= 16; m++ {
 			for n := 1; n <= 33; n++ {
-				if testing.Short() && n%8 > 1 {
-					continue
-				}
-				p := product{m: m, n: n, k: 1 + (m+n)%9, add: n%2 == 0, bias: n%3 == 0, a: layout{trans: n%5 == 0}}
-				if err := check[float32](p, 1, nil); err != nil {
-					t.Errorf("float32 %+v: %v", p, err)
-				}
-				if err := check[float64](p, 1, nil); err != nil {
-					t.Errorf("float64 %+v: %v", p, err)
+				for flags := range 4 {
+					if testing.Short() && (n%8 > 1 || flags%3 == 0) {
+						continue
+					}
+					p := product{m: m, n: n, k: 1 + (m+n)%9, add: flags&1 != 0, bias: flags&2 != 0, a: layout{trans: n%5 == 0}}
+					if err := check[float32](p, 1, nil); err != nil {
+						t.Errorf("float32 %+v: %v", p, err)
+					}
+					if err := check[float64](p, 1, nil); err != nil {
+						t.Errorf("float64 %+v: %v", p, err)
+					}
 				}
 			}
 		}

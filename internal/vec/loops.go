@@ -2,6 +2,8 @@ package vec
 
 import "unsafe"
 
+//go:generate go run -C gen ./loops ..
+
 // kernels are the float32 loops of one path in assembly. A nil one means that plain Go runs.
 //
 // Every pointer is the first element of n; an output may be one of the inputs, but may not overlap it otherwise.

@@ -10,12 +10,7 @@ import (
 func BenchmarkLoops(b *testing.B) {
 	was := Current()
 	defer func() { path = was }()
-	seen := map[string]bool{}
 	for _, c := range loopCases() {
-		if seen[c.name] {
-			continue
-		}
-		seen[c.name] = true
 		for _, p := range Paths() {
 			path = p
 			for _, n := range []struct {

@@ -47,22 +47,50 @@ func ReLUGrad[T Float](dx, x, dy []T) { map2(dx, x, dy, loops[T]().reluGrad, rel
 
 // Add is y = a + b, elementwise; y may be a or b.
 func Add[T Float](y, a, b []T) {
-	map2(y, a, b, loops[T]().add, func(a, b T) T { return a + b })
+	y, b = y[:len(a)], b[:len(a)]
+	if f := loops[T]().add; f != nil {
+		f(ptr(y), ptr(a), ptr(b), len(a))
+		return
+	}
+	for i, v := range a {
+		y[i] = v + b[i]
+	}
 }
 
 // Sub is y = a − b, elementwise; y may be a or b.
 func Sub[T Float](y, a, b []T) {
-	map2(y, a, b, loops[T]().sub, func(a, b T) T { return a - b })
+	y, b = y[:len(a)], b[:len(a)]
+	if f := loops[T]().sub; f != nil {
+		f(ptr(y), ptr(a), ptr(b), len(a))
+		return
+	}
+	for i, v := range a {
+		y[i] = v - b[i]
+	}
 }
 
 // Mul is y = a·b, elementwise; y may be a or b.
 func Mul[T Float](y, a, b []T) {
-	map2(y, a, b, loops[T]().mul, func(a, b T) T { return a * b })
+	y, b = y[:len(a)], b[:len(a)]
+	if f := loops[T]().mul; f != nil {
+		f(ptr(y), ptr(a), ptr(b), len(a))
+		return
+	}
+	for i, v := range a {
+		y[i] = v * b[i]
+	}
 }
 
 // Div is y = a/b, elementwise; y may be a or b.
 func Div[T Float](y, a, b []T) {
-	map2(y, a, b, loops[T]().div, func(a, b T) T { return a / b })
+	y, b = y[:len(a)], b[:len(a)]
+	if f := loops[T]().div; f != nil {
+		f(ptr(y), ptr(a), ptr(b), len(a))
+		return
+	}
+	for i, v := range a {
+		y[i] = v / b[i]
+	}
 }
 
 // AddTo is y += x.

@@ -143,3 +143,15 @@ func normDw[T Float](dw, x, dy []T, mean, rstd T) {
 		dw[i] += dy[i] * ((v - mean) * rstd)
 	}
 }
+
+// MomentsOf returns mean and rstd of [LayerNormRow] without normalising.
+func MomentsOf[T Float](x []T, eps float64) (mean, rstd T) {
+	n := float64(len(x))
+	mean = T(Sum(x) / n)
+	return mean, T(1 / math.Sqrt(sumSqDev(x, mean)/n+eps))
+}
+
+// RMSOf returns rstd of [RMSNormRow] without normalising.
+func RMSOf[T Float](x []T, eps float64) (rstd T) {
+	return T(1 / math.Sqrt(SumSq(x)/float64(len(x))+eps))
+}

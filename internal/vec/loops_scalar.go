@@ -21,19 +21,33 @@ const (
 	round126 = 3<<22 + 126
 )
 
-// expQ is q(r) ≈ (exp(r) − 1 − r)/r² on |r| ≤ ln2/2, the minimax polynomial for the relative error 1.3e-8 of exp(r) − 1.
-var expQ = [...]float32{0.500000006, 0.16666543, 0.041666282, 0.00836658395, 0.0013946451}
+// q(r) ≈ (exp(r) − 1 − r)/r² on |r| ≤ ln2/2: the minimax polynomial for the relative error of exp(r) − 1, which is 1.3e-8.
+const (
+	expQ0 = 0.500000006
+	expQ1 = 0.16666543
+	expQ2 = 0.041666282
+	expQ3 = 0.00836658395
+	expQ4 = 0.0013946451
+)
 
-// erfcT is the minimax polynomial for ½·exp(a²/2)·erfc(a/√2)/t, t = 1/(1 + erfcP·a), 0 ≤ a ≤ 13.3, relative error 2.3e-8.
-var erfcT = [...]float32{0.10771922308519419, 0.10756573913416739, 0.10165726427550695, 0.0726156153399917,
-	0.10656498216421093, -0.06747143190325197, 0.16833077825389484, -0.1258089961650371, 0.02882683732209287}
-
-const erfcP = 0.27
+// ½·exp(a²/2)·erfc(a/√2)/t, t = 1/(1 + erfcP·a), for 0 ≤ a ≤ 13.3: the minimax polynomial in t, relative error 2.3e-8.
+const (
+	erfcP  = 0.27
+	erfcT0 = 0.10771922308519419
+	erfcT1 = 0.10756573913416739
+	erfcT2 = 0.10165726427550695
+	erfcT3 = 0.0726156153399917
+	erfcT4 = 0.10656498216421093
+	erfcT5 = -0.06747143190325197
+	erfcT6 = 0.16833077825389484
+	erfcT7 = -0.1258089961650371
+	erfcT8 = 0.02882683732209287
+)
 
 const (
 	geluK     = 2 * 0.797884560802865355879892119868763737 // 2·√(2/π)
 	geluCubic = 0.044715
-	geluEdge  = 16 // beyond ±16 GELU is x or 0 in float32 and in float64
+	geluEdge  = 16 // beyond ±16 GELU is x or 0 in float32, and to 1e-136 in float64
 	siluEdge  = 104
 	tanhEdge  = 10 // beyond ±10 tanh is ±1 in float32
 )
@@ -41,35 +55,32 @@ const (
 // single says whether T is float32.
 func single[T Float]() bool { return unsafe.Sizeof(T(0)) == 4 }
 
-func horner(c []float32, x float32) float32 {
-	y := c[len(c)-1]
-	for i := len(c) - 2; i >= 0; i-- {
-		y = y*x + c[i]
-	}
-	return y
-}
-
-// reduce gives n, offset by round, and r of x = n·ln2 + r, and exp(r) − 1.
-func reduce(x, round float32) (t, e float32) {
+// reduce gives n, offset by round, and r of x = n·ln2 + r.
+func reduce(x, round float32) (t, r float32) {
 	t = float32(x*log2e) + round
 	n := t - round
-	r := float32(x-n*ln2hi) - n*ln2lo
-	return t, float32(horner(expQ[:], r)*(r*r)) + r
+	return t, float32(x-n*ln2hi) - n*ln2lo
 }
 
 // pow2 is 2ⁿ from n offset by round127, and 2ⁿ⁻¹ from n offset by round126.
 func pow2(t float32) float32 { return math.Float32frombits(math.Float32bits(t) << 23) }
 
-// exp32 is exp(x) where x is at most hi.
-func exp32(x, hi float32) float32 {
-	t, e := reduce(max(min(x, hi), expLo), round126)
-	y := (1 + e) * pow2(t) // half the result, so that it exists where n = 128
+func exp32(x float32) float32 {
+	if !(x <= expHi) { // NaN too
+		return x * x * float32(math.MaxFloat32)
+	}
+	if x < expLo {
+		return 0
+	}
+	t, r := reduce(x, round126)
+	y := (((((expQ4*r+expQ3)*r+expQ2)*r+expQ1)*r+expQ0)*r+1)*r + 1
+	y *= pow2(t) // half the result, so that it exists where n = 128
 	return y + y
 }
 
 func exp[T Float](x T) T {
 	if single[T]() {
-		return T(exp32(float32(x), expHi))
+		return T(exp32(float32(x)))
 	}
 	return T(math.Exp(float64(x)))
 }
@@ -80,8 +91,9 @@ func tanh[T Float](x T) T {
 	}
 	// tanh(a) = e/(e + 2), e = exp(2a) − 1 = 2ⁿ·(exp(r) − 1) + (2ⁿ − 1), which is precise near 0 too.
 	a := min(float32(math.Abs(float64(x))), tanhEdge)
-	t, e := reduce(2*a, round127)
+	t, r := reduce(2*a, round127)
 	p := pow2(t)
+	e := ((((expQ4*r+expQ3)*r+expQ2)*r+expQ1)*r+expQ0)*(r*r) + r
 	e = p*e + (p - 1)
 	return T(math.Copysign(float64(e/(e+2)), float64(x)))
 }
@@ -130,8 +142,9 @@ func tail[T Float](a T) (h, phi T) {
 		return T(math.Erfc(a/math.Sqrt2) / 2), T(math.Exp(-a*a/2) * rsqrt2pi)
 	}
 	t := 1 / (1 + erfcP*float32(a))
-	e := exp32(float32(a)*float32(a)*-0.5, expHi)
-	return T(horner(erfcT[:], t) * t * e), T(e * rsqrt2pi)
+	e := exp32(float32(a) * float32(a) * -0.5)
+	p := (((((((erfcT8*t+erfcT7)*t+erfcT6)*t+erfcT5)*t+erfcT4)*t+erfcT3)*t+erfcT2)*t+erfcT1)*t + erfcT0
+	return T(p * t * e), T(e * rsqrt2pi)
 }
 
 const rsqrt2pi = 0.398942280401432677939946059934381868 // 1/√(2π)

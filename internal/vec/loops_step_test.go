@@ -199,7 +199,7 @@ func wantCE(smoothing float64) op[float64] {
 	}
 }
 
-var adamArgs = AdamWArgs{LR: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: 0.1, Corr1: 0.271, Corr2: 0.142625, GradScale: -0.5}
+var adamArgs = AdamWArgs{LR: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-3, Decay: 0.1, Corr1: 0.271, Corr2: 0.142625, GradScale: -0.5}
 
 func adamW[T Float](o, i [][]T) []float64 {
 	AdamW(o[0], o[1], o[2], i[0], i[1], i[2], i[3], adamArgs)
@@ -217,6 +217,24 @@ func wantAdamW(o, i [][]float64) []float64 {
 		o[0][j] = p - a.LR*(m/a.Corr1)/(math.Sqrt(v/a.Corr2)+a.Eps)
 	}
 	return nil
+}
+
+// TestDropoutLimit sees that each lane compares its hash with p·2²⁴ exactly: kept at its own hash, dropped one above it.
+func TestDropoutLimit(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		x, y := make([]float32, 40), make([]float32, 40)
+		Fill(x, 1)
+		k := mix64(9 + mix64(1))
+		for i := range x {
+			h := float64(mix32(mix32(uint32(i)^uint32(k))^uint32(k>>32)) >> 8)
+			if Dropout(y, x, 9, 0, h/(1<<24)); y[i] == 0 {
+				t.Errorf("element %d dropped at its limit", i)
+			}
+			if Dropout(y, x, 9, 0, (h+1)/(1<<24)); y[i] != 0 {
+				t.Errorf("element %d kept past its limit", i)
+			}
+		}
+	})
 }
 
 // TestAdamWInPlace sees that the outputs may be the inputs, and that zero moments and gradients leave p but for the decay.

@@ -40,6 +40,7 @@ func TestEdges(t *testing.T) {
 		{"GELUGrad", grad(GELUGrad[float32]), []float32{-inf, -huge, -30, 0, 30, huge, inf, nan}, []float32{0, 0, 0, 0.5, 1, 1, 1, nan}},
 		{"GELUErfGrad", grad(GELUErfGrad[float32]), []float32{-inf, -huge, -30, 0, 30, huge, inf, nan}, []float32{0, 0, 0, 0.5, 1, 1, 1, nan}},
 		{"SiLUGrad", grad(SiLUGrad[float32]), []float32{-inf, -huge, -200, 0, 200, huge, inf, nan}, []float32{0, 0, 0, 0.5, 1, 1, 1, nan}},
+		{"ReLUGrad", grad(ReLUGrad[float32]), []float32{-inf, -1, 0, tiny, inf, nan}, []float32{0, 0, 0, 1, 1, 0}},
 		{"SoftmaxRow", SoftmaxRow[float32], []float32{-inf, 0, 0, -inf}, []float32{0, 0.5, 0.5, 0}},
 		{"SoftmaxRow/none", SoftmaxRow[float32], []float32{-inf, -inf, -inf}, []float32{0, 0, 0}},
 		{"SoftmaxRow/NaN", SoftmaxRow[float32], []float32{1, nan, -inf}, []float32{nan, nan, nan}},
@@ -106,10 +107,13 @@ func TestRowEdges(t *testing.T) {
 
 // TestPrecision holds the largest relative error over a sweep, in units of 2⁻²⁴ (half an ulp of 1 at most).
 func TestPrecision(t *testing.T) {
-	const n = 20000
+	n := 20000
+	if testing.Short() {
+		n = 300
+	}
 	x, y := make([]float32, 0, 2*n), make([]float32, 2*n)
 	for i := range n {
-		u := float64(i) / n
+		u := float64(i) / float64(n)
 		x = append(x, float32(math.Exp(-20+21.5*u)), -float32(math.Exp(-20+21.5*u))) // ±2e-9 … ±4.48
 	}
 	root := math.Sqrt(2 / math.Pi)
@@ -127,9 +131,6 @@ func TestPrecision(t *testing.T) {
 		{"GELU", GELU[float32], func(x float64) float64 { return x / (1 + math.Exp(-2*root*(x+0.044715*x*x*x))) }, 25},
 		{"GELUErf", GELUErf[float32], func(x float64) float64 { return x * cdf(x) }, 17},
 	} {
-		if testing.Short() {
-			x = x[:200]
-		}
 		onPaths(t, func(t *testing.T) {
 			c.f(y, x)
 			worst, at := 0.0, float32(0)
@@ -145,4 +146,20 @@ func TestPrecision(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAllocs sees that no loop allocates.
+func TestAllocs(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		for _, c := range loopCases() {
+			in, out := inputs(c, 40), make2(c.outs, 40)
+			scalars := float64(0)
+			if c.f32(out, in) != nil {
+				scalars = 1 // the slice of results
+			}
+			if n := testing.AllocsPerRun(2, func() { c.f32(out, in) }); n > scalars {
+				t.Errorf("%s: %v allocations, want none", c.name, n-scalars)
+			}
+		}
+	})
 }

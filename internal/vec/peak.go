@@ -13,7 +13,7 @@ func Peak(threads int, d time.Duration) float64 {
 	var wg sync.WaitGroup
 	for t := range threads {
 		wg.Go(func() {
-			const n = 1 << 12
+			const n = 1 << 10
 			start, rounds := time.Now(), 0
 			for time.Since(start) < d {
 				round(n)

@@ -74,6 +74,25 @@ func TestPoolMany(t *testing.T) {
 	}
 }
 
+// TestPoolClaims has so many parts of no work that workers claim them at the same instant.
+func TestPoolClaims(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	runs := 100
+	if testing.Short() {
+		runs = 2
+	}
+	c := &count{calls: make([]int32, 20000), workers: 2}
+	for r := range runs {
+		p.Run(len(c.calls), c)
+		for i, calls := range c.calls {
+			if int(calls) != r+1 {
+				t.Fatalf("run %d: part %d ran %d times", r, i, int(calls)-r)
+			}
+		}
+	}
+}
+
 // TestPoolParallel needs all workers at once: each part waits for the others.
 func TestPoolParallel(t *testing.T) {
 	p := NewPool(3)

@@ -102,8 +102,17 @@ func (g *gen) half(r string) string {
 }
 func quarter(r string) string { return "X" + r[1:] }
 
-// in prints one instruction.
+// in prints one instruction. Under AVX-512 a constant in memory is one element, which the instruction broadcasts.
 func (g *gen) in(op string, operands ...string) {
+	for _, o := range operands {
+		if g.wide() && strings.HasPrefix(o, constTable) {
+			if op == "VMOVUPS" {
+				op = "VBROADCASTSS"
+			} else {
+				op += ".BCST"
+			}
+		}
+	}
 	fmt.Fprintf(&g.body, "\t%s %s\n", op, strings.Join(operands, ", "))
 }
 
@@ -154,7 +163,7 @@ func (g *gen) bits(b uint32) string {
 
 // reg is v in a register: itself, or a new temporary.
 func (g *gen) reg(v string) string {
-	if !strings.Contains(v, "SB") {
+	if !strings.HasPrefix(v, constTable) {
 		return v
 	}
 	r := g.t()
@@ -335,6 +344,8 @@ func (g *gen) finish(w *bytes.Buffer) {
 // constants is the table of the constants in memory, each over a vector of AVX2.
 type constants struct{ list []uint32 }
 
+const constTable = "loopConst<>"
+
 // at is the memory of the constant b.
 func (k *constants) at(b uint32) string {
 	i := 0
@@ -344,7 +355,7 @@ func (k *constants) at(b uint32) string {
 	if i == len(k.list) {
 		k.list = append(k.list, b)
 	}
-	return fmt.Sprintf("loopConst<>+%d(SB)", 32*i)
+	return fmt.Sprintf("%s+%d(SB)", constTable, 32*i)
 }
 
 func (k *constants) data() string {
@@ -363,9 +374,9 @@ func (k *constants) data() string {
 	w.WriteString("GLOBL loopIota<>(SB), RODATA|NOPTR, $64\n")
 	for i, b := range k.list {
 		for j := range 4 {
-			fmt.Fprintf(&w, "DATA loopConst<>+%d(SB)/8, $0x%08x%08x\n", 32*i+8*j, b, b)
+			fmt.Fprintf(&w, "DATA %s+%d(SB)/8, $0x%08x%08x\n", constTable, 32*i+8*j, b, b)
 		}
 	}
-	fmt.Fprintf(&w, "GLOBL loopConst<>(SB), RODATA|NOPTR, $%d\n", 32*len(k.list))
+	fmt.Fprintf(&w, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", constTable, 32*len(k.list))
 	return w.String()
 }

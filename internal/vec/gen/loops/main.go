@@ -1,4 +1,5 @@
-// Command loops prints the float32 loops for amd64: loops_amd64.s and loops_amd64.go in the folder it is started in.
+// Command loops prints the float32 loops for amd64: loops_amd64.s and loops_amd64.go in the folder that its argument
+// names.
 //
 // A loop is written once, over vectors of g.lanes elements, and printed for AVX2 and for AVX-512. Its parameters are
 // those of the field of vec.kernels that has its name.
@@ -10,6 +11,7 @@ import (
 	"go/format"
 	"log"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -24,6 +26,9 @@ type loop struct {
 }
 
 func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("loops: want one argument, the folder to write to")
+	}
 	var text, stubs, tables bytes.Buffer
 	k := new(constants)
 	for _, w := range []struct {
@@ -61,7 +66,7 @@ func print(l loop, path string, lanes int, k *constants) *gen {
 }
 
 func write(name, s string) {
-	if err := os.WriteFile(name, []byte(s), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(os.Args[1], name), []byte(s), 0o666); err != nil {
 		log.Fatal(err)
 	}
 }

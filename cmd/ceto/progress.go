@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/guptarohit/asciigraph"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress shows a run: a line that moves on a terminal, a line now and then elsewhere.
+type progress struct {
+	w      io.Writer
+	g      *global
+	bar    *progressbar.ProgressBar
+	peak   float64 // GFLOP/s
+	flops  int64   // of a step
+	start  time.Time
+	first  int // step at the start
+	val    float64
+	losses []float64
+	last   time.Time
+}
+
+func newProgress(w io.Writer, g *global) *progress { return &progress{w: w, g: g} }
+
+// header says what is about to be trained.
+func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
+	n, v := text.Tokens()
+	fmt.Fprintf(p.w, "%s: %d parameters, %d layers, %d wide, context %d; %d tokens to train on, %d held out (%s)\n",
+		cfg.Preset, cfg.Model.Params(), cfg.Model.Layers, cfg.Model.Width, cfg.Model.Context, n, v, cfg.Data.Tokenizer)
+	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", t.Steps, t.Batch*t.Accumulate, cfg.Model.Context, t.Out)
+	p.peak = vec.Peak(t.Executor.Threads(), 30*time.Millisecond)
+	p.start = time.Now()
+}
+
+// OnStep implements train.Callback.
+func (p *progress) OnStep(s *train.Status) error {
+	if p.flops == 0 {
+		p.flops = s.Run.StepFLOPs()
+		p.first = s.Step - 1
+		if f, ok := p.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(20),
+				progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
+		}
+	}
+	p.losses = append(p.losses, s.Loss)
+	if s.Evaluated {
+		p.val = s.ValLoss
+	}
+	due := s.Step == s.Steps || s.Evaluated || time.Since(p.last) > 5*time.Second
+	if p.bar == nil && !due {
+		return nil
+	}
+	line := p.line(s)
+	if p.bar != nil {
+		p.bar.Describe(line)
+		return p.bar.Set(s.Step)
+	}
+	p.last = time.Now()
+	_, err := fmt.Fprintln(p.w, line)
+	return err
+}
+
+// line is what is known after a step.
+func (p *progress) line(s *train.Status) string {
+	per := time.Since(p.start).Seconds() / float64(s.Step-p.first)
+	var b strings.Builder
+	fmt.Fprintf(&b, "step %d/%d, loss %.4f", s.Step, s.Steps, s.Loss)
+	if p.val > 0 {
+		fmt.Fprintf(&b, ", val %.4f", p.val)
+	}
+	fmt.Fprintf(&b, ", %.0f tokens/s", s.TokensPerSec)
+	if p.peak > 0 {
+		fmt.Fprintf(&b, ", %.0f %% of peak", 100*float64(p.flops)/per/1e9/p.peak)
+	}
+	fmt.Fprintf(&b, ", ETA %v", (time.Duration(per*float64(s.Steps-s.Step)) * time.Second).Round(time.Second))
+	return b.String()
+}
+
+func (p *progress) close() {
+	if p.bar != nil {
+		p.bar.Finish()
+		fmt.Fprintln(p.w)
+	}
+}
+
+// plot draws losses as a curve in text.
+func plot(losses []float64, caption string) string {
+	const width = 70
+	if len(losses) < 2 {
+		return ""
+	}
+	pts := make([]float64, 0, width)
+	for i := range width {
+		lo, hi := i*len(losses)/width, max(i*len(losses)/width+1, (i+1)*len(losses)/width)
+		sum := 0.0
+		for _, v := range losses[lo:hi] {
+			sum += v
+		}
+		pts = append(pts, sum/float64(hi-lo))
+	}
+	return asciigraph.Plot(pts, asciigraph.Height(12), asciigraph.Caption(caption))
+}

@@ -1,0 +1,251 @@
+package data
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/pkg/errors"
+)
+
+// TextOptions say how a text becomes tokens and windows. Context is the only one that has to be set.
+type TextOptions struct {
+	Context   int             // tokens of a window
+	Tokenizer token.Tokenizer // nil makes one of Kind
+	Kind      string          // "char" (characters of all the text, the default) or "byte"
+	Val       float64         // share of the tokens, at the end, that is held out; 0 means 0.1, below 0 none
+	Vocab     int             // token files without a tokenizer: number of ids; 0 means the largest id + 1
+
+	// Which files of a folder: those with an extension of Ext (all if empty), for which Keep (nil keeps all) is true
+	// of their path below the folder, with slashes; and at most MaxBytes of text from all (0 for all of it), cut before
+	// a character.
+	Ext      []string
+	Keep     func(path string) bool
+	MaxBytes int64
+}
+
+// TextData is a text as tokens, in a part to train on and a held-out part. Close it if it came from token files.
+type TextData struct {
+	tok            token.Tokenizer
+	vocab, context int
+	train, val     []uint16
+	files          []*TokenFile
+}
+
+// Text reads a text file, or all files below a folder in the order of their paths, as one text, and encodes it: the
+// first 1 − Val of its tokens are for training, as in nanoGPT.
+func Text(path string, o TextOptions) (*TextData, error) { return Texts([]string{path}, o) }
+
+// Texts is [Text] of several files and folders, in the order given.
+func Texts(paths []string, o TextOptions) (*TextData, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	parts, err := readAll(paths, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Tokenizer == nil {
+		if o.Tokenizer, err = o.newTokenizer(parts); err != nil {
+			return nil, err
+		}
+	}
+	if o.Tokenizer.Vocab() > math.MaxUint16+1 {
+		return nil, errors.Errorf("data: Text: vocabulary of %d, want at most %d", o.Tokenizer.Vocab(), math.MaxUint16+1)
+	}
+	var ids []uint16
+	for _, p := range parts {
+		part, err := o.Tokenizer.Encode(p.text)
+		if err != nil {
+			return nil, errors.Wrapf(err, "data: Text: %s", p.path)
+		}
+		ids = slices.Grow(ids, len(part))
+		for _, id := range part {
+			ids = append(ids, uint16(id))
+		}
+	}
+	t := &TextData{tok: o.Tokenizer, vocab: o.Tokenizer.Vocab(), context: o.Context}
+	if err := t.split(ids, o.Val); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// check fills in defaults and refuses what cannot be.
+func (o *TextOptions) check() error {
+	if o.Context < 1 {
+		return errors.Errorf("data: Text: context %d, want at least 1", o.Context)
+	}
+	if o.Val == 0 {
+		o.Val = 0.1
+	}
+	if o.Val >= 1 || o.Val != o.Val {
+		return errors.Errorf("data: Text: val %g, want a share below 1", o.Val)
+	}
+	if o.Kind != "" && o.Kind != "char" && o.Kind != "byte" {
+		return errors.Errorf("data: Text: tokenizer %q, want char or byte", o.Kind)
+	}
+	return nil
+}
+
+func (o TextOptions) newTokenizer(parts []part) (token.Tokenizer, error) {
+	if o.Kind == "byte" {
+		return token.Byte{}, nil
+	}
+	texts := make([][]byte, len(parts))
+	for i, p := range parts {
+		if j := invalid(p.text); j >= 0 {
+			return nil, errors.Wrapf(&token.UTF8Error{Offset: j, Byte: p.text[j]}, "data: Text: %s", p.path)
+		}
+		texts[i] = p.text
+	}
+	return token.NewChar(texts...)
+}
+
+// invalid returns the offset of the first byte that is not UTF-8, or −1.
+func invalid(text []byte) int {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// split cuts ids in two and checks that there is enough.
+func (t *TextData) split(ids []uint16, val float64) error {
+	cut := len(ids)
+	if val > 0 {
+		cut = int(float64(len(ids)) * (1 - val))
+	}
+	t.train, t.val = ids[:cut:cut], ids[cut:]
+	return t.enough(val > 0)
+}
+
+// enough checks that each part has a window and its last target.
+func (t *TextData) enough(val bool) error {
+	need := t.context + 1
+	if len(t.train) < need {
+		return errors.Errorf("data: Text: too short: %d tokens to train on, want at least %d for a context of %d", len(t.train), need, t.context)
+	}
+	if val && len(t.val) < need {
+		return errors.Errorf("data: Text: too short: %d tokens held out, want at least %d for a context of %d", len(t.val), need, t.context)
+	}
+	return nil
+}
+
+// Vocab is the number of ids.
+func (t *TextData) Vocab() int { return t.vocab }
+
+// Tokenizer is what made the tokens; nil for token files without one.
+func (t *TextData) Tokenizer() token.Tokenizer { return t.tok }
+
+// Tokens is the number of tokens to train on and held out.
+func (t *TextData) Tokens() (train, val int) { return len(t.train), len(t.val) }
+
+// Train returns a source without end of windows at uniform random offsets: x (context) and y, the next token of each.
+// The offset of each window depends on the seed and its number alone.
+func (t *TextData) Train(seed uint64) Source {
+	return newWindows(seed, t.train, t.context, t.vocab, true)
+}
+
+// Val returns the held-out part.
+func (t *TextData) Val() Held { return Held{t.val, t.context, t.vocab} }
+
+// Eval returns a source of one pass over the held-out part: see [Held.Eval].
+func (t *TextData) Eval() Source { return t.Val().Eval() }
+
+// Held is a held-out part to evaluate on.
+type Held struct {
+	ids            []uint16
+	context, vocab int
+}
+
+// Eval returns a source of one pass over all windows that do not overlap: ⌊(tokens−1)/context⌋ of them.
+func (h Held) Eval() Source {
+	return newWindows(0, h.ids, h.context, h.vocab, false)
+}
+
+// BytesPerToken is the mean length in bytes of the targets of [Held.Eval]: a loss in nats per token is
+// loss / (BytesPerToken·ln 2) bits per byte. It is 0 without a tokenizer or a held-out part.
+func (t *TextData) BytesPerToken() float64 {
+	n := t.Eval().Len() * t.context
+	if t.tok == nil || n == 0 {
+		return 0
+	}
+	const chunk = 1 << 16
+	var sum int
+	ids := make([]int32, 0, chunk)
+	for part := range slices.Chunk(t.val[1:n+1], chunk) {
+		ids = ids[:0]
+		for _, id := range part {
+			ids = append(ids, int32(id))
+		}
+		sum += len(t.tok.Decode(ids))
+	}
+	return float64(sum) / float64(n)
+}
+
+// Close unmaps token files; the data and its sources must not be used after.
+func (t *TextData) Close() error {
+	var first error
+	for _, f := range t.files {
+		if err := f.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	t.train, t.val, t.files = nil, nil, nil
+	return first
+}
+
+// part is a file of a text.
+type part struct {
+	path string
+	text []byte
+}
+
+func readAll(paths []string, o TextOptions) ([]part, error) {
+	var files []string
+	for _, p := range paths {
+		found, err := find(p, o)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	var parts []part
+	var total int64
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, errors.Wrap(err, "data: Text")
+		}
+		full := o.MaxBytes > 0 && total+int64(len(text)) >= o.MaxBytes
+		if full {
+			text = cut(text, int(o.MaxBytes-total))
+		}
+		total += int64(len(text))
+		parts = append(parts, part{f, text})
+		if full {
+			break
+		}
+	}
+	if total == 0 {
+		return nil, errors.Errorf("data: Text: %s: no text in %d files", filepath.Join(paths...), len(files))
+	}
+	return parts, nil
+}
+
+// cut returns the first n bytes of text, less the start of a character that would be cut.
+func cut(text []byte, n int) []byte {
+	for i := 0; n < len(text) && i < utf8.UTFMax-1 && n > 0 && !utf8.RuneStart(text[n]); i++ {
+		n--
+	}
+	return bytes.Clone(text[:n]) // so that the rest can be freed
+}

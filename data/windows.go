@@ -1,0 +1,70 @@
+package data
+
+import (
+	"io"
+
+	"github.com/pkg/errors"
+)
+
+// windows is a source of windows of tokens: x (context), y the same one token later.
+type windows struct {
+	cursor
+	ids            []uint16
+	context, vocab int
+	random         bool // at uniform offsets, without end; else one after the other, once
+	fields         []Field
+}
+
+func newWindows(seed uint64, ids []uint16, context, vocab int, random bool) *windows {
+	shape := []int{context}
+	return &windows{cursor{seed: seed, n: max(0, (len(ids)-1)/context)}, ids, context, vocab, random,
+		[]Field{{Name: "x", Int: true, Shape: shape}, {Name: "y", Int: true, Shape: shape}}}
+}
+
+// Fields implements Source.
+func (w *windows) Fields() []Field { return w.fields }
+
+// Next implements Source.
+func (w *windows) Next(b Batch) (int, error) {
+	x, y := b["x"], b["y"]
+	size, err := b.size(w.fields)
+	if err != nil {
+		return 0, err
+	}
+	n := size
+	if !w.random {
+		if w.next >= int64(w.n) {
+			return 0, io.EOF
+		}
+		n = min(size, w.n-int(w.next))
+	}
+	for i := range n {
+		if err := w.window(x.Int[i*w.context:(i+1)*w.context], y.Int[i*w.context:(i+1)*w.context], w.next+int64(i)); err != nil {
+			return 0, err
+		}
+	}
+	clear(x.Int[n*w.context:])
+	clear(y.Int[n*w.context:])
+	w.next += int64(n)
+	return n, nil
+}
+
+// window fills x and y with window i.
+func (w *windows) window(x, y []int32, i int64) error {
+	at := int(i) * w.context
+	if w.random {
+		at = below(draw(w.seed, 0, uint64(i)), len(w.ids)-w.context)
+	}
+	for j, id := range w.ids[at : at+w.context+1] {
+		if int(id) >= w.vocab {
+			return errors.Errorf("data: token %d at place %d, but the vocabulary has %d", id, at+j, w.vocab)
+		}
+		if j < w.context {
+			x[j] = int32(id)
+		}
+		if j > 0 {
+			y[j-1] = int32(id)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package graph
+
+import "github.com/pkg/errors"
+
+// Add returns a + b, elementwise with NumPy broadcasting: axes are matched from the last, one of extent 1 repeats.
+func (g *Graph) Add(a, b *Node) *Node { return g.Apply(Add{}, a, b) }
+
+// Sub returns a − b; broadcasting as in [Graph.Add].
+func (g *Graph) Sub(a, b *Node) *Node { return g.Apply(Sub{}, a, b) }
+
+// Mul returns a·b, elementwise; broadcasting as in [Graph.Add].
+func (g *Graph) Mul(a, b *Node) *Node { return g.Apply(Mul{}, a, b) }
+
+// Div returns a/b; broadcasting as in [Graph.Add].
+func (g *Graph) Div(a, b *Node) *Node { return g.Apply(Div{}, a, b) }
+
+// Maximum returns the larger of a and b; broadcasting as in [Graph.Add]. Where they are equal each gets half the gradient.
+func (g *Graph) Maximum(a, b *Node) *Node { return g.Apply(Maximum{}, a, b) }
+
+// Minimum returns the smaller of a and b; see [Graph.Maximum].
+func (g *Graph) Minimum(a, b *Node) *Node { return g.Apply(Minimum{}, a, b) }
+
+// Broadcast returns the shape of an elementwise result of operands of shapes a and b.
+func Broadcast(a, b Shape) (Shape, error) {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	out := a.Clone()
+	for i := range b {
+		j := len(a) - len(b) + i
+		switch {
+		case a[j] == b[i] || b[i] == 1:
+		case a[j] == 1:
+			out[j] = b[i]
+		default:
+			return nil, errors.Errorf("shapes %v and %v do not broadcast: axes of %d and %d", a, b, a[j], b[i])
+		}
+	}
+	return out, nil
+}
+
+// pairwise is embedded in the ops of two broadcast operands.
+type pairwise struct{}
+
+// Infer broadcasts.
+func (pairwise) Infer(in []Meta) (Meta, error) {
+	if err := arity(2, in); err != nil {
+		return Meta{}, err
+	}
+	if in[0].DType != in[1].DType || !in[0].DType.IsFloat() {
+		return Meta{}, errors.New("want floats of one dtype")
+	}
+	s, err := Broadcast(in[0].Shape, in[1].Shape)
+	return Meta{in[0].DType, s}, err
+}
+
+// Overwrites allows either operand; the plan checks that its size is the result's.
+func (pairwise) Overwrites(int, int) bool { return true }
+
+// The ops of two operands.
+type (
+	// Add is the op of [Graph.Add].
+	Add struct{ pairwise }
+	// Sub is the op of [Graph.Sub].
+	Sub struct{ pairwise }
+	// Mul is the op of [Graph.Mul].
+	Mul struct{ pairwise }
+	// Div is the op of [Graph.Div].
+	Div struct{ pairwise }
+	// Maximum is the op of [Graph.Maximum].
+	Maximum struct{ pairwise }
+	// Minimum is the op of [Graph.Minimum].
+	Minimum struct{ pairwise }
+)
+
+// VJP: da = dy, db = dy, summed over what was broadcast.
+func (Add) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
+	return []*Node{g.sumTo(dy, x[0]), g.sumTo(dy, x[1])}
+}
+
+// VJP: da = dy, db = −dy.
+func (Sub) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
+	return []*Node{g.sumTo(dy, x[0]), g.Neg(g.sumTo(dy, x[1]))}
+}
+
+// VJP: da = dy·b, db = dy·a.
+func (Mul) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
+	return []*Node{g.sumTo(g.Mul(dy, x[1]), x[0]), g.sumTo(g.Mul(dy, x[0]), x[1])}
+}
+
+// VJP: da = dy/b, db = −dy·y/b.
+func (Div) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
+	da := g.Div(dy, x[1])
+	return []*Node{g.sumTo(da, x[0]), g.Neg(g.sumTo(g.Mul(da, y), x[1]))}
+}
+
+// VJP gives dy to the larger operand.
+func (Maximum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
+	return []*Node{g.sumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[0]), g.sumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[1])}
+}
+
+// VJP gives dy to the smaller operand.
+func (Minimum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
+	return []*Node{g.sumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[0]), g.sumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[1])}
+}
+
+// Step is 1 where a > b, ½ where they are equal and 0 where a < b, with broadcasting. It has no gradient.
+type Step struct {
+	pairwise
+	noGrad
+}
+
+// sumTo sums dy over the axes along which x was broadcast.
+func (g *Graph) sumTo(dy, x *Node) *Node {
+	if dy == nil || x == nil || dy.meta.Shape.Equal(x.meta.Shape) {
+		return dy
+	}
+	off := len(dy.meta.Shape) - len(x.meta.Shape)
+	var axes []int
+	for i := range dy.meta.Shape {
+		if i < off || x.meta.Shape[i-off] != dy.meta.Shape[i] {
+			axes = append(axes, i)
+		}
+	}
+	return g.Reshape(g.Sum(dy, axes...), x.meta.Shape...)
+}
+
+// binaryKind says which function of two numbers an op computes.
+type binaryKind uint8
+
+const (
+	kindAdd binaryKind = iota
+	kindSub
+	kindMul
+	kindDiv
+	kindMax
+	kindMin
+	kindStep
+	kindSame
+	kindLeft
+)
+
+// Eval adds.
+func (Add) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindAdd) }
+
+// Eval subtracts.
+func (Sub) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindSub) }
+
+// Eval multiplies.
+func (Mul) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindMul) }
+
+// Eval divides.
+func (Div) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindDiv) }
+
+// Eval takes the larger; NaN wins.
+func (Maximum) Eval(c *Ctx, out, in []Buf) error {
+	return evalBinary(c, out[0], in[0], in[1], kindMax)
+}
+
+// Eval takes the smaller; NaN wins.
+func (Minimum) Eval(c *Ctx, out, in []Buf) error {
+	return evalBinary(c, out[0], in[0], in[1], kindMin)
+}
+
+// Eval compares.
+func (Step) Eval(c *Ctx, out, in []Buf) error {
+	return evalBinary(c, out[0], in[0], in[1], kindStep)
+}

@@ -1,0 +1,100 @@
+package graph
+
+import "github.com/ceto-ml/ceto/internal/vec"
+
+// one is the function of kind k, in the loops that vec does not have. Of NaN and a number both maximum and minimum are NaN.
+func one[T Float](k binaryKind, a, b T) T {
+	switch k {
+	case kindAdd:
+		return a + b
+	case kindSub:
+		return a - b
+	case kindMul:
+		return a * b
+	case kindDiv:
+		return a / b
+	case kindMax:
+		if a > b || a != a {
+			return a
+		}
+		return b
+	case kindMin:
+		if a < b || a != a {
+			return a
+		}
+		return b
+	case kindStep:
+		return step(a, b)
+	case kindSame:
+		if a == b {
+			return 1
+		}
+		return 0
+	}
+	return a // kindLeft
+}
+
+// step is 1 where a > b, ½ where they are equal, 0 where a < b; NaN if either is.
+func step[T Float](a, b T) T {
+	switch {
+	case a > b:
+		return 1
+	case a == b:
+		return 0.5
+	case a < b:
+		return 0
+	}
+	return a + b
+}
+
+// rows computes y = k(a, b) on elements side by side.
+func rows[T Float](k binaryKind, y, a, b []T) {
+	switch k {
+	case kindAdd:
+		vec.Add(y, a, b)
+	case kindSub:
+		vec.Sub(y, a, b)
+	case kindMul:
+		vec.Mul(y, a, b)
+	case kindDiv:
+		vec.Div(y, a, b)
+	case kindLeft:
+		copy(y, a)
+	default:
+		for i, v := range a {
+			y[i] = one(k, v, b[i])
+		}
+	}
+}
+
+// rowLeft computes y = k(a, b) for one a.
+func rowLeft[T Float](k binaryKind, y []T, a T, b []T) {
+	switch k {
+	case kindAdd:
+		vec.AddScalar(y, b, a)
+	case kindMul:
+		vec.Scale(y, b, a)
+	case kindLeft:
+		vec.Fill(y, a)
+	default:
+		for i, v := range b {
+			y[i] = one(k, a, v)
+		}
+	}
+}
+
+// rowRight computes y = k(a, b) for one b.
+func rowRight[T Float](k binaryKind, y, a []T, b T) {
+	switch k {
+	case kindAdd:
+		vec.AddScalar(y, a, b)
+	case kindSub:
+		vec.AddScalar(y, a, -b)
+	case kindMul:
+		vec.Scale(y, a, b)
+	default:
+		for i, v := range a {
+			y[i] = one(k, v, b)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package graph
+
+// walk says how up to three operands are read while a result is written in order: the extents of the result without
+// axes of 1, neighbours that all operands step through alike being one, and each operand's step along each axis, 0
+// where it repeats. Along the last axis the steps are 1 or 0.
+type walk struct {
+	n    int
+	ext  [MaxRank]int
+	step [3][MaxRank]int
+}
+
+// walkOf needs operands that broadcast to y; one that is absent has no shape.
+func walkOf(y Shape, x [3]Shape) walk {
+	var rev walk // from the last axis on
+	full := [3]int{1, 1, 1}
+	for back := 1; back <= len(y); back++ {
+		d := y[len(y)-back]
+		var step [3]int
+		for k, s := range x {
+			if back <= len(s) && s[len(s)-back] > 1 {
+				step[k] = full[k]
+				full[k] *= s[len(s)-back]
+			}
+		}
+		if d > 1 {
+			rev.push(d, step)
+		}
+	}
+	if rev.n == 0 {
+		rev.push(1, [3]int{1, 1, 1})
+	}
+	w := walk{n: rev.n}
+	for i := range w.n {
+		w.ext[i] = rev.ext[w.n-1-i]
+		for k := range w.step {
+			w.step[k][i] = rev.step[k][w.n-1-i]
+		}
+	}
+	return w
+}
+
+// push adds an axis, or merges it with the one before.
+func (w *walk) push(d int, step [3]int) {
+	merge := w.n > 0
+	for k := range step {
+		merge = merge && step[k] == w.step[k][w.n-1]*w.ext[w.n-1]
+	}
+	if merge {
+		w.ext[w.n-1] *= d
+		return
+	}
+	w.ext[w.n] = d
+	for k := range step {
+		w.step[k][w.n] = step[k]
+	}
+	w.n++
+}
+
+// inner is the extent of the last axis, and split how many parts there are and what of the result each covers:
+// whole rows, or a piece of the only one.
+func (w *walk) inner() int { return w.ext[w.n-1] }
+
+func (w *walk) split(size int) (n, each int) {
+	each = partSize
+	if w.n > 1 {
+		each = max(1, partSize/w.inner()) * w.inner()
+	}
+	return parts(size, each), each
+}
+
+// at returns where the operands are read for element o of the result, and how many elements follow in the row.
+func (w *walk) at(o int) (x [3]int, left int) {
+	q := o
+	for i := w.n - 1; i >= 0; i-- {
+		j := q % w.ext[i]
+		q /= w.ext[i]
+		for k := range x {
+			x[k] += j * w.step[k][i]
+		}
+		if i == w.n-1 {
+			left = w.ext[i] - j
+		}
+	}
+	return x, left
+}
+
+// broadcast is the work of an op of two operands.
+type broadcast[T Float] struct {
+	walk
+	y, a, b []T
+	kind    binaryKind
+	each    int
+}
+
+func evalBinary(c *Ctx, out, a, b Buf, kind binaryKind) error {
+	if out.DType == Float64 {
+		runBinary[float64](c, out, a, b, kind)
+	} else {
+		runBinary[float32](c, out, a, b, kind)
+	}
+	return nil
+}
+
+func runBinary[T Float](c *Ctx, out, a, b Buf, kind binaryKind) {
+	w := broadcast[T]{y: Data[T](out), a: Data[T](a), b: Data[T](b), kind: kind}
+	w.walk = walkOf(out.Shape, [3]Shape{a.Shape, b.Shape})
+	n, each := w.split(len(w.y))
+	w.each = each
+	eachPart(c, n, w)
+}
+
+func (w *broadcast[T]) part(i, _ int) {
+	lo, hi := span(i, len(w.y), w.each)
+	repeatA, repeatB := w.step[0][w.n-1] == 0, w.step[1][w.n-1] == 0
+	for lo < hi {
+		x, n := w.at(lo)
+		n = min(n, hi-lo)
+		y := w.y[lo : lo+n]
+		switch {
+		case repeatA:
+			rowLeft(w.kind, y, w.a[x[0]], w.b[x[1]:x[1]+n])
+		case repeatB:
+			rowRight(w.kind, y, w.a[x[0]:x[0]+n], w.b[x[1]])
+		default:
+			rows(w.kind, y, w.a[x[0]:x[0]+n], w.b[x[1]:x[1]+n])
+		}
+		lo += n
+	}
+}

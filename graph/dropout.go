@@ -1,0 +1,86 @@
+package graph
+
+import (
+	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/pkg/errors"
+)
+
+// Dropout returns x with each element zero with probability p and 1/(1−p) times itself otherwise (Srivastava et al.,
+// JMLR 15, 2014, with the scaling at training time).
+//
+// x may have any shape; y has its meta; 0 ≤ p < 1, and p = 0 gives x itself. Which elements are zero follows from the
+// seed and the micro-batch of the run, the stream and the element's index alone; a model passes the hash of its scope
+// path, so that no two layers share a stream. The gradient is the same op on dy: no mask is stored.
+func (g *Graph) Dropout(x *Node, p float64, stream uint64) *Node {
+	if p == 0 && x != nil {
+		return x
+	}
+	return g.Apply(Dropout{P: p, Stream: stream}, x)
+}
+
+// Dropout is the op of [Graph.Dropout].
+type Dropout struct {
+	P      float64
+	Stream uint64
+}
+
+// Infer wants a probability below 1.
+func (d Dropout) Infer(in []Meta) (Meta, error) {
+	if err := checkDrop(d.P); err != nil {
+		return Meta{}, err
+	}
+	return sameMeta(1, in)
+}
+
+func checkDrop(p float64) error {
+	if !(p >= 0 && p < 1) {
+		return errors.Errorf("dropout %g: want 0 ≤ p < 1", p)
+	}
+	return nil
+}
+
+// VJP drops the same elements of dy.
+func (d Dropout) VJP(g *Graph, _ []*Node, _, dy *Node) []*Node { return []*Node{g.Apply(d, dy)} }
+
+// Overwrites allows x.
+func (Dropout) Overwrites(int, int) bool { return true }
+
+// Eval drops.
+func (d Dropout) Eval(c *Ctx, out, in []Buf) error {
+	if out[0].DType == Float64 {
+		dropoutEval[float64](d, c, out[0], in[0])
+	} else {
+		dropoutEval[float32](d, c, out[0], in[0])
+	}
+	return nil
+}
+
+// dropped is the work of a Dropout.
+type dropped[T Float] struct {
+	y, x []T
+	p    float64
+	key  uint64
+}
+
+func dropoutEval[T Float](d Dropout, c *Ctx, out, in Buf) {
+	w := dropped[T]{Data[T](out), Data[T](in), d.P, c.Scalars.key(d.Stream)}
+	eachPart(c, parts(len(w.y), partSize), w)
+}
+
+func (w *dropped[T]) part(i, _ int) {
+	lo, hi := span(i, len(w.y), partSize)
+	vec.Dropout(w.y[lo:hi], w.x[lo:hi], w.key, uint64(lo), w.p)
+}
+
+// key is the key of the random numbers of a stream in this run: a hash of seed, micro-batch and stream.
+func (s *Scalars) key(stream uint64) uint64 {
+	return mix64(mix64(mix64(s.Seed)+uint64(s.Micro)) + stream)
+}
+
+// mix64 is one output of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, figure 16) from state z.
+func mix64(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,93 @@
+package graph
+
+import "github.com/pkg/errors"
+
+// Where returns a where cond is not 0 and b elsewhere, with broadcasting of all three as in [Graph.Add]. cond has any
+// dtype and no gradient; a NaN in it is not 0.
+func (g *Graph) Where(cond, a, b *Node) *Node { return g.Apply(Where{}, cond, a, b) }
+
+// Where is the op of [Graph.Where].
+type Where struct{}
+
+// Infer broadcasts.
+func (Where) Infer(in []Meta) (Meta, error) {
+	if err := arity(3, in); err != nil {
+		return Meta{}, err
+	}
+	if in[1].DType != in[2].DType || !in[1].DType.IsFloat() {
+		return Meta{}, errors.New("want a condition and two floats of one dtype")
+	}
+	s, err := Broadcast(in[1].Shape, in[2].Shape)
+	if err != nil {
+		return Meta{}, err
+	}
+	s, err = Broadcast(in[0].Shape, s)
+	return Meta{in[1].DType, s}, err
+}
+
+// Stops stops the condition.
+func (Where) Stops(i int) bool { return i == 0 }
+
+// Overwrites allows the result over either choice, and over a condition of its dtype.
+func (Where) Overwrites(int, int) bool { return true }
+
+// VJP gives dy to the operand that was taken.
+func (Where) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
+	zero := g.Full(Of(y.meta.DType), 0)
+	return []*Node{nil, g.sumTo(g.Where(x[0], dy, zero), x[1]), g.sumTo(g.Where(x[0], zero, dy), x[2])}
+}
+
+// chosen is the work of a Where with a condition of type C.
+type chosen[C Elem, T Float] struct {
+	walk
+	cond    []C
+	y, a, b []T
+	each    int
+}
+
+// Eval chooses.
+func (Where) Eval(c *Ctx, out, in []Buf) error {
+	if out[0].DType == Float64 {
+		choose[float64](c, out[0], in)
+	} else {
+		choose[float32](c, out[0], in)
+	}
+	return nil
+}
+
+func choose[T Float](c *Ctx, out Buf, in []Buf) {
+	switch in[0].DType {
+	case Float32:
+		chooseBy[float32, T](c, out, in)
+	case Float64:
+		chooseBy[float64, T](c, out, in)
+	default:
+		chooseBy[int32, T](c, out, in)
+	}
+}
+
+func chooseBy[C Elem, T Float](c *Ctx, out Buf, in []Buf) {
+	w := chosen[C, T]{y: Data[T](out), cond: Data[C](in[0]), a: Data[T](in[1]), b: Data[T](in[2])}
+	w.walk = walkOf(out.Shape, [3]Shape{in[0].Shape, in[1].Shape, in[2].Shape})
+	n, each := w.split(len(w.y))
+	w.each = each
+	eachPart(c, n, w)
+}
+
+func (w *chosen[C, T]) part(i, _ int) {
+	lo, hi := span(i, len(w.y), w.each)
+	sc, sa, sb := w.step[0][w.n-1], w.step[1][w.n-1], w.step[2][w.n-1]
+	for lo < hi {
+		x, n := w.at(lo)
+		n = min(n, hi-lo)
+		y := w.y[lo : lo+n]
+		for j := range y {
+			if w.cond[x[0]+j*sc] != 0 {
+				y[j] = w.a[x[1]+j*sa]
+			} else {
+				y[j] = w.b[x[2]+j*sb]
+			}
+		}
+		lo += n
+	}
+}
