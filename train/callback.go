@@ -1,6 +1,10 @@
 package train
 
-import "github.com/pkg/errors"
+import (
+	"fmt"
+
+	"github.com/pkg/errors"
+)
 
 // Status is where a run stands; callbacks get it after a step or an evaluation.
 type Status struct {
@@ -45,4 +49,22 @@ type EarlyStopping struct {
 	MinDelta float64
 	// RestoreBest puts the parameters of the best evaluation back at the end.
 	RestoreBest bool
+}
+
+// Print writes a line on standard output after every Every steps, and after every evaluation.
+type Print struct{ Every int }
+
+// OnStep implements Callback.
+func (p Print) OnStep(s *Status) error {
+	if s.Step%max(1, p.Every) != 0 && s.Step != s.Steps && !s.Evaluated {
+		return nil
+	}
+	_, err := fmt.Printf("step %d/%d, loss %.4f, lr %.2e, %.0f/s", s.Step, s.Steps, s.Loss, s.LR, s.TokensPerSec)
+	if s.Evaluated && err == nil {
+		_, err = fmt.Printf(", val %v", s.Scores)
+	}
+	if err == nil {
+		_, err = fmt.Println()
+	}
+	return err
 }

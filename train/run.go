@@ -15,12 +15,14 @@ import (
 
 // Run is a trained model with its values, ready to be evaluated and used.
 type Run struct {
-	State   *State
-	History []Status // a status for each step of this process
-	builder *Builder
-	exec    plan.Executor
-	fields  []data.Field
-	progs   map[progKey]plan.Program
+	State      *State
+	History    []Status // a status for each step of this process
+	FitSeconds float64  // of this process's steps and evaluations
+	stepFLOPs  int64
+	builder    *Builder
+	exec       plan.Executor
+	fields     []data.Field
+	progs      map[progKey]plan.Program
 }
 
 type progKey struct {
@@ -39,6 +41,9 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 		exec:    t.Executor, fields: fields, progs: map[progKey]plan.Program{},
 	}, nil
 }
+
+// StepFLOPs is the number of floating-point operations of one update, by its plan.
+func (r *Run) StepFLOPs() int64 { return r.stepFLOPs }
 
 // feed returns the first n examples of a batch's arrays as a plan's inputs, without a copy.
 func (r *Run) feed(b data.Batch, n int) map[string]any {

@@ -49,8 +49,9 @@ type Trainer struct {
 	Config          any                                // what Out/run.yaml records
 	Files           map[string]func(w io.Writer) error // more files for each checkpoint, by name: config.json, a tokenizer
 
-	Executor plan.Executor // plan.CPU(0)
-	DType    graph.DType
+	Executor    plan.Executor // plan.CPU(0)
+	DType       graph.DType
+	MemoryLimit uint64 // bytes that a step's plan may need; 0 does not look
 
 	fs atomicfile.FS // of checkpoints; nil: the system's
 }
@@ -68,6 +69,7 @@ func (t Trainer) Fit(d TrainData) (*Run, error) {
 	}
 	defer l.close()
 	err = l.train()
+	l.run.FitSeconds = time.Since(l.clock).Seconds()
 	if err == nil || errors.Is(err, ErrInterrupted) {
 		if e := l.finish(err == nil); e != nil {
 			err = e
@@ -174,9 +176,31 @@ func (t Trainer) start(d TrainData) (*loop, error) {
 	return l, nil
 }
 
+// fitting refuses a graph whose plan needs more memory than the limit, before any is allocated.
+func (t Trainer) fitting(compile func(*graph.Graph, error) (plan.Program, error)) func(*graph.Graph, error) (plan.Program, error) {
+	return func(g *graph.Graph, err error) (plan.Program, error) {
+		if err != nil || t.MemoryLimit == 0 {
+			return compile(g, err)
+		}
+		p, err := plan.New(g, plan.Options{})
+		if err != nil {
+			return nil, err
+		}
+		if need := uint64(p.Total()); need > t.MemoryLimit {
+			return nil, errors.Errorf("train: a step needs %.2f GiB of memory, %.2f GiB are free; take a smaller batch or context", float64(need)/(1<<30), float64(t.MemoryLimit)/(1<<30))
+		}
+		return compile(g, nil)
+	}
+}
+
 // compile makes the plans of a step.
 func (l *loop) compile() (err error) {
-	b, c := l.run.builder, compile(l.Executor, l.run.State, plan.Options{})
+	b, c := l.run.builder, l.fitting(compile(l.Executor, l.run.State, plan.Options{}))
+	defer func() {
+		if err == nil {
+			l.run.stepFLOPs = l.step.Plan().FLOPs() * int64(l.Accumulate)
+		}
+	}()
 	if l.Accumulate == 1 {
 		l.step, err = c(b.Step(l.src.Fields(), l.Batch))
 		return err

@@ -188,17 +188,22 @@ func (s Sample) probe(pool *vec.Pool) (err error) {
 
 // probeVJP checks the metas of the gradients.
 func (s Sample) probeVJP(g *graph.Graph, x []*graph.Node, y *graph.Node) error {
-	if !y.DType().IsFloat() {
+	stop, stops := s.Op.(graph.Stopper)
+	var need []int
+	for i, n := range x {
+		if n.DType().IsFloat() && y.DType().IsFloat() && !(stops && stop.Stops(i)) {
+			need = append(need, i)
+		}
+	}
+	if len(need) == 0 {
 		return nil
 	}
 	dx := s.Op.VJP(g, x, y, g.Input("dy", y.Meta()))
 	if g.Err() != nil {
 		return errors.Wrap(g.Err(), "VJP")
 	}
-	stop, stops := s.Op.(graph.Stopper)
-	for i, n := range x {
-		need := n.DType().IsFloat() && !(stops && stop.Stops(i))
-		if need && (i >= len(dx) || dx[i] == nil || !dx[i].Meta().Equal(n.Meta())) {
+	for _, i := range need {
+		if i >= len(dx) || dx[i] == nil || !dx[i].Meta().Equal(x[i].Meta()) {
 			return errors.Errorf("VJP gives no gradient of operand %d, or one of another meta", i)
 		}
 	}

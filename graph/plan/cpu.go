@@ -26,6 +26,8 @@ type cpu struct {
 	poison  bool // fill the arena with NaN before each run, for tests
 }
 
+func (c *cpu) Threads() int { return c.threads }
+
 func (c *cpu) String() string { return "cpu" }
 
 func (c *cpu) Close() error {

@@ -20,6 +20,8 @@ type Executor interface {
 	NewState() State
 	// Compile binds p to s. States that s lacks are added, zeroed, one allocation a region.
 	Compile(p *Plan, s State) (Program, error)
+	// Threads is the number of worker threads of a CPU, 0 on other devices.
+	Threads() int
 	// String names the device and how it computes.
 	String() string
 	// Close frees the device. Programs and states must not be used after it.
