@@ -6,6 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -49,4 +53,91 @@ func ReadConfig(dir string) (Config, error) {
 		return Config{}, errors.Errorf("gpt: %s: model_type is %q; known: gpt2", path, c.ModelType)
 	}
 	return c.Config, errors.Wrap(c.Config.Validate(), path)
+}
+
+// WeightsFile is the name of a model's parameters in its folder.
+const WeightsFile = "model.safetensors"
+
+// Load reads a model's folder, config.json and model.safetensors, for generation: the parameters are in the State of
+// the Generator, as float32. The file must have all parameters with their shapes, as F32 or F64, and nothing else; the
+// error names the first that differs.
+func Load(dir string, x plan.Executor) (*Generator, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, WeightsFile)
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "gpt: Load")
+	}
+	defer f.Close()
+	g := &Generator{Model: c, State: x.NewState(), Executor: x}
+	if err := fits(c, f); err != nil {
+		return nil, errors.Wrapf(err, "gpt: %s", path)
+	}
+	if _, err := g.program(1); err != nil {
+		return nil, err
+	}
+	for _, name := range g.State.Names(graph.Param) {
+		if err := loadParam(g.State, f, name); err != nil {
+			return nil, errors.Wrapf(err, "gpt: %s", path)
+		}
+	}
+	return g, nil
+}
+
+// fits compares a file's tensors with the parameters of c, before any memory is taken for them.
+func fits(c Config, f *safetensors.File) error {
+	params := nn.NewParams(graph.Float32)
+	s := nn.NewScope(graph.New(), params, nn.Eval)
+	c.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 1)))
+	if err := s.Err(); err != nil {
+		return err
+	}
+	for _, p := range params.All() {
+		t, ok := f.Tensor(p.Name)
+		if !ok {
+			return errors.Errorf("%s is missing", p.Name)
+		}
+		if !p.Meta.Shape.Equal(t.Shape) {
+			return errors.Errorf("%s is %v, the config wants %v", p.Name, graph.Shape(t.Shape), p.Meta.Shape)
+		}
+	}
+	for _, t := range f.Tensors {
+		if params.Get(t.Name) == nil {
+			return errors.Errorf("%s is no parameter of the config", t.Name)
+		}
+	}
+	return nil
+}
+
+// loadParam copies one parameter from f.
+func loadParam(s plan.State, f *safetensors.File, name string) error {
+	m, _, err := s.Meta(name)
+	if err != nil {
+		return err
+	}
+	t, _ := f.Tensor(name)
+	var b graph.Buf
+	switch t.DType {
+	case safetensors.F32:
+		v, err := safetensors.Values[float32](t)
+		if err != nil {
+			return err
+		}
+		b = graph.BufOf(v, m.Shape...)
+	case safetensors.F64:
+		v, err := safetensors.Values[float64](t)
+		if err != nil {
+			return err
+		}
+		b = graph.NewBuf(m)
+		for i, x := range v {
+			graph.Data[float32](b)[i] = float32(x)
+		}
+	default:
+		return errors.Errorf("%s is %s; want F32 or F64", name, t.DType)
+	}
+	return s.Write(name, graph.Dense(b))
 }

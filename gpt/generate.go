@@ -41,7 +41,7 @@ func (g *Generator) Sample(prompt []int32, opt SampleOptions) ([]int32, error) {
 	if len(prompt) == 0 {
 		return nil, errors.New("gpt: Sample: the prompt has no token")
 	}
-	if err := opt.validate(); err != nil {
+	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
 	window := tail(prompt, g.Model.Context)

@@ -7,7 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-func (o SampleOptions) validate() error {
+// Validate returns an error that names the first option that cannot be.
+func (o SampleOptions) Validate() error {
 	switch {
 	case o.Tokens < 0:
 		return errors.Errorf("gpt: %d tokens", o.Tokens)

@@ -14,7 +14,7 @@ import (
 const (
 	attnRows  = 128            // queries of a tile, the most that one part has
 	attnTile  = attnRows * 256 // elements of a tile
-	attnBlock = 48             // keys of a block, a multiple of the width of the products' panels
+	attnBlock = 32             // keys of a block, a multiple of the width of the products' panels
 	attnPad   = 16             // between rows of a tile, so that they fall into different sets of the cache
 )
 
@@ -151,32 +151,40 @@ func (w *attended[T]) part(n, worker int) {
 	}
 }
 
-// blocks goes over the blocks of n keys from j on, each with those of the m queries from i on that see one of its keys.
-// It fills the tile with their scores, or adds to y the values with the weights that the tile has by then.
+// blocks goes over the blocks of n keys from j on, each with those of the m queries from i on that see one of its keys:
+// one block of all keys that every query sees, and narrow ones beside it. It fills the tile with the scores, or adds to
+// y the values with the weights that the tile has by then.
 func (w *attended[T]) blocks(tile []T, b, i, m, h, j, n, worker int, values bool) {
-	for c := 0; c < n; c += w.wide {
+	all, end := w.common(b, i, m, w.wide)
+	for c := 0; c < n; {
 		k := min(w.wide, n-c)
+		switch at := j + c; {
+		case all <= at && at < end:
+			k = min(end-at, n-c)
+		case at < all && all < end:
+			k = min(k, all-at)
+		}
 		lo, _ := w.queries(b, j+c)
 		_, hi := w.queries(b, j+c+k-1)
-		if lo, hi = max(lo, i), min(hi, i+m); lo >= hi {
-			continue
+		if lo, hi = max(lo, i), min(hi, i+m); lo < hi {
+			p := vec.Mat[T]{Data: tile[(lo-i)*w.ld+c:], Row: w.ld, Col: 1}
+			g := vec.Gemm[T]{M: hi - lo, N: k, K: w.hs, A: w.q.mat(b, lo, h), B: w.k.mat(b, j+c, h/w.group).T(), C: p, Alpha: T(w.scale)}
+			if values {
+				g = vec.Gemm[T]{M: hi - lo, N: w.hs, K: k, A: p, B: w.v.mat(b, j+c, h/w.group), C: w.y.mat(b, lo, h), Add: true}
+			}
+			g.Serial(worker)
 		}
-		p := vec.Mat[T]{Data: tile[(lo-i)*w.ld+c:], Row: w.ld, Col: 1}
-		g := vec.Gemm[T]{M: hi - lo, N: k, K: w.hs, A: w.q.mat(b, lo, h), B: w.k.mat(b, j+c, h/w.group).T(), C: p, Alpha: T(w.scale)}
-		if values {
-			g = vec.Gemm[T]{M: hi - lo, N: w.hs, K: k, A: p, B: w.v.mat(b, j+c, h/w.group), C: w.y.mat(b, lo, h), Add: true}
-		}
-		g.Serial(worker)
+		c += k
 	}
 }
 
-// softmax turns the scores p of query i and the keys from j on into exp(score − top), 0 for those of a block that it
-// does not see, drops some, and scales what y has of earlier keys to the new top.
+// softmax turns the scores p of query i and the keys from j on into exp(score − top), 0 for those that it does
+// not see, drops some, and scales what y has of earlier keys to the new top.
 func (w *attended[T]) softmax(p []T, b, i, h, j int, top *T, sum *float64, scale bool) {
 	lo, hi := w.keys(b, i)
 	lo, hi = min(max(lo-j, 0), len(p)), min(max(hi-j, 0), len(p))
-	clear(p[lo/w.wide*w.wide : lo])
-	clear(p[hi:min(parts(hi, w.wide)*w.wide, len(p))])
+	clear(p[:lo])
+	clear(p[hi:])
 	p = p[lo:hi]
 	if w.segments != nil {
 		for n := range p {

@@ -49,7 +49,8 @@ func (a AttentionGrad) FLOPs(in []Meta, out Meta) int64 { return a.Of.FLOPs(in, 
 // the bias of a product, and what the products pack is small, the queries. Rows of a tile touch, so that a loop takes it whole.
 const (
 	attnKeys    = 256 // keys of a tile
-	attnQueries = 48  // queries of a tile, a multiple of the width of the products' panels
+	attnQueries = 64  // queries of a tile
+	attnSome    = 32  // queries of a tile that some do not see all keys of; both are multiples of the width of a product's panels
 )
 
 // gradTile is the rows and columns of a tile of the backward pass.
@@ -136,20 +137,33 @@ func (w *attendedGrad[T]) part(n, worker int) {
 	}
 }
 
-// queryBlock adds what n queries from i on contribute.
+// queryBlock adds what n queries from i on contribute: over the keys that all of them see at once, and beside them with
+// fewer queries at a time.
 func (w *attendedGrad[T]) queryBlock(s *gradSpace[T], b, h, i, n, worker int) {
-	lo, _ := w.keys(b, i)
 	_, hi := w.keys(b, i+n-1)
-	if lo >= hi {
-		w.clear(&w.dq, b, i, n, h)
-		return
-	}
 	for c := range n {
 		s.lse[c] = -w.lse[(b*w.nh+h)*w.t+i+c]
 		s.d[c] = T(-vec.Dot(w.dy.row(b, i+c, h, w.hs), w.y.row(b, i+c, h, w.hs)))
 	}
-	for j := lo; j < hi; j += w.rows {
-		w.tile(s, b, h, j, min(w.rows, hi-j), i, n, j > lo, worker)
+	w.clear(&w.dq, b, i, n, h)
+	all, end := w.common(b, i, n, attnSome)
+	if all >= end {
+		all, end = hi, hi
+	}
+	w.tiles(s, b, h, all, end, i, 0, n, worker)
+	for c := 0; c < n; c += attnSome {
+		k := min(attnSome, n-c)
+		lo, _ := w.keys(b, i+c)
+		_, hi := w.keys(b, i+c+k-1)
+		w.tiles(s, b, h, lo, min(all, hi), i, c, k, worker)
+		w.tiles(s, b, h, max(end, lo), hi, i, c, k, worker)
+	}
+}
+
+// tiles adds what keys from j to end and queries c to c+n of the block from i on have to do with each other.
+func (w *attendedGrad[T]) tiles(s *gradSpace[T], b, h, j, end, i, c, n, worker int) {
+	for ; j < end; j += w.rows {
+		w.tile(s, b, h, j, min(w.rows, end-j), i+c, n, s.lse[c:c+n], s.d[c:c+n], worker)
 	}
 }
 
@@ -163,21 +177,21 @@ func (w *attendedGrad[T]) clear(x *heads[T], b, t, n, h int) {
 	}
 }
 
-// tile adds what m keys from j on and n queries from i on have to do with each other; add says that dq has sums already.
-func (w *attendedGrad[T]) tile(s *gradSpace[T], b, h, j, m, i, n int, add bool, worker int) {
+// tile adds what m keys from j on and n queries from i on have to do with each other.
+func (w *attendedGrad[T]) tile(s *gradSpace[T], b, h, j, m, i, n int, lse, d []T, worker int) {
 	kv := h / w.group
 	p, ds := vec.Mat[T]{Data: s.w, Row: n, Col: 1}, vec.Mat[T]{Data: s.ds, Row: n, Col: 1}
 	q, k, dy := w.q.mat(b, i, h), w.k.mat(b, j, kv), w.dy.mat(b, i, h)
-	g := vec.Gemm[T]{M: m, N: n, K: w.hs, A: k, B: q.T(), C: p, Alpha: T(w.scale), Bias: s.lse[:n]}
+	g := vec.Gemm[T]{M: m, N: n, K: w.hs, A: k, B: q.T(), C: p, Alpha: T(w.scale), Bias: lse}
 	g.Serial(worker)
 	g = vec.Gemm[T]{M: m, N: n, K: w.hs, A: w.v.mat(b, j, kv), B: dy.T(), C: ds}
 	if w.drop == 0 {
-		g.Bias = s.d[:n]
+		g.Bias = d
 	}
 	g.Serial(worker)
 	w.weights(s, b, j, m, i, n)
 	if w.drop > 0 {
-		w.dropWeights(s, b, h, j, m, i, n)
+		w.dropWeights(s, b, h, j, m, i, n, d)
 		p.Data = s.drop
 	}
 	vec.Mul(s.ds[:m*n], s.ds[:m*n], s.w[:m*n])
@@ -190,7 +204,7 @@ func (w *attendedGrad[T]) tile(s *gradSpace[T], b, h, j, m, i, n int, add bool, 
 		g.Serial(worker)
 	}
 	if w.dq.data != nil {
-		g = vec.Gemm[T]{M: n, N: w.hs, K: m, A: ds.T(), B: k, C: w.dq.mat(b, i, h), Alpha: T(w.scale), Add: add}
+		g = vec.Gemm[T]{M: n, N: w.hs, K: m, A: ds.T(), B: k, C: w.dq.mat(b, i, h), Alpha: T(w.scale), Add: true}
 		g.Serial(worker)
 	}
 }
@@ -219,7 +233,7 @@ func (w *attendedGrad[T]) weights(s *gradSpace[T], b, j, m, i, n int) {
 }
 
 // dropWeights fills s.drop with the weights after dropout, and passes the gradient of those on to the weights before it.
-func (w *attendedGrad[T]) dropWeights(s *gradSpace[T], b, h, j, m, i, n int) {
+func (w *attendedGrad[T]) dropWeights(s *gradSpace[T], b, h, j, m, i, n int, d []T) {
 	for c := range n {
 		line := s.line[:m]
 		vec.Fill(line, 1)
@@ -231,7 +245,7 @@ func (w *attendedGrad[T]) dropWeights(s *gradSpace[T], b, h, j, m, i, n int) {
 	for r := range m {
 		p, ds, f := s.w[r*n:(r+1)*n], s.ds[r*n:(r+1)*n], s.drop[r*n:(r+1)*n]
 		vec.Mul(ds, ds, f)
-		vec.Add(ds, ds, s.d[:n])
+		vec.Add(ds, ds, d)
 		vec.Mul(f, f, p)
 	}
 }

@@ -51,6 +51,14 @@ func (v *sight) keys(b, i int) (lo, hi int) {
 	return min(lo, hi), hi
 }
 
+// common is a range of keys of row b that each of m queries from i on sees, but for segments: as many multiples of wide
+// as there are.
+func (v *sight) common(b, i, m, wide int) (lo, hi int) {
+	_, hi = v.keys(b, i)
+	lo, _ = v.keys(b, i+m-1)
+	return lo, lo + max(0, hi-lo)/wide*wide
+}
+
 // queries is the range of queries of row b that see key j, but for segments. Both ends grow with j while j is below
 // the row's length.
 func (v *sight) queries(b, j int) (lo, hi int) {

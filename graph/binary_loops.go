@@ -14,15 +14,9 @@ func one[T Float](k binaryKind, a, b T) T {
 	case kindDiv:
 		return a / b
 	case kindMax:
-		if a > b || a != a {
-			return a
-		}
-		return b
+		return max(a, b)
 	case kindMin:
-		if a < b || a != a {
-			return a
-		}
-		return b
+		return min(a, b)
 	case kindStep:
 		return step(a, b)
 	case kindSame:
@@ -58,6 +52,14 @@ func rows[T Float](k binaryKind, y, a, b []T) {
 		vec.Mul(y, a, b)
 	case kindDiv:
 		vec.Div(y, a, b)
+	case kindMax:
+		for i, v := range a {
+			y[i] = max(v, b[i])
+		}
+	case kindMin:
+		for i, v := range a {
+			y[i] = min(v, b[i])
+		}
 	case kindLeft:
 		copy(y, a)
 	default:

@@ -109,10 +109,13 @@ func (o GatherGrad) Eval(c *Ctx, out, in []Buf) error {
 	return nil
 }
 
+// gatherBlock is the number of columns that one part adds to.
+const gatherBlock = 64
+
 func gatherGrad[T Float](c *Ctx, o GatherGrad, out Buf, in []Buf) {
 	outer, n, inner := around(out.Shape, o.Axis)
 	w := scattered[T]{y: Data[T](out), dy: Data[T](in[0]), ids: Data[int32](in[1]), n: n, inner: inner}
-	w.each = min(inner, columnBlock)
+	w.each = min(inner, gatherBlock)
 	w.per = parts(inner, w.each)
 	eachPart(c, outer*w.per, w)
 }

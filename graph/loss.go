@@ -92,20 +92,28 @@ func compareSum[T Float](o Compare, c *Ctx, in []Buf) (sum float64) {
 
 func (w *compared[T]) part(i, _ int) {
 	lo, hi := span(i, len(w.y), partSize)
-	s := 0.0
-	for k := lo; k < hi; k++ {
-		s += w.o.loss(float64(w.y[k]), float64(w.t[k]))
+	y, t, s := w.y[lo:hi], w.t[lo:hi], 0.0
+	switch w.o.Kind {
+	case CompareMSE, CompareHalf:
+		for k, v := range y {
+			d := float64(v) - float64(t[k])
+			s += d * d
+		}
+		if w.o.Kind == CompareHalf {
+			s /= 2
+		}
+	default:
+		for k, v := range y {
+			s += w.o.loss(float64(v), float64(t[k]))
+		}
 	}
 	w.sums[i] = s
 }
 
+// loss is that of one element, but for the squares.
 func (o Compare) loss(y, t float64) float64 {
 	d := math.Abs(y - t)
 	switch {
-	case o.Kind == CompareMSE:
-		return d * d
-	case o.Kind == CompareHalf:
-		return d * d / 2
 	case o.Kind == CompareL1:
 		return d
 	case o.Kind == CompareBCE:
@@ -116,6 +124,7 @@ func (o Compare) loss(y, t float64) float64 {
 	return o.Delta * (d - o.Delta/2)
 }
 
+// slope is the derivative of one element's loss by y.
 func (o Compare) slope(y, t float64) float64 {
 	d := y - t
 	switch {

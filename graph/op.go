@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"reflect"
 	"strings"
 	"sync/atomic"
 
@@ -246,13 +247,33 @@ func scratch(op Op, in []Buf) int {
 	return s.Scratch(m)
 }
 
-// Describe prints an op with its attributes: "Softmax{Axis:-1}".
+// Describe prints an op with its attributes that are not zero: "MatMul{TransB Bias}", "Slice{Axis:2 Hi:4}".
 func Describe(op Op) string {
-	s := fmt.Sprintf("%+v", op)
-	s = strings.TrimSuffix(strings.TrimPrefix(s, "{"), "}")
-	s = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(s, "noGrad:{}", ""), "NoGrad:{}", ""))
-	if s == "" {
-		return opName(op)
+	if f, ok := op.(Foreign); ok {
+		return f.String()
 	}
-	return opName(op) + "{" + s + "}"
+	if attrs := attributes(reflect.ValueOf(op)); len(attrs) > 0 {
+		return opName(op) + "{" + strings.Join(attrs, " ") + "}"
+	}
+	return opName(op)
+}
+
+// attributes prints the fields of a struct that are not zero, those of a struct inside it among its own.
+func attributes(v reflect.Value) (attrs []string) {
+	for i := 0; v.Kind() == reflect.Struct && i < v.NumField(); i++ {
+		f, name := v.Field(i), v.Type().Field(i).Name
+		_, prints := v.Type().Field(i).Type.MethodByName("String")
+		switch {
+		case f.IsZero():
+		case prints:
+			attrs = append(attrs, fmt.Sprintf("%s:%v", name, f))
+		case f.Kind() == reflect.Struct:
+			attrs = append(attrs, attributes(f)...)
+		case f.Kind() == reflect.Bool:
+			attrs = append(attrs, name)
+		default:
+			attrs = append(attrs, fmt.Sprintf("%s:%v", name, f))
+		}
+	}
+	return attrs
 }

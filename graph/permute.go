@@ -72,8 +72,11 @@ type permuted[T Elem] struct {
 	rowsEach int // rows of the last axis in one part, where x is contiguous along it
 }
 
-// tileSide is the extent of the tiles of a transposition, in elements: of both sides a few cache lines.
-const tileSide = 32
+// The tiles of a transposition, in elements: rows of x whose stride is a power of two share few sets of the L1 cache.
+const (
+	tileSide = 32 // along the axis that is contiguous in x
+	tileRows = 16 // along the axis that is contiguous in the result
+)
 
 func permute[T Elem](c *Ctx, p Permute, out, in Buf) {
 	w := permuted[T]{y: Data[T](out), x: Data[T](in)}
@@ -156,8 +159,8 @@ func (w *permuted[T]) transpose(i int) {
 		}
 	}
 	inner, xs, ys := w.ext[w.n-1], w.xs[w.n-1], w.ys[w.tile]
-	for j0 := 0; j0 < inner; j0 += tileSide {
-		j1 := min(inner, j0+tileSide)
+	for j0 := 0; j0 < inner; j0 += tileRows {
+		j1 := min(inner, j0+tileRows)
 		for t := lo; t < hi; t++ {
 			y := w.y[oy+t*ys+j0 : oy+t*ys+j1]
 			x := w.x[ox+t+j0*xs:]

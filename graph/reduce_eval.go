@@ -8,10 +8,8 @@ type reduced[T Float] struct {
 	y, x       []T
 	kind       reduction
 	sums       []float64 // of the pieces, where all of x goes
-	block      []T       // of rows, their sum; for each column
 	stay, gone axes
-	columns    bool // the last axis stays
-	each       int  // elements of y, or of x where all of it goes, in one part
+	each       int // elements of y, or of x where all of it goes, in one part
 }
 
 // axes are extents and steps in x.
@@ -48,31 +46,34 @@ func (a *axes) offset(k, skip int) (o int) {
 	return o
 }
 
-// columnBlock is the number of columns that one part reduces, and rowBlock of rows that sum before they are added up.
+// rowBlock is the number of rows that are reduced at a time where columns stay, and columnBlock the number of columns:
+// what one part reduces lies in the L1 cache, and a sum of many rows keeps its precision.
 const (
-	columnBlock = 64
 	rowBlock    = 64
+	columnBlock = 512
 )
 
-// Scratch holds the result of each piece where all goes, and a block of rows' sum for each column where columns stay.
+// Scratch holds the result of each piece where all goes, and of each block of rows where columns stay.
 func (r Reduce) Scratch(in []Meta) int {
 	x := in[0]
 	if int(r.Axes) == 1<<len(x.Shape)-1 {
 		return 8 * parts(x.Size(), partSize)
 	}
-	n, last := x.DType.Size(), -1
+	stay, gone, last := 1, 1, -1
 	for i, d := range x.Shape {
-		if !r.gone(i) {
-			n *= d
+		if r.gone(i) {
+			gone *= d
+		} else {
+			stay *= d
 		}
 		if d > 1 {
 			last = i
 		}
 	}
-	if r.Kind != reduceSum || last < 0 || r.gone(last) {
+	if last < 0 || r.gone(last) || gone <= rowBlock {
 		return 0
 	}
-	return n
+	return stay * parts(gone, rowBlock) * x.DType.Size()
 }
 
 // Eval reduces, in an order that the shapes alone decide.
@@ -110,13 +111,8 @@ func reduce[T Float](r Reduce, c *Ctx, out, in Buf) {
 		w.total(c)
 		return
 	}
-	w.columns = w.stay.n > 0 && w.stay.step[0] == 1
-	if w.columns {
-		if w.kind == reduceSum {
-			w.block = ScratchOf[T](c, 0, len(w.y))
-		}
-		w.each = min(columnBlock, w.stay.ext[0])
-		eachPart(c, w.stay.size(1)*parts(w.stay.ext[0], w.each), w)
+	if w.stay.n > 0 && w.stay.step[0] == 1 {
+		w.columns(c)
 		return
 	}
 	w.each = max(1, partSize/w.gone.size(0))
@@ -141,8 +137,6 @@ func (w *reduced[T]) part(i, _ int) {
 	case w.sums != nil:
 		lo, hi := span(i, len(w.x), w.each)
 		w.sums[i] = run(w.kind, w.x[lo:hi])
-	case w.columns:
-		w.columnsPart(i)
 	default:
 		lo, hi := span(i, len(w.y), w.each)
 		for k := lo; k < hi; k++ {
@@ -162,30 +156,47 @@ func (w *reduced[T]) row(o int) float64 {
 	return s
 }
 
-// columnsPart reduces a block of neighbouring columns.
-func (w *reduced[T]) columnsPart(i int) {
-	blocks := parts(w.stay.ext[0], w.each)
-	lo, hi := span(i%blocks, w.stay.ext[0], w.each)
-	outer := i / blocks
-	x := w.x[w.stay.offset(outer, 1)+lo:]
-	y := w.y[outer*w.stay.ext[0]+lo : outer*w.stay.ext[0]+hi]
-	count := w.gone.size(0)
-	if w.kind != reduceSum {
-		copy(y, x)
-		for k := 1; k < count; k++ {
-			joinRows(w.kind, y, x[w.gone.offset(k, 0):])
-		}
+// columns reduces the rows of x, (outer, rows, cols) in blocks of rows and columns, then the blocks of rows.
+func (w *reduced[T]) columns(c *Ctx) {
+	b := blocked[T]{axes: w.gone, stay: w.stay, x: w.x, y: w.y, kind: w.kind, cols: w.stay.ext[0], rows: w.gone.size(0)}
+	outer, tiles := w.stay.size(1), parts(b.cols, columnBlock)
+	b.blocks = parts(b.rows, rowBlock)
+	if b.blocks > 1 {
+		b.y = ScratchOf[T](c, 0, len(w.y)*b.blocks)
+	}
+	eachPart(c, outer*b.blocks*tiles, b)
+	if b.blocks == 1 {
 		return
 	}
-	b := w.block[outer*w.stay.ext[0]+lo : outer*w.stay.ext[0]+hi]
-	clear(y)
-	for r := 0; r < count; r += rowBlock {
-		clear(b)
-		for k := r; k < min(count, r+rowBlock); k++ {
-			at := w.gone.offset(k, 0)
-			vec.AddTo(b, x[at:at+len(b)])
-		}
-		vec.AddTo(y, b)
+	second := blocked[T]{x: b.y, y: w.y, kind: w.kind, cols: b.cols, rows: b.blocks, blocks: 1}
+	second.axes.push(b.blocks, b.cols, false)
+	second.stay.push(b.cols, 1, false)
+	second.stay.push(outer, b.blocks*b.cols, false)
+	eachPart(c, outer*tiles, second)
+}
+
+// blocked reduces rows of x, whose places axes and stay tell, to y (outer, blocks, cols).
+type blocked[T Float] struct {
+	axes, stay         axes
+	x, y               []T
+	kind               reduction
+	cols, rows, blocks int
+}
+
+func (w *blocked[T]) part(i, _ int) {
+	tiles := parts(w.cols, columnBlock)
+	c0, c1 := span(i%tiles, w.cols, columnBlock)
+	i /= tiles
+	first, last := span(i%w.blocks, w.rows, rowBlock)
+	if w.blocks == 1 {
+		last = w.rows
+	}
+	x := w.x[w.stay.offset(i/w.blocks, 1)+c0:]
+	y := w.y[i*w.cols+c0 : i*w.cols+c1]
+	copy(y, x[w.axes.offset(first, 0):])
+	for r := first + 1; r < last; r++ {
+		at := w.axes.offset(r, 0)
+		joinRows(w.kind, y, x[at:at+len(y)])
 	}
 }
 
@@ -218,11 +229,12 @@ func join(k reduction, a, b float64) float64 {
 
 // joinRows reduces x into y.
 func joinRows[T Float](k reduction, y, x []T) {
-	kind := kindMin
-	if k == reduceMax {
-		kind = kindMax
-	}
-	for i, v := range y {
-		y[i] = one(kind, v, x[i])
+	switch k {
+	case reduceSum:
+		vec.AddTo(y, x)
+	case reduceMax:
+		rows(kindMax, y, y, x)
+	default:
+		rows(kindMin, y, y, x)
 	}
 }

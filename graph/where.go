@@ -80,14 +80,29 @@ func (w *chosen[C, T]) part(i, _ int) {
 	for lo < hi {
 		x, n := w.at(lo)
 		n = min(n, hi-lo)
-		y := w.y[lo : lo+n]
-		for j := range y {
-			if w.cond[x[0]+j*sc] != 0 {
-				y[j] = w.a[x[1]+j*sa]
-			} else {
-				y[j] = w.b[x[2]+j*sb]
+		y, cond, a, b := w.y[lo:lo+n], w.cond[x[0]:], w.a[x[1]:], w.b[x[2]:]
+		if sc&sa&sb == 1 {
+			chooseRow(y, cond[:n], a[:n], b[:n])
+		} else {
+			for j := range y {
+				if cond[j*sc] != 0 {
+					y[j] = a[j*sa]
+				} else {
+					y[j] = b[j*sb]
+				}
 			}
 		}
 		lo += n
+	}
+}
+
+func chooseRow[C Elem, T Float](y []T, cond []C, a, b []T) {
+	a, b = a[:len(cond)], b[:len(cond)]
+	for j, c := range cond {
+		v := b[j]
+		if c != 0 {
+			v = a[j]
+		}
+		y[j] = v
 	}
 }

@@ -22,6 +22,17 @@ func (s *State) Unwrap() plan.State { return s.State }
 
 // Init gives every parameter its first value from a seed, and zeros to all other state.
 func (s *State) Init(seed uint64) error {
+	for _, k := range []graph.Kind{graph.Grad, graph.Moment, graph.Statistic, graph.Cache, graph.Average} {
+		for _, name := range s.Names(k) {
+			m, _, err := s.Meta(name)
+			if err != nil {
+				return err
+			}
+			if err := s.Write(name, graph.Dense(graph.NewBuf(m))); err != nil {
+				return err
+			}
+		}
+	}
 	return s.Params.Fill(seed, func(name string, b graph.Buf) error {
 		return s.Write(name, graph.Dense(b))
 	})

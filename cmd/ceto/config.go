@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"strings"
 
@@ -107,4 +108,42 @@ func presetOf(path string) (string, error) {
 		return "", usagef("--config %s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
 	return p.Preset, nil
+}
+
+// check refuses settings that cannot be, by name.
+func (c *config) check() error {
+	t := c.Train
+	for _, f := range []struct {
+		name   string
+		v, min int
+	}{
+		{"train.steps", t.Steps, 1}, {"train.batch", t.Batch, 1}, {"train.accumulate", t.Accumulate, 1},
+		{"train.warmup", t.Warmup, 0}, {"train.eval_every", t.EvalEvery, 0}, {"train.checkpoint_every", t.Checkpoint, 0},
+	} {
+		if f.v < f.min {
+			return usagef("%s is %d; it must be at least %d", f.name, f.v, f.min)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		v     float64
+		ok    bool
+		want string
+	}{
+		{"train.lr", t.LR, t.LR > 0 && t.LR < math.Inf(1), "above 0"},
+		{"train.min_lr", t.MinLR, t.MinLR >= 0 && t.MinLR <= t.LR, "from 0 to train.lr"},
+		{"train.beta1", t.Beta1, t.Beta1 >= 0 && t.Beta1 < 1, "from 0 to below 1"},
+		{"train.beta2", t.Beta2, t.Beta2 >= 0 && t.Beta2 < 1, "from 0 to below 1"},
+		{"train.decay", t.Decay, t.Decay >= 0 && t.Decay < math.Inf(1), "0 or more"},
+		{"train.clip", t.Clip, t.Clip >= 0 && t.Clip < math.Inf(1), "0 or more"},
+		{"data.val", c.Data.Val, c.Data.Val > 0 && c.Data.Val < 1, "between 0 and 1"},
+	} {
+		if !f.ok {
+			return usagef("%s is %g; it must be %s", f.name, f.v, f.want)
+		}
+	}
+	if k := c.Data.Tokenizer; k != "char" && k != "byte" {
+		return usagef("data.tokenizer is %q; want char or byte", k)
+	}
+	return usage(c.Model.Validate())
 }

@@ -80,6 +80,7 @@ var shapeCases = []Case{
 	{Name: "Gather/repeat", In: join(floats(S{5, 3}), idsOf(S{6}, 2, 2, 2, 0)), Build: gather(0)},
 	{Name: "Gather/parts", In: join(floats(S{50, 400}), ids(S{60}, 50)), Build: gather(0)},
 	{Name: "Gather/columns", In: join(floats(S{200, 90}), ids(S{100}, 90)), Build: gather(1)},
+	{Name: "CacheWrite", In: join(floats(S{2, 6, 3}, S{2, 2, 3}), idsOf(S{2}, 1, 4)), Build: func(g *G, x []*N) *N { return g.CacheWrite(x[0], x[1], x[2]) }},
 	{Name: "Full", In: floats(S{2, 3}), Build: func(g *G, x []*N) *N { return g.Add(x[0], g.Full(graph.Of(x[0].DType(), 3), 0.5)) }},
 }
 

@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"sync"
@@ -17,7 +18,8 @@ type Sample struct {
 	In []graph.Meta
 }
 
-// Samples are the ops of all rows, derivatives included, each name and list of metas once; those of foreign ops are not.
+// Samples are the ops of all rows, derivatives included, each once for the dtypes and ranks of its operands; foreign ops
+// are not among them.
 var Samples = sync.OnceValue(func() []Sample {
 	var all []Sample
 	seen := map[string]bool{}
@@ -30,11 +32,12 @@ var Samples = sync.OnceValue(func() []Sample {
 			if _, foreign := n.Op().(graph.Foreign); foreign || n.Op() == nil {
 				continue
 			}
-			s := Sample{Op: n.Op()}
+			s, key := Sample{Op: n.Op()}, graph.Describe(n.Op())
 			for _, x := range n.Operands() {
 				s.In = append(s.In, x.Meta())
+				key += fmt.Sprintf(" %v%d", x.DType(), len(x.Shape()))
 			}
-			if key := graph.Describe(s.Op) + errors.Errorf("%v", s.In).Error(); !seen[key] {
+			if !seen[key] {
 				seen[key] = true
 				all = append(all, s)
 			}

@@ -2,14 +2,15 @@ package plan
 
 import "github.com/ceto-ml/ceto/graph"
 
-// copyOp stores a value in a state that the value could not be computed into.
-type copyOp struct{ graph.NoGrad }
+// Copy is the one op that only plans have: it stores a value in a state that it could not be computed into, or keeps
+// the old value of a state.
+type Copy struct{ graph.NoGrad }
 
 // Infer returns the operand's meta.
-func (copyOp) Infer(in []graph.Meta) (graph.Meta, error) { return in[0], nil }
+func (Copy) Infer(in []graph.Meta) (graph.Meta, error) { return in[0], nil }
 
 // Eval copies.
-func (copyOp) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
+func (Copy) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
 	copy(out[0].Mem, in[0].Mem)
 	return nil
 }
@@ -142,6 +143,34 @@ func viewConcats(p *Plan) {
 	p.drop(dead)
 }
 
+// keepOld copies states that are stored into in this run before anything else happens, where an output or another
+// assignment wants the value from before.
+func (p *Plan) keepOld() {
+	assigned, kept := map[int]bool{}, map[int]int{}
+	for _, a := range p.assigns {
+		assigned[a.state] = true
+	}
+	var copies []Step
+	old := func(x int) int {
+		if !assigned[x] {
+			return x
+		}
+		if _, ok := kept[x]; !ok {
+			kept[x] = len(p.Slots)
+			p.Slots = append(p.Slots, Slot{Meta: p.Slots[x].Meta, Region: Activations, Base: -1})
+			copies = append(copies, Step{Op: Copy{}, In: []int{x}, Out: []int{kept[x]}, Scope: p.Slots[x].Name})
+		}
+		return kept[x]
+	}
+	for i := range p.Outputs {
+		p.Outputs[i].Slot = old(p.Outputs[i].Slot)
+	}
+	for i := range p.assigns {
+		p.assigns[i].value = old(p.assigns[i].value)
+	}
+	p.Steps = append(copies, p.Steps...)
+}
+
 // storeAssigns makes each assignment take effect: in place where the value's step can write the state's memory and
 // nothing reads the old value later, by a copy at the end elsewhere. What writes state is guarded.
 func (p *Plan) storeAssigns(inPlace bool) {
@@ -172,7 +201,7 @@ func (p *Plan) storeAssigns(inPlace bool) {
 		if p.Slots[a.value].Base != a.state || count[a.value] > 1 {
 			y := len(p.Slots)
 			p.Slots = append(p.Slots, Slot{Meta: p.Slots[a.state].Meta, Region: Activations, Base: a.state})
-			p.Steps = append(p.Steps, Step{Op: copyOp{}, In: []int{a.value}, Out: []int{y}, Scope: p.Slots[a.state].Name, Guarded: true})
+			p.Steps = append(p.Steps, Step{Op: Copy{}, In: []int{a.value}, Out: []int{y}, Scope: p.Slots[a.state].Name, Guarded: true})
 		}
 	}
 	p.assigns = nil
@@ -186,7 +215,7 @@ func (p *Plan) storesAll(s *Step, i int, state, count map[int]int, u uses) bool 
 			continue
 		}
 		st, ok := state[y]
-		if !ok || count[y] != 1 || len(u.readers[y]) > 0 || p.isOutput(y) || p.Slots[y].Base >= 0 || p.touchedFrom(st, i, u) {
+		if !ok || count[y] != 1 || len(p.Guards) > 0 && len(u.readers[y]) > 0 || p.isOutput(y) || p.Slots[y].Base >= 0 || p.touchedFrom(st, i, u) {
 			return false
 		}
 		for operand, x := range s.In {

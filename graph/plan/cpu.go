@@ -3,6 +3,7 @@ package plan
 import (
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/vec"
@@ -255,10 +256,19 @@ func first(b graph.Buf) float64 {
 	return float64(graph.Data[int32](b)[0])
 }
 
-func (g *cpuProgram) Run(in map[string]any, s graph.Scalars) error {
+func (g *cpuProgram) Run(in map[string]any, s graph.Scalars) error { return g.run(in, s, nil) }
+
+func (g *cpuProgram) Time(in map[string]any, s graph.Scalars) ([]time.Duration, error) {
+	took := make([]time.Duration, len(g.steps))
+	return took, g.run(in, s, took)
+}
+
+// run runs the steps, and times them where took is not nil.
+func (g *cpuProgram) run(in map[string]any, s graph.Scalars, took []time.Duration) error {
 	if err := g.start(in, s); err != nil {
 		return err
 	}
+	var at time.Time
 	tested, failed := false, error(nil)
 	for i := range g.steps {
 		st := &g.steps[i]
@@ -268,8 +278,14 @@ func (g *cpuProgram) Run(in map[string]any, s graph.Scalars) error {
 		if st.guarded && failed != nil {
 			continue
 		}
+		if took != nil {
+			at = time.Now()
+		}
 		if err := st.op.Eval(st.ctx, st.out, st.in); err != nil {
 			return g.plan.errStep(err, &g.plan.Steps[i])
+		}
+		if took != nil {
+			took[i] = time.Since(at)
 		}
 	}
 	if !tested {

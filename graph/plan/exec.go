@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
@@ -49,6 +50,8 @@ type Program interface {
 	// Trace runs every step but the guarded ones and tests each result: the error is a *NotFiniteError that names the
 	// first step with a result that is not finite, nil where there is none. Made for a plan without fusion and aliasing.
 	Trace(in map[string]any, s graph.Scalars) error
+	// Time is Run that returns how long each step of the plan took.
+	Time(in map[string]any, s graph.Scalars) ([]time.Duration, error)
 	// Read returns a copy of an output or state; another name is ErrName.
 	Read(name string) (*tensor.Dense, error)
 	// Scalar returns an output of one element.

@@ -1,18 +1,174 @@
 package plan
 
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ceto-ml/ceto/graph"
+)
+
 // The passes that join steps. Each result is an op that package graph exports with an Eval of its own.
 
 // fuseCrossEntropy computes the loss and the gradient of the logits in one step, over the logits.
-func fuseCrossEntropy(p *Plan) {}
+func fuseCrossEntropy(p *Plan) {
+	u, dead := p.uses(), map[int]bool{}
+	for j := range p.Steps {
+		grad, ok := p.Steps[j].Op.(graph.CrossEntropyGrad)
+		if !ok {
+			continue
+		}
+		in := p.Steps[j].In
+		for _, i := range u.readers[in[0]] {
+			s := &p.Steps[i]
+			if s.Op != graph.Op(grad.CrossEntropy) || !slices.Equal(s.In, in[:len(in)-1]) || dead[i] || readBefore(u.readers[s.Out[0]], j) {
+				continue
+			}
+			p.Steps[j].Op = graph.CrossEntropyBoth{CrossEntropy: grad.CrossEntropy}
+			p.Steps[j].Out = []int{s.Out[0], p.Steps[j].Out[0]}
+			dead[i] = true
+			break
+		}
+	}
+	p.drop(dead)
+}
 
-// fusePads turns a sum of disjoint zero-padded values into their concatenation.
-func fusePads(p *Plan) {}
+func readBefore(readers []int, step int) bool {
+	return slices.ContainsFunc(readers, func(r int) bool { return r < step })
+}
 
-// fuseScatter adds an embedding's gradient into the product it is summed with.
-func fuseScatter(p *Plan) {}
+// fusePads turns a sum of disjoint zero-padded values into their concatenation: the gradients of slices.
+func fusePads(p *Plan) {
+	u, dead := p.uses(), map[int]bool{}
+	for i := len(p.Steps) - 1; i >= 0; i-- {
+		if _, ok := p.Steps[i].Op.(graph.Add); !ok || dead[i] {
+			continue
+		}
+		var pads, adds []int
+		if !p.padLeaves(i, u, &pads, &adds) {
+			continue
+		}
+		op, in, ok := p.concatOf(pads)
+		if !ok {
+			continue
+		}
+		p.Steps[i].Op, p.Steps[i].In = op, in
+		for _, k := range append(pads, adds...) {
+			dead[k] = true
+		}
+	}
+	p.drop(dead)
+}
 
-// fuseAccumulate adds a weight gradient's product into the accumulator.
-func fuseAccumulate(p *Plan) {}
+// padLeaves collects the steps of a tree of additions whose leaves are all Pads that nothing else reads.
+func (p *Plan) padLeaves(i int, u uses, pads, adds *[]int) bool {
+	for _, x := range p.Steps[i].In {
+		w := u.writer[x]
+		if w < 0 || !u.only(x) {
+			return false
+		}
+		switch p.Steps[w].Op.(type) {
+		case graph.Pad:
+			*pads = append(*pads, w)
+		case graph.Add:
+			*adds = append(*adds, w)
+			if !p.padLeaves(w, u, pads, adds) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// concatOf returns the concatenation that the sum of the Pads is, if they fill one axis side by side.
+func (p *Plan) concatOf(pads []int) (op graph.Concat, in []int, ok bool) {
+	before := func(k int) int { return p.Steps[k].Op.(graph.Pad).Before }
+	pads = slices.SortedFunc(slices.Values(pads), func(a, b int) int { return cmp.Compare(before(a), before(b)) })
+	at, axis := 0, p.Steps[pads[0]].Op.(graph.Pad).Axis
+	for _, k := range pads {
+		pad := p.Steps[k].Op.(graph.Pad)
+		shape := p.Slots[p.Steps[k].Out[0]].Meta.Shape
+		if pad.Axis != axis || pad.Before != at {
+			return op, nil, false
+		}
+		at = shape[axis] - pad.After
+		in = append(in, p.Steps[k].In[0])
+		ok = pad.After == 0
+	}
+	return graph.Concat{Axis: axis}, in, ok
+}
+
+// fuseScatter adds an embedding's gradient onto the value it is summed with: the two gradients of a tied table.
+func fuseScatter(p *Plan) {
+	p.fuseInto(func(op graph.Op) (graph.Op, bool) {
+		e, ok := op.(graph.EmbeddingGrad)
+		if !ok || e.Acc {
+			return nil, false
+		}
+		e.Acc = true
+		return e, true
+	}, func(int) bool { return true })
+}
+
+// fuseAccumulate adds a weight gradient's product onto its accumulator.
+func fuseAccumulate(p *Plan) {
+	p.fuseInto(func(op graph.Op) (graph.Op, bool) {
+		m, ok := op.(graph.MatMul)
+		if !ok || m.Acc || m.Act != graph.NoActivation {
+			return nil, false
+		}
+		m.Acc = true
+		return m, true
+	}, func(x int) bool { return p.Slots[x].Region == Grads })
+}
+
+// fuseInto replaces Add(x, y), where onto holds of x and an op that nothing else reads computes y, by the op's form
+// that adds onto its last operand.
+func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) bool) {
+	u, dead := p.uses(), map[int]bool{}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if _, ok := s.Op.(graph.Add); !ok {
+			continue
+		}
+		for k, y := range s.In {
+			x, w := s.In[1-k], u.writer[y]
+			if w < 0 || dead[w] || !u.only(y) || !onto(x) || !p.Slots[x].Meta.Equal(p.Slots[y].Meta) {
+				continue
+			}
+			op, ok := form(p.Steps[w].Op)
+			if !ok {
+				continue
+			}
+			s.Op, s.In = op, append(slices.Clone(p.Steps[w].In), x)
+			dead[w] = true
+			break
+		}
+	}
+	p.drop(dead)
+}
 
 // fuseActivation computes an activation where the product before it is finished.
-func fuseActivation(p *Plan) {}
+func fuseActivation(p *Plan) {
+	u, dead := p.uses(), map[int]bool{}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		act := graph.ActivationOf(s.Op)
+		if act == graph.NoActivation {
+			continue
+		}
+		w := u.writer[s.In[0]]
+		if w < 0 || !u.only(s.In[0]) {
+			continue
+		}
+		m, ok := p.Steps[w].Op.(graph.MatMul)
+		if !ok || m.Act != graph.NoActivation {
+			continue
+		}
+		m.Act = act
+		s.Op, s.In = m, p.Steps[w].In
+		dead[w] = true
+	}
+	p.drop(dead)
+}

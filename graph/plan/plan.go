@@ -119,6 +119,7 @@ func New(g *graph.Graph, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.keepOld()
 	passes := []func(*Plan){fuseCrossEntropy, fusePads, fuseScatter, fuseAccumulate, fuseActivation, viewReshapes, viewSlices, viewConcats}
 	if o.NoFuse || o.NoAlias {
 		passes = nil

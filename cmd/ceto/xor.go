@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/spf13/cobra"
+)
+
+// The four rows of exclusive or.
+var (
+	xorX = []float32{0, 0, 0, 1, 1, 0, 1, 1}
+	xorY = []float32{0, 1, 1, 0}
+)
+
+// xorFields are the arrays of one batch.
+var xorFields = []data.Field{{Name: "x", Shape: []int{2}}, {Name: "y"}}
+
+// xorFlags are the flags of ceto demo xor.
+type xorFlags struct {
+	*global
+	seeds, hidden, epochs int
+	lr                    float64
+	first                 uint64
+}
+
+func xorCmd(g *global) *cobra.Command {
+	f := &xorFlags{global: g}
+	c := &cobra.Command{
+		Use:   "xor",
+		Short: "The tutorials' backpropagation network, over many seeds",
+		Long: `Train the tutorials' network on exclusive or, 2-hidden-1: ReLU, then a sigmoid under the binary cross-entropy, Glorot
+uniform, Adam, all four rows a step. It prints how many seeds solve it and why the others do not, and for one seed each
+step of the method: forward, loss, gradients against small perturbations, one step of descent.`,
+		Example: `  ceto demo xor --seeds 200
+  ceto demo xor --seeds 200 --hidden 4 --lr 0.001 --epochs 2000   # the tutorials' settings`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.OutOrStdout()) },
+	}
+	fl := c.Flags()
+	fl.IntVar(&f.seeds, "seeds", 100, "networks to train")
+	fl.IntVar(&f.hidden, "hidden", 16, "hidden units")
+	fl.Float64Var(&f.lr, "lr", 0.01, "learning rate")
+	fl.IntVar(&f.epochs, "epochs", 2000, "steps, each on all four rows")
+	fl.Uint64Var(&f.first, "seed", 1, "the first seed")
+	return c
+}
+
+// xorOutcome is how one network ended.
+type xorOutcome struct {
+	solved bool
+	dead   int // hidden units that are 0 for all four inputs
+}
+
+// xorResult is the JSON of ceto demo xor.
+type xorResult struct {
+	Seeds        int     `json:"seeds"`
+	Solved       int     `json:"solved"` // all four probabilities on the right side of one half
+	Hidden       int     `json:"hidden"`
+	LR           float64 `json:"lr"`
+	Epochs       int     `json:"epochs"`
+	DeadFailures int     `json:"dead_unit_failures"` // failures with a dead unit
+	DeadSolved   int     `json:"dead_unit_solved"`   // successes with a dead unit
+	DeadUnits    int     `json:"dead_units"`         // in all networks
+}
+
+func (f *xorFlags) run(w io.Writer) error {
+	if f.seeds < 1 || f.hidden < 1 || f.epochs < 1 || !(f.lr > 0) || math.IsInf(f.lr, 0) {
+		return usagef("demo xor: --seeds, --hidden and --epochs must be at least 1 and --lr above 0")
+	}
+	if !f.json {
+		if err := xorTutorial(w, min(f.hidden, 4), f.first); err != nil {
+			return err
+		}
+	}
+	all, err := f.all()
+	if err != nil {
+		return err
+	}
+	r := xorResult{Seeds: f.seeds, Hidden: f.hidden, LR: f.lr, Epochs: f.epochs}
+	for _, o := range all {
+		r.DeadUnits += o.dead
+		switch {
+		case o.solved && o.dead > 0:
+			r.DeadSolved++
+			fallthrough
+		case o.solved:
+			r.Solved++
+		case o.dead > 0:
+			r.DeadFailures++
+		}
+	}
+	if f.json {
+		return printJSON(w, r)
+	}
+	return r.print(w)
+}
+
+func (r xorResult) print(w io.Writer) error {
+	failed := r.Seeds - r.Solved
+	fmt.Fprintf(w, "\nOver %d seeds: 2-%d-1, Adam %g, %d epochs\n", r.Seeds, r.Hidden, r.LR, r.Epochs)
+	fmt.Fprintf(w, "  %d solved, %d not: %.1f %%\n", r.Solved, failed, 100*float64(r.Solved)/float64(r.Seeds))
+	_, err := fmt.Fprintf(w, "  dead units (0 for all four inputs, so their gradient is 0 and they never come back): %d of %d\n"+
+		"  of the failures %d of %d have one, of the successes %d of %d\n",
+		r.DeadUnits, r.Seeds*r.Hidden, r.DeadFailures, failed, r.DeadSolved, r.Solved)
+	if failed > 0 && err == nil && r.Hidden < 8 {
+		_, err = fmt.Fprintf(w, "  two live units can solve it if they are the right ones; more hidden units leave enough of them:\n  ceto demo xor --hidden 16 --lr 0.01\n")
+	}
+	return err
+}
+
+// all trains every network, a goroutine for each thread.
+func (f *xorFlags) all() ([]xorOutcome, error) {
+	if _, err := f.executor(); err != nil {
+		return nil, err
+	}
+	threads := f.threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	out := make([]xorOutcome, f.seeds)
+	errs := make([]error, min(threads, f.seeds))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for t := range errs {
+		wg.Go(func() {
+			n, err := newXorNet(f.hidden)
+			if err != nil {
+				errs[t] = err
+				return
+			}
+			defer n.exec.Close()
+			for i := next.Add(1) - 1; int(i) < f.seeds && errs[t] == nil; i = next.Add(1) - 1 {
+				out[i], errs[t] = n.train(f.first+uint64(i), f.lr, f.epochs)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// xorTask is the tutorials' network.
+func xorTask(hidden int) train.Supervised {
+	return train.Supervised{Model: nn.Sequential{nn.Linear{Out: hidden}, nn.ReLU, nn.Linear{Out: 1}}, Loss: nn.BCEWithLogits{}}
+}
+
+// xorNet is a compiled training step and forward pass that one seed after the other starts anew.
+type xorNet struct {
+	exec          plan.Executor
+	state         *train.State
+	step, forward plan.Program
+	in            map[string]any
+}
+
+func newXorNet(hidden int) (*xorNet, error) {
+	params := nn.NewParams(graph.Float32)
+	n := &xorNet{exec: plan.CPU(1), in: map[string]any{"x": xorX, "y": xorY}}
+	n.state = &train.State{State: n.exec.NewState(), Params: params}
+	b := train.Builder{Task: xorTask(hidden), Params: params, Optimizer: train.Adam{}}
+	var err error
+	if n.step, err = n.compile(b.Step(xorFields, len(xorY))); err != nil {
+		return nil, err
+	}
+	n.forward, err = n.compile(b.Forward(nn.Eval, xorFields, len(xorY)))
+	return n, err
+}
+
+func (n *xorNet) compile(g *graph.Graph, err error) (plan.Program, error) {
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.New(g, plan.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return n.exec.Compile(p, n.state)
+}
+
+func (n *xorNet) train(seed uint64, lr float64, epochs int) (xorOutcome, error) {
+	if err := n.state.Init(seed); err != nil {
+		return xorOutcome{}, err
+	}
+	for i := range epochs {
+		if err := n.step.Run(n.in, graph.Scalars{Step: int64(i) + 1, LR: lr, Seed: seed}); err != nil {
+			return xorOutcome{}, err
+		}
+	}
+	if err := n.forward.Run(n.in, graph.Scalars{}); err != nil {
+		return xorOutcome{}, err
+	}
+	p, err := readFloats(n.forward, "predict")
+	if err != nil {
+		return xorOutcome{}, err
+	}
+	o := xorOutcome{solved: true}
+	for i, y := range xorY {
+		o.solved = o.solved && (p[i] > 0.5) == (y > 0.5)
+	}
+	o.dead, err = n.deadUnits()
+	return o, err
+}
+
+// deadUnits counts the hidden units whose ReLU gives 0 for all four inputs.
+func (n *xorNet) deadUnits() (int, error) {
+	w, err := readFloats(n.state, "0.weight") // (2, hidden)
+	if err != nil {
+		return 0, err
+	}
+	b, err := readFloats(n.state, "0.bias")
+	if err != nil {
+		return 0, err
+	}
+	dead := 0
+	for j := range b {
+		live := false
+		for r := range xorY {
+			live = live || xorX[2*r]*w[j]+xorX[2*r+1]*w[len(b)+j]+b[j] > 0
+		}
+		if !live {
+			dead++
+		}
+	}
+	return dead, nil
+}
