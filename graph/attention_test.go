@@ -2,11 +2,10 @@ package graph_test
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/graphtest"
@@ -141,66 +140,187 @@ func run(t *testing.T, r *attnRun) {
 	}
 }
 
-// BenchmarkAttention has configurations A, B and C of the whole step, and decoding; T of 1 has no gradient.
-func BenchmarkAttention(b *testing.B) {
+// TestAttentionUnfused compares values and gradients with the formula in other ops, in float64.
+func TestAttentionUnfused(t *testing.T) {
+	pool := vec.NewPool(2)
+	defer pool.Close()
 	for _, c := range []struct {
-		name string
-		z    attnShape
-	}{{"A", attnShape{12, 64, 64, 4, 4, 32}}, {"B", attnShape{4, 256, 256, 6, 6, 64}}, {"C", attnShape{1, 256, 256, 12, 12, 64}},
-		{"long", attnShape{1, 1024, 1024, 12, 12, 64}},
-		{"decode256", attnShape{1, 1, 256, 12, 12, 64}}, {"decode1024", attnShape{1, 1, 1024, 12, 12, 64}}} {
-		for _, threads := range []int{1, 2} {
-			for _, pass := range []string{"forward", "backward"}[:min(c.z.t, 2)] {
-				b.Run(fmt.Sprintf("%s/%s/%d", c.name, pass, threads), func(b *testing.B) {
-					pool := vec.NewPool(threads)
-					defer pool.Close()
-					r := newAttnRun(graph.Attention{Causal: true, Start: c.z.t == 1}, c.z, contiguous, pool)
-					if c.z.t > 1 {
-						project(r.in[:3])
-						copy(r.gin, r.in[:3])
-						project(r.gout)
-					}
-					if pass == "forward" {
-						bench(b, threads, r.flops, r.forward)
-					} else {
-						bench(b, threads, r.gradFLOPs, r.backward)
-					}
-				})
+		z   attnShape
+		has string // of lengths, segments, start
+		o   graph.AttentionOpts
+	}{
+		{attnShape{2, 5, 5, 3, 3, 4}, "", graph.AttentionOpts{}},
+		{attnShape{1, 1, 1, 1, 1, 1}, "", graph.AttentionOpts{Causal: true}},
+		{attnShape{2, 7, 7, 4, 2, 3}, "", graph.AttentionOpts{Causal: true, Scale: 0.9}},
+		{attnShape{1, 300, 300, 2, 1, 4}, "", graph.AttentionOpts{Causal: true}},
+		{attnShape{1, 280, 280, 1, 1, 2}, "", graph.AttentionOpts{Causal: true, Window: 150}},
+		{attnShape{1, 150, 290, 1, 1, 2}, "", graph.AttentionOpts{Window: 20}},
+		{attnShape{1, 40, 1100, 1, 1, 2}, "", graph.AttentionOpts{}},
+		{attnShape{3, 9, 7, 2, 2, 4}, "l", graph.AttentionOpts{}},
+		{attnShape{3, 140, 140, 2, 2, 4}, "l", graph.AttentionOpts{Causal: true}},
+		{attnShape{2, 90, 90, 2, 1, 4}, "g", graph.AttentionOpts{Causal: true}},
+		{attnShape{2, 9, 6, 2, 1, 4}, "gs", graph.AttentionOpts{}},
+		{attnShape{4, 3, 20, 4, 2, 4}, "s", graph.AttentionOpts{Causal: true, Window: 5}},
+		{attnShape{4, 1, 520, 4, 2, 4}, "ls", graph.AttentionOpts{Causal: true}},
+		{attnShape{3, 70, 75, 4, 2, 3}, "lgs", graph.AttentionOpts{Causal: true, Window: 40, Drop: 0.4, Stream: 3}},
+		{attnShape{2, 6, 600, 2, 1, 3}, "", graph.AttentionOpts{Drop: 0.5, Stream: 9}},
+	} {
+		got := evalAttention(t, pool, c.z, c.has, c.o, (*graph.Graph).Attention)
+		want := evalAttention(t, pool, c.z, c.has, c.o, graph.AttentionUnfused)
+		for k := range want {
+			for i, w := range want[k] {
+				if d := math.Abs(got[k][i] - w); !(d <= 1e-12*(1+math.Abs(w))) {
+					t.Errorf("%+v %q %+v: %s[%d] = %.15g, want %.15g", c.z, c.has, c.o, []string{"y", "dq", "dk", "dv"}[k], i, got[k][i], w)
+					break
+				}
 			}
 		}
 	}
 }
 
-// project makes three values slices of one packed matrix (B, T, 3·C), as a model has them.
-func project(x []graph.Buf) {
-	c := x[0].Shape[2] * x[0].Shape[3]
-	all := graph.NewBuf(graph.Of(graph.Float32, x[0].Shape[0]*x[0].Shape[1], 3*c))
-	for i := range x {
-		y := x[i]
-		y.Row, y.Stride, y.Mem = c, 3*c, all.Mem[4*i*c:len(all.Mem)-4*(2-i)*c]
-		for r := range all.Shape[0] {
-			copy(graph.Data[float32](y)[r*3*c:][:c], graph.Data[float32](x[i])[r*c:])
+type attnBuilder = func(g *graph.Graph, q, k, v *graph.Node, o graph.AttentionOpts) *graph.Node
+
+// evalAttention returns y and the gradients of Σ y·r.
+func evalAttention(t *testing.T, pool *vec.Pool, z attnShape, has string, o graph.AttentionOpts, build attnBuilder) [][]float64 {
+	t.Helper()
+	g, in := graph.New(), map[string]graph.Buf{}
+	rng := rand.New(rand.NewPCG(3, 4))
+	input := func(name string, m graph.Meta, vocab int) *graph.Node {
+		b := graph.NewBuf(m)
+		for i := range m.Size() {
+			if vocab > 0 {
+				graph.Data[int32](b)[i] = int32(rng.IntN(vocab))
+			} else {
+				graph.Data[float64](b)[i] = rng.NormFloat64()
+			}
 		}
-		x[i] = y
+		in[name] = b
+		return g.Input(name, m)
+	}
+	f := func(name string, t, h int) *graph.Node {
+		return input(name, graph.Of(graph.Float64, z.b, t, h, z.hs), 0)
+	}
+	q, k, v, r := f("q", z.t, z.nh), f("k", z.s, z.kvh), f("v", z.s, z.kvh), f("r", z.t, z.nh)
+	if strings.Contains(has, "l") {
+		o.Lengths = input("l", graph.Of(graph.Int32, z.b), z.s+1)
+	}
+	if strings.Contains(has, "g") {
+		o.Segments = input("g", graph.Of(graph.Int32, z.b, z.s), 2)
+	}
+	if strings.Contains(has, "s") {
+		o.Start = input("s", graph.Of(graph.Int32, z.b), z.s)
+	}
+	y := build(g, q, k, v, o)
+	dx := g.Grad(g.Sum(g.Mul(y, r)), q, k, v)
+	if g.Err() != nil {
+		t.Fatal(g.Err())
+	}
+	out, err := graphtest.Interpreter(pool).Eval(g, append([]*graph.Node{y}, dx...), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([][]float64, len(out))
+	for i, b := range out {
+		all[i] = graphtest.Floats(b)
+	}
+	return all
+}
+
+// TestAttentionUnseen fills the keys past a row's length, and past the position of decoding, with NaN: nothing reads them.
+func TestAttentionUnseen(t *testing.T) {
+	pool := vec.NewPool(1)
+	defer pool.Close()
+	for _, op := range []graph.Attention{{Lengths: true}, {Causal: true, Start: true}} {
+		z := attnShape{1, 2, 40, 2, 2, 4}
+		const seen = 9
+		r := newAttnRun(graph.Attention{}, z, contiguous, pool)
+		id := int32(seen)
+		if op.Start {
+			id -= int32(z.t)
+		}
+		for _, x := range r.in[1:3] {
+			k := graph.Data[float32](x)
+			for i := seen * z.kvh * z.hs; i < len(k); i++ {
+				k[i] = float32(math.NaN())
+			}
+		}
+		r.op, r.grad.Of = op, op
+		r.in, r.gin = append(r.in, graph.BufOf([]int32{id}, 1)), append(r.gin, graph.BufOf([]int32{id}, 1))
+		run(t, r)
+		for i, b := range append(append([]graph.Buf{}, r.out...), r.gout...) {
+			for j, v := range graph.Data[float32](b) {
+				if v != v {
+					t.Errorf("%+v: result %d[%d] is NaN", op, i, j)
+					break
+				}
+			}
+		}
 	}
 }
 
-// bench measures f in ns, in GFLOP/s and as a part of the peak that is measured beside it.
-func bench(b *testing.B, threads int, flops int64, f func() error) {
-	if err := f(); err != nil {
-		b.Fatal(err)
-	}
-	peak := vec.Peak(threads, 10*time.Millisecond)
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := f(); err != nil {
-			b.Fatal(err)
+// TestAttentionFLOPs compares the closed formula with a count.
+func TestAttentionFLOPs(t *testing.T) {
+	for _, a := range []graph.Attention{{}, {Causal: true}, {Window: 3}, {Window: 1}, {Causal: true, Window: 3}, {Causal: true, Window: 99}} {
+		for _, z := range [][2]int{{1, 1}, {7, 7}, {3, 11}, {11, 3}, {1, 9}, {9, 1}} {
+			if got, want := graph.Pairs(a, z[0], z[1]), graph.Sees(a, z[0], z[1]); got != want {
+				t.Errorf("%+v, %d queries, %d keys: %d pairs, want %d", a, z[0], z[1], got, want)
+			}
 		}
 	}
-	peak = max(peak, vec.Peak(threads, 10*time.Millisecond))
-	rate := float64(flops) * float64(b.N) / float64(b.Elapsed().Nanoseconds())
-	b.ReportMetric(rate, "GFLOP/s")
-	b.ReportMetric(100*rate/peak, "%peak")
+	q := graph.Of(graph.Float32, 2, 64, 4, 32)
+	a := graph.Attention{Causal: true}
+	if got, want := a.FLOPs([]graph.Meta{q, q, q}, q), int64(4*2*4*32*(64*65/2)); got != want {
+		t.Errorf("FLOPs = %d, want %d", got, want)
+	}
+	if got, want := (graph.AttentionGrad{Of: a}).FLOPs([]graph.Meta{q, q, q, q, q, q}, q), int64(10*2*4*32*(64*65/2)); got != want {
+		t.Errorf("FLOPs of the gradient = %d, want %d", got, want)
+	}
 }
 
-var _ = graphtest.Atol
+// TestAttentionRefuses has operands and attributes that do not fit.
+func TestAttentionRefuses(t *testing.T) {
+	f := func(s ...int) graph.Meta { return graph.Of(graph.Float32, s...) }
+	ids := func(s ...int) graph.Meta { return graph.Of(graph.Int32, s...) }
+	q, k := f(2, 3, 4, 8), f(2, 5, 2, 8)
+	for _, c := range []struct {
+		op   graph.Op
+		in   []graph.Meta
+		want string
+	}{
+		{graph.Attention{}, []graph.Meta{q, k}, "2 operands, want 3"},
+		{graph.Attention{}, []graph.Meta{f(2, 3, 32), k, k}, "want floats q"},
+		{graph.Attention{}, []graph.Meta{q, k, f(2, 5, 2, 4)}, "want floats q"},
+		{graph.Attention{}, []graph.Meta{q, graph.Of(graph.Float64, 2, 5, 2, 8), graph.Of(graph.Float64, 2, 5, 2, 8)}, "want floats q"},
+		{graph.Attention{}, []graph.Meta{q, f(2, 5, 3, 8), f(2, 5, 3, 8)}, "multiple of KVH"},
+		{graph.Attention{}, []graph.Meta{q, f(1, 5, 2, 8), f(1, 5, 2, 8)}, "one B"},
+		{graph.Attention{}, []graph.Meta{q, f(2, 5, 2, 6), f(2, 5, 2, 6)}, "one HS"},
+		{graph.Attention{Lengths: true}, []graph.Meta{q, k, k}, "3 operands, want 4"},
+		{graph.Attention{Lengths: true}, []graph.Meta{q, k, k, f(2)}, "lengths float32[2], want int32[2]"},
+		{graph.Attention{Segments: true}, []graph.Meta{q, k, k, ids(2, 3)}, "segments int32[2 3], want int32[2 5]"},
+		{graph.Attention{Lengths: true, Start: true}, []graph.Meta{q, k, k, ids(2), ids(3)}, "start int32[3], want int32[2]"},
+		{graph.Attention{Window: -1}, []graph.Meta{q, k, k}, "window -1"},
+		{graph.Attention{Window: math.MaxInt}, []graph.Meta{q, k, k}, "window"},
+		{graph.Attention{Scale: math.NaN()}, []graph.Meta{q, k, k}, "scale NaN"},
+		{graph.Attention{Drop: 1}, []graph.Meta{q, k, k}, "dropout 1"},
+		{graph.AttentionGrad{}, []graph.Meta{q, k, k, q, f(2, 3, 4), q}, "lse (B, NH, T)"},
+		{graph.AttentionGrad{Operand: 3}, []graph.Meta{q, k, k, q, f(2, 4, 3), q}, "operand 3"},
+		{graph.AttentionMask{S: 0}, []graph.Meta{q}, "number of keys, not 0"},
+		{graph.Rotary{Dim: 7}, []graph.Meta{q, f(3, 7)}, "even dim"},
+		{graph.Rotary{Dim: 10}, []graph.Meta{q, f(3, 10)}, "even dim"},
+		{graph.Rotary{Dim: 8}, []graph.Meta{q, f(2, 8)}, "T = 3"},
+		{graph.RotaryTable{Dim: 8, Base: 0, Scaling: graph.RotaryScaling{Factor: 1}}, []graph.Meta{ids(3)}, "base 0"},
+		{graph.RotaryTable{Dim: 8, Base: 10}, []graph.Meta{ids(3)}, "factor 0"},
+		{graph.RotaryTable{Dim: 8, Base: 10, Scaling: graph.RotaryScaling{Factor: 1, Context: 8, Low: 4, High: 1}}, []graph.Meta{ids(3)}, "Low < High"},
+		{graph.RotaryTable{Dim: 8, Base: 10}, []graph.Meta{f(3)}, "want ids"},
+		{graph.Dropout{P: math.NaN()}, []graph.Meta{q}, "dropout NaN"},
+		{graph.Dropout{P: -0.1}, []graph.Meta{q}, "dropout -0.1"},
+		{graph.Dropout{P: 0.1}, []graph.Meta{ids(3)}, "want floats"},
+		{graph.Iota{}, nil, "rank 0"},
+		{graph.Iota{Dims: graph.DimsOf(1 << 33)}, nil, "the largest is"},
+		{graph.Positions{T: 3}, []graph.Meta{f(3)}, "want ids (B)"},
+	} {
+		if _, err := c.op.Infer(c.in); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s%v: error %v, want one with %q", graph.Describe(c.op), c.in, err, c.want)
+		}
+	}
+}

@@ -128,7 +128,7 @@ func (f *gradcheckFlags) check(cfg gpt.Config) (train.GradReport, error) {
 		return train.GradReport{}, err
 	}
 	defer x.Close()
-	fields := []data.Field{{Name: "x", Int: true, Shape: []int{cfg.Context}}, {Name: "y", Int: true, Shape: []int{cfg.Context}}}
+	fields := tokenFields(cfg.Context)
 	b := data.NewBatch(fields, checkBatch)
 	randomTokens(b, cfg.Vocab, f.seed)
 	task := train.Task(train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}})

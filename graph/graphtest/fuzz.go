@@ -14,8 +14,9 @@ import (
 
 // Sample is an op with the metas of operands that it takes.
 type Sample struct {
-	Op graph.Op
-	In []graph.Meta
+	Name string
+	Op   graph.Op
+	In   []graph.Meta
 }
 
 // Samples are the ops of all rows, derivatives included, each once for the dtypes and ranks of its operands; foreign ops
@@ -32,13 +33,13 @@ var Samples = sync.OnceValue(func() []Sample {
 			if _, foreign := n.Op().(graph.Foreign); foreign || n.Op() == nil {
 				continue
 			}
-			s, key := Sample{Op: n.Op()}, graph.Describe(n.Op())
+			s := Sample{Name: graph.Describe(n.Op()), Op: n.Op()}
 			for _, x := range n.Operands() {
 				s.In = append(s.In, x.Meta())
-				key += fmt.Sprintf(" %v%d", x.DType(), len(x.Shape()))
+				s.Name += fmt.Sprintf(" %v/%d", x.DType(), len(x.Shape()))
 			}
-			if !seen[key] {
-				seen[key] = true
+			if !seen[s.Name] {
+				seen[s.Name] = true
 				all = append(all, s)
 			}
 		}
@@ -49,16 +50,20 @@ var Samples = sync.OnceValue(func() []Sample {
 // FuzzInfer gives ops operands and attributes that no row has: Infer must answer with an error or with a meta that Eval
 // fills, VJP with gradients of the operands' metas, and nothing may panic.
 func FuzzInfer(f *testing.F) {
-	samples := Samples()
-	for i := range samples {
-		f.Add(uint16(i), []byte{})
-		f.Add(uint16(i), []byte{1, 3, byte(i), 5, 1, 2, byte(i * 7), 1, 4, 9, 1, 8, byte(i * 3), 1, 6, 2, 1, 0, 11})
+	samples, named := Samples(), map[string]Sample{}
+	for i, s := range samples {
+		named[s.Name] = s
+		f.Add(s.Name, []byte{})
+		f.Add(s.Name, []byte{1, 3, byte(i), 5, 1, 2, byte(i * 7), 1, 4, 9, 1, 8, byte(i * 3), 1, 6, 2, 1, 0, 11})
 	}
 	pool := vec.NewPool(1)
-	f.Fuzz(func(t *testing.T, i uint16, choices []byte) {
-		s := samples[int(i)%len(samples)]
+	f.Fuzz(func(t *testing.T, name string, choices []byte) {
+		s, ok := named[name]
+		if !ok {
+			s = samples[int(Case{Name: name}.seed()%uint64(len(samples)))]
+		}
 		c := chooser(choices)
-		s = Sample{c.op(s.Op), c.metas(s.In)}
+		s = Sample{s.Name, c.op(s.Op), c.metas(s.In)}
 		if err := s.probe(pool); err != nil {
 			t.Errorf("%s%v: %v", graph.Describe(s.Op), s.In, err)
 		}
@@ -93,6 +98,19 @@ func (c *chooser) op(op graph.Op) graph.Op {
 }
 
 func (c *chooser) change(v reflect.Value) {
+	if v.Type() == reflect.TypeFor[graph.Dims]() && v.CanSet() {
+		d := v.Interface().(graph.Dims)
+		if c.next(3) == 1 {
+			d.N = c.next(graph.MaxRank + 2) // as DimsOf makes it: 0 and more
+		}
+		for i := range d.D {
+			if c.next(3) == 1 {
+				d.D[i] = int(oddInts[c.next(len(oddInts))])
+			}
+		}
+		v.Set(reflect.ValueOf(d))
+		return
+	}
 	if v.Kind() == reflect.Struct {
 		for i := range v.NumField() {
 			c.change(v.Field(i))
@@ -232,5 +250,5 @@ func (s Sample) probeEval(m graph.Meta, pool *vec.Pool) error {
 		}
 		return nil
 	}
-	return c.watched()
+	return c.watched(false)
 }

@@ -100,7 +100,7 @@ func (e *Interp) node(n *graph.Node, in map[string]graph.Buf) error {
 	if !e.watch {
 		return nil
 	}
-	if err := c.watched(); err != nil {
+	if err := c.watched(true); err != nil {
 		return err
 	}
 	return c.inPlace(n.Operands(), part)

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/spf13/cobra"
+)
+
+func benchCmd(g *global) *cobra.Command {
+	c := &cobra.Command{Use: "bench", Short: "Measure products of matrices and training steps",
+		RunE: func(*cobra.Command, []string) error { return usagef("bench: name one: gemm or step") }}
+	c.AddCommand(benchGemmCmd(g), benchStepCmd(g))
+	return c
+}
+
+func benchGemmCmd(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "gemm",
+		Short: "Measure C (m, n) = A·B, Aᵀ·B and A·Bᵀ against the peak of multiply-adds in the same run",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return benchGemm(c.OutOrStdout(), g.json, benchTime)
+		},
+	}
+}
+
+// gemmRow is a line of ceto bench gemm.
+type gemmRow struct {
+	Form    string  `json:"form"`
+	M       int     `json:"m"`
+	N       int     `json:"n"`
+	K       int     `json:"k"`
+	Threads int     `json:"threads"`
+	GFLOPS  float64 `json:"gflops"`
+	Peak    float64 `json:"peak_gflops"`
+	OfPeak  float64 `json:"of_peak"` // a share: 0 to 1
+}
+
+// The product of the bars: a GPT-2 MLP's, of 1024 tokens.
+const (
+	gemmM, gemmN, gemmK = 1024, 3072, 768
+	gemmRounds          = 15
+	benchTime           = 25 * time.Millisecond // of one measurement of the peak
+)
+
+// benchGemm alternates product and peak, so that both see the same clock and the same neighbours, and takes the best
+// of each.
+func benchGemm(w io.Writer, json bool, peakTime time.Duration) error {
+	a, b, c := randomFloats(gemmM*gemmK), randomFloats(gemmK*gemmN), make([]float32, gemmM*gemmN)
+	var rows []gemmRow
+	for threads := 1; threads <= 2; threads++ {
+		pool := vec.NewPool(threads)
+		for _, form := range []string{"AB", "AtB", "ABt"} {
+			p := vec.Gemm[float32]{M: gemmM, N: gemmN, K: gemmK, A: vec.Mat[float32]{Data: a, Row: gemmK, Col: 1},
+				B: vec.Mat[float32]{Data: b, Row: gemmN, Col: 1}, C: vec.Mat[float32]{Data: c, Row: gemmN, Col: 1}}
+			switch form {
+			case "AtB": // A lies as (k, m)
+				p.A.Row, p.A.Col = 1, gemmM
+			case "ABt": // B lies as (n, k)
+				p.B.Row, p.B.Col = 1, gemmK
+			}
+			r := gemmRow{Form: form, M: gemmM, N: gemmN, K: gemmK, Threads: threads}
+			p.Run(pool)
+			for range gemmRounds {
+				r.Peak = max(r.Peak, vec.Peak(threads, peakTime))
+				start := time.Now()
+				p.Run(pool)
+				r.GFLOPS = max(r.GFLOPS, 2*gemmM*gemmN*gemmK/float64(time.Since(start).Nanoseconds()))
+			}
+			r.OfPeak = r.GFLOPS / r.Peak
+			rows = append(rows, r)
+			if !json {
+				fmt.Fprintf(w, "%-4s %d×%d×%d  %d threads  %6.1f of %6.1f GFLOP/s  %4.1f %%\n", form, gemmM, gemmK, gemmN, threads, r.GFLOPS, r.Peak, 100*r.OfPeak)
+			}
+		}
+		pool.Close()
+	}
+	if json {
+		return printJSON(w, map[string]any{"cpu": vec.Current().String(), "rows": rows})
+	}
+	return nil
+}
+
+func randomFloats(n int) []float32 {
+	r, v := nn.NewRand(1, "bench"), make([]float32, n)
+	for i := range v {
+		v[i] = float32(r.Uniform(i, 0)) - 0.5
+	}
+	return v
+}
+
+// median of the durations, in seconds.
+func median(d []time.Duration) float64 {
+	s := slices.Sorted(slices.Values(d))
+	return (s[(len(s)-1)/2] + s[len(s)/2]).Seconds() / 2
+}
+
+// peakRSS is the largest resident memory of this process so far, in MiB; 0 where the system does not say.
+func peakRSS() float64 {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if v, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
+			kib, _ := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(v, "kB")), 64)
+			return kib / 1024
+		}
+	}
+	return 0
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+// inspectFlags are the flags of ceto inspect.
+type inspectFlags struct {
+	*global
+	preset, model, svg string
+	batch, context     int
+	plan               bool
+}
+
+func inspectCmd(g *global) *cobra.Command {
+	f := &inspectFlags{global: g}
+	c := &cobra.Command{
+		Use:   "inspect",
+		Short: "Say what a model is made of and what training it needs, without training it",
+		Long: `Print a model's layers and parameters, and of one training step (AdamW, clip by the global norm) the FLOPs of a token
+and the exact bytes by region, from its plan. Nothing of that size is allocated.`,
+		Example: `  ceto inspect --preset gpt2 --batch 4 --context 1024
+  ceto inspect --model runs/2026-01-02-150405 --svg model.svg`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.preset, "preset", "tiny", strings.Join(gpt.Presets(), ", "))
+	fl.StringVar(&f.model, "model", "", "run folder or model folder, in place of a preset")
+	fl.IntVar(&f.batch, "batch", 0, "sequences of a step (default: the preset's)")
+	fl.IntVar(&f.context, "context", 0, "tokens of a sequence (default: the model's)")
+	fl.BoolVar(&f.plan, "plan", false, "print the plan of the training step")
+	fl.StringVar(&f.svg, "svg", "", "draw the forward graph to this file; a name that ends in .dot gets Graphviz's text")
+	return c
+}
+
+// regionBytes are the bytes of a training step.
+type regionBytes struct {
+	Params      int `json:"params"`
+	Grads       int `json:"grads"`
+	Optimizer   int `json:"optimizer"`
+	Activations int `json:"activations"` // all else: activations, inputs, scratch
+	Total       int `json:"total"`
+}
+
+// inspectResult is the JSON of ceto inspect.
+type inspectResult struct {
+	Params        int         `json:"params"`
+	FLOPsPerToken float64     `json:"flops_per_token"`
+	Bytes         regionBytes `json:"bytes"`
+	MaxBatch      int         `json:"max_batch"`
+	FreeBytes     uint64      `json:"free_bytes"`
+	Batch         int         `json:"batch"`
+	Context       int         `json:"context"`
+	Steps         int         `json:"plan_steps"`
+}
+
+// config finds the model and the sizes of a step.
+func (f *inspectFlags) config(c *cobra.Command) (gpt.Config, int, error) {
+	changed := c.Flags().Changed
+	if changed("model") && changed("preset") {
+		return gpt.Config{}, 0, usagef("--model and --preset name two models; give one")
+	}
+	p, err := presetConfig(f.preset)
+	if err != nil {
+		return gpt.Config{}, 0, err
+	}
+	cfg, batch := p.Model, p.Train.Batch
+	if f.model != "" {
+		dir, err := modelFolder(f.model)
+		if err != nil {
+			return cfg, 0, err
+		}
+		if cfg, err = gpt.ReadConfig(dir); err != nil {
+			return cfg, 0, err
+		}
+	}
+	if changed("batch") {
+		batch = f.batch
+	}
+	if batch < 1 {
+		return cfg, 0, usagef("--batch is %d; it must be at least 1", batch)
+	}
+	return cfg, batch, usage(cfg.Validate())
+}
+
+func (f *inspectFlags) run(c *cobra.Command) error {
+	cfg, batch, err := f.config(c)
+	if err != nil {
+		return err
+	}
+	context := cfg.Context
+	if c.Flags().Changed("context") {
+		context = f.context
+	}
+	if context < 1 || context > cfg.Context {
+		return usagef("--context is %d; it must be from 1 to the model's %d", context, cfg.Context)
+	}
+	s, err := forwardScope(cfg, batch, context)
+	if err != nil {
+		return err
+	}
+	p, params, err := stepPlan(cfg, batch, context)
+	if err != nil {
+		return err
+	}
+	r := inspectResult{Batch: batch, Context: context, Steps: len(p.Steps), FreeBytes: availableMemory(), Bytes: bytesOf(p, params)}
+	r.Params, _ = params.Count()
+	r.FLOPsPerToken = float64(p.FLOPs()) / float64(batch*context)
+	if r.MaxBatch, err = maxBatch(cfg, context, r.FreeBytes); err != nil {
+		return err
+	}
+	if f.svg != "" {
+		if err := drawFile(f.svg, s.Graph, fmt.Sprintf("%s, batch %d, context %d", f.name(), batch, context)); err != nil {
+			return err
+		}
+	}
+	w := c.OutOrStdout()
+	if f.json {
+		return printJSON(w, r)
+	}
+	if err := nn.Summary(w, s); err != nil {
+		return err
+	}
+	if f.plan {
+		fmt.Fprintf(w, "\ntraining step, batch %d, context %d\n%v", batch, context, p)
+	}
+	return r.print(w)
+}
+
+func (f *inspectFlags) name() string {
+	if f.model != "" {
+		return f.model
+	}
+	return f.preset
+}
+
+func (r inspectResult) print(w io.Writer) error {
+	b := r.Bytes
+	fmt.Fprintf(w, "\na training step of %d×%d tokens: %d steps of a plan, %.4g MFLOPs a token\n", r.Batch, r.Context, r.Steps, r.FLOPsPerToken/1e6)
+	for _, l := range []struct {
+		name string
+		n    int
+	}{{"params", b.Params}, {"grads", b.Grads}, {"optimizer", b.Optimizer}, {"activations", b.Activations}, {"total", b.Total}} {
+		fmt.Fprintf(w, "  %-12s %14d B  %9.2f MiB\n", l.name, l.n, float64(l.n)/(1<<20))
+	}
+	fmt.Fprintln(w, "  (the gradients lie in the arena of the activations; activations are the rest of it, with inputs and scratch)")
+	if r.FreeBytes == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "largest batch that fits %.2f GiB of free memory: %d\n", float64(r.FreeBytes)/(1<<30), r.MaxBatch)
+	return err
+}
+
+// forwardScope builds the forward graph, for its summary and its drawing.
+func forwardScope(cfg gpt.Config, batch, context int) (*nn.Scope, error) {
+	s := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Train)
+	s.Output("logits", cfg.Forward(s, s.Input("ids", graph.Of(graph.Int32, batch, context))))
+	return s, s.Err()
+}
+
+// stepPlan plans a training step with AdamW and clip, without memory for it.
+func stepPlan(cfg gpt.Config, batch, context int) (*plan.Plan, *nn.Params, error) {
+	params := nn.NewParams(graph.Float32)
+	b := train.Builder{Task: train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1, Optimizer: train.AdamW{LR: 1e-3, Decay: 0.1}}
+	g, err := b.Step(tokenFields(context), batch)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := plan.New(g, plan.Options{})
+	return p, params, err
+}
+
+// bytesOf splits a plan's memory so that the parts add up to its total.
+func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
+	_, trainable := params.Count()
+	b := regionBytes{Params: p.Sizes[plan.Params], Optimizer: p.Sizes[plan.Moments] + p.Sizes[plan.Averages], Total: p.Total()}
+	b.Grads = p.Sizes[plan.Grads]
+	if b.Grads == 0 {
+		b.Grads = trainable * params.DType.Size()
+	}
+	b.Activations = b.Total - b.Params - b.Grads - b.Optimizer
+	return b
+}
+
+// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does: two plans give a line,
+// the plans at its end the exact answer.
+func maxBatch(cfg gpt.Config, context int, free uint64) (int, error) {
+	size := func(batch int) (float64, error) {
+		p, _, err := stepPlan(cfg, batch, context)
+		if err != nil {
+			return 0, err
+		}
+		return float64(p.Total()), nil
+	}
+	one, err := size(1)
+	if err != nil || one > float64(free) {
+		return 0, err
+	}
+	lo, hi, at := 1, 0, one // lo fits; hi, where set, does not
+	next := 2
+	for hi == 0 || hi-lo > 1 {
+		n, err := size(next)
+		if err != nil {
+			return 0, err
+		}
+		if n <= float64(free) {
+			lo = next
+		} else {
+			hi = next
+		}
+		slope := (n - at) / float64(max(1, next-1))
+		if next == 1 || slope <= 0 {
+			return lo, errors.Errorf("inspect: the memory of a step does not grow with the batch")
+		}
+		guess := 1 + int((float64(free)-at)/slope)
+		if guess <= lo {
+			guess = lo + 1
+		}
+		if hi > 0 {
+			guess = min(guess, hi-1)
+		}
+		next = guess
+	}
+	return lo, nil
+}
+
+// drawFile writes a drawing of g.
+func drawFile(path string, g *graph.Graph, title string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return errors.Wrap(err, "--svg")
+	}
+	draw := drawSVG
+	if strings.HasSuffix(path, ".dot") {
+		draw = drawDOT
+	}
+	err = draw(f, g, title)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return errors.Wrap(err, "--svg")
+}
