@@ -8,7 +8,6 @@
 package gpt
 
 import (
-	"math"
 	"sort"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -122,7 +121,7 @@ func (c Config) block() nn.Layer {
 		act = nn.GELUErf
 	}
 	normal := nn.Normal(0, 0.02)
-	residual := nn.Normal(0, 0.02/math.Sqrt(2*float64(c.Layers))) // GPT-2, section 2.3: scaled by 1/√N of residual layers
+	residual := nn.GPT2Residual(c.Layers)
 	return nn.TransformerBlock{
 		Norm:    c.norm(),
 		Attn:    nn.SelfAttention{Heads: c.Heads, Causal: true, NoBias: c.NoBias, Dropout: c.Dropout, Init: normal, ProjInit: residual},

@@ -210,23 +210,18 @@ func (w *attended[T]) softmax(p []T, b, i, h, j int, top *T, sum *float64, scale
 // index counts the weights, as those of (B, NH, T, S).
 func (w *attended[T]) index(b, i, h, j int) uint64 { return uint64(((b*w.nh+h)*w.t+i)*w.s + j) }
 
-// finish divides the row by its sum.
+// finish divides a row by its sum, where there is any.
 func (w *attended[T]) finish(b, i, h int, top T, sum float64) {
-	seen := top != negInf[T]()
-	switch {
-	case seen:
-		w.scaleRow(b, i, h, T(1/sum))
-	case w.y.data != nil:
-		clear(w.y.row(b, i, h, w.hs))
-	}
-	if w.lse == nil {
-		return
-	}
 	lse := 0.0
-	if seen {
-		lse = float64(top) + math.Log(sum)
+	if top != negInf[T]() {
+		w.scaleRow(b, i, h, T(1/sum))
+		if w.lse != nil {
+			lse = float64(top) + math.Log(sum)
+		}
 	}
-	w.lse[(b*w.nh+h)*w.t+i] = T(lse)
+	if w.lse != nil {
+		w.lse[(b*w.nh+h)*w.t+i] = T(lse)
+	}
 }
 
 // scaleRow multiplies a row of y by f.

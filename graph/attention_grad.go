@@ -156,7 +156,7 @@ func (w *attendedGrad[T]) queryBlock(s *gradSpace[T], b, h, i, n, worker int) {
 		lo, _ := w.keys(b, i+c)
 		_, hi := w.keys(b, i+c+k-1)
 		w.tiles(s, b, h, lo, min(all, hi), i, c, k, worker)
-		w.tiles(s, b, h, max(end, lo), hi, i, c, k, worker)
+		w.tiles(s, b, h, end, hi, i, c, k, worker)
 	}
 }
 

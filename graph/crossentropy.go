@@ -350,7 +350,7 @@ func (o CrossEntropyWeight) Eval(_ *Ctx, out, in []Buf) error {
 		case len(in) == 1:
 			sum++
 		case t < 0 || int(t) >= in[1].Size():
-			return errors.Errorf("target %d at %d: there are %d classes", t, i, in[1].Size())
+			return errors.Errorf("target %d at position %d: there are classes 0 to %d", t, i, in[1].Size()-1)
 		case o.DType == Float64:
 			sum += Data[float64](in[1])[t]
 		default:

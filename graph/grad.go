@@ -45,6 +45,7 @@ func (g *Graph) grad(loss *Node, x, dx []*Node) error {
 	if len(wrt) == 0 {
 		return nil
 	}
+	g.anchor()
 	grads, err := differentiate(loss.expr, wrt)
 	if err != nil {
 		return errors.Wrapf(err, "graph: Grad of %v", loss)
@@ -53,6 +54,22 @@ func (g *Graph) grad(loss *Node, x, dx []*Node) error {
 		dx[i] = g.Wrap(grads[j])
 	}
 	return g.err
+}
+
+// anchor gives a reader to every op without operands that has none. Gorgonia's differentiation removes such nodes, and
+// its RemoveNode leaves stale indices behind: look-ups by id then find other nodes.
+func (g *Graph) anchor() {
+	read := map[*Node]bool{}
+	for _, n := range g.nodes {
+		for _, x := range n.x {
+			read[x] = true
+		}
+	}
+	for _, n := range g.nodes[:len(g.nodes):len(g.nodes)] {
+		if n.op != nil && len(n.x) == 0 && !read[n] {
+			g.Apply(Reshape{DimsOf(n.meta.Shape...)}, n)
+		}
+	}
 }
 
 // differentiate calls Gorgonia's Grad under the lock that its shared state needs.

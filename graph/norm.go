@@ -11,15 +11,14 @@ import (
 //
 // Mean and variance are sums in float64. Source: Ba et al. 2016, arXiv:1607.06450, equation 4.
 func (g *Graph) LayerNorm(x, w, b *Node, eps float64) *Node {
-	op := Norm{Eps: eps, Weight: w != nil, Bias: b != nil}
-	return g.Apply(op, present(x, w, b)...)
+	return g.Apply(Norm{Eps: eps, Weight: w != nil, Bias: b != nil}, present(x, w, b)...)
 }
 
 // RMSNorm divides the last axis of x (…, C) by its root mean square and scales by w (C), nil for none.
 //
 //	y = x/√(mean(x²) + eps)·w
 //
-// Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
+// The mean is a sum in float64. Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
 func (g *Graph) RMSNorm(x, w *Node, eps float64) *Node {
 	return g.Apply(Norm{Eps: eps, RMS: true, Weight: w != nil}, present(x, w)...)
 }
@@ -35,14 +34,19 @@ func present(x *Node, rest ...*Node) []*Node {
 	return nodes
 }
 
-// Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so.
+// Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so. Of is
+// the part: 0 the result; for the derivative 1 the factor 1/√(var + eps) of each row and, but for an RMSNorm, 2 its
+// mean, both (…). These have no gradient.
 type Norm struct {
 	Eps          float64
 	RMS          bool
 	Weight, Bias bool
+	Of           int
 }
 
 func (n Norm) operands() int { return 1 + btoi(n.Weight) + btoi(n.Bias) }
+
+func (n Norm) parts() int { return 3 - btoi(n.RMS) }
 
 func btoi(b bool) int {
 	if b {
@@ -51,16 +55,32 @@ func btoi(b bool) int {
 	return 0
 }
 
+// Part implements [Parter].
+func (n Norm) Part() (Op, int, int) {
+	whole := n
+	whole.Of = 0
+	return whole, n.Of, n.parts()
+}
+
 // Infer wants w and b of the last axis.
 func (n Norm) Infer(in []Meta) (Meta, error) {
 	if err := arity(n.operands(), in); err != nil {
 		return Meta{}, err
 	}
-	return in[0], n.check(in)
+	if n.Of < 0 || n.Of >= n.parts() {
+		return Meta{}, errors.Errorf("part %d of %d", n.Of, n.parts())
+	}
+	if err := n.check(in[0], in[1:]); err != nil || n.Of == 0 {
+		return in[0], err
+	}
+	return rowMeta(in[0]), nil
 }
 
-func (n Norm) check(in []Meta) error {
-	x := in[0]
+// rowMeta is one element for each row of x.
+func rowMeta(x Meta) Meta { return Meta{x.DType, x.Shape[:len(x.Shape)-1]} }
+
+// check wants x with an axis, and weights of it.
+func (n Norm) check(x Meta, weights []Meta) error {
 	switch {
 	case !x.DType.IsFloat() || len(x.Shape) == 0:
 		return errors.New("want a float with an axis")
@@ -69,7 +89,7 @@ func (n Norm) check(in []Meta) error {
 	case n.RMS && n.Bias:
 		return errors.New("an RMSNorm has no bias")
 	}
-	for _, w := range in[1:n.operands()] {
+	for _, w := range weights {
 		if !w.Equal(Of(x.DType, x.Shape[len(x.Shape)-1])) {
 			return errors.Errorf("weight or bias %v, want (%d)", w, x.Shape[len(x.Shape)-1])
 		}
@@ -78,26 +98,35 @@ func (n Norm) check(in []Meta) error {
 }
 
 // Overwrites allows the result over x.
-func (Norm) Overwrites(_, operand int) bool { return operand == 0 }
+func (Norm) Overwrites(part, operand int) bool { return part == 0 && operand == 0 }
+
+// Stops stops the operands of all parts but the result.
+func (n Norm) Stops(int) bool { return n.Of != 0 }
 
 // VJP: see [NormGrad].
 func (n Norm) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	op := NormGrad{Eps: n.Eps, RMS: n.RMS, Weight: n.Weight, Bias: n.Bias}
-	in := append(append([]*Node{}, x...), dy)
+	in := append([]*Node{}, x[:1+btoi(n.Weight)]...)
+	for i := 1; i < n.parts(); i++ {
+		row := n
+		row.Of = i
+		in = append(in, g.Apply(row, x...))
+	}
+	op := NormGrad{RMS: n.RMS, Weight: n.Weight, Bias: n.Bias}
 	dx := make([]*Node, len(x))
 	for i := range dx {
 		op.Of = i
-		dx[i] = g.Apply(op, in...)
+		dx[i] = g.Apply(op, append(in, dy)...)
 	}
 	return dx
 }
 
-// normed is the work of a Norm.
+// normed is the work of a Norm; what nothing reads is nil.
 type normed[T Float] struct {
-	y, x, w, b   []T
-	eps          float64
-	rms          bool
-	rows, c, per int // per rows to a part
+	y, rstd, mean []T
+	x, w, b       []T
+	eps           float64
+	rms           bool
+	c, per        int // per rows to a part
 }
 
 // A part is at least normBlock elements, and there are at most normBlocks: the derivative keeps sums of each.
@@ -109,59 +138,74 @@ const (
 // normRows is the number of rows of a part.
 func normRows(rows, c int) int { return max(1, normBlock/c, parts(rows, normBlocks)) }
 
-func normWork[T Float](n Norm, in []Buf) normed[T] {
-	s := in[0].Shape
-	w := normed[T]{x: Data[T](in[0]), eps: n.Eps, rms: n.RMS, c: s[len(s)-1]}
-	w.rows = len(w.x) / w.c
-	w.per = normRows(w.rows, w.c)
+// Eval normalises row by row.
+func (n Norm) Eval(c *Ctx, out, in []Buf) error {
+	if in[0].DType == Float64 {
+		normEval[float64](n, c, out, in)
+	} else {
+		normEval[float32](n, c, out, in)
+	}
+	return nil
+}
+
+func normEval[T Float](n Norm, c *Ctx, out, in []Buf) {
+	w := normed[T]{y: Data[T](out[0]), rstd: Data[T](out[1]), x: Data[T](in[0]), eps: n.Eps, rms: n.RMS, c: lastAxis(in[0])}
+	if !n.RMS {
+		w.mean = Data[T](out[2])
+	}
 	if n.Weight {
 		w.w = Data[T](in[1])
 	}
 	if n.Bias {
 		w.b = Data[T](in[n.operands()-1])
 	}
-	return w
+	rows := len(w.x) / w.c
+	w.per = normRows(rows, w.c)
+	eachPart(c, parts(rows, w.per), w)
 }
 
-// Eval normalises row by row.
-func (n Norm) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		normEval[float64](n, c, out[0], in)
-	} else {
-		normEval[float32](n, c, out[0], in)
-	}
-	return nil
-}
-
-func normEval[T Float](n Norm, c *Ctx, out Buf, in []Buf) {
-	w := normWork[T](n, in)
-	w.y = Data[T](out)
-	eachPart(c, parts(w.rows, w.per), w)
-}
+func lastAxis(b Buf) int { return b.Shape[len(b.Shape)-1] }
 
 func (w *normed[T]) part(i, _ int) {
-	lo, hi := span(i, w.rows, w.per)
+	lo, hi := span(i, len(w.x)/w.c, w.per)
 	for r := lo; r < hi; r++ {
-		y, x := w.y[r*w.c:(r+1)*w.c], w.x[r*w.c:(r+1)*w.c]
-		if w.rms {
-			vec.RMSNormRow(y, x, w.w, w.eps)
-		} else {
-			vec.LayerNormRow(y, x, w.w, w.b, w.eps)
+		mean, rstd := w.row(r)
+		if w.mean != nil {
+			w.mean[r] = mean
+		}
+		if w.rstd != nil {
+			w.rstd[r] = rstd
 		}
 	}
 }
 
-// NormGrad computes the gradient of operand Of of a [Norm] from x, w, b (where there are) and dy; the three are parts
-// of one whole. Mean and deviation of each row are computed again.
+func (w *normed[T]) row(r int) (mean, rstd T) {
+	x := w.x[r*w.c : (r+1)*w.c]
+	switch {
+	case w.y == nil && w.rms:
+		return 0, vec.RMSOf(x, w.eps)
+	case w.y == nil:
+		return vec.MomentsOf(x, w.eps)
+	case w.rms:
+		return 0, vec.RMSNormRow(w.y[r*w.c:(r+1)*w.c], x, w.w, w.eps)
+	}
+	return vec.LayerNormRow(w.y[r*w.c:(r+1)*w.c], x, w.w, w.b, w.eps)
+}
+
+// NormGrad computes the gradient of operand Of of a [Norm] from x, w (where Weight), the row's factor and mean (where
+// not RMS), and dy; the gradients are parts of one whole.
+//
+//	x̂ = (x − mean)·rstd;  dx = rstd·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂));  dw = Σ dy·x̂;  db = Σ dy
+//
+// Means over a row are sums in float64; dw and db are summed over blocks of rows, then over the blocks, in order.
 type NormGrad struct {
 	noGrad
-	Eps          float64
 	RMS          bool
 	Weight, Bias bool
 	Of           int
 }
 
-func (n NormGrad) norm() Norm { return Norm{n.Eps, n.RMS, n.Weight, n.Bias} }
+func (n NormGrad) norm() Norm { return Norm{RMS: n.RMS, Weight: n.Weight, Bias: n.Bias} }
 
 // Part implements [Parter].
 func (n NormGrad) Part() (Op, int, int) {
@@ -170,24 +214,38 @@ func (n NormGrad) Part() (Op, int, int) {
 	return whole, n.Of, n.norm().operands()
 }
 
+// dy is the place of the last operand.
+func (n NormGrad) dy() int { return btoi(n.Weight) + n.norm().parts() }
+
 // Infer returns the meta of the operand whose gradient it is.
 func (n NormGrad) Infer(in []Meta) (Meta, error) {
-	k := n.norm().operands()
-	if err := arity(k+1, in); err != nil {
+	if err := arity(n.dy()+1, in); err != nil {
 		return Meta{}, err
 	}
-	if err := n.norm().check(in); err != nil {
+	if k := n.norm().operands(); n.Of < 0 || n.Of >= k {
+		return Meta{}, errors.Errorf("part %d of %d", n.Of, k)
+	}
+	first := 1 + btoi(n.Weight)
+	if err := n.norm().check(in[0], in[1:first]); err != nil {
 		return Meta{}, err
 	}
-	if !in[k].Equal(in[0]) || n.Of < 0 || n.Of >= k {
-		return Meta{}, errors.New("want dy like x")
+	for _, m := range in[first:n.dy()] {
+		if !m.Equal(rowMeta(in[0])) {
+			return Meta{}, errors.Errorf("factor or mean of the rows %v, want %v", m, rowMeta(in[0]))
+		}
 	}
-	return in[n.Of], nil
+	if !in[n.dy()].Equal(in[0]) {
+		return Meta{}, errors.Errorf("dy %v, want %v", in[n.dy()], in[0])
+	}
+	if n.Of > 0 {
+		return Of(in[0].DType, in[0].Shape[len(in[0].Shape)-1]), nil
+	}
+	return in[0], nil
 }
 
 // Overwrites allows dx over x or dy.
 func (n NormGrad) Overwrites(part, operand int) bool {
-	return part == 0 && (operand == 0 || operand == n.norm().operands())
+	return part == 0 && (operand == 0 || operand == n.dy())
 }
 
 // Scratch is the partial sums of dw and db of each block of rows.
@@ -209,16 +267,23 @@ func (n NormGrad) Eval(c *Ctx, out, in []Buf) error {
 
 // normGraded is the work of a NormGrad: dw and db (blocks, C) are partial sums. What nothing reads is nil.
 type normGraded[T Float] struct {
-	normed[T]
-	dx, dy, dw, db []T
+	dx, dw, db           []T
+	x, w, rstd, mean, dy []T
+	c, per               int
 }
 
 func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) {
-	w := normGraded[T]{normed: normWork[T](n.norm(), in), dx: Data[T](out[0]), dy: Data[T](in[len(in)-1])}
-	blocks := parts(w.rows, w.per)
+	first := 1 + btoi(n.Weight)
+	w := normGraded[T]{dx: Data[T](out[0]), x: Data[T](in[0]), rstd: Data[T](in[first]), dy: Data[T](in[n.dy()]), c: lastAxis(in[0])}
+	if !n.RMS {
+		w.mean = Data[T](in[first+1])
+	}
+	rows := len(w.x) / w.c
+	w.per = normRows(rows, w.c)
+	blocks := parts(rows, w.per)
 	var dw, db []T
 	if n.Weight {
-		dw = Data[T](out[1])
+		w.w, dw = Data[T](in[1]), Data[T](out[1])
 	}
 	if n.Bias {
 		db = Data[T](out[len(out)-1])
@@ -254,18 +319,17 @@ func block[T Float](sums []T, i, c int) []T {
 
 func (w *normGraded[T]) part(i, _ int) {
 	dw, db := block(w.dw, i, w.c), block(w.db, i, w.c)
-	lo, hi := span(i, w.rows, w.per)
+	lo, hi := span(i, len(w.rstd), w.per)
 	for r := lo; r < hi; r++ {
 		x, dy := w.x[r*w.c:(r+1)*w.c], w.dy[r*w.c:(r+1)*w.c]
 		var dx []T
 		if w.dx != nil {
 			dx = w.dx[r*w.c : (r+1)*w.c]
 		}
-		if w.rms {
-			vec.RMSNormGradRow(dx, dw, x, dy, w.w, vec.RMSOf(x, w.eps))
+		if w.mean == nil {
+			vec.RMSNormGradRow(dx, dw, x, dy, w.w, w.rstd[r])
 		} else {
-			mean, rstd := vec.MomentsOf(x, w.eps)
-			vec.LayerNormGradRow(dx, dw, db, x, dy, w.w, mean, rstd)
+			vec.LayerNormGradRow(dx, dw, db, x, dy, w.w, w.mean[r], w.rstd[r])
 		}
 	}
 }

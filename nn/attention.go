@@ -21,7 +21,7 @@ type SelfAttention struct {
 
 // Forward takes x (B, T, C) and returns (B, T, C).
 func (a SelfAttention) Forward(s *Scope, x *graph.Node) *graph.Node {
-	if x != nil && (len(x.Shape()) != 3 || a.Heads < 1 || x.Dim(-1)%a.Heads != 0) {
+	if x == nil || len(x.Shape()) != 3 || a.Heads < 1 || x.Dim(-1)%a.Heads != 0 {
 		return s.Fail(errors.Errorf("nn: SelfAttention of %v: want (B, T, C) with %d heads that divide C", x, a.Heads))
 	}
 	b, t, c := x.Dim(0), x.Dim(1), x.Dim(2)
@@ -62,7 +62,7 @@ func (m MLP) Forward(s *Scope, x *graph.Node) *graph.Node {
 }
 
 // TransformerBlock is a pre-norm transformer block: x + attn(norm(x)), then x + mlp(norm(x)).
-// Children: ln_1, attn, ln_2, mlp. Dropout is that of both residual branches.
+// Children: ln_1, attn, ln_2, mlp; with Dropout, that of both residual branches, attn_drop and mlp_drop.
 type TransformerBlock struct {
 	Norm    Layer
 	Attn    Layer
@@ -72,9 +72,17 @@ type TransformerBlock struct {
 
 // Forward takes x (B, T, C) and returns (B, T, C).
 func (b TransformerBlock) Forward(s *Scope, x *graph.Node) *graph.Node {
-	drop := Dropout{P: b.Dropout}
-	x = s.Add(x, drop.Forward(s.In("attn.drop"), s.Call("attn", b.Attn, s.Call("ln_1", b.Norm, x))))
-	return s.Add(x, drop.Forward(s.In("mlp.drop"), s.Call("mlp", b.MLP, s.Call("ln_2", b.Norm, x))))
+	x = b.residual(s, "attn", b.Attn, x, s.Call("ln_1", b.Norm, x))
+	return b.residual(s, "mlp", b.MLP, x, s.Call("ln_2", b.Norm, x))
+}
+
+// residual returns x + drop(branch(y)).
+func (b TransformerBlock) residual(s *Scope, name string, branch Layer, x, y *graph.Node) *graph.Node {
+	y = s.Call(name, branch, y)
+	if b.Dropout != 0 {
+		y = s.Call(name+"_drop", Dropout{P: b.Dropout}, y)
+	}
+	return s.Add(x, y)
 }
 
 // Itoa is strconv.Itoa, for names of numbered children.

@@ -1,6 +1,9 @@
 package nn
 
-import "github.com/ceto-ml/ceto/graph"
+import (
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/pkg/errors"
+)
 
 // Linear maps the last axis: y = x·W + b. Parameters: weight (in, Out), bias (Out).
 // The zero Init is Glorot uniform; a model passes its own (GPT-2: N(0, 0.02²)).
@@ -98,7 +101,12 @@ func Func(name string, f func(g *graph.Graph, x *graph.Node) *graph.Node) Activa
 }
 
 // Forward takes x of any shape.
-func (a Activation) Forward(s *Scope, x *graph.Node) *graph.Node { return a.f(s.Graph, x) }
+func (a Activation) Forward(s *Scope, x *graph.Node) *graph.Node {
+	if a.f == nil {
+		return s.Fail(errors.New("nn: an Activation without a function; make one with Func"))
+	}
+	return a.f(s.Graph, x)
+}
 
 // LayerName is the name in a Summary.
 func (a Activation) LayerName() string { return a.name }
@@ -113,6 +121,20 @@ var (
 	SiLU     = Func("SiLU", (*graph.Graph).SiLU)
 	Softplus = Func("Softplus", (*graph.Graph).Softplus)
 )
+
+// LeakyReLU is x where x > 0, else Slope·x. The zero Slope is 0.01.
+type LeakyReLU struct{ Slope float64 }
+
+// Forward takes x of any shape.
+func (l LeakyReLU) Forward(s *Scope, x *graph.Node) *graph.Node {
+	return s.LeakyReLU(x, orElse(l.Slope, 0.01))
+}
+
+// ELU is x where x > 0, else Alpha·(exp(x) − 1). The zero Alpha is 1. Source: Clevert et al. 2016, arXiv:1511.07289.
+type ELU struct{ Alpha float64 }
+
+// Forward takes x of any shape.
+func (l ELU) Forward(s *Scope, x *graph.Node) *graph.Node { return s.ELU(x, orElse(l.Alpha, 1)) }
 
 func orElse(v, zero float64) float64 {
 	if v == 0 {

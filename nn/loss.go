@@ -55,15 +55,37 @@ type MSE struct{ Half bool }
 
 // Loss takes values and targets of as many elements.
 func (l MSE) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	sum = s.MSE(y, like(s, y, target))
+	target = like(s, y, target)
 	if l.Half {
-		sum = s.Scale(sum, 0.5)
+		return s.HalfMSE(y, target), count(s, y)
 	}
-	return sum, count(s, y)
+	return s.MSE(y, target), count(s, y)
 }
 
 // Predict gives the values.
 func (MSE) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
+
+// L1 is the mean absolute error |y − t|.
+type L1 struct{}
+
+// Loss takes values and targets of as many elements.
+func (L1) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
+	return s.L1(y, like(s, y, target)), count(s, y)
+}
+
+// Predict gives the values.
+func (L1) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
+
+// Huber is ½·d² where |d| ≤ Delta, else Delta·(|d| − ½·Delta), d = y − t. The zero Delta is 1. Source: Huber 1964.
+type Huber struct{ Delta float64 }
+
+// Loss takes values and targets of as many elements.
+func (l Huber) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
+	return s.Huber(y, like(s, y, target), orElse(l.Delta, 1)), count(s, y)
+}
+
+// Predict gives the values.
+func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 
 // CrossEntropy is the cross-entropy of logits (…, V) with ids (…), in nats. Rows whose target is Ignore − 1 do not
 // count: the zero value ignores id −1, as nanoGPT does; PyTorch's −100 is Ignore: −99.

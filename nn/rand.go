@@ -21,7 +21,7 @@ func (r *Rand) bits(i, k int) uint64 {
 }
 
 // Uniform returns the number in [0, 1) of element i, draw k: 53 bits.
-func (r *Rand) Uniform(i, k int) float64 { return float64(r.bits(i, k)>>11) / (1 << 53) }
+func (r *Rand) Uniform(i, k int) float64 { return float64(float64(r.bits(i, k)>>11) / (1 << 53)) }
 
 // Normal returns the number of N(0, 1) of element i, from draw k on, by Marsaglia's polar method.
 func (r *Rand) Normal(i, k int) float64 {

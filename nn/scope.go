@@ -49,7 +49,7 @@ type build struct {
 	context  int         // Generate: capacity of the caches
 }
 
-// Row is a line of [Summary]: a layer's path, type, the shape of its output, and the bytes of it.
+// Row is a line of [Summary]: a layer's path, type and output.
 type Row struct {
 	Path, Type string
 	Out        graph.Meta
@@ -87,7 +87,7 @@ func (s *Scope) join(name string) string {
 	return s.path + "." + name
 }
 
-// In returns the child scope of that name; nodes made through it carry its path.
+// In returns the child scope of that name; nodes of the graph made from now on carry its path. See [Scope.Call].
 func (s *Scope) In(name string) *Scope {
 	c := &Scope{s.Graph, s.join(name), s.build}
 	c.SetScope(c.path)
@@ -96,6 +96,9 @@ func (s *Scope) In(name string) *Scope {
 
 // Call runs layer.Forward in the child scope of that name and comes back.
 func (s *Scope) Call(name string, layer Layer, x *graph.Node) *graph.Node {
+	if layer == nil {
+		return s.Fail(errors.Errorf("nn: Call %q: the layer is nil", s.join(name)))
+	}
 	old := s.Graph.Scope()
 	c := s.In(name)
 	row := len(s.build.rows)

@@ -8,48 +8,62 @@ import (
 )
 
 // Summary writes a table of the layers that were called while a model was built through s: path, type, output shape,
-// own parameters, whether they train, and bytes of the output; then the totals, a tied weight counted once.
+// own parameters, whether they train, and bytes of the output; then the totals. A tied weight counts where it is
+// declared, once.
 func Summary(w io.Writer, s *Scope) error {
-	params := s.build.params
+	params, own := s.build.params, s.own()
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "layer\ttype\toutput\tparams\t\tbytes")
+	if n := own[""]; n.all > 0 {
+		fmt.Fprintf(t, "(model)\t\t\t%d\t%s\t\n", n.all, n.state())
+	}
 	for _, r := range s.Rows() {
-		n, frozen := params.under(r.Path, s.Rows())
-		state := ""
-		if n > 0 {
-			state = map[bool]string{false: "trainable", true: "frozen"}[frozen]
-		}
-		fmt.Fprintf(t, "%s\t%s\t%v\t%d\t%s\t%d\n", r.Path, r.Type, r.Out.Shape, n, state, r.Out.Bytes())
+		n := own[r.Path]
+		fmt.Fprintf(t, "%s\t%s\t%v\t%d\t%s\t%d\n", r.Path, r.Type, r.Out.Shape, n.all, n.state(), r.Out.Bytes())
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	all, train := params.Count()
-	_, err := fmt.Fprintf(w, "parameters: %d, trainable: %d, frozen: %d, bytes: %d\n", all, train, all-train, all*params.DType.Size())
+	_, err := fmt.Fprintf(w, "parameters: %d, trainable: %d, frozen: %d, bytes: %d\n", all, train, all-train, params.Bytes())
 	return err
 }
 
-// under counts the parameters that the layer at path declared itself, not through a child that has a row.
-func (p *Params) under(path string, rows []Row) (n int, frozen bool) {
-	frozen = true
-	for _, q := range p.list {
-		if owner(q.Name, rows) == path {
-			n += q.Meta.Size()
-			frozen = frozen && q.Frozen
-		}
+// owned counts parameters.
+type owned struct{ all, frozen int }
+
+func (o owned) state() string {
+	switch {
+	case o.all == 0:
+		return ""
+	case o.frozen == 0:
+		return "trainable"
+	case o.frozen == o.all:
+		return "frozen"
 	}
-	return n, frozen
+	return "partly frozen"
 }
 
-// owner is the longest path of a row that the name lies under.
-func owner(name string, rows []Row) string {
-	best := ""
-	for _, r := range rows {
-		if strings.HasPrefix(name, r.Path+".") && len(r.Path) > len(best) {
-			best = r.Path
-		}
+// own counts for each layer the parameters that it declared itself, not through a child that has a row; "" is the root.
+func (s *Scope) own() map[string]owned {
+	rows := map[string]bool{}
+	for _, r := range s.Rows() {
+		rows[r.Path] = true
 	}
-	return best
+	own := map[string]owned{}
+	for _, q := range s.build.params.list {
+		path := q.Name
+		for path != "" && !rows[path] {
+			path = path[:max(0, strings.LastIndexByte(path, '.'))]
+		}
+		n := own[path]
+		n.all += q.Meta.Size()
+		if q.Frozen {
+			n.frozen += q.Meta.Size()
+		}
+		own[path] = n
+	}
+	return own
 }
 
 // Bytes is the memory of all parameters.

@@ -12,22 +12,26 @@ import (
 // bestFile keeps the parameters of the best evaluation in a checkpoint, where EarlyStopping restores them.
 const bestFile = "best.safetensors"
 
-// snapshot copies the parameters.
+// snapshot copies what a model is made of: parameters and statistics.
 func (s *State) snapshot() (map[string]graph.Buf, error) {
 	vals := map[string]graph.Buf{}
-	for _, p := range s.Params.All() {
-		d, err := s.Read(p.Name)
+	for _, name := range append(s.Names(graph.Param), s.Names(graph.Statistic)...) {
+		m, _, err := s.Meta(name)
 		if err != nil {
 			return nil, err
 		}
-		if vals[p.Name], err = graph.BufOfDense(d, p.Meta); err != nil {
+		d, err := s.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		if vals[name], err = graph.BufOfDense(d, m); err != nil {
 			return nil, err
 		}
 	}
 	return vals, nil
 }
 
-// restore writes the parameters back.
+// restore writes values back.
 func (s *State) restore(vals map[string]graph.Buf) error {
 	for name, b := range vals {
 		if err := s.Write(name, graph.Dense(b)); err != nil {
@@ -37,35 +41,24 @@ func (s *State) restore(vals map[string]graph.Buf) error {
 	return nil
 }
 
-func (l *loop) writeBest(w io.Writer) error {
+// writeValues writes values by name.
+func writeValues(w io.Writer, vals map[string]graph.Buf) error {
 	var ts []safetensors.Tensor
-	for _, name := range sortedKeys(l.best) {
-		b := l.best[name]
-		ts = append(ts, tensorOf(name, b.Meta, graph.Dense(b)))
+	for _, name := range sortedKeys(vals) {
+		t, err := tensorOf(name, vals[name])
+		if err != nil {
+			return err
+		}
+		ts = append(ts, t)
 	}
 	return safetensors.Write(w, ts, nil)
 }
 
-// readBest reads what writeBest wrote, if it is there.
-func (l *loop) readBest(path string) error {
-	if _, err := os.Stat(path); os.IsNotExist(err) {
-		return nil
+// readBest reads the values of a snapshot, nil where there is no file.
+func (s *State) readBest(path string) (map[string]graph.Buf, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var bad Mismatch
-	vals := map[string]graph.Buf{}
-	for _, p := range l.run.State.Params.All() {
-		if err := l.run.State.match(f, p.Name, vals, &bad); err != nil {
-			return err
-		}
-	}
-	if !bad.empty() {
-		return errors.Errorf("train: %s does not fit the model: %v", path, bad)
-	}
-	l.best = vals
-	return nil
+	vals, _, err := s.read(path, true, graph.Param, graph.Statistic)
+	return vals, err
 }

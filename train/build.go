@@ -1,7 +1,9 @@
 package train
 
 import (
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
@@ -10,12 +12,15 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Builder builds the plans of one task: all of its graphs declare the same parameters.
+// Builder builds the graphs of one task: all of them declare the same parameters. Not safe for concurrent use.
 type Builder struct {
 	Task      Task
 	Params    *nn.Params
 	Optimizer Optimizer
 	Clip      float64 // global norm of the mean gradient; 0 does not clip
+
+	trains    []string // parameters that have a gradient, since the first graph with one
+	unreached []string // trainable ones that have none
 }
 
 // Names of the states and outputs that training plans have besides parameters and moments.
@@ -25,9 +30,15 @@ const (
 	gradOf    = "grad."      // state: accumulated gradient of the parameter named behind it
 )
 
+// Scopes of the nodes that no layer makes.
+const (
+	sumScope    = "accumulate"
+	updateScope = "update"
+)
+
 // Step builds one whole training step: forward, backward, norm, clip, update. Outputs: loss (a sum), weight, grad_norm
 // (of the mean gradient).
-func (b Builder) Step(fields []data.Field, size int) (*graph.Graph, error) {
+func (b *Builder) Step(fields []data.Field, size int) (*graph.Graph, error) {
 	g := graph.New()
 	loss, weight, params, grads, err := b.backward(g, fields, size)
 	if err != nil {
@@ -38,37 +49,43 @@ func (b Builder) Step(fields []data.Field, size int) (*graph.Graph, error) {
 }
 
 // Accumulate builds the forward and backward pass of one micro-batch, whose sums of loss, weight and gradients it adds
-// to states.
-func (b Builder) Accumulate(fields []data.Field, size int) (*graph.Graph, error) {
+// to states of kind Grad. Outputs: loss (a sum) and weight of the micro-batch.
+func (b *Builder) Accumulate(fields []data.Field, size int) (*graph.Graph, error) {
 	g := graph.New()
 	loss, weight, params, grads, err := b.backward(g, fields, size)
 	if err != nil {
 		return nil, err
 	}
+	g.SetScope(sumScope)
 	g.Guard(loss)
-	add := func(name string, kind graph.Kind, v *graph.Node) {
-		acc := g.State(name, v.Meta(), kind)
+	add := func(name string, v *graph.Node) {
+		acc := g.State(name, v.Meta(), graph.Grad)
 		g.Assign(acc, g.Add(acc, v))
 	}
-	add(lossSum, graph.Statistic, loss)
-	add(weightSum, graph.Statistic, weight)
+	add(lossSum, loss)
+	add(weightSum, weight)
 	for i, p := range params {
-		add(gradOf+p.Name(), graph.Grad, grads[i])
+		add(gradOf+p.Name(), grads[i])
 	}
+	g.Output("loss", loss)
+	g.Output("weight", weight)
 	return g, g.Err()
 }
 
-// Update builds the step that follows the last micro-batch: norm, clip, update, and zeros in place of the sums.
-func (b Builder) Update() (*graph.Graph, error) {
+// Update builds the step that follows the last micro-batch: norm, clip, update, and zeros in place of the sums. Its
+// outputs are those of Step. It wants the graph of Accumulate to be built first, which says what has a gradient.
+func (b *Builder) Update() (*graph.Graph, error) {
+	if b.trains == nil {
+		return nil, errors.New("train: Update: want Accumulate before it")
+	}
 	g := graph.New()
 	scalar := graph.Of(b.Params.DType)
-	loss, weight := g.State(lossSum, scalar, graph.Statistic), g.State(weightSum, scalar, graph.Statistic)
+	loss, weight := g.State(lossSum, scalar, graph.Grad), g.State(weightSum, scalar, graph.Grad)
 	var params, grads []*graph.Node
-	for _, p := range b.Params.All() {
-		if !p.Frozen {
-			params = append(params, g.State(p.Name, p.Meta, graph.Param))
-			grads = append(grads, g.State(gradOf+p.Name, p.Meta, graph.Grad))
-		}
+	for _, name := range b.trains {
+		m := b.Params.Get(name).Meta
+		params = append(params, g.State(name, m, graph.Param))
+		grads = append(grads, g.State(gradOf+name, m, graph.Grad))
 	}
 	b.update(g, loss, weight, params, grads)
 	for _, acc := range append([]*graph.Node{loss, weight}, grads...) {
@@ -77,8 +94,33 @@ func (b Builder) Update() (*graph.Graph, error) {
 	return g, g.Err()
 }
 
+// declare builds the task for training and for evaluation, to have all parameters in the register.
+func (b *Builder) declare(fields []data.Field, size int) error {
+	for _, mode := range []nn.Mode{nn.Train, nn.Eval} {
+		if _, err := b.Forward(mode, fields, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hold adds the parameters to a state that its plans do not read: those that no value depends on.
+func (b *Builder) hold(x plan.Executor, s plan.State) error {
+	g := graph.New()
+	for _, p := range b.Params.All() {
+		if _, _, err := s.Meta(p.Name); err != nil {
+			g.Output(p.Name, g.State(p.Name, p.Meta, graph.Param))
+		}
+	}
+	if len(g.Outputs()) == 0 {
+		return g.Err()
+	}
+	_, err := compile(x, s, plan.Options{})(g, g.Err())
+	return err
+}
+
 // Forward builds the task in a mode without gradients. Outputs: loss and weight where the task has them, and its own.
-func (b Builder) Forward(mode nn.Mode, fields []data.Field, size int) (*graph.Graph, error) {
+func (b *Builder) Forward(mode nn.Mode, fields []data.Field, size int) (*graph.Graph, error) {
 	g := graph.New()
 	s := nn.NewScope(g, b.Params, mode)
 	o := b.Task.Build(s, inputs(s, fields, size))
@@ -92,6 +134,7 @@ func (b Builder) Forward(mode nn.Mode, fields []data.Field, size int) (*graph.Gr
 	return g, g.Err()
 }
 
+// sortedKeys are the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
@@ -103,7 +146,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // backward builds the objective and the gradients of the parameters that train. A trainable parameter that does not
 // reach the loss is left out.
-func (b Builder) backward(g *graph.Graph, fields []data.Field, size int) (loss, weight *graph.Node, params, grads []*graph.Node, err error) {
+func (b *Builder) backward(g *graph.Graph, fields []data.Field, size int) (loss, weight *graph.Node, params, grads []*graph.Node, err error) {
 	s := nn.NewScope(g, b.Params, nn.Train)
 	o := b.Task.Build(s, inputs(s, fields, size))
 	if err := g.Err(); err != nil {
@@ -112,10 +155,17 @@ func (b Builder) backward(g *graph.Graph, fields []data.Field, size int) (loss, 
 	if o.Loss == nil || o.Weight == nil {
 		return nil, nil, nil, nil, errors.New("train: the task builds no loss and weight")
 	}
+	b.trains, b.unreached = nil, nil
 	reach := g.Reaches(o.Loss)
 	for _, p := range b.Params.All() {
-		if n := s.Declared()[p.Name]; n != nil && !p.Frozen && reach[n] {
+		n := s.Declared()[p.Name]
+		switch {
+		case p.Frozen:
+		case n == nil || !reach[n]:
+			b.unreached = append(b.unreached, p.Name)
+		default:
 			params = append(params, n)
+			b.trains = append(b.trains, p.Name)
 		}
 	}
 	if len(params) == 0 {
@@ -125,8 +175,41 @@ func (b Builder) backward(g *graph.Graph, fields []data.Field, size int) (loss, 
 	return o.Loss, o.Weight, params, grads, g.Err()
 }
 
+// warnings tells, in one line, which parameters train but do not reach the loss.
+func (b *Builder) warnings() []string {
+	if len(b.unreached) == 0 {
+		return nil
+	}
+	return []string{"train: these parameters do not reach the loss and stay as they are: " + strings.Join(b.unreached, ", ")}
+}
+
+// checkFreeze refuses patterns that match no parameter of the graphs built so far.
+func (b *Builder) checkFreeze(patterns []string) error {
+	for _, s := range patterns {
+		if !slices.ContainsFunc(b.Params.All(), func(p *nn.Param) bool { return nn.Match(p.Name, s) }) {
+			return errors.Errorf("train: Freeze %q matches no parameter", s)
+		}
+	}
+	return nil
+}
+
+// foreign tells, in one line, which ops of a plan run through Gorgonia's Do.
+func foreign(p *plan.Plan) []string {
+	var names []string
+	for _, s := range p.Steps {
+		if f, ok := s.Op.(graph.Foreign); ok && !slices.Contains(names, f.String()) {
+			names = append(names, f.String())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"train: these ops are foreign and run through copies of their operands: " + strings.Join(names, ", ")}
+}
+
 // update adds norm, clip and the optimizer's updates.
-func (b Builder) update(g *graph.Graph, loss, weight *graph.Node, params, grads []*graph.Node) {
+func (b *Builder) update(g *graph.Graph, loss, weight *graph.Node, params, grads []*graph.Node) {
+	g.SetScope(updateScope)
 	norm := g.GlobalNorm(grads...)
 	scale := g.ClipScale(norm, weight, b.Clip)
 	g.Guard(loss, norm)
@@ -140,14 +223,20 @@ func (b Builder) update(g *graph.Graph, loss, weight *graph.Node, params, grads 
 
 // compile lowers a graph and binds it to a state.
 func compile(x plan.Executor, s plan.State, o plan.Options) func(*graph.Graph, error) (plan.Program, error) {
-	return func(g *graph.Graph, err error) (plan.Program, error) {
-		if err != nil {
-			return nil, err
-		}
-		p, err := plan.New(g, o)
-		if err != nil {
-			return nil, err
-		}
-		return x.Compile(p, s)
+	return func(g *graph.Graph, err error) (plan.Program, error) { return compileWithin(0, x, s, o, g, err) }
+}
+
+// compileWithin refuses a plan that needs more memory than the limit, if that is not 0, before any is allocated.
+func compileWithin(limit uint64, x plan.Executor, s plan.State, o plan.Options, g *graph.Graph, err error) (plan.Program, error) {
+	if err != nil {
+		return nil, err
 	}
+	p, err := plan.New(g, o)
+	if err != nil {
+		return nil, err
+	}
+	if need := uint64(p.Total()); limit > 0 && need > limit {
+		return nil, errors.Errorf("train: a step needs %.2f GiB of memory, %.2f GiB are free; take a smaller batch or context", float64(need)/(1<<30), float64(limit)/(1<<30))
+	}
+	return x.Compile(p, s)
 }

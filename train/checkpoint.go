@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,12 +38,8 @@ const (
 
 // openFolder makes a run folder and holds it, or continues one with resume. A folder with another run is an error.
 func openFolder(path string, config any, resume bool, fs atomicfile.FS) (f *folder, err error) {
-	_, e := os.Stat(filepath.Join(path, runFile))
-	switch exists := e == nil; {
-	case exists && !resume:
-		return nil, errors.Errorf("train: %s holds a run already; resume it or choose another folder", path)
-	case !exists && resume:
-		return nil, errors.Errorf("train: %s holds no run to resume: it has no %s", path, runFile)
+	if err := mayUse(path, resume); err != nil { // before anything is made
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(path, checkpoints), 0o777); err != nil {
 		return nil, errors.Wrap(err, "train: run folder")
@@ -56,6 +53,9 @@ func openFolder(path string, config any, resume bool, fs atomicfile.FS) (f *fold
 			f.close()
 		}
 	}()
+	if err := mayUse(path, resume); err != nil { // another process may have been here before the lock
+		return nil, err
+	}
 	if err := atomicfile.Clean(fs, filepath.Join(path, checkpoints)); err != nil {
 		return nil, err
 	}
@@ -74,6 +74,18 @@ func openFolder(path string, config any, resume bool, fs atomicfile.FS) (f *fold
 	}
 	f.jour, err = os.OpenFile(filepath.Join(path, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 	return f, errors.Wrap(err, "train: log")
+}
+
+// mayUse tells why a folder cannot be the run folder of a new run, or of one that goes on.
+func mayUse(path string, resume bool) error {
+	_, err := os.Stat(filepath.Join(path, runFile))
+	switch exists := err == nil; {
+	case exists && !resume:
+		return errors.Errorf("train: %s holds a run already; resume it or choose another folder", path)
+	case !exists && resume:
+		return errors.Errorf("train: %s holds no run to resume: it has no %s", path, runFile)
+	}
+	return nil
 }
 
 func (f *folder) close() {
@@ -100,8 +112,17 @@ type record struct {
 
 func (f *folder) log(s *Status) error {
 	r := record{s.Step, s.Epoch, s.Loss, s.LR, s.GradNorm, s.TokensPerSec, s.Seconds, nil, nil}
-	if s.Evaluated {
-		r.ValLoss, r.Metrics = &s.ValLoss, s.Scores.Metrics
+	if s.Evaluated && finite(s.ValLoss) { // JSON has no NaN
+		r.ValLoss = &s.ValLoss
+	}
+	for name, v := range s.Scores.Metrics {
+		if !finite(v) {
+			continue
+		}
+		if r.Metrics == nil {
+			r.Metrics = map[string]float64{}
+		}
+		r.Metrics[name] = v
 	}
 	b, err := json.Marshal(r)
 	if err != nil {
@@ -140,98 +161,127 @@ func (f *folder) cutLog(step int) error {
 	return errors.Wrap(err, "train: log")
 }
 
-// newest returns the checkpoint of the most steps in a run folder.
-func newest(run string) (string, error) {
+// ErrNoCheckpoint says that a run folder has no checkpoint yet.
+var ErrNoCheckpoint = errors.New("no checkpoint")
+
+// NewestCheckpoint returns the folder of the checkpoint with the most steps of a run folder.
+func NewestCheckpoint(run string) (string, error) {
 	entries, err := os.ReadDir(filepath.Join(run, checkpoints))
 	if err != nil {
 		return "", errors.Wrap(err, "train: checkpoints")
 	}
 	best, name := -1, ""
 	for _, e := range entries {
-		n, err := strconv.Atoi(strings.TrimPrefix(e.Name(), stepPrefix))
-		if err == nil && strings.HasPrefix(e.Name(), stepPrefix) && n > best {
+		num, ok := strings.CutPrefix(e.Name(), stepPrefix)
+		if n, err := strconv.Atoi(num); ok && err == nil && n > best {
 			best, name = n, e.Name()
 		}
 	}
 	if best < 0 {
-		return "", errors.Errorf("train: %s has no checkpoint", run)
+		return "", errors.Wrapf(ErrNoCheckpoint, "train: %s", run)
 	}
 	return filepath.Join(run, checkpoints, name), nil
 }
 
-// NewestCheckpoint returns the folder of the checkpoint with the most steps of a run folder.
-func NewestCheckpoint(run string) (string, error) { return newest(run) }
-
 // optimKinds are what a checkpoint keeps besides parameters. Gradients and sums start every step at zero.
-var optimKinds = []graph.Kind{graph.Moment, graph.Average}
+var optimKinds = []graph.Kind{graph.Moment, graph.Statistic, graph.Average}
 
-// checkpoint writes checkpoints/step-N: the model, the optimizer's moments, where the loop stands, and the Trainer's
-// own files.
-func (l *loop) checkpoint() error {
-	if l.saved == l.Step {
+// Checkpoint writes checkpoints/step-N: the model, the optimizer's moments, where the loop stands, and the Trainer's
+// own files. It is an error without a run folder. A checkpoint of the same step is written once.
+func (l *Loop) Checkpoint() error {
+	if l.folder == nil {
+		return errors.New("train: Checkpoint wants Out, a run folder")
+	}
+	if l.saved == l.at.Step {
 		return nil
 	}
-	p := l.progress
+	if err := l.folder.jour.Sync(); err != nil {
+		return errors.Wrap(err, "train: log")
+	}
+	p := l.at
 	p.Position, p.Seconds = l.src.Position(), l.seconds()
 	state, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return errors.Wrap(err, "train: checkpoint")
 	}
-	s := l.run.State
-	path := filepath.Join(l.Out, checkpoints, stepPrefix+strconv.Itoa(l.Step))
+	s := l.Run.State
+	files := maps.Clone(l.set.Files)
+	if files == nil {
+		files = map[string]func(io.Writer) error{}
+	}
+	files[modelFile] = func(w io.Writer) error { return s.write(w, graph.Param) }
+	files[optimFile] = func(w io.Writer) error { return s.write(w, optimKinds...) }
+	files[stateFile] = func(w io.Writer) error {
+		_, err := w.Write(state)
+		return err
+	}
+	if l.best != nil {
+		files[bestFile] = func(w io.Writer) error { return writeValues(w, l.best) }
+	}
+	path := filepath.Join(l.set.Out, checkpoints, stepPrefix+strconv.Itoa(l.at.Step))
 	err = atomicfile.Dir(l.folder.fs, path, func(d *atomicfile.DirWriter) error {
-		for _, name := range sortedKeys(l.Files) {
-			if err := d.File(name, l.Files[name]); err != nil {
+		for _, name := range sortedKeys(files) {
+			if err := d.File(name, files[name]); err != nil {
 				return err
 			}
 		}
-		if err := d.File(modelFile, func(w io.Writer) error { return s.write(w, graph.Param) }); err != nil {
-			return err
-		}
-		if l.best != nil {
-			if err := d.File(bestFile, l.writeBest); err != nil {
-				return err
-			}
-		}
-		if err := d.File(optimFile, func(w io.Writer) error { return s.write(w, optimKinds...) }); err != nil {
-			return err
-		}
-		return d.File(stateFile, func(w io.Writer) error {
-			_, err := w.Write(state)
-			return err
-		})
+		return nil
 	})
 	if err == nil {
-		l.saved = l.Step
+		l.saved = l.at.Step
 	}
 	return err
 }
 
-// resume loads the newest checkpoint.
-func (l *loop) resume() error {
-	path, err := newest(l.Out)
+// resume loads the newest checkpoint; where there is none yet the run starts anew.
+func (l *Loop) resume() error {
+	path, err := NewestCheckpoint(l.set.Out)
+	if errors.Is(err, ErrNoCheckpoint) {
+		if err := l.Run.State.Init(l.set.Seed); err != nil {
+			return err
+		}
+		return l.folder.cutLog(0)
+	}
 	if err != nil {
 		return err
 	}
-	b, err := os.ReadFile(filepath.Join(path, stateFile))
+	at, err := readProgress(filepath.Join(path, stateFile))
 	if err != nil {
-		return errors.Wrap(err, "train: resume")
-	}
-	if err := json.Unmarshal(b, &l.progress); err != nil {
-		return errors.Wrapf(err, "train: resume: %s", filepath.Join(path, stateFile))
-	}
-	if err := l.run.State.Load(filepath.Join(path, modelFile)); err != nil {
 		return err
 	}
-	if _, err := l.run.State.load(filepath.Join(path, optimFile), true, optimKinds...); err != nil {
+	if at.Seed != l.set.Seed {
+		return errors.Errorf("train: resume: %s is of a run with seed %d, the trainer has %d", path, at.Seed, l.set.Seed)
+	}
+	if err := l.Run.State.Load(filepath.Join(path, modelFile)); err != nil {
 		return err
 	}
-	if err := l.readBest(filepath.Join(path, bestFile)); err != nil {
+	if _, err := l.Run.State.load(filepath.Join(path, optimFile), true, optimKinds...); err != nil {
 		return err
 	}
-	if err := l.src.Seek(l.Position); err != nil {
-		return errors.Wrap(err, "train: resume")
+	if l.best, err = l.Run.State.readBest(filepath.Join(path, bestFile)); err != nil {
+		return err
 	}
-	l.saved = l.Step
-	return l.folder.cutLog(l.Step)
+	if err := l.src.Seek(at.Position); err != nil {
+		return errors.Wrapf(err, "train: resume: %s", path)
+	}
+	l.at, l.saved = at, at.Step
+	l.stopped = l.patienceOut()
+	return l.folder.cutLog(at.Step)
+}
+
+// readProgress reads a state.json and refuses what no checkpoint holds.
+func readProgress(path string) (p progress, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return p, errors.Wrap(err, "train: resume")
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return p, errors.Wrapf(err, "train: resume: %s", path)
+	}
+	if p.Step < 0 || p.Micro < int64(p.Step) || p.Bad < 0 || p.Position.Next < 0 || d.More() {
+		return p, errors.Errorf("train: resume: %s is not the state of a run", path)
+	}
+	return p, nil
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
@@ -35,11 +36,19 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	if err := params.Freeze(t.Freeze...); err != nil {
 		return nil, err
 	}
-	return &Run{
+	own := t.Executor == nil
+	if own {
+		t.Executor = plan.CPU(0)
+	}
+	r := &Run{
 		State:   &State{State: t.Executor.NewState(), Params: params},
 		builder: &Builder{Task: t.Task, Params: params, Optimizer: t.Optimizer, Clip: t.Clip},
 		exec:    t.Executor, fields: fields, progs: map[progKey]plan.Program{},
-	}, nil
+	}
+	if own {
+		runtime.AddCleanup(r, func(x plan.Executor) { x.Close() }, t.Executor)
+	}
+	return r, nil
 }
 
 // StepFLOPs is the number of floating-point operations of one update, by its plan.
@@ -153,7 +162,11 @@ func (r *Run) evalBatch(s *Scores, fields []data.Field, b data.Batch, n int, acc
 	if err != nil {
 		return err
 	}
-	target := r.targets(b["y"], n)
+	y, ok := b["y"]
+	if !ok {
+		return errors.New("metrics want a field y in the batch")
+	}
+	target := targets(y, n)
 	for _, a := range accs {
 		if err := a.Add(pred, cols, target); err != nil {
 			return err
@@ -163,7 +176,7 @@ func (r *Run) evalBatch(s *Scores, fields []data.Field, b data.Batch, n int, acc
 }
 
 // targets returns y's first n examples as numbers.
-func (r *Run) targets(a data.Array, n int) []float32 {
+func targets(a data.Array, n int) []float32 {
 	if a.Int == nil {
 		return a.Float[:len(a.Float)/a.Shape[0]*n]
 	}
@@ -233,20 +246,4 @@ func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
 		out[i] = y[i*cols : (i+1)*cols]
 	}
 	return out, nil
-}
-
-// New returns a run that was not trained: its parameters have their first values, for weights to be loaded into.
-func (t Trainer) New(d TrainData) (*Run, error) {
-	src := d.Train(t.Seed)
-	if err := t.check(src.Len()); err != nil {
-		return nil, err
-	}
-	r, err := newRun(&t, src.Fields())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := r.forward(src.Fields(), min(evalBatch, max(1, src.Len()))); err != nil {
-		return nil, err
-	}
-	return r, r.State.Init(t.Seed)
 }

@@ -22,7 +22,17 @@ func (s *State) Unwrap() plan.State { return s.State }
 
 // Init gives every parameter its first value from a seed, and zeros to all other state.
 func (s *State) Init(seed uint64) error {
-	for _, k := range []graph.Kind{graph.Grad, graph.Moment, graph.Statistic, graph.Cache, graph.Average} {
+	if err := s.zero(graph.Grad, graph.Moment, graph.Statistic, graph.Cache, graph.Average); err != nil {
+		return err
+	}
+	return s.Params.Fill(seed, func(name string, b graph.Buf) error {
+		return s.Write(name, graph.Dense(b))
+	})
+}
+
+// zero sets all values of the given kinds to 0.
+func (s *State) zero(kinds ...graph.Kind) error {
+	for _, k := range kinds {
 		for _, name := range s.Names(k) {
 			m, _, err := s.Meta(name)
 			if err != nil {
@@ -33,9 +43,7 @@ func (s *State) Init(seed uint64) error {
 			}
 		}
 	}
-	return s.Params.Fill(seed, func(name string, b graph.Buf) error {
-		return s.Write(name, graph.Dense(b))
-	})
+	return nil
 }
 
 // Digest is the SHA-256, in hexadecimal, of the names, shapes and bytes of all parameters in the order of declaration.

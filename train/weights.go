@@ -9,7 +9,6 @@ import (
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 )
 
 // Save writes the parameters to a safetensors file; a crash leaves an old file or the new one whole.
@@ -23,29 +22,34 @@ func (s *State) Load(path string) error {
 	return err
 }
 
-// Mismatch is how a file of weights differs from the parameters of a model.
+// Mismatch is how a file of values differs from those of a model.
 type Mismatch struct {
-	Missing    []string // parameters that the file lacks
-	Unexpected []string // tensors of the file that are no parameter
+	Missing    []string // names that the file lacks
+	Unexpected []string // tensors of the file that the model lacks
 	WrongShape []string // with both shapes
 }
 
 func (m Mismatch) empty() bool { return len(m.Missing)+len(m.Unexpected)+len(m.WrongShape) == 0 }
 
+// String names the first ones of each sort.
 func (m Mismatch) String() string {
+	const most = 3
 	var parts []string
 	for _, p := range []struct {
 		what  string
 		names []string
 	}{{"wrong shape", m.WrongShape}, {"missing", m.Missing}, {"unexpected", m.Unexpected}} {
-		if len(p.names) > 0 {
+		if n := len(p.names); n > most {
+			parts = append(parts, fmt.Sprintf("%s: %s and %d more", p.what, strings.Join(p.names[:most], ", "), n-most))
+		} else if n > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %s", p.what, strings.Join(p.names, ", ")))
 		}
 	}
 	return strings.Join(parts, "; ")
 }
 
-// LoadMatching reads those parameters that a safetensors file has with their shape, and tells what did not match.
+// LoadMatching reads those parameters that a safetensors file has with their shape, and tells what did not match. An
+// error changes none.
 func (s *State) LoadMatching(path string) (Mismatch, error) { return s.load(path, false, graph.Param) }
 
 // write writes all values of the given kinds.
@@ -53,47 +57,65 @@ func (s *State) write(w io.Writer, kinds ...graph.Kind) error {
 	var ts []safetensors.Tensor
 	for _, k := range kinds {
 		for _, name := range s.Names(k) {
-			d, err := s.Read(name)
-			if err != nil {
-				return err
-			}
 			m, _, err := s.Meta(name)
 			if err != nil {
 				return err
 			}
-			ts = append(ts, tensorOf(name, m, d))
+			d, err := s.Read(name)
+			if err != nil {
+				return err
+			}
+			b, err := graph.BufOfDense(d, m)
+			if err != nil {
+				return err
+			}
+			t, err := tensorOf(name, b)
+			if err != nil {
+				return err
+			}
+			ts = append(ts, t)
 		}
 	}
 	return safetensors.Write(w, ts, map[string]string{"format": "pt"})
 }
 
-func tensorOf(name string, m graph.Meta, d *tensor.Dense) safetensors.Tensor {
-	switch v := d.Data().(type) {
-	case []float32:
-		return safetensors.Of(name, m.Shape, v)
-	case []float64:
-		return safetensors.Of(name, m.Shape, v)
-	case []int32:
-		return safetensors.Of(name, m.Shape, v)
+func tensorOf(name string, b graph.Buf) (safetensors.Tensor, error) {
+	switch b.DType {
+	case graph.Float32:
+		return safetensors.Of(name, b.Shape, graph.Data[float32](b)), nil
+	case graph.Float64:
+		return safetensors.Of(name, b.Shape, graph.Data[float64](b)), nil
+	case graph.Int32:
+		return safetensors.Of(name, b.Shape, graph.Data[int32](b)), nil
 	}
-	return safetensors.Tensor{Name: name}
+	return safetensors.Tensor{}, errors.Errorf("train: %s is %v, which a file cannot hold", name, b.Meta)
 }
 
-// load reads values of the given kinds; strict wants the file to have all of them and no others.
+// load reads values of the given kinds into the state; strict wants the file to have all of them and no others. An
+// error changes nothing.
 func (s *State) load(path string, strict bool, kinds ...graph.Kind) (Mismatch, error) {
+	vals, bad, err := s.read(path, strict, kinds...)
+	if err != nil {
+		return bad, err
+	}
+	return bad, s.restore(vals)
+}
+
+// read reads values of the given kinds that a file has.
+func (s *State) read(path string, strict bool, kinds ...graph.Kind) (map[string]graph.Buf, Mismatch, error) {
+	var bad Mismatch
 	f, err := safetensors.Open(path)
 	if err != nil {
-		return Mismatch{}, err
+		return nil, bad, err
 	}
 	defer f.Close()
 	vals := map[string]graph.Buf{}
-	var bad Mismatch
 	known := map[string]bool{}
 	for _, k := range kinds {
 		for _, name := range s.Names(k) {
 			known[name] = true
 			if err := s.match(f, name, vals, &bad); err != nil {
-				return bad, errors.Wrapf(err, "train: %s", path)
+				return nil, bad, errors.Wrapf(err, "train: %s", path)
 			}
 		}
 	}
@@ -103,14 +125,9 @@ func (s *State) load(path string, strict bool, kinds ...graph.Kind) (Mismatch, e
 		}
 	}
 	if strict && !bad.empty() {
-		return bad, errors.Errorf("train: %s does not fit the model: %v", path, bad)
+		return nil, bad, errors.Errorf("train: %s does not fit the model: %v", path, bad)
 	}
-	for name, b := range vals {
-		if err := s.Write(name, graph.Dense(b)); err != nil {
-			return bad, err
-		}
-	}
-	return bad, nil
+	return vals, bad, nil
 }
 
 // match finds the value of one name in f, converted to its dtype, or notes why there is none.
@@ -129,34 +146,33 @@ func (s *State) match(f *safetensors.File, name string, vals map[string]graph.Bu
 		return nil
 	}
 	b := graph.NewBuf(m)
-	switch t.DType {
-	case safetensors.F32:
-		v, err := safetensors.Values[float32](t)
-		if err != nil {
-			return err
-		}
-		convert(b, v)
-	case safetensors.F64:
-		v, err := safetensors.Values[float64](t)
-		if err != nil {
-			return err
-		}
-		convert(b, v)
+	switch {
+	case m.DType == graph.Int32 && t.DType == safetensors.I32:
+		err = convert[int32, int32](b, t)
+	case m.DType == graph.Float32 && t.DType == safetensors.F32:
+		err = convert[float32, float32](b, t)
+	case m.DType == graph.Float32 && t.DType == safetensors.F64:
+		err = convert[float32, float64](b, t)
+	case m.DType == graph.Float64 && t.DType == safetensors.F32:
+		err = convert[float64, float32](b, t)
+	case m.DType == graph.Float64 && t.DType == safetensors.F64:
+		err = convert[float64, float64](b, t)
 	default:
-		return errors.Errorf("%s has dtype %s; want F32 or F64", name, t.DType)
+		err = errors.Errorf("%s has dtype %s, the model wants %v", name, t.DType, m.DType)
 	}
 	vals[name] = b
-	return nil
+	return err
 }
 
-func convert[T float32 | float64](b graph.Buf, v []T) {
-	if b.DType == graph.Float64 {
-		for i, x := range v {
-			graph.Data[float64](b)[i] = float64(x)
-		}
-		return
+// convert copies a tensor's values of type S to a Buf of type D.
+func convert[D, S graph.Elem](b graph.Buf, t safetensors.Tensor) error {
+	v, err := safetensors.Values[S](t)
+	if err != nil {
+		return err
 	}
+	d := graph.Data[D](b)
 	for i, x := range v {
-		graph.Data[float32](b)[i] = float32(x)
+		d[i] = D(x)
 	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -103,7 +102,7 @@ func (f *stepFlags) run(w io.Writer) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	b, err := newStepBench(cfg, exec, f.profile)
+	b, err := newStepBench(cfg, exec)
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,9 @@ func (f *stepFlags) run(w io.Writer) error {
 	}
 	r.Config = f.config
 	if f.profile {
-		b.times.print(w, cfg.steps)
+		if err := b.profile(w); err != nil {
+			return err
+		}
 	}
 	if f.json {
 		return printJSON(w, r)
@@ -129,11 +130,10 @@ type stepBench struct {
 	exec  plan.Executor
 	prog  plan.Program
 	state *train.State
-	times opTimes
 	in    []map[string]any
 }
 
-func newStepBench(cfg stepConfig, exec plan.Executor, profile bool) (*stepBench, error) {
+func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	params := nn.NewParams(graph.Float32)
 	b := &stepBench{stepConfig: cfg, exec: exec, state: &train.State{State: exec.NewState(), Params: params}}
 	build := train.Builder{Task: train.Supervised{Model: cfg.model, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1,
@@ -145,9 +145,6 @@ func newStepBench(cfg stepConfig, exec plan.Executor, profile bool) (*stepBench,
 	p, err := plan.New(g, plan.Options{})
 	if err != nil {
 		return nil, err
-	}
-	if profile {
-		b.times = timeOps(p)
 	}
 	if b.prog, err = exec.Compile(p, b.state); err != nil {
 		return nil, err
@@ -191,9 +188,6 @@ func (b *stepBench) measure() (stepResult, error) {
 			r.FirstLoss = loss
 		}
 	}
-	for i := range b.times {
-		b.times[i].spent = 0
-	}
 	r.Peak = vec.Peak(r.Threads, 4*benchTime)
 	d := make([]time.Duration, b.steps)
 	for i := range d {
@@ -210,60 +204,4 @@ func (b *stepBench) measure() (stepResult, error) {
 	r.GFLOPS = float64(b.prog.Plan().FLOPs()) / s / 1e9
 	r.OfPeak, r.RSS = r.GFLOPS/r.Peak, peakRSS()
 	return r, nil
-}
-
-// opTimes are the times of the steps of a plan.
-type opTimes []*opTime
-
-// opTime is an op that takes the time of its Eval.
-type opTime struct {
-	graph.Op
-	spent time.Duration
-	flops int64
-}
-
-// Eval implements graph.Op.
-func (o *opTime) Eval(c *graph.Ctx, out, in []graph.Buf) error {
-	start := time.Now()
-	err := o.Op.Eval(c, out, in)
-	o.spent += time.Since(start)
-	return err
-}
-
-// timeOps puts a clock around every op of a plan.
-func timeOps(p *plan.Plan) opTimes {
-	ts := make(opTimes, len(p.Steps))
-	for i := range p.Steps {
-		ts[i] = &opTime{Op: p.Steps[i].Op, flops: p.Steps[i].FLOPs}
-		p.Steps[i].Op = ts[i]
-	}
-	return ts
-}
-
-// print lists the kinds of ops by time.
-func (ts opTimes) print(w io.Writer, steps int) {
-	type kind struct {
-		name  string
-		n     int
-		spent time.Duration
-		flops int64
-	}
-	at := map[string]*kind{}
-	var kinds []*kind
-	var all time.Duration
-	for _, t := range ts {
-		name := graph.OpName(t.Op)
-		if at[name] == nil {
-			at[name] = &kind{name: name}
-			kinds = append(kinds, at[name])
-		}
-		k := at[name]
-		k.n, k.spent, k.flops = k.n+1, k.spent+t.spent, k.flops+t.flops
-		all += t.spent
-	}
-	slices.SortFunc(kinds, func(a, b *kind) int { return cmp.Compare(b.spent, a.spent) })
-	for _, k := range kinds {
-		fmt.Fprintf(w, "%-24s %4d  %9.3f ms/step  %5.1f %%  %6.1f GFLOP/s\n", k.name, k.n, 1e3*k.spent.Seconds()/float64(steps),
-			100*k.spent.Seconds()/all.Seconds(), float64(k.flops)*float64(steps)/float64(max(1, k.spent.Nanoseconds())))
-	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/ceto-ml/ceto/gpt"
@@ -21,7 +22,7 @@ type config struct {
 type dataConfig struct {
 	Path      string  `yaml:"path"`      // file or folder; empty: the Go standard library's source
 	Tokenizer string  `yaml:"tokenizer"` // char or byte
-	Val       float64 `yaml:"val"`       // share of the text, at its end, that is held out
+	Val       float64 `yaml:"val"`       // share of the text, at its end, that is held out; 0: 0.1, of Go's source 0.05
 }
 
 type trainConfig struct {
@@ -46,7 +47,7 @@ func presetConfig(name string) (config, error) {
 	if err != nil {
 		return config{}, usage(err)
 	}
-	c := config{Preset: name, Model: m, Data: dataConfig{Tokenizer: "byte", Val: 0.1},
+	c := config{Preset: name, Model: m, Data: dataConfig{Tokenizer: "byte"},
 		Train: trainConfig{Steps: 1000, Batch: 8, Accumulate: 1, LR: 6e-4, MinLR: 6e-5, Warmup: 100, Beta1: 0.9, Beta2: 0.95, Decay: 0.1, Clip: 1, EvalEvery: 250, Checkpoint: 500, Seed: 1337}}
 	switch name {
 	case "tiny":
@@ -110,6 +111,24 @@ func presetOf(path string) (string, error) {
 	return p.Preset, nil
 }
 
+// finish fills in what depends on other settings, and checks all.
+func (c *config) finish() error {
+	if c.Data.Val == 0 {
+		c.Data.Val = 0.1
+		if c.Data.Path == "" {
+			c.Data.Val = 0.05
+		}
+	}
+	if c.Data.Path != "" {
+		abs, err := filepath.Abs(c.Data.Path) // a run may be resumed from another folder
+		if err != nil {
+			return errors.Wrap(err, "--data")
+		}
+		c.Data.Path = abs
+	}
+	return c.check()
+}
+
 // check refuses settings that cannot be, by name.
 func (c *config) check() error {
 	t := c.Train
@@ -125,9 +144,9 @@ func (c *config) check() error {
 		}
 	}
 	for _, f := range []struct {
-		name  string
-		v     float64
-		ok    bool
+		name string
+		v    float64
+		ok   bool
 		want string
 	}{
 		{"train.lr", t.LR, t.LR > 0 && t.LR < math.Inf(1), "above 0"},

@@ -38,12 +38,12 @@ one in that of nanoGPT. The error |a−n| / max(|a|, |n|, 1e-4·rms of all gradi
 
 // gradcheckResult is the JSON of ceto gradcheck.
 type gradcheckResult struct {
-	Checked   int      `json:"checked"`
-	Worst     string   `json:"worst_param"`
-	WorstErr  any      `json:"worst_rel_err"`
-	OK        bool     `json:"ok"`
-	Models    []string `json:"models"`
-	worstErr  float64
+	Checked  int      `json:"checked"`
+	Worst    string   `json:"worst_param"`
+	WorstErr any      `json:"worst_rel_err"`
+	OK       bool     `json:"ok"`
+	Models   []string `json:"models"`
+	worstErr float64
 }
 
 // checked is a model under gradcheck.

@@ -8,9 +8,11 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -19,6 +21,7 @@ import (
 const (
 	exitFailure = 1
 	exitUsage   = 2
+	exitStopped = 130 // by Ctrl-C, after a whole step and a checkpoint
 )
 
 // usageError is an error in flags, arguments or configuration.
@@ -36,13 +39,16 @@ func usagef(format string, a ...any) error { return usageError{errors.Errorf(for
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	err := root().ExecuteContext(ctx)
 	var u usageError
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, train.ErrInterrupted):
+		return exitStopped
 	case errors.As(err, &u):
 		fmt.Fprintln(os.Stderr, "ceto:", err)
 		return exitUsage

@@ -96,7 +96,7 @@ func (f *pretrainFlags) resolve(c *cobra.Command) (config, error) {
 		}
 	}
 	f.over(c, &cfg)
-	return cfg, cfg.check()
+	return cfg, cfg.finish()
 }
 
 // over puts the flags that were given over cfg.
@@ -149,7 +149,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	p.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto pretrain --resume %s\n", out)
-		return nil
+		return err
 	}
 	if err != nil {
 		return err
@@ -198,9 +198,6 @@ func openText(cfg config) (*data.TextData, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Ext, o.MaxBytes = []string{".go"}, 8<<20
-	o.Keep = func(path string) bool {
-		return !strings.HasSuffix(path, "_test.go") && !strings.Contains("/"+path, "/testdata/") && !strings.HasPrefix(path, "cmd/")
-	}
+	o.Ext, o.Keep = []string{".go"}, isGoText
 	return data.Text(filepath.Join(root, "src"), o)
 }

@@ -22,10 +22,10 @@ type progress struct {
 	bar    *progressbar.ProgressBar
 	peak   float64 // GFLOP/s
 	flops  int64   // of a step
-	start  time.Time
-	first  int // step at the start
+	tokens float64 // of a step
+	spent  float64 // seconds in steps, without evaluations
+	steps  int     // done here
 	val    float64
-	losses []float64
 	last   time.Time
 }
 
@@ -37,21 +37,21 @@ func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
 	fmt.Fprintf(p.w, "%s: %d parameters, %d layers, %d wide, context %d; %d tokens to train on, %d held out (%s)\n",
 		cfg.Preset, cfg.Model.Params(), cfg.Model.Layers, cfg.Model.Width, cfg.Model.Context, n, v, cfg.Data.Tokenizer)
 	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", t.Steps, t.Batch*t.Accumulate, cfg.Model.Context, t.Out)
+	p.tokens = float64(t.Batch * t.Accumulate * cfg.Model.Context)
 	p.peak = vec.Peak(t.Executor.Threads(), 30*time.Millisecond)
-	p.start = time.Now()
 }
 
 // OnStep implements train.Callback.
 func (p *progress) OnStep(s *train.Status) error {
 	if p.flops == 0 {
 		p.flops = s.Run.StepFLOPs()
-		p.first = s.Step - 1
 		if f, ok := p.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(20),
 				progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 		}
 	}
-	p.losses = append(p.losses, s.Loss)
+	p.steps++
+	p.spent += p.tokens / s.TokensPerSec
 	if s.Evaluated {
 		p.val = s.ValLoss
 	}
@@ -71,17 +71,17 @@ func (p *progress) OnStep(s *train.Status) error {
 
 // line is what is known after a step.
 func (p *progress) line(s *train.Status) string {
-	per := time.Since(p.start).Seconds() / float64(s.Step-p.first)
+	per := p.spent / float64(p.steps)
 	var b strings.Builder
 	fmt.Fprintf(&b, "step %d/%d, loss %.4f", s.Step, s.Steps, s.Loss)
 	if p.val > 0 {
 		fmt.Fprintf(&b, ", val %.4f", p.val)
 	}
-	fmt.Fprintf(&b, ", %.0f tokens/s", s.TokensPerSec)
+	fmt.Fprintf(&b, ", %.0f tokens/s", p.tokens/per)
 	if p.peak > 0 {
 		fmt.Fprintf(&b, ", %.0f %% of peak", 100*float64(p.flops)/per/1e9/p.peak)
 	}
-	fmt.Fprintf(&b, ", ETA %v", (time.Duration(per*float64(s.Steps-s.Step)) * time.Second).Round(time.Second))
+	fmt.Fprintf(&b, ", ETA %v", time.Duration(per*float64(s.Steps-s.Step)*float64(time.Second)).Round(time.Second))
 	return b.String()
 }
 

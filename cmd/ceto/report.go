@@ -18,7 +18,8 @@ type pretrainResult struct {
 	ValLoss     any     `json:"val_loss"`   // nats per token over the whole held-out part
 	BitsPerByte any     `json:"bits_per_byte"`
 	TokensPerS  float64 `json:"tokens_per_s"`
-	Seconds     float64 `json:"seconds"`
+	Seconds     float64 `json:"seconds"`      // in training steps, of this process
+	WallSeconds float64 `json:"wall_seconds"` // with evaluations and checkpoints
 	Params      int     `json:"params"`
 	Digest      string  `json:"digest"` // SHA-256 of the final parameters
 	Run         string  `json:"run"`
@@ -26,48 +27,70 @@ type pretrainResult struct {
 
 // report tells how a run ended: JSON, or a curve, figures and a sample.
 func (f *pretrainFlags) report(w io.Writer, cfg config, text *data.TextData, run *train.Run, out string) error {
-	h := run.History
-	digest, err := run.State.Digest()
-	if err != nil {
+	r, err := f.result(cfg, text, run, out)
+	if err != nil || f.json {
+		if err == nil {
+			err = printJSON(w, r)
+		}
 		return err
 	}
-	r := pretrainResult{Steps: cfg.Train.Steps, ValLoss: nil, BitsPerByte: nil, Digest: digest, Run: out}
-	r.Params, _ = run.State.Params.Count()
-	losses := make([]float64, len(h))
-	for i, s := range h {
+	losses := make([]float64, len(run.History))
+	for i, s := range run.History {
 		losses[i] = s.Loss
 	}
-	if len(h) > 0 {
-		last := h[len(h)-1]
-		tail := losses[len(losses)-(len(losses)+9)/10:]
-		for _, v := range tail {
-			r.TrainLoss += v / float64(len(tail))
-		}
-		r.Seconds = last.Seconds
-		r.TokensPerS = float64(len(h)*cfg.Train.Batch*cfg.Train.Accumulate*cfg.Model.Context) / run.FitSeconds
+	fmt.Fprintf(w, "%s\n\n", plot(losses, "training loss, nats per token"))
+	fmt.Fprintf(w, "val loss %.4f nats/token", r.ValLoss)
+	if r.BitsPerByte != nil {
+		fmt.Fprintf(w, ", %.3f bits/byte", r.BitsPerByte)
 	}
-	scores, err := run.Evaluate(text)
-	if err != nil {
-		return err
-	}
-	r.ValLoss = finite(scores.Loss)
-	if b := text.BytesPerToken(); b > 0 {
-		r.BitsPerByte = finite(scores.Loss / math.Ln2 / b)
-	}
-	if f.json {
-		return printJSON(w, r)
-	}
-	fmt.Fprintln(w, plot(losses, "training loss, nats per token"))
-	fmt.Fprintf(w, "\nval loss %.4f nats/token, %.3f bits/byte, %.0f tokens/s, %.1f s, parameters %s…\n\n", scores.Loss, r.BitsPerByte, r.TokensPerS, r.Seconds, digest[:12])
+	fmt.Fprintf(w, "; %.0f tokens/s, %.1f s; SHA-256 of the parameters %s…\n\n", r.TokensPerS, r.Seconds, r.Digest[:12])
 	if err := f.sample(w, cfg, text, run); err != nil {
 		return err
 	}
-	ck, err := train.NewestCheckpoint(out)
-	if err != nil {
-		return err
+	prompt := ""
+	if cfg.Data.Path == "" {
+		prompt = ` --prompt "func "`
 	}
-	_, err = fmt.Fprintf(w, "\nnext:\n  ceto generate --model %s --tokens 200 --temperature 0.8\n  ceto inspect --preset %s --plan\n  ceto pretrain --data FILE --preset shakespeare-char-cpu\n", filepath.ToSlash(ck), cfg.Preset)
+	_, err = fmt.Fprintf(w, "\nnext:\n  ceto generate --model %s%s --tokens 300\n  ceto inspect --model %[1]s --svg model.svg\n  ceto pretrain --data FILE --preset shakespeare-char-cpu\n", filepath.ToSlash(out), prompt)
 	return err
+}
+
+// result gathers the figures of a run.
+func (f *pretrainFlags) result(cfg config, text *data.TextData, run *train.Run, out string) (pretrainResult, error) {
+	h := run.History
+	r := pretrainResult{Steps: cfg.Train.Steps, Run: out}
+	r.Params, _ = run.State.Params.Count()
+	var err error
+	if r.Digest, err = run.State.Digest(); err != nil {
+		return r, err
+	}
+	tokens := float64(cfg.Train.Batch * cfg.Train.Accumulate * cfg.Model.Context)
+	tail := h[len(h)-(len(h)+9)/10:]
+	for _, s := range tail {
+		r.TrainLoss += s.Loss / float64(len(tail))
+	}
+	for _, s := range h {
+		r.Seconds += tokens / s.TokensPerSec
+	}
+	if len(h) > 0 {
+		r.Steps, r.TokensPerS = h[len(h)-1].Step, tokens*float64(len(h))/r.Seconds
+	}
+	r.WallSeconds = run.FitSeconds
+	val := math.NaN()
+	if n := len(h); n > 0 && h[n-1].Evaluated {
+		val = h[n-1].ValLoss
+	} else {
+		scores, err := run.Evaluate(text)
+		if err != nil {
+			return r, err
+		}
+		val = scores.Loss
+	}
+	r.ValLoss = finite(val)
+	if b := text.BytesPerToken(); b > 0 {
+		r.BitsPerByte = finite(val / math.Ln2 / b)
+	}
+	return r, nil
 }
 
 // sample continues a prompt from the held-out text.

@@ -79,12 +79,14 @@ func xorTutorial(w io.Writer, hidden int, seed uint64) error {
 	if err := t.state.Init(seed); err != nil {
 		return err
 	}
+	// With biases of 0 the row (0, 0) lies on the kink of every ReLU, where there is no derivative to compare with.
+	t.move("0.bias", func(int, float64) float64 { return 0.1 })
 	t.steps(hidden, seed)
 	return t.err
 }
 
 func (t *backprop) steps(hidden int, seed uint64) {
-	fmt.Fprintf(t.w, "The method once, for seed %d of 2-%d-1\n\n1. forward: hidden = max(0, x·W0 + b0), p = 1/(1+exp(−(hidden·W2 + b2)))\n", seed, hidden)
+	fmt.Fprintf(t.w, "The method once, for seed %d of 2-%d-1, with biases b0 of 0.1\n\n1. forward: hidden = max(0, x·W0 + b0), p = 1/(1+exp(−(hidden·W2 + b2)))\n", seed, hidden)
 	before := t.loss()
 	h, p := t.read(t.prog, "hidden"), t.read(t.prog, "p")
 	for r := 0; r < 4 && t.err == nil; r++ {

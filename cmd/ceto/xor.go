@@ -71,6 +71,8 @@ type xorResult struct {
 	DeadFailures int     `json:"dead_unit_failures"` // failures with a dead unit
 	DeadSolved   int     `json:"dead_unit_solved"`   // successes with a dead unit
 	DeadUnits    int     `json:"dead_units"`         // in all networks
+	// ByLive has the networks by their number of live units, 0 to hidden: how many, and how many of them solved it.
+	ByLive [][2]int `json:"by_live_units"`
 }
 
 func (f *xorFlags) run(w io.Writer) error {
@@ -86,9 +88,13 @@ func (f *xorFlags) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := xorResult{Seeds: f.seeds, Hidden: f.hidden, LR: f.lr, Epochs: f.epochs}
+	r := xorResult{Seeds: f.seeds, Hidden: f.hidden, LR: f.lr, Epochs: f.epochs, ByLive: make([][2]int, f.hidden+1)}
 	for _, o := range all {
 		r.DeadUnits += o.dead
+		r.ByLive[f.hidden-o.dead][0]++
+		if o.solved {
+			r.ByLive[f.hidden-o.dead][1]++
+		}
 		switch {
 		case o.solved && o.dead > 0:
 			r.DeadSolved++
@@ -109,12 +115,17 @@ func (r xorResult) print(w io.Writer) error {
 	failed := r.Seeds - r.Solved
 	fmt.Fprintf(w, "\nOver %d seeds: 2-%d-1, Adam %g, %d epochs\n", r.Seeds, r.Hidden, r.LR, r.Epochs)
 	fmt.Fprintf(w, "  %d solved, %d not: %.1f %%\n", r.Solved, failed, 100*float64(r.Solved)/float64(r.Seeds))
-	_, err := fmt.Fprintf(w, "  dead units (0 for all four inputs, so their gradient is 0 and they never come back): %d of %d\n"+
-		"  of the failures %d of %d have one, of the successes %d of %d\n",
-		r.DeadUnits, r.Seeds*r.Hidden, r.DeadFailures, failed, r.DeadSolved, r.Solved)
-	if failed > 0 && err == nil && r.Hidden < 8 {
-		_, err = fmt.Fprintf(w, "  two live units can solve it if they are the right ones; more hidden units leave enough of them:\n  ceto demo xor --hidden 16 --lr 0.01\n")
+	fmt.Fprintf(w, "  cause: dead units, which are 0 for all four inputs, so that their gradient is 0 and they stay so: %d of %d\n", r.DeadUnits, r.Seeds*r.Hidden)
+	fmt.Fprintf(w, "  of the failures %d of %d have one, of the successes %d of %d\n", r.DeadFailures, failed, r.DeadSolved, r.Solved)
+	for live, n := range r.ByLive {
+		if n[0] > 0 {
+			fmt.Fprintf(w, "  %3d live units: %4d networks, %5.1f %% solved\n", live, n[0], 100*float64(n[1])/float64(n[0]))
+		}
 	}
+	if 10*failed <= r.Seeds {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "  more hidden units leave enough live ones: ceto demo xor --seeds %d --hidden 16 --lr 0.01\n", r.Seeds)
 	return err
 }
 

@@ -67,8 +67,16 @@ var normCases = flat(
 		{Name: "RMSNorm/one", In: join(within(0.5, 2, S{4, 1}), floats(S{1})), Build: func(g *G, x []*N) *N { return g.RMSNorm(x[0], x[1], 1e-5) }},
 		{Name: "LayerNorm/constant", In: floatsOf(S{2, 4}, 3), NoGrad: "its derivative is 1/√eps long", Build: func(g *G, x []*N) *N { return g.LayerNorm(x[0], nil, nil, 1e-5) }},
 		{Name: "RMSNorm/zero", In: floatsOf(S{2, 4}, 0), NoGrad: "its derivative is 1/√eps long", Build: func(g *G, x []*N) *N { return g.RMSNorm(x[0], nil, 1e-5) }},
-		{Name: "NormGrad/alone", In: join(floats(S{3, 5}, S{5}, S{5}, S{3, 5})), BuildAll: func(g *G, x []*N) []*N {
-			return []*N{g.Apply(graph.NormGrad{Eps: 1e-5, Weight: true, Bias: true, Of: 2}, x...), g.Apply(graph.NormGrad{Eps: 1e-5, Weight: true, Bias: true, Of: 1}, x...)}
+		{Name: "NormGrad/bias-alone", In: floats(S{3, 5}, S{5}, S{3}, S{3}, S{3, 5}), NoGrad: "it is one", BuildAll: func(g *G, x []*N) []*N {
+			return []*N{g.Apply(graph.NormGrad{Weight: true, Bias: true, Of: 2}, x...), g.Apply(graph.NormGrad{Weight: true, Bias: true, Of: 1}, x...)}
+		}},
+		{Name: "Norm/rows", In: floats(S{3, 5}), NoGrad: "for the derivative", BuildAll: func(g *G, x []*N) []*N {
+			n := graph.Norm{Eps: 1e-5}
+			var parts []*N
+			for n.Of = range 3 {
+				parts = append(parts, g.Apply(n, x...))
+			}
+			return append(parts, g.Apply(graph.Norm{Eps: 1e-5, RMS: true, Of: 1}, x...))
 		}},
 	},
 )

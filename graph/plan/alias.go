@@ -271,7 +271,7 @@ func reuseOperands(p *Plan) {
 				continue
 			}
 			for operand, x := range s.In {
-				if overwrites(s.Op, part, operand) && p.dies(x, i, operand) {
+				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, part, operand) && p.dies(x, i, operand) {
 					r, off := p.root(x)
 					p.Slots[y].Base, p.Slots[y].Offset = r, off
 					break

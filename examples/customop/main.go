@@ -1,0 +1,102 @@
+// Command customop trains a small network with an op of its own: a type with three methods, here in one file.
+package main
+
+import (
+	"fmt"
+	"log"
+	"math"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/pkg/errors"
+)
+
+// Snake is x + sin²(a·x)/a, elementwise: an activation for periodic functions. A is an attribute of the op.
+// Source: Ziyin et al. 2020, arXiv:2006.08195, equation 3.
+type Snake struct{ A float64 }
+
+// Infer gives the result the operand's shape and dtype.
+func (s Snake) Infer(in []graph.Meta) (graph.Meta, error) {
+	if len(in) != 1 || !in[0].DType.IsFloat() || s.A == 0 {
+		return graph.Meta{}, errors.Errorf("want one operand of floats and an A other than 0, not %v and %g", in, s.A)
+	}
+	return in[0], nil
+}
+
+// VJP says how dy flows back to x, with nodes: dx = dy·(1 + sin(2a·x)).
+func (s Snake) VJP(g *graph.Graph, x []*graph.Node, _, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{g.Apply(SnakeGrad{A: s.A}, x[0], dy)}
+}
+
+// Eval computes the result's elements.
+func (s Snake) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
+	if out[0].DType == graph.Float64 {
+		snake[float64](s.A, out[0], in[0])
+	} else {
+		snake[float32](s.A, out[0], in[0])
+	}
+	return nil
+}
+
+func snake[T graph.Float](a float64, out, in graph.Buf) {
+	y := graph.Data[T](out)
+	for i, v := range graph.Data[T](in) {
+		sin := math.Sin(a * float64(v))
+		y[i] = v + T(sin*sin/a)
+	}
+}
+
+// SnakeGrad is the derivative, of x and dy. It has none of its own.
+type SnakeGrad struct {
+	graph.NoGrad
+	A float64
+}
+
+// Infer gives the result the operands' shape and dtype.
+func (s SnakeGrad) Infer(in []graph.Meta) (graph.Meta, error) {
+	if len(in) != 2 || !in[0].Equal(in[1]) || !in[0].DType.IsFloat() {
+		return graph.Meta{}, errors.Errorf("want x and dy, floats of one shape, not %v", in)
+	}
+	return in[0], nil
+}
+
+// Eval computes dx = dy·(1 + sin(2a·x)).
+func (s SnakeGrad) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
+	if out[0].DType == graph.Float64 {
+		snakeGrad[float64](s.A, out[0], in)
+	} else {
+		snakeGrad[float32](s.A, out[0], in)
+	}
+	return nil
+}
+
+func snakeGrad[T graph.Float](a float64, out graph.Buf, in []graph.Buf) {
+	dx, dy := graph.Data[T](out), graph.Data[T](in[1])
+	for i, v := range graph.Data[T](in[0]) {
+		dx[i] = dy[i] * T(1+math.Sin(2*a*float64(v)))
+	}
+}
+
+func main() {
+	var x [][]float32
+	var y []float32
+	for i := range 256 {
+		v := float64(i)/128*math.Pi - math.Pi
+		x, y = append(x, []float32{float32(v)}), append(y, float32(math.Sin(2*v)+v/2))
+	}
+	waves := data.Rows(x, y)
+	act := nn.Func("Snake", func(g *graph.Graph, x *graph.Node) *graph.Node { return g.Apply(Snake{A: 2}, x) })
+	net := nn.Sequential{nn.Linear{Out: 16}, act, nn.Linear{Out: 1}}
+	t := train.Trainer{Model: net, Loss: nn.MSE{}, Optimizer: train.Adam{LR: 0.01}, Epochs: 100, Seed: 1}
+	run, err := t.Fit(waves)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := run.Evaluate(waves)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("mean squared error %.6f\n", s.Loss)
+}

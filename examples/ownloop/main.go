@@ -1,0 +1,85 @@
+// Command ownloop trains a network without a trainer: graph, gradients, updates, plan and steps by hand.
+package main
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
+)
+
+func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	// What is computed: the model, its loss, the gradients, the updates.
+	g := graph.New()
+	params := nn.NewParams(graph.Float32)
+	s := nn.NewScope(g, params, nn.Train)
+	hidden := s.Call("fc", nn.Linear{Out: 8}, s.Input("x", graph.Of(graph.Float32, 4, 2)))
+	hidden = g.Tanh(hidden) // (4, 8)
+	logits := s.Call("out", nn.Linear{Out: 1}, hidden)
+	sum, weight := nn.BCEWithLogits{}.Loss(s, logits, s.Input("y", graph.Of(graph.Float32, 4)))
+	loss := g.Div(sum, weight)
+
+	names := []string{"fc.weight", "fc.bias", "out.weight", "out.bias"}
+	ps := make([]*graph.Node, len(names))
+	for i, name := range names {
+		ps[i] = s.Shared(name)
+	}
+	opt := train.AdamW{LR: 0.05, Decay: 0.01}
+	one := g.Full(graph.Of(graph.Float32), 1) // what the update multiplies the gradient by: 1, as the loss is a mean
+	for i, dp := range g.Grad(loss, ps...) {
+		opt.Update(g, ps[i], dp, one)
+		g.Output("grad."+names[i], dp)
+	}
+	g.Guard(loss) // a step whose loss is not finite changes nothing
+	g.Output("loss", loss)
+	g.Output("hidden", hidden) // any node can be kept
+
+	// In what order and where, on which device, with which values.
+	p, err := plan.New(g, plan.Options{}) // reports the first error of all the lines above
+	if err != nil {
+		return err
+	}
+	cpu := plan.CPU(0)
+	defer cpu.Close()
+	state := &train.State{State: cpu.NewState(), Params: params}
+	step, err := cpu.Compile(p, state)
+	if err != nil {
+		return err
+	}
+	if err := state.Init(1); err != nil {
+		return err
+	}
+
+	// The loop.
+	batch := map[string]any{"x": []float32{0, 0, 0, 1, 1, 0, 1, 1}, "y": []float32{0, 1, 1, 0}}
+	for i := range 200 {
+		lr := opt.LR / (1 + float64(i)/100)
+		if err := step.Run(batch, graph.Scalars{Step: int64(i) + 1, LR: lr}); err != nil {
+			return err
+		}
+		if v, err := step.Scalar("loss"); err != nil {
+			return err
+		} else if (i+1)%50 == 0 {
+			fmt.Printf("step %d, loss %.4f\n", i+1, v)
+		}
+	}
+	for _, name := range []string{"out.weight", "grad.out.bias", "exp_avg.out.bias", "hidden"} {
+		v, err := step.Read(name)
+		if err != nil {
+			return err
+		}
+		fmt.Println(name, v.Shape(), v.Data())
+	}
+	_, err = step.Read("fc.output")
+	fmt.Println("no such name:", err)
+	return nil
+}

@@ -1,0 +1,58 @@
+// Package models has the models that are not GPT, as plain layers.
+//
+//	net := models.MLP{Hidden: []int{32, 32}, Out: 3, Act: nn.Tanh}
+//	t := train.Trainer{Model: net, Loss: nn.CrossEntropy{}, Optimizer: train.Adam{LR: 0.01}, Epochs: 100}
+package models
+
+import (
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
+)
+
+// MLP is a multilayer perceptron, the backpropagation network: for each hidden layer
+//
+//	x = dropout(act(x·W + b))
+//
+// then Out numbers without activation, which the loss reads: with nn.CrossEntropy the logits of a classifier of Out
+// classes, with nn.BCEWithLogits that of two classes (Out 1), with nn.MSE the values of a regressor.
+//
+// Parameters: layers.I.weight (in, out) and layers.I.bias (out), I from 0. Source: Rumelhart, Hinton and Williams
+// 1986, Nature 323.
+type MLP struct {
+	Hidden  []int    // widths of the hidden layers; without any the model is linear
+	Out     int      // width of the output
+	Act     nn.Layer // after each hidden layer; nil is nn.ReLU
+	Dropout float64  // after each activation, 0 ≤ Dropout < 1
+	NoBias  bool
+	Init    nn.Init // of the weights; nil is Glorot uniform
+}
+
+// Forward takes x (B, ...) and returns (B, Out); axes after the first are joined.
+func (m MLP) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
+	if x == nil {
+		return nil
+	}
+	if len(x.Shape()) == 0 || m.Out < 1 {
+		return s.Fail(errors.Errorf("models: MLP of %v: want (B, ...) and Out of at least 1, not %d", x.Meta(), m.Out))
+	}
+	if len(x.Shape()) != 2 {
+		x = s.Reshape(x, x.Dim(0), x.Meta().Size()/x.Dim(0))
+	}
+	act := m.Act
+	if act == nil {
+		act = nn.ReLU
+	}
+	for i, width := range m.Hidden {
+		if width < 1 {
+			return s.Fail(errors.Errorf("models: MLP: hidden layer %d is %d wide, want at least 1", i, width))
+		}
+		x = s.Call("act."+nn.Itoa(i), act, m.linear(s, i, width, x))
+		x = s.Call("drop."+nn.Itoa(i), nn.Dropout{P: m.Dropout}, x)
+	}
+	return m.linear(s, len(m.Hidden), m.Out, x)
+}
+
+func (m MLP) linear(s *nn.Scope, i, out int, x *graph.Node) *graph.Node {
+	return s.Call("layers."+nn.Itoa(i), nn.Linear{Out: out, NoBias: m.NoBias, Init: m.Init}, x)
+}

@@ -1,0 +1,303 @@
+package train
+
+import (
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/pkg/errors"
+)
+
+// progress is what a checkpoint keeps of the loop besides values.
+type progress struct {
+	Step     int           `json:"step"`  // updates done
+	Micro    int64         `json:"micro"` // micro-batches done
+	Seed     uint64        `json:"seed"`
+	Position data.Position `json:"position"`
+	LRScale  float64       `json:"lr_scale"`
+	Best     float64       `json:"best_val_loss"` // where HasBest
+	HasBest  bool          `json:"has_best"`
+	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
+	Seconds  float64       `json:"seconds"`
+}
+
+// Loop is a fit under way, for a loop of one's own around whole steps; [Trainer.Fit] is this:
+//
+//	l, err := t.Start(d)
+//	if err != nil { … }
+//	defer l.Close()
+//	for !l.Done() {
+//		s, err := l.Step()
+//		…
+//	}
+//	err = l.Finish()
+type Loop struct {
+	Run     *Run
+	set     Trainer
+	src     data.Source
+	batch   data.Batch
+	in      map[string]any
+	step    plan.Program // the whole step, or one micro-batch
+	update  plan.Program // after the micro-batches; nil where step is whole
+	at      progress
+	before  progress             // at the start of the step: where to find its micro-batches again
+	best    map[string]graph.Buf // values of the best evaluation
+	clock   time.Time
+	lastAt  time.Time
+	folder  *folder
+	stopped bool
+	saved   int // step of the last checkpoint
+}
+
+// Start makes a run that [Loop.Step] trains, with new parameters or those of the newest checkpoint with Resume.
+func (t Trainer) Start(d TrainData) (*Loop, error) {
+	src, err := t.source(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.check(src.Len()); err != nil {
+		return nil, err
+	}
+	run, err := newRun(&t, src.Fields())
+	if err != nil {
+		return nil, err
+	}
+	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed}, saved: -1, clock: time.Now()}
+	l.batch = data.NewBatch(src.Fields(), t.Batch)
+	l.in = run.feed(l.batch, t.Batch)
+	if err := l.compile(); err != nil {
+		return nil, err
+	}
+	if t.Out != "" {
+		if l.folder, err = openFolder(t.Out, t.Config, t.Resume, t.fs); err != nil {
+			return nil, err
+		}
+	}
+	if t.Resume {
+		err = l.resume()
+	} else {
+		err = run.State.Init(t.Seed)
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	l.lastAt = time.Now()
+	return l, nil
+}
+
+// compile makes the plans of a step and warns of what looks like a mistake.
+func (l *Loop) compile() (err error) {
+	t, b := &l.set, l.Run.builder
+	if err := b.declare(l.src.Fields(), t.Batch); err != nil {
+		return err
+	}
+	if err := b.checkFreeze(t.Freeze); err != nil {
+		return err
+	}
+	c := func(g *graph.Graph, err error) (plan.Program, error) {
+		return compileWithin(t.MemoryLimit, t.Executor, l.Run.State, plan.Options{}, g, err)
+	}
+	if t.Accumulate == 1 {
+		l.step, err = c(b.Step(l.src.Fields(), t.Batch))
+	} else if l.step, err = c(b.Accumulate(l.src.Fields(), t.Batch)); err == nil {
+		l.update, err = c(b.Update())
+	}
+	if err != nil {
+		return err
+	}
+	l.Run.stepFLOPs = l.step.Plan().FLOPs() * int64(t.Accumulate)
+	if err := b.hold(t.Executor, l.Run.State); err != nil {
+		return err
+	}
+	warn := t.Warn
+	if warn == nil {
+		warn = func(s string) { slog.Warn(s) }
+	}
+	for _, s := range append(b.warnings(), foreign(l.step.Plan())...) {
+		warn(s)
+	}
+	return nil
+}
+
+// Close gives the run folder back. The run stays usable.
+func (l *Loop) Close() {
+	if l.folder != nil {
+		l.folder.close()
+		l.folder = nil
+	}
+}
+
+// Done tells whether all steps are done, or a callback or early stopping has ended the run.
+func (l *Loop) Done() bool { return l.at.Step >= l.set.Steps || l.stopped }
+
+// all makes the steps that are left.
+func (l *Loop) all() error {
+	for !l.Done() {
+		select {
+		case <-l.set.Interrupt:
+			return ErrInterrupted
+		default:
+		}
+		if _, err := l.Step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Step makes one update from the next batches, then what is due after it: evaluation, log line, callbacks, checkpoint.
+func (l *Loop) Step() (*Status, error) {
+	t := &l.set
+	s, err := l.one()
+	if err != nil {
+		return nil, err
+	}
+	if t.Val != nil && (l.at.Step == t.Steps || t.EvalEvery > 0 && l.at.Step%t.EvalEvery == 0) {
+		if err := l.evaluate(s); err != nil {
+			return s, err
+		}
+	}
+	if err := l.report(s); err != nil {
+		return s, err
+	}
+	if l.folder != nil && t.CheckpointEvery > 0 && l.at.Step%t.CheckpointEvery == 0 {
+		return s, l.Checkpoint()
+	}
+	return s, nil
+}
+
+// one makes one update.
+func (l *Loop) one() (*Status, error) {
+	t := &l.set
+	lr := t.Optimizer.Rate() * t.Schedule.Factor(l.at.Step, t.Steps) * l.at.LRScale
+	if !finite(lr) {
+		return nil, errors.Errorf("train: step %d: the learning rate is %g", l.at.Step+1, lr)
+	}
+	sc := graph.Scalars{Step: int64(l.at.Step) + 1, LR: lr, Seed: l.at.Seed}
+	l.before = l.at
+	l.before.Position = l.src.Position()
+	for range t.Accumulate {
+		if _, err := l.src.Next(l.batch); err != nil {
+			return nil, errors.Wrapf(err, "train: step %d: batch", l.at.Step+1)
+		}
+		sc.Micro = l.at.Micro
+		if err := l.step.Run(l.in, sc); err != nil {
+			return nil, l.diagnose(err, l.step, sc)
+		}
+		l.at.Micro++
+	}
+	p := l.step
+	if l.update != nil {
+		p = l.update
+		if err := p.Run(nil, sc); err != nil {
+			return nil, l.diagnose(err, p, sc)
+		}
+	}
+	l.at.Step++
+	return l.status(p, lr)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// sums reads the loss, its weight and the gradient's norm of a step, the first and last divided by the weight. A step
+// whose weight is 0, as all its targets are ignored, has none of them.
+func sums(p plan.Program) (loss, weight, norm float64, err error) {
+	for _, v := range []struct {
+		name string
+		to   *float64
+	}{{"loss", &loss}, {"weight", &weight}, {"grad_norm", &norm}} {
+		if *v.to, err = p.Scalar(v.name); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	if weight == 0 {
+		return 0, 0, 0, nil
+	}
+	return loss / weight, weight, norm, nil
+}
+
+func (l *Loop) status(p plan.Program, lr float64) (*Status, error) {
+	loss, weight, norm, err := sums(p)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	s := &Status{Step: l.at.Step, Steps: l.set.Steps, Loss: loss, LR: lr, GradNorm: norm, LRScale: l.at.LRScale, Run: l.Run,
+		Seconds: l.seconds(), TokensPerSec: weight / math.Max(1e-9, now.Sub(l.lastAt).Seconds())}
+	if pos := l.src.Position(); pos.Examples > 0 {
+		s.Epoch = float64(pos.Next) / float64(pos.Examples)
+	}
+	l.lastAt = now
+	return s, nil
+}
+
+func (l *Loop) seconds() float64 { return l.at.Seconds + time.Since(l.clock).Seconds() }
+
+func (l *Loop) evaluate(s *Status) error {
+	sc, err := l.Run.Evaluate(l.set.Val, l.set.Metrics...)
+	if err != nil {
+		return errors.Wrapf(err, "train: step %d", s.Step)
+	}
+	s.Evaluated, s.Scores, s.ValLoss = true, sc, sc.Loss
+	stop := l.set.Stop
+	switch {
+	case finite(s.ValLoss) && (!l.at.HasBest || s.ValLoss < l.at.Best-stop.MinDelta):
+		l.at.Best, l.at.HasBest, l.at.Bad = s.ValLoss, true, 0
+		if stop.RestoreBest {
+			if l.best, err = l.Run.State.snapshot(); err != nil {
+				return err
+			}
+		}
+	default:
+		l.at.Bad++
+	}
+	l.stopped = l.stopped || l.patienceOut()
+	l.lastAt = time.Now()
+	return nil
+}
+
+// patienceOut tells whether early stopping ends the run.
+func (l *Loop) patienceOut() bool { return l.set.Stop.Patience > 0 && l.at.Bad >= l.set.Stop.Patience }
+
+// report keeps and logs the step's status and calls the callbacks.
+func (l *Loop) report(s *Status) error {
+	l.Run.History = append(l.Run.History, *s)
+	if l.folder != nil {
+		if err := l.folder.log(s); err != nil {
+			return err
+		}
+	}
+	for _, c := range l.set.Callbacks {
+		err := c.OnStep(s)
+		if e, ok := c.(EvalCallback); ok && err == nil && s.Evaluated {
+			err = e.OnEval(s)
+		}
+		switch {
+		case errors.Is(err, ErrStop):
+			l.stopped = true
+		case err != nil:
+			return errors.Wrapf(err, "train: step %d: callback", s.Step)
+		}
+	}
+	l.at.LRScale = s.LRScale
+	return nil
+}
+
+// Finish writes the last checkpoint and then, with RestoreBest, puts the values of the best evaluation back.
+func (l *Loop) Finish() error { return l.finish(true) }
+
+func (l *Loop) finish(done bool) error {
+	if l.folder != nil {
+		if err := l.Checkpoint(); err != nil {
+			return err
+		}
+	}
+	if done && l.best != nil {
+		return l.Run.State.restore(l.best)
+	}
+	return nil
+}

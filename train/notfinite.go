@@ -1,0 +1,105 @@
+package train
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/pkg/errors"
+)
+
+// NotFiniteError is the error of a step whose loss or gradient norm is NaN or infinite. No value of the run has
+// changed in that step.
+type NotFiniteError struct {
+	Step     int
+	Loss     float64 // of the step, or of the micro-batch where it is not finite
+	GradNorm float64 // of the mean gradient, 0 where the loss of a micro-batch ended the step
+	// What came first: the op whose result has a value that is not finite, and the path of the layer that made it; of
+	// a bad batch the input; Op is "" where the plan that looks for it found nothing.
+	Op, Scope string
+	Value     float64
+}
+
+func (e *NotFiniteError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "train: step %d: loss %g, gradient norm %g: not finite; the parameters are as before the step", e.Step, e.Loss, e.GradNorm)
+	if e.Op != "" {
+		fmt.Fprintf(&b, "; first: %s: %s gives %g", e.Scope, e.Op, e.Value)
+	}
+	return b.String()
+}
+
+// diagnose explains the failed run of program p. Where a guard was not finite, the step's batches run again on a plan
+// without fusion and aliasing, which tests each result.
+func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
+	var guard *plan.NotFiniteError
+	if !errors.As(err, &guard) {
+		return errors.Wrapf(err, "train: step %d", l.at.Step+1)
+	}
+	bad := &NotFiniteError{Step: l.at.Step + 1, Loss: guard.Value}
+	if loss, _, norm, e := sums(p); e == nil {
+		bad.Loss, bad.GradNorm = loss, norm
+	}
+	first, e := l.trace(sc)
+	switch {
+	case e != nil:
+		return errors.Wrapf(bad, "the search for the first op failed: %v", e)
+	case first != nil:
+		bad.Op, bad.Scope, bad.Value = first.Op, first.Scope, first.Value
+	}
+	return bad
+}
+
+// trace runs the batches of the step again, and finds the first result that is not finite.
+func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
+	b, fields, size := l.Run.builder, l.src.Fields(), l.set.Batch
+	check := plan.Options{NoFuse: true, NoAlias: true}
+	var late *plan.NotFiniteError
+	build := b.Step
+	if l.update != nil {
+		build = b.Accumulate
+		// What only the sum of the micro-batches shows counts where no micro-batch shows anything.
+		p, err := compile(l.set.Executor, l.Run.State, check)(b.Update())
+		if err == nil {
+			err = p.Trace(nil, sc)
+		}
+		if err != nil && !errors.As(err, &late) {
+			return nil, err
+		}
+		if err := l.Run.State.zero(graph.Grad); err != nil {
+			return nil, err
+		}
+	}
+	p, err := compile(l.set.Executor, l.Run.State, check)(build(fields, size))
+	if err == nil {
+		err = l.src.Seek(l.before.Position)
+	}
+	for i := 0; i < l.set.Accumulate && err == nil; i++ {
+		if _, err = l.src.Next(l.batch); err != nil {
+			break
+		}
+		if bad := l.badInput(); bad != nil {
+			return bad, nil
+		}
+		sc.Micro = l.before.Micro + int64(i)
+		err = p.Trace(l.in, sc)
+	}
+	var first *plan.NotFiniteError
+	if errors.As(err, &first) {
+		return first, nil
+	}
+	return late, err
+}
+
+// badInput finds an array of the batch with a number that is not finite.
+func (l *Loop) badInput() *plan.NotFiniteError {
+	for _, name := range sortedKeys(l.batch) {
+		for _, v := range l.batch[name].Float {
+			if !finite(float64(v)) {
+				return &plan.NotFiniteError{Op: "input " + name, Scope: "batch", Value: float64(v)}
+			}
+		}
+	}
+	return nil
+}
