@@ -83,6 +83,18 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// TestNormRows holds that the parts of a norm beside its result give no gradient: a loss of them does not reach x.
+func TestNormRows(t *testing.T) {
+	for of, want := range []bool{true, false, false} {
+		g := graph.New()
+		x := g.Input("x", f32(2, 3))
+		loss := g.Sum(g.Apply(graph.Norm{Eps: 1e-5, Of: of}, x))
+		if got := g.Grad(loss, x)[0] != nil; got != want || g.Err() != nil {
+			t.Errorf("part %d has a gradient: %v, want %v; %v", of, got, want, g.Err())
+		}
+	}
+}
+
 // f32 makes metas of float32, i32 of int32.
 func f32(shape ...int) graph.Meta { return graph.Of(graph.Float32, shape...) }
 func i32(shape ...int) graph.Meta { return graph.Of(graph.Int32, shape...) }

@@ -206,45 +206,72 @@ func (o SGD) Eval(c *Ctx, out, in []Buf) error {
 	return nil
 }
 
-// sgdStep is the work of an SGD; po or mo is nil where nothing reads it.
+// Scratch is for a momentum that nothing reads.
+func (o SGD) Scratch(in []Meta) int { return min(in[0].Size(), partSize) * in[0].DType.Size() }
+
+// sgdStep is the work of an SGD; m is nil without momentum, po and mo where nothing reads them.
 type sgdStep[T Float] struct {
 	po, mo, p, dp, m           []T
-	lr, momentum, decay, scale T
+	lr, momentum, decay, scale float64
 	nesterov, first            bool
 }
 
 func sgd[T Float](o SGD, c *Ctx, out, in []Buf) {
-	w := sgdStep[T]{po: Data[T](out[0]), p: Data[T](in[0]), dp: Data[T](in[1]), scale: T(scalar(in[len(in)-1]))}
-	w.lr, w.momentum, w.decay = T(rate(c, o.LRScale)), T(o.Momentum), T(o.Decay)
-	w.nesterov, w.first = o.Nesterov, c.Scalars.Step <= 1
+	w := sgdStep[T]{po: Data[T](out[0]), p: Data[T](in[0]), dp: Data[T](in[1]), lr: rate(c, o.LRScale), momentum: o.Momentum,
+		decay: o.Decay, scale: scalar(in[len(in)-1]), nesterov: o.Nesterov, first: c.Scalars.Step <= 1}
 	if o.Momentum != 0 {
 		w.m, w.mo = Data[T](in[2]), Data[T](out[1])
 	}
-	eachPart(c, parts(len(w.p), partSize), w)
+	n := parts(len(w.p), partSize)
+	if w.m == nil || w.mo != nil {
+		eachPart(c, n, w)
+		return
+	}
+	room := min(len(w.p), partSize)
+	for i := range n {
+		lo, hi := span(i, len(w.p), partSize)
+		w.update(lo, hi, pieceOr(c, w.mo, 0, room, lo, hi))
+	}
 }
 
 func (w *sgdStep[T]) part(i, _ int) {
 	lo, hi := span(i, len(w.p), partSize)
-	for k := lo; k < hi; k++ {
-		p := w.p[k]
-		g := w.scale*w.dp[k] + w.decay*p
-		if w.m != nil {
-			m := g
-			if !w.first {
-				m = w.momentum*w.m[k] + g
-			}
-			if w.mo != nil {
-				w.mo[k] = m
-			}
-			if w.nesterov {
-				g += w.momentum * m
-			} else {
-				g = m
-			}
+	if w.m == nil {
+		w.update(lo, hi, nil)
+		return
+	}
+	w.update(lo, hi, w.mo[lo:hi])
+}
+
+// update fills the results of elements lo to hi: first the momentum mo, which the parameter's is made of.
+func (w *sgdStep[T]) update(lo, hi int, mo []T) {
+	p, dp := w.p[lo:hi], w.dp[lo:hi]
+	if mo != nil {
+		if w.first {
+			vec.Scale(mo, dp, T(w.scale))
+		} else {
+			vec.Scale(mo, w.m[lo:hi], T(w.momentum))
+			vec.Axpy(mo, dp, T(w.scale))
 		}
-		if w.po != nil {
-			w.po[k] = p - w.lr*g
+		if w.decay != 0 {
+			vec.Axpy(mo, p, T(w.decay))
 		}
+	}
+	if w.po == nil {
+		return
+	}
+	po := w.po[lo:hi]
+	if mo == nil || w.nesterov { // the gradient itself takes part
+		vec.Scale(po, p, T(1-w.lr*w.decay))
+		vec.Axpy(po, dp, T(-w.lr*w.scale))
+	} else {
+		copy(po, p)
+	}
+	switch {
+	case w.nesterov:
+		vec.Axpy(po, mo, T(-w.lr*w.momentum))
+	case mo != nil:
+		vec.Axpy(po, mo, T(-w.lr))
 	}
 }
 

@@ -37,43 +37,49 @@ const (
 )
 
 // openFolder makes a run folder and holds it, or continues one with resume. A folder with another run is an error.
-func openFolder(path string, config any, resume bool, fs atomicfile.FS) (f *folder, err error) {
+func openFolder(path string, config any, resume bool, fs atomicfile.FS) (*folder, error) {
 	if err := mayUse(path, resume); err != nil { // before anything is made
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(path, checkpoints), 0o777); err != nil {
 		return nil, errors.Wrap(err, "train: run folder")
 	}
-	f = &folder{path: path, fs: fs}
-	if f.lock, err = atomicfile.Lock(filepath.Join(path, lockFile)); err != nil {
+	lock, err := atomicfile.Lock(filepath.Join(path, lockFile))
+	if err != nil {
 		return nil, errors.Wrapf(err, "train: run folder %s", path)
 	}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
-	if err := mayUse(path, resume); err != nil { // another process may have been here before the lock
+	f := &folder{path: path, fs: fs, lock: lock}
+	if err := f.open(config, resume); err != nil {
+		f.close()
 		return nil, err
 	}
-	if err := atomicfile.Clean(fs, filepath.Join(path, checkpoints)); err != nil {
-		return nil, err
+	return f, nil
+}
+
+// open makes the folder's files, or finds them.
+func (f *folder) open(config any, resume bool) error {
+	if err := mayUse(f.path, resume); err != nil { // another process may have been here before the lock
+		return err
+	}
+	if err := atomicfile.Clean(f.fs, filepath.Join(f.path, checkpoints)); err != nil {
+		return err
 	}
 	if !resume {
 		b, err := yaml.Marshal(config)
 		if err != nil {
-			return nil, errors.Wrap(err, "train: run.yaml")
+			return errors.Wrap(err, "train: run.yaml")
 		}
-		err = atomicfile.WriteFile(fs, filepath.Join(path, runFile), func(w io.Writer) error {
+		err = atomicfile.WriteFile(f.fs, filepath.Join(f.path, runFile), func(w io.Writer) error {
 			_, err := w.Write(b)
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	f.jour, err = os.OpenFile(filepath.Join(path, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
-	return f, errors.Wrap(err, "train: log")
+	var err error
+	f.jour, err = os.OpenFile(filepath.Join(f.path, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	return errors.Wrap(err, "train: log")
 }
 
 // mayUse tells why a folder cannot be the run folder of a new run, or of one that goes on.
@@ -195,8 +201,10 @@ func (l *Loop) Checkpoint() error {
 	if l.saved == l.at.Step {
 		return nil
 	}
-	if err := l.folder.jour.Sync(); err != nil {
-		return errors.Wrap(err, "train: log")
+	if !l.set.noSync {
+		if err := l.folder.jour.Sync(); err != nil {
+			return errors.Wrap(err, "train: log")
+		}
 	}
 	p := l.at
 	p.Position, p.Seconds = l.src.Position(), l.seconds()

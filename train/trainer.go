@@ -53,7 +53,8 @@ type Trainer struct {
 	MemoryLimit uint64       // bytes that a step's plan may need; 0 does not look
 	Warn        func(string) // gets what may be a mistake, such as parameters that do not reach the loss; nil is slog.Warn
 
-	fs atomicfile.FS // of checkpoints; nil: the system's
+	fs     atomicfile.FS // of checkpoints; nil: the system's
+	noSync bool          // of the log, in tests
 }
 
 // ErrInterrupted is returned by Fit, with the run so far, after its Interrupt was closed.

@@ -188,7 +188,7 @@ func (b *stepBench) measure() (stepResult, error) {
 			r.FirstLoss = loss
 		}
 	}
-	r.Peak = vec.Peak(r.Threads, 4*benchTime)
+	r.Peak = vec.Peak(r.Threads, 2*benchTime)
 	d := make([]time.Duration, b.steps)
 	for i := range d {
 		start := time.Now()
@@ -197,7 +197,7 @@ func (b *stepBench) measure() (stepResult, error) {
 		}
 		d[i] = time.Since(start)
 	}
-	r.Peak = max(r.Peak, vec.Peak(r.Threads, 4*benchTime))
+	r.Peak = max(r.Peak, vec.Peak(r.Threads, 2*benchTime))
 	s := median(d)
 	r.MsPerStep, r.MsMin = 1e3*s, slices.Min(d).Seconds()*1e3
 	r.TokensPerS = float64(b.batch*b.model.Context) / s

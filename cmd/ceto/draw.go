@@ -235,8 +235,11 @@ func (d *drawing) assignLanes() int {
 func drawDOT(w io.Writer, g *graph.Graph, title string) error {
 	d := newDrawing(g, title)
 	out := dot.NewGraph(dot.Directed)
-	out.Attr("label", title)
+	out.Label(title)
 	at := map[*box]dot.Node{}
+	for _, g := range d.groups {
+		out.Subgraph(g.path, dot.ClusterOption{}).Label(g.label)
+	}
 	for i, b := range d.boxes {
 		in := out
 		if s := b.node.Scope(); s != "" {

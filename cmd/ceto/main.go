@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -43,6 +44,14 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	err := root().ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, train.ErrInterrupted) {
+		fmt.Fprintln(os.Stderr, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	return exitCode(err)
+}
+
+// exitCode is the code that a command's error ends the process with.
+func exitCode(err error) int {
 	var u usageError
 	switch {
 	case err == nil:
@@ -50,10 +59,8 @@ func run() int {
 	case errors.Is(err, train.ErrInterrupted):
 		return exitStopped
 	case errors.As(err, &u):
-		fmt.Fprintln(os.Stderr, "ceto:", err)
 		return exitUsage
 	}
-	fmt.Fprintln(os.Stderr, "ceto:", err)
 	return exitFailure
 }
 
@@ -71,6 +78,11 @@ func root() *cobra.Command {
 		Short:         "Pretrain, sample, inspect and check GPT-style models",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
+
+		Args: known,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if g.threads < 0 {
 				return usagef("--threads is %d; it must be 0 (one for each processor) or more", g.threads)
@@ -89,6 +101,17 @@ func root() *cobra.Command {
 		}
 	}
 	return c
+}
+
+// known refuses what is no command.
+func known(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if s := c.SuggestionsFor(args[0]); len(s) > 0 {
+		return usagef("unknown command %q; did you mean %s?", args[0], s[0])
+	}
+	return usagef("unknown command %q; ceto --help lists them", args[0])
 }
 
 func noArgs(c *cobra.Command, args []string) error {

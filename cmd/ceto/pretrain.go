@@ -65,6 +65,11 @@ func pretrainCmd(g *global) *cobra.Command {
 // resolve makes the configuration from preset, file, flags, in this order.
 func (f *pretrainFlags) resolve(c *cobra.Command) (config, error) {
 	file := f.configFile
+	for _, name := range []string{"out", "config", "preset"} {
+		if f.resume != "" && c.Flags().Changed(name) {
+			return config{}, usagef("--resume goes on with the run as it was set up; it cannot be given with --%s", name)
+		}
+	}
 	if f.resume != "" {
 		file = filepath.Join(f.resume, "run.yaml")
 		if _, err := os.Stat(file); err != nil {
@@ -140,21 +145,43 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	}
 	defer exec.Close()
 	out := f.folder()
-	p := newProgress(c.ErrOrStderr(), f.global)
+	p := newProgress(c.ErrOrStderr(), exec.Threads())
 	t := f.trainer(cfg, text, exec, out)
 	t.Callbacks = []train.Callback{p}
-	t.Interrupt = c.Context().Done()
+	t.Warn = func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) }
+	l, err := t.Start(text)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
 	p.header(cfg, text, t)
-	run, err := t.Fit(text)
+	err = fit(c.Context(), l)
 	p.close()
 	if errors.Is(err, train.ErrInterrupted) {
-		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto pretrain --resume %s\n", out)
-		return err
+		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto pretrain --resume %s\n", filepath.ToSlash(out))
 	}
 	if err != nil {
 		return err
 	}
-	return f.report(c.OutOrStdout(), cfg, text, run, out)
+	return f.report(c.OutOrStdout(), cfg, text, l.Run, out)
+}
+
+// fit trains to the end, or to the end of the step in which ctx is done; it leaves a checkpoint either way.
+func fit(ctx context.Context, l *train.Loop) error {
+	start := time.Now()
+	defer func() { l.Run.FitSeconds = time.Since(start).Seconds() }()
+	for !l.Done() {
+		if ctx.Err() != nil {
+			if err := l.Checkpoint(); err != nil {
+				return err
+			}
+			return train.ErrInterrupted
+		}
+		if _, err := l.Step(); err != nil {
+			return err
+		}
+	}
+	return l.Finish()
 }
 
 func (f *pretrainFlags) folder() string {

@@ -18,7 +18,6 @@ import (
 // progress shows a run: a line that moves on a terminal, a line now and then elsewhere.
 type progress struct {
 	w      io.Writer
-	g      *global
 	bar    *progressbar.ProgressBar
 	peak   float64 // GFLOP/s
 	flops  int64   // of a step
@@ -29,7 +28,9 @@ type progress struct {
 	last   time.Time
 }
 
-func newProgress(w io.Writer, g *global) *progress { return &progress{w: w, g: g} }
+func newProgress(w io.Writer, threads int) *progress {
+	return &progress{w: w, peak: vec.Peak(threads, 30*time.Millisecond)}
+}
 
 // header says what is about to be trained.
 func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
@@ -38,7 +39,6 @@ func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
 		cfg.Preset, cfg.Model.Params(), cfg.Model.Layers, cfg.Model.Width, cfg.Model.Context, n, v, cfg.Data.Tokenizer)
 	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", t.Steps, t.Batch*t.Accumulate, cfg.Model.Context, t.Out)
 	p.tokens = float64(t.Batch * t.Accumulate * cfg.Model.Context)
-	p.peak = vec.Peak(t.Executor.Threads(), 30*time.Millisecond)
 }
 
 // OnStep implements train.Callback.

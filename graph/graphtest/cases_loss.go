@@ -1,11 +1,13 @@
 package graphtest
 
+import "math"
+
 // lossRows are the rows of a loss of y and t, which lie in the given ranges.
-func lossRows(name string, y, t [2]float64, f func(g *G, y, t *N) *N) []Case {
+func lossRows(name string, y, t [2]float64, f func(g *G, y, t *N) *N, want func(y, t float64) float64) []Case {
 	row := func(suffix string, s S) Case {
 		return Case{
 			Name: name + suffix, In: join(within(y[0], y[1], s), within(t[0], t[1], s)),
-			Build: func(g *G, x []*N) *N { return f(g, x[0], x[1]) },
+			Build: func(g *G, x []*N) *N { return f(g, x[0], x[1]) }, Want: summed(want),
 		}
 	}
 	return []Case{row("", S{3, 5}), row("/scalar", S{}), row("/one", S{1}), row("/parts", S{130, 259})}
@@ -16,15 +18,15 @@ func huber(delta float64) func(g *G, y, t *N) *N {
 }
 
 var lossCases = flat(
-	lossRows("MSE", [2]float64{-2, 2}, [2]float64{-2, 2}, (*G).MSE),
-	lossRows("HalfMSE", [2]float64{-2, 2}, [2]float64{-2, 2}, (*G).HalfMSE),
-	lossRows("L1", [2]float64{1, 2}, [2]float64{-1, 0.9}, (*G).L1),
-	lossRows("L1/below", [2]float64{-1, 0.9}, [2]float64{1, 2}, (*G).L1),
-	lossRows("Huber/inside", [2]float64{-1, 1}, [2]float64{-1, 1}, huber(2.5)),
-	lossRows("Huber/outside", [2]float64{1, 2}, [2]float64{-1, 0}, huber(0.9)),
-	lossRows("Huber/below", [2]float64{-1, 0}, [2]float64{1, 2}, huber(0.9)),
-	lossRows("BCEWithLogits", [2]float64{-3, 3}, [2]float64{0.05, 0.95}, (*G).BCEWithLogits),
-	lossRows("BCEWithLogits/tails", [2]float64{-60, 60}, [2]float64{0.05, 0.95}, (*G).BCEWithLogits),
+	lossRows("MSE", [2]float64{-2, 2}, [2]float64{-2, 2}, (*G).MSE, squared),
+	lossRows("HalfMSE", [2]float64{-2, 2}, [2]float64{-2, 2}, (*G).HalfMSE, func(y, t float64) float64 { return squared(y, t) / 2 }),
+	lossRows("L1", [2]float64{1, 2}, [2]float64{-1, 0.9}, (*G).L1, func(y, t float64) float64 { return math.Abs(y - t) }),
+	lossRows("L1/below", [2]float64{-1, 0.9}, [2]float64{1, 2}, (*G).L1, func(y, t float64) float64 { return math.Abs(y - t) }),
+	lossRows("Huber/inside", [2]float64{-1, 1}, [2]float64{-1, 1}, huber(2.5), func(y, t float64) float64 { return squared(y, t) / 2 }),
+	lossRows("Huber/outside", [2]float64{1, 2}, [2]float64{-1, 0}, huber(0.9), func(y, t float64) float64 { return 0.9*math.Abs(y-t) - 0.405 }),
+	lossRows("Huber/below", [2]float64{-1, 0}, [2]float64{1, 2}, huber(0.9), func(y, t float64) float64 { return 0.9*math.Abs(y-t) - 0.405 }),
+	lossRows("BCEWithLogits", [2]float64{-3, 3}, [2]float64{0.05, 0.95}, (*G).BCEWithLogits, crossed),
+	lossRows("BCEWithLogits/tails", [2]float64{-60, 60}, [2]float64{0.05, 0.95}, (*G).BCEWithLogits, crossed),
 	[]Case{
 		{Name: "MSE/large", In: within(-1e4, 1e4, S{9}, S{9}), Build: func(g *G, x []*N) *N { return g.MSE(x[0], x[1]) }},
 		{Name: "L1/equal", In: floatsOf(S{3}, 1, 2, 3), NoGrad: "a kink", Build: func(g *G, x []*N) *N { return g.L1(x[0], x[0]) }},
@@ -32,3 +34,8 @@ var lossCases = flat(
 		{Name: "MSE/mean", In: floats(S{4, 3}, S{4, 3}), Build: func(g *G, x []*N) *N { return g.Scale(g.MSE(x[0], x[1]), 1.0/12) }},
 	},
 )
+
+func squared(y, t float64) float64 { return (y - t) * (y - t) }
+
+// crossed is −t·ln σ(z) − (1 − t)·ln(1 − σ(z)).
+func crossed(z, t float64) float64 { return t*math.Log1p(math.Exp(-z)) + (1-t)*math.Log1p(math.Exp(z)) }

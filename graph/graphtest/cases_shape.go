@@ -1,85 +1,142 @@
 package graphtest
 
-import "github.com/ceto-ml/ceto/graph"
+import (
+	"math"
+	"strings"
 
-func reshape(s ...int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.Reshape(x[0], s...) }
+	"github.com/ceto-ml/ceto/graph"
+)
+
+// shaped is a row of an op that moves elements: the result's at i is operand k's at j.
+func shaped(name string, in []Operand, build func(g *G, x []*N) *N, from func(i []int) (k int, j []int)) Case {
+	c := Case{Name: name, In: in, Build: build}
+	c.Want = moved(func(_ Case, _ [][]float64, i []int) (int, []int) { return from(i) })
+	return c
 }
 
-func permute(p ...int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.Permute(x[0], p...) }
+// reshaped keeps the order of elements.
+func reshaped(name string, in []Operand, s ...int) Case {
+	return Case{
+		Name: name, In: in, Build: func(g *G, x []*N) *N { return g.Reshape(x[0], s...) },
+		Want: func(_ Case, _ S, x [][]float64) []float64 { return x[0] },
+	}
 }
 
-func slice(axis, lo, hi int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.Slice(x[0], axis, lo, hi) }
+// permuted: axis a of the result is axis p[a] of x; reversed without p.
+func permuted(name string, in []Operand, p ...int) Case {
+	q := append([]int{}, p...)
+	for a := len(in[0].Shape) - 1; len(p) == 0 && a >= 0; a-- {
+		q = append(q, a)
+	}
+	return shaped(name, in, func(g *G, x []*N) *N { return g.Permute(x[0], p...) }, func(i []int) (int, []int) {
+		j := make([]int, len(i))
+		for a := range i {
+			j[q[a]] = i[a]
+		}
+		return 0, j
+	})
 }
 
-func pad(axis, before, after int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.Pad(x[0], axis, before, after) }
+// along returns i with index k on an axis.
+func along(i []int, axis, k int) []int {
+	j := append([]int{}, i...)
+	j[(axis+len(j))%len(j)] = k
+	return j
 }
 
-func concat(axis int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.Concat(axis, x...) }
+func at(i []int, axis int) int { return i[(axis+len(i))%len(i)] }
+
+func sliced(name string, in []Operand, axis, lo, hi int) Case {
+	return shaped(name, in, func(g *G, x []*N) *N { return g.Slice(x[0], axis, lo, hi) },
+		func(i []int) (int, []int) { return 0, along(i, axis, at(i, axis)+lo) })
 }
 
-func broadcast(s ...int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.BroadcastTo(x[0], s...) }
+func padded(name string, in []Operand, axis, before, after int) Case {
+	n := at(in[0].Shape, axis)
+	return shaped(name, in, func(g *G, x []*N) *N { return g.Pad(x[0], axis, before, after) }, func(i []int) (int, []int) {
+		k := at(i, axis) - before
+		if k < 0 || k >= n {
+			return -1, nil
+		}
+		return 0, along(i, axis, k)
+	})
 }
 
-func gather(axis int) func(g *G, x []*N) *N {
-	return func(g *G, x []*N) *N { return g.Gather(x[0], axis, x[1]) }
+func concatenated(name string, in []Operand, axis int) Case {
+	return shaped(name, in, func(g *G, x []*N) *N { return g.Concat(axis, x...) }, func(i []int) (int, []int) {
+		k, operand := at(i, axis), 0
+		for ; k >= at(in[operand].Shape, axis); operand++ {
+			k -= at(in[operand].Shape, axis)
+		}
+		return operand, along(i, axis, k)
+	})
 }
+
+func repeated(name string, x S, s ...int) Case {
+	return Case{
+		Name: name, In: floats(x), Build: func(g *G, x []*N) *N { return g.BroadcastTo(x[0], s...) },
+		Want: unaryOf(func(v float64) float64 { return v }),
+	}
+}
+
+func gatheredRow(name string, in []Operand, axis int) Case {
+	c := Case{Name: name, In: in, Build: func(g *G, x []*N) *N { return g.Gather(x[0], axis, x[1]) }}
+	c.Want = moved(func(_ Case, x [][]float64, i []int) (int, []int) { return 0, along(i, axis, int(x[1][at(i, axis)])) })
+	return c
+}
+
+func plus(a, b float64) float64 { return a + b }
 
 var shapeCases = []Case{
-	{Name: "Reshape", In: floats(S{3, 4}), Build: reshape(2, 6)},
-	{Name: "Reshape/free", In: floats(S{3, 4}), Build: reshape(2, -1, 3)},
-	{Name: "Reshape/scalar", In: floats(S{1, 1}), Build: reshape()},
-	{Name: "Reshape/same", In: floats(S{3, 4}), Build: reshape(3, 4)},
-	{Name: "Reshape/large", In: floats(S{170, 101}), Build: reshape(-1)},
-	{Name: "Reshape/ids", In: ids(S{3, 4}, 9), Build: reshape(12)},
-	{Name: "Permute", In: floats(S{3, 5}), Build: permute()},
-	{Name: "Permute/same", In: floats(S{3, 5}), Build: permute(0, 1)},
-	{Name: "Permute/scalar", In: floats(S{}), Build: permute()},
-	{Name: "Permute/vector", In: floats(S{5}), Build: permute(0)},
-	{Name: "Permute/transpose", In: floats(S{131, 257}), Build: permute()},
-	{Name: "Permute/narrow", In: floats(S{9001, 3}), Build: permute()},
-	{Name: "Permute/wide", In: floats(S{3, 9001}), Build: permute()},
-	{Name: "Permute/heads", In: floats(S{2, 5, 3, 4}), Build: permute(0, 2, 1, 3)},
-	{Name: "Permute/heads-large", In: floats(S{2, 37, 4, 64}), Build: permute(0, 2, 1, 3)},
-	{Name: "Permute/heads-t", In: floats(S{2, 37, 4, 16}), Build: permute(0, 2, 3, 1)},
-	{Name: "Permute/batch-t", In: floats(S{3, 40, 70}), Build: permute(0, 2, 1)},
-	{Name: "Permute/rank5", In: floats(S{2, 3, 1, 4, 2}), Build: permute(4, 1, 3, 0, 2)},
-	{Name: "Permute/ids", In: ids(S{3, 4}, 9), Build: permute()},
-	{Name: "Slice", In: floats(S{3, 5}), Build: slice(1, 1, 4)},
-	{Name: "Slice/first", In: floats(S{5, 3}), Build: slice(0, 0, 2)},
-	{Name: "Slice/all", In: floats(S{5, 3}), Build: slice(0, 0, 5)},
-	{Name: "Slice/middle", In: floats(S{2, 5, 3}), Build: slice(-2, 2, 5)},
-	{Name: "Slice/parts", In: floats(S{180, 300}), Build: slice(1, 100, 300)},
-	{Name: "Slice/long", In: floats(S{2, 50000}), Build: slice(1, 5, 49999)},
-	{Name: "Slice/ids", In: ids(S{2, 5}, 9), Build: slice(1, 1, 3)},
-	{Name: "Pad", In: floats(S{3, 5}), Build: pad(1, 2, 1)},
-	{Name: "Pad/none", In: floats(S{3, 5}), Build: pad(1, 0, 0)},
-	{Name: "Pad/first", In: floats(S{3, 5}), Build: pad(0, 1, 0)},
-	{Name: "Pad/last", In: floats(S{2, 3, 2}), Build: pad(-2, 0, 3)},
-	{Name: "Pad/parts", In: floats(S{180, 100}), Build: pad(1, 100, 3)},
-	{Name: "Concat", In: floats(S{2, 3}, S{2, 1}, S{2, 4}), Build: concat(1)},
-	{Name: "Concat/first", In: floats(S{2, 3}, S{1, 3}), Build: concat(0)},
-	{Name: "Concat/one", In: floats(S{2, 3}), Build: concat(0)},
+	reshaped("Reshape", floats(S{3, 4}), 2, 6),
+	reshaped("Reshape/free", floats(S{3, 4}), 2, -1, 3),
+	reshaped("Reshape/scalar", floats(S{1, 1})),
+	reshaped("Reshape/same", floats(S{3, 4}), 3, 4),
+	reshaped("Reshape/large", floats(S{170, 101}), -1),
+	reshaped("Reshape/ids", ids(S{3, 4}, 9), 12),
+	permuted("Permute", floats(S{3, 5})),
+	permuted("Permute/same", floats(S{3, 5}), 0, 1),
+	permuted("Permute/scalar", floats(S{})),
+	permuted("Permute/vector", floats(S{5}), 0),
+	permuted("Permute/transpose", floats(S{131, 257})),
+	permuted("Permute/narrow", floats(S{9001, 3})),
+	permuted("Permute/wide", floats(S{3, 9001})),
+	permuted("Permute/heads", floats(S{2, 5, 3, 4}), 0, 2, 1, 3),
+	permuted("Permute/heads-large", floats(S{2, 37, 4, 64}), 0, 2, 1, 3),
+	permuted("Permute/heads-t", floats(S{2, 37, 4, 16}), 0, 2, 3, 1),
+	permuted("Permute/batch-t", floats(S{3, 40, 70}), 0, 2, 1),
+	permuted("Permute/rank5", floats(S{2, 3, 1, 4, 2}), 4, 1, 3, 0, 2),
+	permuted("Permute/ids", ids(S{3, 4}, 9)),
+	sliced("Slice", floats(S{3, 5}), 1, 1, 4),
+	sliced("Slice/first", floats(S{5, 3}), 0, 0, 2),
+	sliced("Slice/all", floats(S{5, 3}), 0, 0, 5),
+	sliced("Slice/middle", floats(S{2, 5, 3}), -2, 2, 5),
+	sliced("Slice/parts", floats(S{180, 300}), 1, 100, 300),
+	sliced("Slice/long", floats(S{2, 50000}), 1, 5, 49999),
+	sliced("Slice/ids", ids(S{2, 5}, 9), 1, 1, 3),
+	padded("Pad", floats(S{3, 5}), 1, 2, 1),
+	padded("Pad/none", floats(S{3, 5}), 1, 0, 0),
+	padded("Pad/first", floats(S{3, 5}), 0, 1, 0),
+	padded("Pad/last", floats(S{2, 3, 2}), -2, 0, 3),
+	padded("Pad/parts", floats(S{180, 100}), 1, 100, 3),
+	concatenated("Concat", floats(S{2, 3}, S{2, 1}, S{2, 4}), 1),
+	concatenated("Concat/first", floats(S{2, 3}, S{1, 3}), 0),
+	concatenated("Concat/one", floats(S{2, 3}), 0),
 	{Name: "Concat/twice", In: floats(S{2, 3}), Build: func(g *G, x []*N) *N { return g.Concat(-1, x[0], x[0]) }},
-	{Name: "Concat/parts", In: floats(S{130, 64}, S{130, 96}), Build: concat(1)},
-	{Name: "Concat/ids", In: join(ids(S{2, 3}, 9), ids(S{2, 2}, 9)), Build: concat(1)},
-	{Name: "BroadcastTo", In: floats(S{3, 1}), Build: broadcast(3, 4)},
-	{Name: "BroadcastTo/row", In: floats(S{4}), Build: broadcast(2, 3, 4)},
-	{Name: "BroadcastTo/scalar", In: floats(S{}), Build: broadcast(150, 130)},
-	{Name: "BroadcastTo/same", In: floats(S{2, 3}), Build: broadcast(2, 3)},
-	{Name: "BroadcastTo/middle", In: floats(S{2, 1, 3, 1}), Build: broadcast(2, 4, 3, 5)},
-	{Name: "BroadcastTo/row-large", In: floats(S{300}), Build: broadcast(80, 300)},
-	{Name: "Gather", In: join(floats(S{5, 3}), ids(S{4}, 5)), Build: gather(0)},
-	{Name: "Gather/last", In: join(floats(S{2, 5}), ids(S{7}, 5)), Build: gather(1)},
-	{Name: "Gather/middle", In: join(floats(S{2, 5, 3}), ids(S{4}, 5)), Build: gather(-2)},
-	{Name: "Gather/repeat", In: join(floats(S{5, 3}), idsOf(S{6}, 2, 2, 2, 0)), Build: gather(0)},
-	{Name: "Gather/parts", In: join(floats(S{50, 400}), ids(S{60}, 50)), Build: gather(0)},
-	{Name: "Gather/columns", In: join(floats(S{200, 90}), ids(S{100}, 90)), Build: gather(1)},
+	concatenated("Concat/parts", floats(S{130, 64}, S{130, 96}), 1),
+	concatenated("Concat/ids", join(ids(S{2, 3}, 9), ids(S{2, 2}, 9)), 1),
+	repeated("BroadcastTo", S{3, 1}, 3, 4),
+	repeated("BroadcastTo/row", S{4}, 2, 3, 4),
+	repeated("BroadcastTo/scalar", S{}, 150, 130),
+	repeated("BroadcastTo/same", S{2, 3}, 2, 3),
+	repeated("BroadcastTo/middle", S{2, 1, 3, 1}, 2, 4, 3, 5),
+	repeated("BroadcastTo/row-large", S{300}, 80, 300),
+	gatheredRow("Gather", join(floats(S{5, 3}), ids(S{4}, 5)), 0),
+	gatheredRow("Gather/last", join(floats(S{2, 5}), ids(S{7}, 5)), 1),
+	gatheredRow("Gather/middle", join(floats(S{2, 5, 3}), ids(S{4}, 5)), -2),
+	gatheredRow("Gather/repeat", join(floats(S{5, 3}), idsOf(S{6}, 2, 2, 2, 0)), 0),
+	gatheredRow("Gather/parts", join(floats(S{50, 400}), ids(S{60}, 50)), 0),
+	gatheredRow("Gather/columns", join(floats(S{200, 90}), ids(S{100}, 90)), 1),
 	{Name: "CacheWrite", In: join(floats(S{2, 6, 3}, S{2, 2, 3}), idsOf(S{2}, 1, 4)), Build: func(g *G, x []*N) *N { return g.CacheWrite(x[0], x[1], x[2]) }},
 	{Name: "Full", In: floats(S{2, 3}), Build: func(g *G, x []*N) *N { return g.Add(x[0], g.Full(graph.Of(x[0].DType(), 3), 0.5)) }},
 }
@@ -89,9 +146,10 @@ func reduceOf(f func(g *G, x *N, axes ...int) *N, axes ...int) func(g *G, x []*N
 }
 
 // reduceCases are the rows of one reduction.
-func reduceCases(name string, distinct bool, f func(g *G, x *N, axes ...int) *N) []Case {
+func reduceCases(name string, distinct bool, f func(g *G, x *N, axes ...int) *N, join func(a, b float64) float64) []Case {
 	row := func(suffix string, s S, axes ...int) Case {
 		c := Case{Name: name + suffix, In: floats(s), Distinct: distinct, Build: reduceOf(f, axes...)}
+		c.Want = reduced(join, strings.HasPrefix(name, "Mean"), axes...)
 		if distinct && s.Size() > 300 {
 			c.NoGrad = "the grid is finer than a difference"
 		}
@@ -107,11 +165,15 @@ func reduceCases(name string, distinct bool, f func(g *G, x *N, axes ...int) *N)
 }
 
 var reductionCases = flat(
-	reduceCases("Sum", false, (*G).Sum),
-	reduceCases("Mean", false, (*G).Mean),
-	reduceCases("Max", true, (*G).Max),
-	reduceCases("Min", true, (*G).Min),
+	reduceCases("Sum", false, (*G).Sum, plus),
+	reduceCases("Mean", false, (*G).Mean, plus),
+	reduceCases("Max", true, (*G).Max, math.Max),
+	reduceCases("Min", true, (*G).Min, math.Min),
 	[]Case{
+		{Name: "SumKeep", In: floats(S{2, 5, 3}), Want: reduced(plus, false, 1), Build: reduceOf((*G).SumKeep, 1)},
+		{Name: "MeanKeep", In: floats(S{2, 5, 3}), Want: reduced(plus, true, 0, 2), Build: reduceOf((*G).MeanKeep, 0, -1)},
+		{Name: "MaxKeep", In: floats(S{2, 5, 3}), Distinct: true, Want: reduced(math.Max, false), Build: reduceOf((*G).MaxKeep)},
+		{Name: "MinKeep", In: floats(S{2, 5}), Distinct: true, Build: func(g *G, x []*N) *N { return g.Sub(x[0], g.MinKeep(x[0], 1)) }},
 		{Name: "Max/equal", In: floatsOf(S{2, 3}, 1, 1, 0, 2, 2, 2), Build: reduceOf((*G).Max, 1), NoGrad: "kinks"},
 		{Name: "Sum/large", In: within(1e4, 2e4, S{300}), Build: reduceOf((*G).Sum)},
 	},

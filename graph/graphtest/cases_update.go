@@ -41,6 +41,10 @@ var updateCases = []Case{
 	}},
 	sgdRows("", S{3, 5}, graph.SGD{LRScale: 100}), sgdRows("/scalar", S{}, graph.SGD{}), sgdRows("/decay", S{3, 5}, graph.SGD{LRScale: 100, Decay: 0.3}),
 	sgdRows("/momentum", S{3, 5}, graph.SGD{LRScale: 100, Momentum: 0.9}), sgdRows("/nesterov", S{170, 101}, graph.SGD{LRScale: 100, Momentum: 0.9, Nesterov: true, Decay: 0.1}),
+	{Name: "SGD/unread", In: floats(S{40000}, S{40000}, S{40000}, S{}), NoGrad: noGrad, BuildAll: func(g *G, x []*N) []*N {
+		p, _ := g.SGD(graph.SGD{Momentum: 0.9, LRScale: 100}, x[0], x[1], x[2], x[3])
+		return []*N{p}
+	}},
 	{Name: "EMA", In: floats(S{3, 5}, S{3, 5}), NoGrad: noGrad, Build: func(g *G, x []*N) *N { return g.EMA(x[0], x[1], 0.99) }},
 	{Name: "EMA/parts", In: floats(S{40000}, S{40000}), NoGrad: noGrad, Build: func(g *G, x []*N) *N { return g.EMA(x[0], x[1], 0.5) }},
 	{Name: "EMA/keep", In: floats(S{5}, S{5}), NoGrad: noGrad, Build: func(g *G, x []*N) *N { return g.EMA(x[0], x[1], 1) }},

@@ -49,6 +49,8 @@ type Case struct {
 	// Build returns the result under test; BuildAll, in its place, several results (parts of a whole, say).
 	Build    func(g *G, x []*N) *N
 	BuildAll func(g *G, x []*N) []*N
+	// Want computes the first result in another way, where one is known.
+	Want Oracle
 	// NoGrad says why there is no gradient to check, if so.
 	NoGrad string
 }

@@ -153,6 +153,7 @@ func (c Case) runCPU(t *testing.T, pools pools) {
 	if err != nil {
 		t.Fatalf("%s seed %d: float64: %v", c.Name, c.seed(), err)
 	}
+	c.consult(t, want[0])
 	b, err := c.build(graph.Float32)
 	if err != nil {
 		t.Fatalf("%s: float32: %v", c.Name, err)
@@ -164,6 +165,25 @@ func (c Case) runCPU(t *testing.T, pools pools) {
 			t.Fatal(err)
 		}
 		c.runWorkers(t, b, " "+p.String(), pools, want)
+	}
+}
+
+// consult compares the first result in float64 with the row's oracle.
+func (c Case) consult(t *testing.T, y graph.Buf) {
+	t.Helper()
+	if c.Want == nil {
+		return
+	}
+	x, got := c.draw(), Floats(y)
+	size := 0.0
+	for _, v := range x[0] {
+		size = math.Max(size, math.Abs(v))
+	}
+	for i, want := range c.Want(c, y.Shape, x) {
+		if !near(got[i], want, size) {
+			t.Errorf("%s seed %d: y0[%d] of %v = %.17g, its oracle says %.17g", c.Name, c.seed(), i, y.Shape, got[i], want)
+			return
+		}
 	}
 }
 

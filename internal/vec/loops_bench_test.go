@@ -40,12 +40,3 @@ func benchLoop(b *testing.B, c loopCase, n int) {
 	b.ReportMetric(ns, "ns/element")
 	b.ReportMetric(float64(bytes)/ns, "GB/s")
 }
-
-// BenchmarkDropout is apart, as it has arguments of its own.
-func BenchmarkDropout(b *testing.B) {
-	x, y := make([]float32, 1<<10), make([]float32, 1<<10)
-	for b.Loop() {
-		Dropout(y, x, 1, 0, 0.1)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(1<<10), "ns/element")
-}

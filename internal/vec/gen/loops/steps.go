@@ -33,7 +33,9 @@ func (g *gen) dropout() {
 	g.loop(1, func() {
 		h := g.t()
 		g.xor(g.arg("k0"), counter, h)
-		g.in("VPADDD", step, counter, counter)
+		if !g.tail {
+			g.in("VPADDD", step, counter, counter)
+		}
 		g.mix(h)
 		g.xor(g.arg("k1"), h, h)
 		g.mix(h)

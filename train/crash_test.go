@@ -1,0 +1,167 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/atomicfile/faultfs"
+)
+
+// TestFaults lets every operation of a run's files fail in turn, in every way: Fit returns an error, the last good
+// checkpoint is there, and the resumed run ends as if nothing had happened.
+func TestFaults(t *testing.T) {
+	base := rows(AdamW{LR: 0.05, Decay: 0.1})
+	base.Steps, base.CheckpointEvery, base.Accumulate = 3, 2, 2
+	base.Val, base.EvalEvery, base.Stop = classes(7), 2, EarlyStopping{RestoreBest: true}
+	run, err := base.Fit(classes(22))
+	want := digest(t, must(t, run, err))
+	kinds := faultfs.Kinds
+	if testing.Short() {
+		kinds = []faultfs.Kind{faultfs.NoSpace, faultfs.CrashAll}
+	}
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			base := base
+			base.Executor = plan.CPU(1)
+			defer base.Executor.Close()
+			n := 1
+			for faulty(t, base, kind, n, want) {
+				n++
+			}
+			if n < 48 {
+				t.Errorf("%d operations, want those of run.yaml and 2 checkpoints of 4 files: at least 48", n)
+			}
+		})
+	}
+}
+
+// faulty runs base with a fault at operation n and resumes it; it tells whether the run has so many operations.
+func faulty(t *testing.T, base Trainer, kind faultfs.Kind, n int, want string) bool {
+	t.Helper()
+	name := fmt.Sprintf("%v at operation %d", kind, n)
+	fs := faultfs.New(atomicfile.OS, kind, n)
+	defer fs.Close()
+	tr := base
+	reached := 0
+	tr.Out, tr.fs = t.TempDir(), fs
+	tr.Callbacks = []Callback{CallbackFunc(func(s *Status) error { reached = s.Step; return nil })}
+	run, err := tr.Fit(classes(22))
+	if fs.Err() != nil {
+		t.Fatalf("%s: the simulation: %v", name, fs.Err())
+	}
+	if !fs.Fired() {
+		if err != nil || digest(t, run) != want {
+			t.Errorf("%s, which does not come: %v, or another digest", name, err)
+		}
+		return false
+	}
+	if err == nil {
+		t.Errorf("%s: Fit returns no error", name)
+	}
+	good := max(0, reached-1) / 2 * 2 // the last step whose checkpoint the run went past
+	if ck, err := NewestCheckpoint(tr.Out); good > 0 && (err != nil || !strings.HasPrefix(filepath.Base(ck), stepPrefix)) {
+		t.Errorf("%s: newest checkpoint %q, %v, want that of step %d", name, ck, err, good)
+	}
+	_, e := os.Stat(filepath.Join(tr.Out, runFile))
+	tr.Resume, tr.fs, tr.Callbacks = e == nil, fast{atomicfile.OS}, nil
+	run, err = tr.Fit(classes(22))
+	if err != nil {
+		t.Fatalf("%s: resume: %v", name, err)
+	}
+	if digest(t, run) != want || len(run.History) > tr.Steps-good {
+		t.Errorf("%s: resumed, the digest is another, or %d steps were made again, from step %d", name, len(run.History), good)
+	}
+	wantSteps(t, name, tr.Out, tr.Steps)
+	return true
+}
+
+// wantSteps reports a log that does not have each step once.
+func wantSteps(t *testing.T, name, run string, steps int) {
+	t.Helper()
+	var got []int
+	for _, r := range logged(t, run) {
+		got = append(got, r.Step)
+	}
+	if len(got) != steps || !slices.IsSorted(got) || got[0] != 1 || got[steps-1] != steps {
+		t.Errorf("%s: steps in the log: %v, want 1 to %d", name, got, steps)
+	}
+}
+
+// fileOps counts the operations on checkpoints' files by their names, and calls at before each.
+type fileOps struct {
+	atomicfile.FS
+	at func(name string)
+}
+
+func (f fileOps) Create(name string) (atomicfile.File, error) {
+	f.at(name)
+	file, err := f.FS.Create(name)
+	return fileOp{file, name, f.at}, err
+}
+
+func (f fileOps) Mkdir(name string) error { f.at(name); return f.FS.Mkdir(name) }
+
+func (f fileOps) Rename(old, new string) error {
+	f.at(new)
+	err := f.FS.Rename(old, new)
+	f.at(new)
+	return err
+}
+
+func (f fileOps) RemoveAll(name string) error { f.at(name); return f.FS.RemoveAll(name) }
+
+func (f fileOps) SyncDir(name string) error { f.at(name); return f.FS.SyncDir(name) }
+
+type fileOp struct {
+	atomicfile.File
+	name string
+	at   func(name string)
+}
+
+func (f fileOp) Write(b []byte) (int, error) { f.at(f.name); return f.File.Write(b) }
+
+func (f fileOp) Sync() error { f.at(f.name); return f.File.Sync() }
+
+// point is where a process is killed: at the end of step Step, in its micro-batch Micro (from 1), or at operation Op
+// (from 1) of its checkpoint.
+type point struct{ step, micro, op int }
+
+func (p point) String() string { return fmt.Sprintf("%d,%d,%d", p.step, p.micro, p.op) }
+
+func parsePoint(s string) (p point, err error) {
+	if s != "" {
+		_, err = fmt.Sscanf(s, "%d,%d,%d", &p.step, &p.micro, &p.op)
+	}
+	return p, err
+}
+
+// arm makes a trainer and its data kill the process at p.
+func (p point) arm(tr *Trainer, d TrainData) TrainData {
+	now, ops, folder := 0, 0, stepPrefix+strconv.Itoa(p.step)
+	tr.Callbacks = append(tr.Callbacks, CallbackFunc(func(s *Status) error {
+		if now = s.Step; now == p.step && p.micro == 0 && p.op == 0 {
+			kill()
+		}
+		return nil
+	}))
+	tr.fs = fileOps{fast{atomicfile.OS}, func(name string) {
+		if p.op > 0 && strings.Contains(name, folder) {
+			if ops++; ops == p.op {
+				kill()
+			}
+		}
+	}}
+	return watched{d, func(batch int) {
+		if p.micro > 0 && batch == (p.step-1)*tr.Accumulate+p.micro {
+			kill()
+		}
+	}}
+}
