@@ -119,9 +119,15 @@ func (c *cursor) Len() int { return c.n }
 // Position implements Source.
 func (c *cursor) Position() Position { return Position{Seed: c.seed, Examples: c.n, Next: c.next} }
 
+// maxNext bounds positions, so that counting on from one does not overflow.
+const maxNext = 1 << 60
+
 // Seek implements Source.
 func (c *cursor) Seek(p Position) error {
-	if p.Examples != c.n || p.Next < 0 {
+	if p.Next < 0 || p.Next > maxNext {
+		return errors.Errorf("data: Seek: example %d, want 0 to %d", p.Next, int64(maxNext))
+	}
+	if p.Examples != c.n {
 		return errors.Errorf("data: Seek: example %d of a source with %d examples an epoch, but this one has %d: not the same data", p.Next, p.Examples, c.n)
 	}
 	c.seed, c.next = p.Seed, p.Next

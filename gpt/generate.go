@@ -114,7 +114,13 @@ func (g *Generator) run(ids []int32, size, start int) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return float32s(d)
+	logits, err := float32s(d)
+	for i, v := range logits {
+		if v-v != 0 {
+			return nil, errors.Errorf("gpt: generate: the logit of token %d is %g", i, v)
+		}
+	}
+	return logits, err
 }
 
 func float32s(d *tensor.Dense) ([]float32, error) {
@@ -133,6 +139,9 @@ func float32s(d *tensor.Dense) ([]float32, error) {
 
 // program returns the plan for size tokens of one sequence, made at its first use.
 func (g *Generator) program(size int) (plan.Program, error) {
+	if g.State == nil {
+		return nil, errors.New("gpt: the Generator has no State")
+	}
 	for i, s := range g.recent {
 		if s == size {
 			g.recent = append(append(g.recent[:i:i], g.recent[i+1:]...), size)

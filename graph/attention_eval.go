@@ -51,7 +51,7 @@ func (x *heads[T]) row(b, t, h, n int) []T {
 	return x.data[o : o+n : o+n]
 }
 
-// whole refuses rows of a strided Buf that cut heads apart, and more workers than scratch has room for.
+// wholeHeads refuses rows of a strided Buf that cut heads apart, and more workers than scratch has room for.
 func wholeHeads(c *Ctx, bufs ...[]Buf) error {
 	for _, l := range bufs {
 		for _, b := range l {

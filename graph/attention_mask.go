@@ -59,12 +59,8 @@ func (v *sight) common(b, i, m, wide int) (lo, hi int) {
 	return lo, lo + max(0, hi-lo)/wide*wide
 }
 
-// queries is the range of queries of row b that see key j, but for segments. Both ends grow with j while j is below
-// the row's length.
+// queries is the range of queries of row b that see key j, but for lengths and segments. Both ends grow with j.
 func (v *sight) queries(b, j int) (lo, hi int) {
-	if v.lengths != nil && j >= int(v.lengths[b]) {
-		return 0, 0
-	}
 	i := j - v.position(b, 0) // the query that stands at the key
 	hi = v.t
 	if v.window > 0 {
@@ -76,14 +72,6 @@ func (v *sight) queries(b, j int) (lo, hi int) {
 	}
 	hi = max(hi, 0)
 	return min(lo, hi), hi
-}
-
-// length is the number of keys of row b that hold something.
-func (v *sight) length(b int) int {
-	if v.lengths == nil {
-		return v.s
-	}
-	return max(0, min(v.s, int(v.lengths[b])))
 }
 
 // apart reports whether query i and key j of row b are in different segments.
@@ -142,5 +130,5 @@ func (v *sight) sees(b, i, j int) bool {
 	return !(v.causal && j > p) &&
 		!(v.window > 0 && (p-j >= v.window || j-p >= v.window)) &&
 		!(v.lengths != nil && j >= int(v.lengths[b])) &&
-		!(v.segments != nil && v.apart(b, i, j))
+		!(v.segments != nil && (p < 0 || p >= v.s || v.segments[b*v.s+j] != v.segments[b*v.s+p]))
 }

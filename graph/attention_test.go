@@ -209,6 +209,9 @@ func evalAttention(t *testing.T, pool *vec.Pool, z attnShape, has string, o grap
 	}
 	if strings.Contains(has, "s") {
 		o.Start = input("s", graph.Of(graph.Int32, z.b), z.s)
+		for i := range z.b {
+			graph.Data[int32](in["s"])[i] -= 2
+		}
 	}
 	y := build(g, q, k, v, o)
 	dx := g.Grad(g.Sum(g.Mul(y, r)), q, k, v)
@@ -254,6 +257,24 @@ func TestAttentionUnseen(t *testing.T) {
 					break
 				}
 			}
+		}
+	}
+}
+
+// TestAttentionCutHeads sees that slices through heads, and more workers than there is scratch for, are errors.
+func TestAttentionCutHeads(t *testing.T) {
+	pool, many := vec.NewPool(1), vec.NewPool(graph.MaxWorkers+1)
+	defer pool.Close()
+	defer many.Close()
+	z := attnShape{1, 2, 2, 2, 2, 4}
+	r := newAttnRun(graph.Attention{}, z, contiguous, pool)
+	r.in[1].Row, r.in[1].Stride = 2, 5
+	for want, err := range map[string]error{
+		"cut heads of 4":      r.forward(),
+		"17 workers, at most": newAttnRun(graph.Attention{}, z, contiguous, many).backward(),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 }

@@ -2,11 +2,9 @@ package train
 
 import (
 	"io"
-	"os"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/safetensors"
-	"github.com/pkg/errors"
 )
 
 // bestFile keeps the parameters of the best evaluation in a checkpoint, where EarlyStopping restores them.
@@ -54,11 +52,8 @@ func writeValues(w io.Writer, vals map[string]graph.Buf) error {
 	return safetensors.Write(w, ts, nil)
 }
 
-// readBest reads the values of a snapshot, nil where there is no file.
+// readBest reads the values of a snapshot.
 func (s *State) readBest(path string) (map[string]graph.Buf, error) {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
 	vals, _, err := s.read(path, true, graph.Param, graph.Statistic)
 	return vals, err
 }

@@ -207,7 +207,7 @@ func (l *Loop) Checkpoint() error {
 		}
 	}
 	p := l.at
-	p.Position, p.Seconds = l.src.Position(), l.seconds()
+	p.Position, p.Seconds, p.KeepBest = l.src.Position(), l.seconds(), l.best != nil
 	state, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return errors.Wrap(err, "train: checkpoint")
@@ -266,8 +266,10 @@ func (l *Loop) resume() error {
 	if _, err := l.Run.State.load(filepath.Join(path, optimFile), true, optimKinds...); err != nil {
 		return err
 	}
-	if l.best, err = l.Run.State.readBest(filepath.Join(path, bestFile)); err != nil {
-		return err
+	if at.KeepBest {
+		if l.best, err = l.Run.State.readBest(filepath.Join(path, bestFile)); err != nil {
+			return err
+		}
 	}
 	if err := l.src.Seek(at.Position); err != nil {
 		return errors.Wrapf(err, "train: resume: %s", path)

@@ -20,6 +20,7 @@ type progress struct {
 	LRScale  float64       `json:"lr_scale"`
 	Best     float64       `json:"best_val_loss"` // where HasBest
 	HasBest  bool          `json:"has_best"`
+	KeepBest bool          `json:"keep_best"` // the checkpoint has best.safetensors
 	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
 	Seconds  float64       `json:"seconds"`
 }

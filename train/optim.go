@@ -1,8 +1,11 @@
 package train
 
 import (
+	"path"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
 )
 
 // Optimizer adds the update of one parameter to a graph: it declares the moments it keeps and assigns new values.
@@ -22,14 +25,14 @@ type Group struct {
 }
 
 // find returns the decay and learning rate scale of a parameter: its group's, else decay on matrices and 0 on biases
-// and norms.
-func find(groups []Group, p *graph.Node, decay float64) (float64, float64) {
-	for _, g := range groups {
-		if nn.Match(p.Name(), g.Match) {
-			if g.LRScale == 0 {
-				g.LRScale = 1
-			}
-			return g.Decay, g.LRScale
+// and norms. A group with a bad pattern is an error of the graph.
+func find(g *graph.Graph, groups []Group, p *graph.Node, decay float64) (float64, float64) {
+	for _, group := range groups {
+		if _, err := path.Match(group.Match, ""); err != nil {
+			g.Fail(errors.Wrapf(err, "train: group %q", group.Match))
+		}
+		if nn.Match(p.Name(), group.Match) {
+			return group.Decay, or(group.LRScale, 1)
 		}
 	}
 	if len(p.Shape()) < 2 {
@@ -70,7 +73,7 @@ func adam(g *graph.Graph, p, dp, scale *graph.Node, a AdamW, decoupled bool) {
 	if g.Err() != nil {
 		return
 	}
-	decay, lr := find(a.Groups, p, a.Decay)
+	decay, lr := find(g, a.Groups, p, a.Decay)
 	op := graph.AdamW{Beta1: or(a.Beta1, 0.9), Beta2: or(a.Beta2, 0.999), Eps: or(a.Eps, 1e-8), Decay: decay, LRScale: lr, Decoupled: decoupled}
 	m, v := moment(g, p, "exp_avg"), moment(g, p, "exp_avg_sq")
 	p1, m1, v1 := g.AdamW(op, p, dp, m, v, scale)
@@ -79,7 +82,7 @@ func adam(g *graph.Graph, p, dp, scale *graph.Node, a AdamW, decoupled bool) {
 	g.Assign(v, v1)
 }
 
-// Adam is [AdamW] with the decay added to the gradient (L2), none by default.
+// Adam is [AdamW] with the decay added to the gradient (L2), on the same parameters.
 // Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
 type Adam AdamW
 
@@ -91,9 +94,11 @@ func (a Adam) Update(g *graph.Graph, p, dp, scale *graph.Node) {
 	adam(g, p, dp, scale, AdamW(a), false)
 }
 
-// SGD is gradient descent with optional momentum, in PyTorch's form:
+// SGD is gradient descent with optional momentum, in PyTorch's form; biases and norms have no decay:
 //
 //	g = dp + decay·p;  m = momentum·m + g (m = g at the first step);  p = p − lr·m, with Nesterov p − lr·(g + momentum·m)
+//
+// Source: Sutskever et al. 2013, ICML, section 2.
 type SGD struct {
 	LR       float64
 	Momentum float64
@@ -110,7 +115,7 @@ func (o SGD) Update(g *graph.Graph, p, dp, scale *graph.Node) {
 	if g.Err() != nil {
 		return
 	}
-	decay, lr := find(o.Groups, p, o.Decay)
+	decay, lr := find(g, o.Groups, p, o.Decay)
 	op := graph.SGD{Momentum: o.Momentum, Nesterov: o.Nesterov, Decay: decay, LRScale: lr}
 	var m *graph.Node
 	if o.Momentum != 0 {

@@ -52,7 +52,7 @@ func (c Cosine) Factor(step, steps int) float64 {
 	return warmup(step, c.Warmup, c.Min+(1-c.Min)/2*(1+math.Cos(math.Pi*after(step, steps, c.Warmup))))
 }
 
-// StepDecay multiplies by Gamma after every Every steps.
+// StepDecay multiplies by Gamma after every Every steps, counted from the end of warmup.
 type StepDecay struct {
 	Every  int
 	Gamma  float64
@@ -61,10 +61,10 @@ type StepDecay struct {
 
 // Factor implements Schedule.
 func (d StepDecay) Factor(step, _ int) float64 {
-	return warmup(step, d.Warmup, math.Pow(d.Gamma, float64(step/max(1, d.Every))))
+	return warmup(step, d.Warmup, math.Pow(d.Gamma, float64((step-d.Warmup)/max(1, d.Every))))
 }
 
-// Exponential multiplies by Gamma after every step.
+// Exponential multiplies by Gamma after every step behind warmup.
 type Exponential struct {
 	Gamma  float64
 	Warmup int
@@ -93,7 +93,7 @@ type WSD struct {
 
 // Factor implements Schedule.
 func (w WSD) Factor(step, steps int) float64 {
-	from := steps - int(w.Decay*float64(steps))
+	from := max(w.Warmup, steps-int(math.Round(w.Decay*float64(steps))))
 	if step < from {
 		return warmup(step, w.Warmup, 1)
 	}

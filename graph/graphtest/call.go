@@ -20,11 +20,11 @@ type guarded struct {
 // guard is the number of guard bytes on each side; 64 keeps the alignment of memory.
 const guard = 64
 
-// around returns n poisoned bytes between guards.
+// around returns n bytes between guards.
 func around(n int) guarded {
 	all := graph.Alloc(n + 2*guard)
-	for i := range all {
-		all[i] = 0xa5
+	for i := range guard {
+		all[i], all[guard+n+i] = 0xa5, 0xa5
 	}
 	return guarded{Buf: graph.Buf{Mem: all[guard : guard+n : guard+n]}, all: all}
 }
@@ -58,8 +58,8 @@ func fill32(mem []byte, v uint32) {
 
 // intact reports whether the guards are.
 func (g guarded) intact() bool {
-	for i, b := range g.all {
-		if (i < guard || i >= len(g.all)-guard) && b != 0xa5 {
+	for i := range guard {
+		if g.all[i] != 0xa5 || g.all[len(g.all)-1-i] != 0xa5 {
 			return false
 		}
 	}
@@ -226,10 +226,12 @@ func (c *call) overwrite(x []*graph.Node, part, operand int, want graph.Buf) err
 
 // differ returns the first element in which a and b have different bits, or −1.
 func differ(a, b graph.Buf) int {
-	for i := range a.Mem {
-		if a.Mem[i] != b.Mem[i] {
-			return i / a.DType.Size()
-		}
+	if bytes.Equal(a.Mem, b.Mem) {
+		return -1
 	}
-	return -1
+	i := 0
+	for a.Mem[i] == b.Mem[i] {
+		i++
+	}
+	return i / a.DType.Size()
 }

@@ -103,6 +103,9 @@ func (e *Interp) node(n *graph.Node, in map[string]graph.Buf) error {
 	if err := c.watched(true); err != nil {
 		return err
 	}
+	if err := c.strided(); err != nil {
+		return err
+	}
 	return c.inPlace(n.Operands(), part)
 }
 
@@ -156,6 +159,9 @@ func (e *Interp) join(whole graph.Op, parts int, nodes []*graph.Node) error {
 		c.out[part] = fresh(n.Meta())
 	}
 	if err := c.run(); err != nil {
+		return err
+	}
+	if err := c.strided(); err != nil {
 		return err
 	}
 	for _, n := range nodes {

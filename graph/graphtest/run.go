@@ -41,7 +41,7 @@ func Run(t *testing.T, e Evaluator, unsupported ...error) {
 
 // RunCPU holds every row to all that the CPU promises: under each path of internal/vec the float32 values agree with
 // float64, every op leaves its operands and what lies around them alone, writes all of its result, gives equal bits
-// when it runs in place, when parts are joined and on 1, 2 and 4 workers, and allocates nothing.
+// when it runs in place, on rows apart, when parts are joined and on 1, 2 and 4 workers, and allocates nothing.
 func RunCPU(t *testing.T) {
 	pools := newPools()
 	defer pools.close()

@@ -15,11 +15,18 @@ func (Copy) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
 	return nil
 }
 
-// viewReshapes turns each Viewer into an alias of its operand.
+// viewReshapes turns each Viewer into an alias of its operand; not where the result is kept to the end and the operand
+// is a state that is stored into before.
 func viewReshapes(p *Plan) {
-	dead := map[int]bool{}
+	u, assigned, dead := p.uses(), map[int]bool{}, map[int]bool{}
+	for _, a := range p.assigns {
+		assigned[a.state] = true
+	}
 	for i, s := range p.Steps {
 		if _, ok := s.Op.(graph.Viewer); !ok {
+			continue
+		}
+		if r, _ := p.root(s.In[0]); u.kept[s.Out[0]] && assigned[r] {
 			continue
 		}
 		y := &p.Slots[s.Out[0]]
