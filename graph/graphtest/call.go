@@ -105,6 +105,16 @@ func (c *call) outs() []graph.Buf {
 	return out
 }
 
+// clones are copies of values, for an op that may spoil them.
+func clones(x []graph.Buf) []graph.Buf {
+	y := append([]graph.Buf{}, x...)
+	for i := range y {
+		y[i].Mem = graph.Alloc(len(x[i].Mem))
+		copy(y[i].Mem, x[i].Mem)
+	}
+	return y
+}
+
 func (c *call) run() error { return c.runOn(c.in) }
 
 // runOn evaluates on operands in place of c's own.

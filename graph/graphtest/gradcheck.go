@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/vec"
@@ -15,7 +14,7 @@ const gradTol = 1e-6
 
 // gradcheck compares the derivative of the loss along a fixed random direction with a central difference, for each
 // operand that has a gradient and for all of them together.
-func (c Case) gradcheck(t *testing.T) {
+func (c Case) gradcheck(t T) {
 	t.Helper()
 	pool := vec.NewPool(1)
 	defer pool.Close()
@@ -57,7 +56,7 @@ func (c Case) directions(b *built) [][]float64 {
 }
 
 // direction checks the derivative along v in some of the operands.
-func (c Case) direction(t *testing.T, e *Interp, b *built, dx []graph.Buf, v [][]float64, which ...int) {
+func (c Case) direction(t T, e *Interp, b *built, dx []graph.Buf, v [][]float64, which ...int) {
 	t.Helper()
 	a, sq := 0.0, 0.0
 	for _, k := range which {

@@ -93,10 +93,13 @@ func (e *Interp) node(n *graph.Node, in map[string]graph.Buf) error {
 	whole, part, parts := graph.PartOf(n.Op())
 	c := newCall(whole, x, parts, e.pool, e.Scalars)
 	c.out[part] = fresh(n.Meta())
+	if e.watch {
+		c.in = clones(x)
+	}
 	if err := c.run(); err != nil {
 		return err
 	}
-	e.Values[n] = c.out[part].Buf
+	e.Values[n], c.in = c.out[part].Buf, x
 	if !e.watch {
 		return nil
 	}

@@ -16,6 +16,13 @@ const (
 	Rtol = 1e-4
 )
 
+// T is what a check needs of a *testing.T.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // Run compares e in float32 with the float64 meaning of every row: its results and its gradients.
 // A row that e does not support, by an error that unsupported recognises, is skipped by name.
 func Run(t *testing.T, e Evaluator, unsupported ...error) {
@@ -61,14 +68,14 @@ func Gradcheck(t *testing.T) {
 
 // Check holds an op of the user's own to all that rows of the table are held to, in float32 and float64, on float
 // operands of the given shapes with elements between −2 and 2: see [RunCPU] and [Gradcheck].
-func Check(t *testing.T, op graph.Op, shapes ...graph.Shape) {
+func Check(t T, op graph.Op, shapes ...graph.Shape) {
 	t.Helper()
 	c := Case{Name: graph.Describe(op), In: floats(shapes...), Build: func(g *G, x []*N) *N { return g.Apply(op, x...) }}
 	CheckCase(t, c)
 }
 
 // CheckCase is [Check] for a row: other ranges, ids among the operands.
-func CheckCase(t *testing.T, c Case) {
+func CheckCase(t T, c Case) {
 	t.Helper()
 	pools := newPools()
 	defer pools.close()
@@ -100,7 +107,7 @@ func scalarsOf(e Evaluator) graph.Scalars {
 }
 
 // compare evaluates c in float32.
-func (c Case) compare(t *testing.T, e Evaluator, want []graph.Buf) error {
+func (c Case) compare(t T, e Evaluator, want []graph.Buf) error {
 	t.Helper()
 	b, err := c.build(graph.Float32)
 	if err != nil {
@@ -115,7 +122,7 @@ func (c Case) compare(t *testing.T, e Evaluator, want []graph.Buf) error {
 }
 
 // agree reports the first element of each output that is off.
-func (c Case) agree(t *testing.T, b *built, how string, got, want []graph.Buf) {
+func (c Case) agree(t T, b *built, how string, got, want []graph.Buf) {
 	t.Helper()
 	for k := range want {
 		g, w := Floats(got[k]), Floats(want[k])
@@ -147,7 +154,7 @@ func (p pools) close() {
 	}
 }
 
-func (c Case) runCPU(t *testing.T, pools pools) {
+func (c Case) runCPU(t T, pools pools) {
 	t.Helper()
 	want, err := reference(c, defaultScalars)
 	if err != nil {
@@ -162,14 +169,14 @@ func (c Case) runCPU(t *testing.T, pools pools) {
 	defer func() { _ = vec.Use(old) }()
 	for _, p := range vec.Paths() {
 		if err := vec.Use(p); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 		c.runWorkers(t, b, " "+p.String(), pools, want)
 	}
 }
 
 // consult compares the first result in float64 with the row's oracle.
-func (c Case) consult(t *testing.T, y graph.Buf) {
+func (c Case) consult(t T, y graph.Buf) {
 	t.Helper()
 	if c.Want == nil {
 		return
@@ -188,7 +195,7 @@ func (c Case) consult(t *testing.T, y graph.Buf) {
 }
 
 // runWorkers evaluates on the current path with each number of workers.
-func (c Case) runWorkers(t *testing.T, b *built, how string, pools pools, want []graph.Buf) {
+func (c Case) runWorkers(t T, b *built, how string, pools pools, want []graph.Buf) {
 	t.Helper()
 	first, err := Interpreter(pools[0]).Watch().Eval(b.g, b.outputs(), b.in)
 	if err != nil {

@@ -103,7 +103,7 @@ func TestAssign(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, name := range []string{"a", "b", "c"} {
-				v := float64(int(1) * [...]int{1, 10, 100}[i])
+				v := [...]float64{1, 10, 100}[i]
 				if _, _, err := state.Meta(name); err != nil {
 					continue // a state that the graph does not use
 				}

@@ -145,29 +145,23 @@ func (m *memory) step(i int) error {
 
 // overlap checks that a result lies apart from an operand, or exactly over one that the op may overwrite.
 func (m *memory) overlap(s *plan.Step, part, operand, x, y int) error {
-	a, b := m.place(x), m.place(y)
-	if len(a) == 0 || len(b) == 0 || &a[0] != &b[0] && (&a[len(a)-1] != &b[len(b)-1]) && !m.shares(x, y) {
+	if !m.shares(x, y) {
 		return nil
 	}
-	if o, ok := s.Op.(graph.Overwriter); ok && o.Overwrites(part, operand) && len(a) == len(b) && &a[0] == &b[0] {
-		return nil
-	}
-	if _, ok := s.Op.(graph.Strider); ok && m.p.Slots[y].Stride != 0 && !m.shares(x, y) {
+	if o, ok := s.Op.(graph.Overwriter); ok && o.Overwrites(part, operand) && slices.Equal(m.runs(x), m.runs(y)) {
 		return nil
 	}
 	return fmt.Errorf("%s: result %d overlaps operand %d", graph.Describe(s.Op), part, operand)
 }
 
-// place is the words of x from the first to the last.
-func (m *memory) place(x int) (all []int) {
+// runs lists the first and last word of each run of slot x.
+func (m *memory) runs(x int) (at []*int) {
 	m.words(x, func(w []int) {
-		if all == nil {
-			all = w
-		} else {
-			all = all[: cap(all)-cap(w)+len(w) : cap(all)]
+		if len(w) > 0 {
+			at = append(at, &w[0], &w[len(w)-1])
 		}
 	})
-	return all
+	return at
 }
 
 // shares reports whether a word belongs to both slots, by marking one.
@@ -182,7 +176,7 @@ func (m *memory) shares(x, y int) bool {
 	})
 	found := false
 	m.words(y, func(w []int) { found = found || slices.Contains(w, mark) })
-	m.words(x, func(w []int) { copy(w, old); old = old[len(w):] })
+	m.words(x, func(w []int) { old = old[copy(w, old):] })
 	return found
 }
 

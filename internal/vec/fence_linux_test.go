@@ -162,3 +162,24 @@ func fencedGemm[T Float](m []island, p product, seed uint64, end bool) error {
 	}
 	return nil
 }
+
+// TestVectorFenced is the same of the loops of a vector times B, whose vector a product copies to memory of its own.
+func TestVectorFenced(t *testing.T) {
+	m := islands(t, 3)
+	eachPath(t, func(t *testing.T) {
+		k := gemmKernel[float32]()
+		for i, p := range vectors() {
+			g, _ := gemm[float32](p, uint64(i))
+			f, ld := k.rows, g.B.Row
+			if p.b.trans {
+				f, ld = k.dots, g.B.Col
+			}
+			for _, end := range []bool{false, true} {
+				y, x, b := ashore(m[0], g.C.Data, end), ashore(m[1], g.A.Data, end), ashore(m[2], g.B.Data, end)
+				if err := fault(func() { f(unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&b[0]), p.n, p.k, 4*ld) }); err != nil {
+					t.Errorf("seed %d, end=%v, %+v: %v", i, end, p, err)
+				}
+			}
+		}
+	})
+}
