@@ -127,6 +127,9 @@ func (o *exprOp) Arity() int { return len(o.in) }
 
 // Type implements gorgonia.Op with a fresh type on each call: Gorgonia's inference changes what it is given.
 func (o *exprOp) Type() hm.Type {
+	if len(o.in) == 0 {
+		return exprType(o.out)
+	}
 	t := make([]hm.Type, 0, len(o.in)+1)
 	for _, m := range o.in {
 		t = append(t, exprType(m))

@@ -16,7 +16,12 @@ func TestOps(t *testing.T) { graphtest.RunCPU(t) }
 
 func TestGradients(t *testing.T) { graphtest.Gradcheck(t) }
 
-func TestTapeMachine(t *testing.T) { graphtest.Run(t, graphtest.TapeMachine()) }
+func TestTapeMachine(t *testing.T) {
+	if graphtest.Race {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
+	graphtest.Run(t, graphtest.TapeMachine())
+}
 
 func FuzzInfer(f *testing.F) { graphtest.FuzzInfer(f) }
 

@@ -88,6 +88,35 @@ func TestDamaged(t *testing.T) {
 	must(t, run, err)
 }
 
+// TestBadState has a state.json that is JSON but not that of a run.
+func TestBadState(t *testing.T) {
+	tr := kept(t)
+	ck, err := NewestCheckpoint(tr.Out)
+	path := filepath.Join(must(t, ck, err), stateFile)
+	good, err := os.ReadFile(path)
+	must(t, good, err)
+	for _, c := range []struct{ old, new, want string }{
+		{`"step": 2`, `"step": -2`, "not the state of a run"},
+		{`"micro": 2`, `"micro": 1`, "not the state of a run"},
+		{`"bad_evals": `, `"bad_evals": -1`, "not the state of a run"},
+		{`"next": `, `"next": -1`, "not the state of a run"},
+		{`"next": `, `"next": 922337203685477580`, "number"},
+		{`"step"`, `"stop"`, "unknown field"},
+		{`"step": 2`, `"step": 2.5`, "number"},
+	} {
+		bad := strings.Replace(string(good), c.old, c.new, 1)
+		if bad == string(good) {
+			t.Fatalf("no %s in %s", c.old, good)
+		}
+		put(t, ck, map[string][]byte{stateFile: []byte(bad)})
+		_, err := tr.Fit(classes(12))
+		wantErr(t, c.new, err, path, c.want)
+	}
+	put(t, ck, map[string][]byte{stateFile: append(good, "{}"...)})
+	_, err = tr.Fit(classes(12))
+	wantErr(t, "two states", err, path, "not the state of a run")
+}
+
 // FuzzCheckpoint writes bytes over a file of a checkpoint: an error or a run that goes on, never a panic.
 func FuzzCheckpoint(f *testing.F) {
 	names := []string{modelFile, optimFile, bestFile, stateFile}

@@ -182,3 +182,29 @@ func TestIgnoredBatch(t *testing.T) {
 		}
 	}
 }
+
+// TestRandom has dropout as all there is to tell steps apart: each micro-batch drops other elements, and the same ones
+// whether it is a step of its own or one of several.
+func TestRandom(t *testing.T) {
+	x, y := make([][]float32, 16), make([]float32, 16)
+	for i := range x {
+		x[i] = []float32{1, 1, 1, 1}
+	}
+	net := nn.Sequential{nn.Dropout{P: 0.5}, nn.Linear{Out: 1}}
+	fit := func(accumulate int) []float64 {
+		tr := Trainer{Model: net, Loss: nn.MSE{}, Optimizer: SGD{}, Batch: 16, Accumulate: accumulate, Steps: 12 / accumulate, Seed: 9, DType: graph.Float64}
+		run, err := tr.Fit(data.Rows(x, y))
+		return losses(must(t, run, err).History)
+	}
+	single, double := fit(1), fit(2)
+	for i, l := range single {
+		if slices.Contains(single[:i], l) {
+			t.Errorf("loss %g of step %d came before", l, i+1)
+		}
+	}
+	for i, l := range double {
+		if want := (single[2*i] + single[2*i+1]) / 2; !near(graph.Float64, l, want) {
+			t.Errorf("step %d of two micro-batches: loss %g, want the mean %g of those alone", i+1, l, want)
+		}
+	}
+}

@@ -37,7 +37,7 @@ type GradReport struct {
 const (
 	checkDirections  = 4
 	checkCoordinates = 8
-	checkStep        = 4e-3 // of the sixth-order difference: about where its error h⁶ and rounding, 1e-16/h of the loss, meet
+	checkStep        = 6e-3 // of the sixth-order difference: about where its error h⁶ and rounding, 1e-16/h of the loss, meet
 )
 
 // gradChecker is a check under way.
@@ -74,7 +74,7 @@ func (c GradCheck) Run(fields []data.Field, b data.Batch, size int) (GradReport,
 		return k.report, err
 	}
 	k.in = (&Run{}).feed(b, size)
-	if err := k.analytic(grad); err != nil {
+	if err := k.analytic(grad, builder.trains); err != nil {
 		return k.report, err
 	}
 	for _, name := range k.names {
@@ -106,8 +106,8 @@ func (k *gradChecker) compile(b *Builder, fields []data.Field, size int) (plan.P
 	return grad, b.hold(k.Executor, k.state)
 }
 
-// analytic sets the parameters and reads the gradients.
-func (k *gradChecker) analytic(grad plan.Program) error {
+// analytic sets the parameters and reads the gradients of those named.
+func (k *gradChecker) analytic(grad plan.Program, names []string) error {
 	if err := k.state.Init(k.Seed); err != nil {
 		return err
 	}

@@ -204,25 +204,23 @@ func (l *Loop) one() (*Status, error) {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// sums reads the loss, its weight and the gradient's norm of a step, the first and last divided by the weight. A step
-// whose weight is 0, as all its targets are ignored, has none of them.
-func sums(p plan.Program) (loss, weight, norm float64, err error) {
-	for _, v := range []struct {
-		name string
-		to   *float64
-	}{{"loss", &loss}, {"weight", &weight}, {"grad_norm", &norm}} {
-		if *v.to, err = p.Scalar(v.name); err != nil {
-			return 0, 0, 0, err
-		}
+// sums reads the loss of a run, its weight and, where it has one, the gradient's norm, the first and last divided by the
+// weight. A step whose weight is 0, as all its targets are ignored, has none of them.
+func sums(p plan.Program, hasNorm bool) (loss, weight, norm float64, err error) {
+	if loss, err = p.Scalar("loss"); err != nil {
+		return 0, 0, 0, err
 	}
-	if weight == 0 {
-		return 0, 0, 0, nil
+	if weight, err = p.Scalar("weight"); err != nil || weight == 0 {
+		return 0, 0, 0, err
 	}
-	return loss / weight, weight, norm, nil
+	if hasNorm {
+		norm, err = p.Scalar("grad_norm")
+	}
+	return loss / weight, weight, norm, err
 }
 
 func (l *Loop) status(p plan.Program, lr float64) (*Status, error) {
-	loss, weight, norm, err := sums(p)
+	loss, weight, norm, err := sums(p, true)
 	if err != nil {
 		return nil, err
 	}

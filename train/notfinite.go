@@ -38,7 +38,7 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 		return errors.Wrapf(err, "train: step %d", l.at.Step+1)
 	}
 	bad := &NotFiniteError{Step: l.at.Step + 1, Loss: guard.Value}
-	if loss, _, norm, e := sums(p); e == nil {
+	if loss, _, norm, e := sums(p, p != l.step || l.update == nil); e == nil {
 		bad.Loss, bad.GradNorm = loss, norm
 	}
 	first, e := l.trace(sc)

@@ -82,10 +82,14 @@ func (f *generateFlags) run(c *cobra.Command) error {
 			return err
 		}
 	}
+	show := func(text []byte) []byte { return text }
+	if isTerminal(w) {
+		show = printable
+	}
 	var failed error
 	f.opt.Stream = func(id int32) bool {
 		if !f.json {
-			_, failed = w.Write(tok.Decode([]int32{id}))
+			_, failed = w.Write(show(tok.Decode([]int32{id})))
 		}
 		return failed == nil && c.Context().Err() == nil
 	}

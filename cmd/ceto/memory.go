@@ -7,9 +7,26 @@ import (
 	"strings"
 )
 
-// availableMemory is what the system says is free for a new process, in bytes; 0 where it does not say.
+// availableMemory is what is free for a new process, in bytes, by the system and by the control group this process is
+// in; 0 where neither says.
 func availableMemory() uint64 {
-	f, err := os.Open("/proc/meminfo")
+	free := memAvailable("/proc/meminfo")
+	for _, g := range [][2]string{
+		{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},                                 // version 2
+		{"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}, // version 1
+	} {
+		limit, err := readUint(g[0])
+		used, err2 := readUint(g[1])
+		if err == nil && err2 == nil && limit >= used && (free == 0 || limit-used < free) {
+			free = limit - used
+		}
+	}
+	return free
+}
+
+// memAvailable reads MemAvailable from a file as /proc/meminfo.
+func memAvailable(path string) uint64 {
+	f, err := os.Open(path)
 	if err != nil {
 		return 0
 	}
@@ -23,4 +40,13 @@ func availableMemory() uint64 {
 		}
 	}
 	return 0
+}
+
+// readUint reads a file that holds one number; a group without a limit says "max", which is an error.
+func readUint(path string) (uint64, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
 }

@@ -17,19 +17,23 @@ import (
 
 // progress shows a run: a line that moves on a terminal, a line now and then elsewhere.
 type progress struct {
-	w      io.Writer
-	bar    *progressbar.ProgressBar
-	peak   float64 // GFLOP/s
-	flops  int64   // of a step
-	tokens float64 // of a step
-	spent  float64 // seconds in steps, without evaluations
-	steps  int     // done here
-	val    float64
-	last   time.Time
+	w       io.Writer
+	threads int
+	bar     *progressbar.ProgressBar
+	peak    float64 // GFLOP/s
+	flops   int64   // of a step
+	tokens  float64 // of a step
+	spent   float64 // seconds in steps, without evaluations
+	steps   int     // done here
+	val     float64
+	last    time.Time
 }
 
+// peakTime is how long one measurement of the peak takes.
+const peakTime = 30 * time.Millisecond
+
 func newProgress(w io.Writer, threads int) *progress {
-	return &progress{w: w, peak: vec.Peak(threads, 30*time.Millisecond)}
+	return &progress{w: w, threads: threads, peak: vec.Peak(threads, peakTime)}
 }
 
 // header says what is about to be trained.
@@ -45,7 +49,7 @@ func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
 func (p *progress) OnStep(s *train.Status) error {
 	if p.flops == 0 {
 		p.flops = s.Run.StepFLOPs()
-		if f, ok := p.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if isTerminal(p.w) {
 			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(20),
 				progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 		}
@@ -54,6 +58,7 @@ func (p *progress) OnStep(s *train.Status) error {
 	p.spent += p.tokens / s.TokensPerSec
 	if s.Evaluated {
 		p.val = s.ValLoss
+		p.peak = max(p.peak, vec.Peak(p.threads, peakTime)) // the first may have met a busy machine
 	}
 	due := s.Step == s.Steps || s.Evaluated || time.Since(p.last) > 5*time.Second
 	if p.bar == nil && !due {
@@ -108,4 +113,9 @@ func plot(losses []float64, caption string) string {
 		pts = append(pts, sum/float64(hi-lo))
 	}
 	return asciigraph.Plot(pts, asciigraph.Height(12), asciigraph.Caption(caption))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -114,6 +114,16 @@ func (f *pretrainFlags) sample(w io.Writer, cfg config, text *data.TextData, run
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%s\n", tok.Decode(append(ids, more...)))
+	_, err = fmt.Fprintf(w, "%s\n", printable(tok.Decode(append(ids, more...))))
 	return err
+}
+
+// printable replaces control characters, which an untrained model may write, so that a terminal does not obey them.
+func printable(text []byte) []byte {
+	for i, b := range text {
+		if b < ' ' && b != '\n' && b != '\t' || b == 0x7f {
+			text[i] = '?'
+		}
+	}
+	return text
 }

@@ -17,10 +17,11 @@ func main() {
 	}
 }
 
-func run() error {
-	// What is computed: the model, its loss, the gradients, the updates.
+var opt = train.AdamW{LR: 0.05, Decay: 0.01}
+
+// build says what is computed: the model, its loss, the gradients, the updates.
+func build(params *nn.Params) *graph.Graph {
 	g := graph.New()
-	params := nn.NewParams(graph.Float32)
 	s := nn.NewScope(g, params, nn.Train)
 	hidden := s.Call("fc", nn.Linear{Out: 8}, s.Input("x", graph.Of(graph.Float32, 4, 2)))
 	hidden = g.Tanh(hidden) // (4, 8)
@@ -28,23 +29,25 @@ func run() error {
 	sum, weight := nn.BCEWithLogits{}.Loss(s, logits, s.Input("y", graph.Of(graph.Float32, 4)))
 	loss := g.Div(sum, weight)
 
-	names := []string{"fc.weight", "fc.bias", "out.weight", "out.bias"}
-	ps := make([]*graph.Node, len(names))
-	for i, name := range names {
-		ps[i] = s.Shared(name)
+	var ps []*graph.Node
+	for _, p := range params.All() {
+		ps = append(ps, s.Shared(p.Name))
 	}
-	opt := train.AdamW{LR: 0.05, Decay: 0.01}
 	one := g.Full(graph.Of(graph.Float32), 1) // what the update multiplies the gradient by: 1, as the loss is a mean
 	for i, dp := range g.Grad(loss, ps...) {
 		opt.Update(g, ps[i], dp, one)
-		g.Output("grad."+names[i], dp)
+		g.Output("grad."+params.All()[i].Name, dp)
 	}
 	g.Guard(loss) // a step whose loss is not finite changes nothing
 	g.Output("loss", loss)
 	g.Output("hidden", hidden) // any node can be kept
+	return g
+}
 
+func run() error {
 	// In what order and where, on which device, with which values.
-	p, err := plan.New(g, plan.Options{}) // reports the first error of all the lines above
+	params := nn.NewParams(graph.Float32)
+	p, err := plan.New(build(params), plan.Options{}) // reports the first error of all the lines above
 	if err != nil {
 		return err
 	}
@@ -66,10 +69,12 @@ func run() error {
 		if err := step.Run(batch, graph.Scalars{Step: int64(i) + 1, LR: lr}); err != nil {
 			return err
 		}
-		if v, err := step.Scalar("loss"); err != nil {
+		loss, err := step.Scalar("loss")
+		if err != nil {
 			return err
-		} else if (i+1)%50 == 0 {
-			fmt.Printf("step %d, loss %.4f\n", i+1, v)
+		}
+		if (i+1)%50 == 0 {
+			fmt.Printf("step %d, loss %.4f\n", i+1, loss)
 		}
 	}
 	for _, name := range []string{"out.weight", "grad.out.bias", "exp_avg.out.bias", "hidden"} {

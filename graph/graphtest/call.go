@@ -180,7 +180,7 @@ func (c *call) watched(allocs bool) error {
 
 // allocates reports an evaluation that allocates after its first run. Foreign ops may.
 func (c *call) allocates(in []graph.Buf) (err error) {
-	if _, ok := c.op.(graph.Foreign); ok || c.pool.Workers() > 1 || raceEnabled {
+	if _, ok := c.op.(graph.Foreign); ok || c.pool.Workers() > 1 || Race {
 		return nil
 	}
 	ctx, out := graph.NewCtx(c.pool, &c.scalars, c.scratch.Mem), c.outs()

@@ -59,6 +59,9 @@ func RunCPU(t *testing.T) {
 
 // Gradcheck compares the gradients of every row in float64 with central differences.
 func Gradcheck(t *testing.T) {
+	if Race {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	for _, c := range Cases() {
 		if c.NoGrad == "" {
 			t.Run(c.Name, func(t *testing.T) { c.gradcheck(t) })
@@ -93,8 +96,8 @@ func reference(c Case, s graph.Scalars) ([]graph.Buf, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := Interpreter(pool).Watch()
-	e.Scalars = s
+	e := Interpreter(pool)
+	e.Scalars, e.watch = s, !Race
 	return e.Eval(b.g, b.outputs(), b.in)
 }
 
@@ -167,7 +170,11 @@ func (c Case) runCPU(t T, pools pools) {
 	}
 	old := vec.Current()
 	defer func() { _ = vec.Use(old) }()
-	for _, p := range vec.Paths() {
+	paths := vec.Paths()
+	if Race {
+		paths = []vec.Path{old}
+	}
+	for _, p := range paths {
 		if err := vec.Use(p); err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -197,7 +204,9 @@ func (c Case) consult(t T, y graph.Buf) {
 // runWorkers evaluates on the current path with each number of workers.
 func (c Case) runWorkers(t T, b *built, how string, pools pools, want []graph.Buf) {
 	t.Helper()
-	first, err := Interpreter(pools[0]).Watch().Eval(b.g, b.outputs(), b.in)
+	e := Interpreter(pools[0])
+	e.watch = !Race
+	first, err := e.Eval(b.g, b.outputs(), b.in)
 	if err != nil {
 		t.Errorf("%s%s seed %d: float32: %v", c.Name, how, c.seed(), err)
 		return

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"log/slog"
 	"math"
 	"runtime"
 	"time"
@@ -65,6 +66,9 @@ func (c *cpu) Compile(p *Plan, s State) (Program, error) {
 	st, ok := s.(*cpuState)
 	if !ok {
 		return nil, errors.Errorf("plan: Compile: the state %T is another executor's", s)
+	}
+	if ops := p.Foreign(); len(ops) > 0 {
+		slog.Warn("plan: ops of Gorgonia's run through their Do, with copies of their operands", "ops", ops)
 	}
 	if err := st.adopt(p); err != nil {
 		return nil, err

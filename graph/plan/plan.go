@@ -12,6 +12,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
 )
@@ -142,6 +144,16 @@ func (p *Plan) FLOPs() (n int64) {
 		n += s.FLOPs
 	}
 	return n
+}
+
+// Foreign lists the ops that run through Gorgonia's Do, each once: their operands are copied and each run allocates.
+func (p *Plan) Foreign() (ops []string) {
+	for _, s := range p.Steps {
+		if f, ok := s.Op.(graph.Foreign); ok && !slices.Contains(ops, f.String()) {
+			ops = append(ops, f.String())
+		}
+	}
+	return ops
 }
 
 // Total is the number of bytes of all regions.
