@@ -16,21 +16,27 @@ import (
 )
 
 func benchCmd(g *global) *cobra.Command {
-	c := &cobra.Command{Use: "bench", Short: "Measure products of matrices and training steps",
+	c := &cobra.Command{Use: "bench", Short: "Measure products of matrices and training steps", Args: known,
 		RunE: func(*cobra.Command, []string) error { return usagef("bench: name one: gemm or step") }}
 	c.AddCommand(benchGemmCmd(g), benchStepCmd(g))
 	return c
 }
 
 func benchGemmCmd(g *global) *cobra.Command {
-	return &cobra.Command{
+	rounds := 0
+	c := &cobra.Command{
 		Use:   "gemm",
 		Short: "Measure C (m, n) = A·B, Aᵀ·B and A·Bᵀ against the peak of multiply-adds in the same run",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return benchGemm(c.OutOrStdout(), g.json)
+			if rounds < 1 {
+				return usagef("--rounds is %d; it must be at least 1", rounds)
+			}
+			return benchGemm(c.OutOrStdout(), g.json, rounds)
 		},
 	}
+	c.Flags().IntVar(&rounds, "rounds", 15, "measurements of each product and of the peak; the best of each counts")
+	return c
 }
 
 // gemmRow is a line of ceto bench gemm.
@@ -48,13 +54,12 @@ type gemmRow struct {
 // The product of the bars: a GPT-2 MLP's, of 1024 tokens.
 const (
 	gemmM, gemmN, gemmK = 1024, 3072, 768
-	gemmRounds          = 15
 	benchTime           = 50 * time.Millisecond // of the first measurement of the peak
 )
 
 // benchGemm alternates product and peak, so that both see the same clock and the same neighbours, and takes the best
 // of each. One measurement of the peak takes as long as one product.
-func benchGemm(w io.Writer, json bool) error {
+func benchGemm(w io.Writer, json bool, rounds int) error {
 	a, b, c := randomFloats(gemmM*gemmK), randomFloats(gemmK*gemmN), make([]float32, gemmM*gemmN)
 	var rows []gemmRow
 	for threads := 1; threads <= 2; threads++ {
@@ -71,7 +76,7 @@ func benchGemm(w io.Writer, json bool) error {
 			r := gemmRow{Form: form, M: gemmM, N: gemmN, K: gemmK, Threads: threads}
 			took := benchTime
 			p.Run(pool)
-			for range gemmRounds {
+			for range rounds {
 				r.Peak = max(r.Peak, vec.Peak(threads, took))
 				start := time.Now()
 				p.Run(pool)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -57,6 +58,9 @@ func (f *generateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	tok, err := token.Load(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.Errorf("%s has no %s: the model was trained on token files, and nothing says which text they stand for", dir, token.FileName)
+	}
 	if err != nil {
 		return err
 	}

@@ -39,8 +39,12 @@ func newProgress(w io.Writer, threads int) *progress {
 // header says what is about to be trained.
 func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
 	n, v := text.Tokens()
+	kind := "ids of token files"
+	if tok := text.Tokenizer(); tok != nil {
+		kind = tok.Name() + " tokens"
+	}
 	fmt.Fprintf(p.w, "%s: %d parameters, %d layers, %d wide, context %d; %d tokens to train on, %d held out (%s)\n",
-		cfg.Preset, cfg.Model.Params(), cfg.Model.Layers, cfg.Model.Width, cfg.Model.Context, n, v, cfg.Data.Tokenizer)
+		cfg.Preset, cfg.Model.Params(), cfg.Model.Layers, cfg.Model.Width, cfg.Model.Context, n, v, kind)
 	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", t.Steps, t.Batch*t.Accumulate, cfg.Model.Context, t.Out)
 	p.tokens = float64(t.Batch * t.Accumulate * cfg.Model.Context)
 }

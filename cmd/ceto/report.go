@@ -47,11 +47,16 @@ func (f *pretrainFlags) report(w io.Writer, cfg config, text *data.TextData, run
 	if err := f.sample(w, cfg, text, run); err != nil {
 		return err
 	}
-	prompt := ""
-	if cfg.Data.Path == "" {
-		prompt = ` --prompt "func "`
+	fmt.Fprintf(w, "\nnext:\n")
+	dir := filepath.ToSlash(out)
+	switch {
+	case text.Tokenizer() == nil: // token files without one: nothing to encode a prompt with
+	case cfg.Data.Path == "":
+		fmt.Fprintf(w, "  ceto generate --model %s --prompt \"func \" --tokens 300\n", dir)
+	default:
+		fmt.Fprintf(w, "  ceto generate --model %s --tokens 300\n", dir)
 	}
-	_, err = fmt.Fprintf(w, "\nnext:\n  ceto generate --model %s%s --tokens 300\n  ceto inspect --model %[1]s --svg model.svg\n  ceto pretrain --data FILE --preset shakespeare-char-cpu\n", filepath.ToSlash(out), prompt)
+	_, err = fmt.Fprintf(w, "  ceto inspect --model %s --svg model.svg\n  ceto pretrain --data FILE --preset shakespeare-char-cpu\n", dir)
 	return err
 }
 

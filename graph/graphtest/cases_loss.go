@@ -31,6 +31,10 @@ var lossCases = flat(
 		{Name: "MSE/large", In: within(-1e4, 1e4, S{9}, S{9}), Build: func(g *G, x []*N) *N { return g.MSE(x[0], x[1]) }},
 		{Name: "L1/equal", In: floatsOf(S{3}, 1, 2, 3), NoGrad: "a kink", Build: func(g *G, x []*N) *N { return g.L1(x[0], x[0]) }},
 		{Name: "BCEWithLogits/hard", In: join(within(-3, 3, S{8}), floatsOf(S{8}, 0, 1)), Build: func(g *G, x []*N) *N { return g.BCEWithLogits(x[0], x[1]) }},
+		{Name: "MLP", In: floats(S{4, 2}, S{2, 8}, S{8}, S{8, 1}, S{1}, S{4, 1}), Build: func(g *G, x []*N) *N {
+			h := g.Tanh(g.Add(g.MatMul(x[0], x[1]), x[2]))
+			return g.HalfMSE(g.Add(g.MatMul(h, x[3]), x[4]), x[5])
+		}},
 		{Name: "MSE/mean", In: floats(S{4, 3}, S{4, 3}), Build: func(g *G, x []*N) *N { return g.Scale(g.MSE(x[0], x[1]), 1.0/12) }},
 	},
 )

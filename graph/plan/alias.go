@@ -70,13 +70,15 @@ func (p *Plan) strideable(x, row, except int, u uses, kids [][]int) bool {
 	return true
 }
 
-// wholeRows reports whether row is a product of the last extents of s.
+// wholeRows reports whether row is a product of the last extents of s, one of them at least.
 func wholeRows(s graph.Shape, row int) bool {
 	n := 1
-	for i := len(s) - 1; i >= 0 && n < row; i-- {
-		n *= s[i]
+	for i := len(s) - 1; i >= 0; i-- {
+		if n *= s[i]; n >= row {
+			return n == row
+		}
 	}
-	return n == row
+	return false
 }
 
 // setStride gives slot x and its aliases rows apart.

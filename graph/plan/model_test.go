@@ -157,7 +157,7 @@ func compare(t testing.TB, what string, got, want map[string][]float64, atol, rt
 	}
 }
 
-func at(x []float64, i int) any {
+func at[T any](x []T, i int) any {
 	if i < len(x) {
 		return x[i]
 	}
