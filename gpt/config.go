@@ -38,7 +38,7 @@ var (
 	GPT2XL             = Config{Vocab: 50257, Context: 1024, Layers: 48, Heads: 25, Width: 1600}
 	ShakespeareChar    = Config{Vocab: 65, Context: 256, Layers: 6, Heads: 6, Width: 384, Dropout: 0.2, NoBias: true, GELUErf: true}
 	ShakespeareCharCPU = Config{Vocab: 65, Context: 64, Layers: 4, Heads: 4, Width: 128, NoBias: true, GELUErf: true}
-	Tiny               = Config{Vocab: 256, Context: 128, Layers: 4, Heads: 4, Width: 128}
+	Tiny               = Config{Vocab: 256, Context: 64, Layers: 4, Heads: 4, Width: 128}
 )
 
 var presets = map[string]Config{

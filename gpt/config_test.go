@@ -15,7 +15,7 @@ func TestPresets(t *testing.T) {
 		"gpt2": 124439808, "gpt2-medium": 354823168, "gpt2-large": 774030080, "gpt2-xl": 1557611200,
 		"shakespeare-char":     65*384 + 256*384 + 6*(12*384*384+2*384) + 384,
 		"shakespeare-char-cpu": 65*128 + 64*128 + 4*(12*128*128+2*128) + 128,
-		"tiny":                 256*128 + 128*128 + 4*(12*128*128+13*128) + 2*128,
+		"tiny":                 256*128 + 64*128 + 4*(12*128*128+13*128) + 2*128,
 	}
 	for _, name := range gpt.Presets() {
 		c, err := gpt.Preset(name)
@@ -67,8 +67,8 @@ func TestConfigErrors(t *testing.T) {
 		}
 	}
 	s := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Train)
-	gpt.Tiny.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 129)))
-	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "129 tokens") {
-		t.Errorf("129 tokens: %v", err)
+	gpt.Tiny.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 65)))
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "65 tokens") {
+		t.Errorf("65 tokens: %v", err)
 	}
 }

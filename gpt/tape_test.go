@@ -76,26 +76,7 @@ func (r taped) run(t *testing.T, x plan.Executor, d graph.DType) {
 		in[p.Name] = v
 	}
 	out = append(out, s.Grad(loss, wrt...)...)
-	for _, n := range out {
-		s.Output(n.String(), n)
-	}
-	p, err := plan.New(s.Graph, plan.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := x.NewState()
-	prog, err := x.Compile(p, state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range params.All() {
-		if err := state.Write(p.Name, graph.Dense(in[p.Name])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := prog.Run(map[string]any{"x": graph.Dense(in["x"]), "y": graph.Dense(in["y"])}, graph.Scalars{Step: 1}); err != nil {
-		t.Fatal(err)
-	}
+	prog := planned(t, x, s, out, in)
 	want, err := graphtest.TapeMachine().Eval(s.Graph, out, in)
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +96,32 @@ func (r taped) run(t *testing.T, x plan.Executor, d graph.DType) {
 		}
 		gold.equal(n.String(), floats(got), floats(want[i]))
 	}
+}
+
+// planned runs the plan of out, which are outputs by their String.
+func planned(t *testing.T, x plan.Executor, s *nn.Scope, out []*graph.Node, in map[string]graph.Buf) plan.Program {
+	t.Helper()
+	for _, n := range out {
+		s.Output(n.String(), n)
+	}
+	p, err := plan.New(s.Graph, plan.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := x.NewState()
+	prog, err := x.Compile(p, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range s.Declared() {
+		if err := state.Write(name, graph.Dense(in[name])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := prog.Run(map[string]any{"x": graph.Dense(in["x"]), "y": graph.Dense(in["y"])}, graph.Scalars{Step: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return prog
 }
 
 // equal compares two values.

@@ -28,7 +28,7 @@ func (CacheWrite) Infer(in []Meta) (Meta, error) {
 // Overwrites allows the cache to be written in place.
 func (CacheWrite) Overwrites(_, operand int) bool { return operand == 0 }
 
-// Strided allows x to be a slice of the packed projection.
+// Strided allows x to be a slice of the packed projection; a cache and its result, which are states, are whole.
 func (CacheWrite) Strided() {}
 
 // Eval copies rows.

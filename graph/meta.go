@@ -121,7 +121,7 @@ func DimsOf(d ...int) Dims {
 }
 
 // Shape returns d as a shape.
-func (d Dims) Shape() Shape { return append(Shape{}, d.D[:min(d.N, MaxRank)]...) }
+func (d Dims) Shape() Shape { return append(Shape{}, d.D[:max(0, min(d.N, MaxRank))]...) }
 
 func (d Dims) String() string { return d.Shape().String() }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"time"
@@ -146,6 +147,7 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	if err != nil {
 		return nil, err
 	}
+	smallHeap()
 	if b.prog, err = exec.Compile(p, b.state); err != nil {
 		return nil, err
 	}
@@ -154,7 +156,9 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 		randomTokens(d, cfg.model.Vocab, uint64(i))
 		b.in = append(b.in, map[string]any{"x": d["x"].Int, "y": d["y"].Int})
 	}
-	return b, b.state.Init(1337)
+	err = b.state.Init(1337)
+	debug.FreeOSMemory() // what Init has left behind
+	return b, err
 }
 
 // stepLR is the peer's learning rate.

@@ -42,7 +42,7 @@ type trainConfig struct {
 }
 
 // defaultSteps is how many steps the run without flags makes: about 90 seconds on two cores with its evaluations.
-const defaultSteps = 700
+const defaultSteps = 2000
 
 // presetConfig returns the settings that go with a preset.
 func presetConfig(name string) (config, error) {
@@ -54,7 +54,7 @@ func presetConfig(name string) (config, error) {
 		Train: trainConfig{Steps: 1000, Batch: 8, Accumulate: 1, LR: 6e-4, MinLR: 6e-5, Warmup: 100, Beta1: 0.9, Beta2: 0.95, Decay: 0.1, Clip: 1, EvalEvery: 250, Checkpoint: 500, Seed: 1337}}
 	switch name {
 	case "tiny":
-		c.Train.Steps, c.Train.Batch, c.Train.LR, c.Train.MinLR, c.Train.Warmup = defaultSteps, 12, 2e-3, 2e-4, 60
+		c.Train.Steps, c.Train.Batch, c.Train.LR, c.Train.MinLR, c.Train.Warmup = defaultSteps, 12, 3e-3, 3e-4, 60
 		c.Train.EvalEvery = defaultSteps / 4
 	case "shakespeare-char-cpu": // nanoGPT's README
 		c.Data.Tokenizer = "char"

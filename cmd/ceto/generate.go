@@ -10,6 +10,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -49,19 +50,31 @@ type generated struct {
 	TokensPerS float64 `json:"tokens_per_s"` // of the new tokens, the prompt's time included
 }
 
-func (f *generateFlags) run(c *cobra.Command) error {
-	if err := usage(f.opt.Validate()); err != nil {
-		return err
-	}
+// open loads the model and its tokenizer.
+func (f *generateFlags) open(exec plan.Executor) (*gpt.Generator, token.Tokenizer, error) {
 	dir, err := modelFolder(f.model)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	tok, err := token.Load(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return errors.Errorf("%s has no %s: the model was trained on token files, and nothing says which text they stand for", dir, token.FileName)
+		return nil, nil, errors.Errorf("%s has no %s: the model was trained on token files, and nothing says which text they stand for", dir, token.FileName)
 	}
 	if err != nil {
+		return nil, nil, err
+	}
+	g, err := gpt.Load(dir, exec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tok.Vocab() > g.Model.Vocab {
+		return nil, nil, errors.Errorf("%s: the tokenizer has %d ids, the model %d", dir, tok.Vocab(), g.Model.Vocab)
+	}
+	return g, tok, nil
+}
+
+func (f *generateFlags) run(c *cobra.Command) error {
+	if err := usage(f.opt.Validate()); err != nil {
 		return err
 	}
 	exec, err := f.executor()
@@ -69,12 +82,9 @@ func (f *generateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer exec.Close()
-	g, err := gpt.Load(dir, exec)
+	g, tok, err := f.open(exec)
 	if err != nil {
 		return err
-	}
-	if tok.Vocab() > g.Model.Vocab {
-		return errors.Errorf("%s: the tokenizer has %d ids, the model %d", dir, tok.Vocab(), g.Model.Vocab)
 	}
 	ids, err := promptIDs(tok, f.prompt)
 	if err != nil {

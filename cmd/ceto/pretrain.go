@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -149,11 +150,13 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	t := f.trainer(cfg, text, exec, out)
 	t.Callbacks = []train.Callback{p}
 	t.Warn = func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) }
+	smallHeap()
 	l, err := t.Start(text)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
+	debug.FreeOSMemory() // what the first values have left behind
 	p.header(cfg, text, t)
 	err = fit(c.Context(), l)
 	p.close()
