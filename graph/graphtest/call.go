@@ -184,7 +184,10 @@ func (c *call) allocates(in []graph.Buf) (err error) {
 		return nil
 	}
 	ctx, out := graph.NewCtx(c.pool, &c.scalars, c.scratch.Mem), c.outs()
-	n := testing.AllocsPerRun(1, func() { err = c.op.Eval(ctx, out, in) })
+	n := 1.0
+	for try := 0; try < 4 && n > 0 && err == nil; try++ { // the count is the process's: the runtime's own may fall into it
+		n = testing.AllocsPerRun(1, func() { err = c.op.Eval(ctx, out, in) })
+	}
 	if err == nil && n > 0 {
 		err = errors.Errorf("Eval allocates %v times in its second run; a func value made in a generic function does, see eachPart in graph/each.go", n)
 	}
