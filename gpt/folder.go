@@ -9,6 +9,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
@@ -119,25 +120,9 @@ func loadParam(s plan.State, f *safetensors.File, name string) error {
 		return err
 	}
 	t, _ := f.Tensor(name)
-	var b graph.Buf
-	switch t.DType {
-	case safetensors.F32:
-		v, err := safetensors.Values[float32](t)
-		if err != nil {
-			return err
-		}
-		b = graph.BufOf(v, m.Shape...)
-	case safetensors.F64:
-		v, err := safetensors.Values[float64](t)
-		if err != nil {
-			return err
-		}
-		b = graph.NewBuf(m)
-		for i, x := range v {
-			graph.Data[float32](b)[i] = float32(x)
-		}
-	default:
-		return errors.Errorf("%s is %s; want F32 or F64", name, t.DType)
+	b, err := weights.Value(t, m)
+	if err != nil {
+		return err
 	}
 	return s.Write(name, graph.Dense(b))
 }

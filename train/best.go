@@ -5,6 +5,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/internal/weights"
 )
 
 // bestFile keeps the parameters of the best evaluation in a checkpoint, where EarlyStopping restores them.
@@ -43,11 +44,7 @@ func (s *State) restore(vals map[string]graph.Buf) error {
 func writeValues(w io.Writer, vals map[string]graph.Buf) error {
 	var ts []safetensors.Tensor
 	for _, name := range sortedKeys(vals) {
-		t, err := tensorOf(name, vals[name])
-		if err != nil {
-			return err
-		}
-		ts = append(ts, t)
+		ts = append(ts, weights.Of(name, vals[name]))
 	}
 	return safetensors.Write(w, ts, nil)
 }

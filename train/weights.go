@@ -8,6 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
 )
 
@@ -69,26 +70,10 @@ func (s *State) write(w io.Writer, kinds ...graph.Kind) error {
 			if err != nil {
 				return err
 			}
-			t, err := tensorOf(name, b)
-			if err != nil {
-				return err
-			}
-			ts = append(ts, t)
+			ts = append(ts, weights.Of(name, b))
 		}
 	}
 	return safetensors.Write(w, ts, map[string]string{"format": "pt"})
-}
-
-func tensorOf(name string, b graph.Buf) (safetensors.Tensor, error) {
-	switch b.DType {
-	case graph.Float32:
-		return safetensors.Of(name, b.Shape, graph.Data[float32](b)), nil
-	case graph.Float64:
-		return safetensors.Of(name, b.Shape, graph.Data[float64](b)), nil
-	case graph.Int32:
-		return safetensors.Of(name, b.Shape, graph.Data[int32](b)), nil
-	}
-	return safetensors.Tensor{}, errors.Errorf("train: %s is %v, which a file cannot hold", name, b.Meta)
 }
 
 // load reads values of the given kinds into the state; strict wants the file to have all of them and no others. An
@@ -145,34 +130,6 @@ func (s *State) match(f *safetensors.File, name string, vals map[string]graph.Bu
 		bad.WrongShape = append(bad.WrongShape, fmt.Sprintf("%s is %v, the model wants %v", name, graph.Shape(t.Shape), m.Shape))
 		return nil
 	}
-	b := graph.NewBuf(m)
-	switch {
-	case m.DType == graph.Int32 && t.DType == safetensors.I32:
-		err = convert[int32, int32](b, t)
-	case m.DType == graph.Float32 && t.DType == safetensors.F32:
-		err = convert[float32, float32](b, t)
-	case m.DType == graph.Float32 && t.DType == safetensors.F64:
-		err = convert[float32, float64](b, t)
-	case m.DType == graph.Float64 && t.DType == safetensors.F32:
-		err = convert[float64, float32](b, t)
-	case m.DType == graph.Float64 && t.DType == safetensors.F64:
-		err = convert[float64, float64](b, t)
-	default:
-		err = errors.Errorf("%s has dtype %s, the model wants %v", name, t.DType, m.DType)
-	}
-	vals[name] = b
+	vals[name], err = weights.Value(t, m)
 	return err
-}
-
-// convert copies a tensor's values of type S to a Buf of type D.
-func convert[D, S graph.Elem](b graph.Buf, t safetensors.Tensor) error {
-	v, err := safetensors.Values[S](t)
-	if err != nil {
-		return err
-	}
-	d := graph.Data[D](b)
-	for i, x := range v {
-		d[i] = D(x)
-	}
-	return nil
 }

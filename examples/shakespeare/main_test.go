@@ -2,29 +2,16 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ceto-ml/ceto/internal/exampletest"
 )
 
-// TestMain runs the program itself where the tests below start their own binary again.
-func TestMain(m *testing.M) {
-	if os.Getenv("CETO_RUN_MAIN") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func program(args ...string) (string, error) {
-	c := exec.Command(os.Args[0], args...)
-	c.Env = append(os.Environ(), "CETO_RUN_MAIN=1")
-	out, err := c.CombinedOutput()
-	return string(out), err
-}
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 // TestText learns a text that repeats itself.
 func TestText(t *testing.T) {
@@ -50,7 +37,7 @@ func TestShakespeare(t *testing.T) {
 // check wants the program to bring the val loss below most in so many steps, and to print a sample.
 func check(t *testing.T, file string, steps int, most float64) {
 	t.Helper()
-	out, err := program("-data", file, "-steps", strconv.Itoa(steps))
+	out, err := exampletest.Run("-data", file, "-steps", strconv.Itoa(steps))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -64,7 +51,7 @@ func check(t *testing.T, file string, steps int, most float64) {
 }
 
 func TestNoFile(t *testing.T) {
-	out, err := program("-data", "no-such-file.txt")
+	out, err := exampletest.Run("-data", "no-such-file.txt")
 	if err == nil || !strings.Contains(out, "no-such-file.txt") || strings.Count(out, "\n") != 1 {
 		t.Errorf("%v, printed %q: want a failure and one line that names the file", err, out)
 	}

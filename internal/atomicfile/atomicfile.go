@@ -26,9 +26,6 @@ type DirWriter struct {
 	path string // of the unfinished folder
 }
 
-// Path is where the folder is while it is written, for files made by other means; those must be synced by their maker.
-func (d *DirWriter) Path() string { return d.path }
-
 // File makes a file of the folder: fn writes it. The file is synced when File returns.
 func (d *DirWriter) File(name string, fn func(w io.Writer) error) error {
 	if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
