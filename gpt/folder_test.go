@@ -124,7 +124,7 @@ func TestLoadRefuses(t *testing.T) {
 			ts[0].Shape = []int{8, 11}
 			return ts
 		}},
-		{"dtype", "wte.weight is I32; want F32 or F64", func(ts []safetensors.Tensor) []safetensors.Tensor {
+		{"dtype", "wte.weight has dtype I32, the model wants float32", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			ts[0].DType = safetensors.I32
 			return ts
 		}},

@@ -37,11 +37,7 @@ func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 	case m.DType == graph.Float64 && t.DType == safetensors.F64:
 		return b, convert[float64, float64](b, t)
 	}
-	want := "F32 or F64"
-	if m.DType == graph.Int32 {
-		want = "I32"
-	}
-	return graph.Buf{}, errors.Errorf("%s is %s; want %s", t.Name, t.DType, want)
+	return graph.Buf{}, errors.Errorf("%s has dtype %s, the model wants %v", t.Name, t.DType, m.DType)
 }
 
 // convert copies a tensor's values of type S to a Buf of type D.
