@@ -64,15 +64,10 @@ func Presets() []string {
 	return names
 }
 
-// Validate returns an error that names the first setting that cannot be.
+// Validate implements Model.
 func (c Config) Validate() error {
-	for _, f := range []struct {
-		name string
-		v    int
-	}{{"vocab", c.Vocab}, {"context", c.Context}, {"layers", c.Layers}, {"heads", c.Heads}, {"width", c.Width}} {
-		if f.v < 1 {
-			return errors.Errorf("gpt: %s is %d; it must be at least 1", f.name, f.v)
-		}
+	if err := positive([]setting{{"vocab", c.Vocab}, {"context", c.Context}, {"layers", c.Layers}, {"heads", c.Heads}, {"width", c.Width}}); err != nil {
+		return err
 	}
 	if c.Width%c.Heads != 0 {
 		return errors.Errorf("gpt: %d heads do not divide the width %d", c.Heads, c.Width)
@@ -130,7 +125,13 @@ func (c Config) block() nn.Layer {
 	}
 }
 
-// Params is the number of parameters by the closed formula, the tied head counted once.
+// Dims implements Model.
+func (c Config) Dims() Dims { return Dims{c.Vocab, c.Context, c.Layers, c.Width} }
+
+// Architecture implements Model.
+func (c Config) Architecture() string { return "GPT2LMHeadModel" }
+
+// Params implements Model.
 func (c Config) Params() int {
 	w := c.Width
 	n := c.Vocab*w + c.Context*w + c.Layers*(12*w*w+2*w) + w

@@ -93,7 +93,7 @@ func valuesLogits(t *testing.T, ids []int32) []float32 {
 	x := plan.CPU(1)
 	defer x.Close()
 	g := &Generator{Model: folderConfig, State: x.NewState(), Executor: x}
-	if _, err := g.program(1); err != nil {
+	if err := g.prepare(1, 1); err != nil {
 		t.Fatal(err)
 	}
 	params := nn.NewParams(graph.Float32)
@@ -116,15 +116,15 @@ func TestLoadRefuses(t *testing.T) {
 		name, want string
 		change     func([]safetensors.Tensor) []safetensors.Tensor
 	}{
-		{"missing", "wpe.weight is missing", func(ts []safetensors.Tensor) []safetensors.Tensor { return append(ts[:1:1], ts[2:]...) }},
-		{"unexpected", "extra is no parameter of the config", func(ts []safetensors.Tensor) []safetensors.Tensor {
+		{"missing", "missing: wpe.weight", func(ts []safetensors.Tensor) []safetensors.Tensor { return append(ts[:1:1], ts[2:]...) }},
+		{"unexpected", "unexpected: extra", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			return append(ts, safetensors.Of("extra", []int{1}, []float32{1}))
 		}},
-		{"shape", "wte.weight is [8 11], the config wants [11 8]", func(ts []safetensors.Tensor) []safetensors.Tensor {
+		{"shape", "of another shape: wte.weight is [8 11], the model wants [11 8]", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			ts[0].Shape = []int{8, 11}
 			return ts
 		}},
-		{"dtype", "wte.weight has dtype I32, the model wants float32", func(ts []safetensors.Tensor) []safetensors.Tensor {
+		{"dtype", "wte.weight: state \"wte.weight\": dtype I32; a parameter is F32, F16, BF16 or F64", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			ts[0].DType = safetensors.I32
 			return ts
 		}},
@@ -142,7 +142,7 @@ func TestLoadRefuses(t *testing.T) {
 func TestReadConfigRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`{`, "config.json"},
-		{`{"model_type": "llama"}`, `model_type is "llama"`},
+		{`{"model_type": "bert"}`, `model_type is "bert"; known: gpt2, llama, mistral, qwen2, qwen3`},
 		{`{"model_type": "gpt2", "vocab_size": 2, "n_positions": 0}`, "context is 0"},
 		{`{"model_type": "gpt2", "vocab_size": 2, "n_positions": 4, "n_layer": 1, "n_head": 3, "n_embd": 8}`, "3 heads do not divide the width 8"},
 	} {

@@ -1,194 +1,249 @@
 package gpt
 
 import (
-	"github.com/ceto-ml/ceto/graph"
+	"slices"
+
+	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/graph/plan"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 )
 
 // Generator continues sequences of tokens with a model's values. It keeps plans and caches between calls and is not
 // safe for concurrent use.
 type Generator struct {
-	Model    Config
-	State    plan.State
-	Executor plan.Executor // plan.CPU(0); must be the one that made State, or of its kind
-	NoCache  bool          // run the whole sequence for each token; for tests and measurements
+	Model     Model
+	State     plan.State
+	Executor  plan.Executor   // plan.CPU(0); must be the one that made State, or of its kind
+	Tokenizer token.Tokenizer // for the text of sequences, and for SampleOptions.Stop; nil for ids alone
+	NoCache   bool            // run the whole sequence for each token; for tests and measurements
+	// KeepCache takes the keys and values of a prompt that begins as the last sequence did from the caches, as the
+	// turns of a chat do. Rounding then depends on what was generated before.
+	KeepCache bool
 
-	programs map[int]plan.Program
-	recent   []int // sizes of programs, the last used last
-	ids      []int32
-}
-
-// SampleOptions say how tokens are chosen.
-type SampleOptions struct {
-	Tokens      int     // how many new ones
-	Temperature float64 // 0 takes the most likely token each time
-	TopK        int     // choose among the k most likely; 0: among all
-	TopP        float64 // choose among the most likely that together have this probability; 0: among all
-	Seed        uint64
-	// Stream, where set, is called with each new token; false ends the sampling.
-	Stream func(id int32) bool
-}
-
-// maxPrograms bounds the plans kept: one token, and prompts padded to powers of two.
-const maxPrograms = 8
-
-// Sample returns the tokens that follow the prompt, which must have at least one. When the context is full, the
-// later half of it is kept and the sequence goes on from there.
-func (g *Generator) Sample(prompt []int32, opt SampleOptions) ([]int32, error) {
-	if len(prompt) == 0 {
-		return nil, errors.New("gpt: Sample: the prompt has no token")
-	}
-	if err := opt.Validate(); err != nil {
-		return nil, err
-	}
-	window := tail(prompt, g.Model.Context)
-	logits, err := g.Logits(window)
-	if err != nil {
-		return nil, err
-	}
-	r := nn.NewRand(opt.Seed, "sample")
-	var out []int32
-	for i := 0; i < opt.Tokens; i++ {
-		id := opt.choose(logits, r.Uniform(i, 0))
-		out = append(out, id)
-		if opt.Stream != nil && !opt.Stream(id) || i+1 == opt.Tokens {
-			break
-		}
-		if len(window) == g.Model.Context {
-			window = append(tail(window, g.Model.Context/2), id)
-			logits, err = g.Logits(window)
-		} else {
-			window = append(window, id)
-			logits, err = g.next(window)
-		}
-		if err != nil {
-			return out, err
-		}
-	}
-	return out, nil
-}
-
-// tail returns a copy of the last n ids.
-func tail(ids []int32, n int) []int32 {
-	return append([]int32{}, ids[max(0, len(ids)-n):]...)
+	*caches
 }
 
 // Logits returns the logits of the token after ids, 1 ≤ len(ids) ≤ Context, filling the caches with them.
 func (g *Generator) Logits(ids []int32) ([]float32, error) {
-	if len(ids) < 1 || len(ids) > g.Model.Context {
-		return nil, errors.Errorf("gpt: %d tokens; the context holds 1 to %d", len(ids), g.Model.Context)
+	if n := g.Model.Dims().Context; len(ids) < 1 || len(ids) > n {
+		return nil, errors.Errorf("gpt: %d tokens; the context holds 1 to %d", len(ids), n)
 	}
-	size := 1
-	for size < len(ids) {
-		size *= 2
+	if err := g.prepare(1, len(ids)); err != nil {
+		return nil, err
 	}
-	return g.run(ids, min(size, g.Model.Context), 0)
-}
-
-// next returns the logits after ids, all but the last of which are in the caches.
-func (g *Generator) next(ids []int32) ([]float32, error) {
-	if g.NoCache {
-		return g.Logits(ids)
-	}
-	return g.run(ids[len(ids)-1:], 1, len(ids)-1)
-}
-
-// run feeds ids, padded to size, at position start.
-func (g *Generator) run(ids []int32, size, start int) ([]float32, error) {
-	p, err := g.program(size)
+	g.reset()
+	logits, err := g.feed([][]int32{ids}, nil)
 	if err != nil {
 		return nil, err
 	}
-	g.ids = append(g.ids[:0], ids...)
-	for len(g.ids) < size {
-		g.ids = append(g.ids, 0)
-	}
-	in := map[string]any{"ids": g.ids, "start": []int32{int32(start)}, "last": []int32{int32(len(ids) - 1)}}
-	if err := p.Run(in, graph.Scalars{}); err != nil {
-		return nil, errors.Wrap(err, "gpt: generate")
-	}
-	d, err := p.Read("logits")
-	if err != nil {
+	return logits[0], nil
+}
+
+// Sample returns the tokens that follow one prompt: the ids of the first sequence of [Generator.Generate].
+func (g *Generator) Sample(prompt []int32, o SampleOptions) ([]int32, error) {
+	s, err := g.Generate([][]int32{prompt}, o)
+	if len(s) == 0 {
 		return nil, err
 	}
-	logits, err := float32s(d)
-	for i, v := range logits {
-		if v-v != 0 {
-			return nil, errors.Errorf("gpt: generate: the logit of token %d is %g", i, v)
-		}
-	}
-	return logits, err
+	return s[0].IDs, err
 }
 
-func float32s(d *tensor.Dense) ([]float32, error) {
-	switch v := d.Data().(type) {
-	case []float32:
-		return v, nil
-	case []float64:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		return f, nil
-	}
-	return nil, errors.Errorf("gpt: logits of dtype %v", d.Dtype())
-}
-
-// program returns the plan for size tokens of one sequence, made at its first use.
-func (g *Generator) program(size int) (plan.Program, error) {
-	if g.State == nil {
-		return nil, errors.New("gpt: the Generator has no State")
-	}
-	for i, s := range g.recent {
-		if s == size {
-			g.recent = append(append(g.recent[:i:i], g.recent[i+1:]...), size)
-			return g.programs[size], nil
-		}
-	}
-	if g.Executor == nil {
-		g.Executor = plan.CPU(0)
-	}
-	if g.programs == nil {
-		g.programs = map[int]plan.Program{}
-	}
-	e := graph.New()
-	g.build(e, size)
-	p, err := plan.New(e, plan.Options{})
-	if err != nil {
+// Generate continues prompts, of any lengths from 1 to Context tokens, in one batch. It returns Returns sequences for
+// each, in the order of the prompts and among those of one by score. When a sequence fills the context, the later half
+// of it is kept and it goes on from there; in beam search that is an error.
+func (g *Generator) Generate(prompts [][]int32, o SampleOptions) ([]Sequence, error) {
+	if err := g.checkRequest(prompts, o); err != nil {
 		return nil, err
 	}
-	prog, err := g.Executor.Compile(p, g.State)
-	if err != nil {
+	need := 0
+	for _, p := range prompts {
+		need = max(need, len(p)+o.Tokens)
+	}
+	each := max(1, o.Returns, o.Beams)
+	if err := g.prepare(len(prompts)*each, need); err != nil {
 		return nil, err
 	}
-	if len(g.recent) == maxPrograms {
-		delete(g.programs, g.recent[0])
-		g.recent = g.recent[1:]
+	if !g.KeepCache {
+		g.reset()
 	}
-	g.programs[size], g.recent = prog, append(g.recent, size)
-	return prog, nil
+	if o.Beams > 1 {
+		return g.beamSearch(prompts, o)
+	}
+	return g.sample(prompts, each, o)
 }
 
-// build adds the graph of size tokens: the logits of the token at index last.
-func (g *Generator) build(e *graph.Graph, size int) {
-	c := g.Model
-	ids := e.Input("ids", graph.Of(graph.Int32, 1, size))
-	start := e.Input("start", graph.Of(graph.Int32, 1))
-	last := e.Input("last", graph.Of(graph.Int32, 1))
-	s := nn.NewGenerateScope(e, nn.NewParams(g.dtype()), start, c.Context)
-	x := s.Reshape(c.Hidden(s, ids), size, c.Width) // (T, C)
-	e.Output("logits", c.Head(s, s.Embedding(last, x)))
-}
-
-// dtype is that of the state's parameters.
-func (g *Generator) dtype() graph.DType {
-	if names := g.State.Names(graph.Param); len(names) > 0 {
-		if m, _, err := g.State.Meta(names[0]); err == nil {
-			return m.DType
+func (g *Generator) checkRequest(prompts [][]int32, o SampleOptions) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	d := g.Model.Dims()
+	if err := o.fits(d.Vocab); err != nil {
+		return err
+	}
+	if len(prompts) == 0 {
+		return errors.New("gpt: generate: no prompt")
+	}
+	if len(o.Stop) > 0 && g.Tokenizer == nil {
+		return errors.New("gpt: generate: stop texts need the Generator's Tokenizer")
+	}
+	for i, p := range prompts {
+		switch {
+		case len(p) == 0:
+			return errors.Errorf("gpt: generate: prompt %d has no token", i)
+		case len(p) > d.Context:
+			return errors.Errorf("gpt: generate: prompt %d has %d tokens; the context holds %d", i, len(p), d.Context)
+		case o.Beams > 1 && len(p)+o.Tokens > d.Context:
+			return errors.Errorf("gpt: generate: prompt %d has %d tokens; beam search for %d more needs a context of that many, not %d", i, len(p), o.Tokens, d.Context)
+		}
+		for _, id := range p {
+			if id < 0 || int(id) >= d.Vocab {
+				return errors.Errorf("gpt: generate: prompt %d has token %d; the vocabulary has tokens 0 to %d", i, id, d.Vocab-1)
+			}
 		}
 	}
-	return graph.Float32
+	return nil
+}
+
+// sample draws tokens, each prompt's sequences beside each other in the batch.
+func (g *Generator) sample(prompts [][]int32, each int, o SampleOptions) ([]Sequence, error) {
+	rows := make([]*row, 0, g.batch)
+	for i, p := range prompts {
+		for range each {
+			rows = append(rows, g.newRow(i, p, len(rows), o))
+		}
+	}
+	windows := make([][]int32, len(rows))
+	for step, open := 0, o.Tokens > 0; open; step++ {
+		for b, r := range rows {
+			windows[b] = r.window
+		}
+		logits, err := g.feed(windows, nil)
+		if err != nil {
+			return sequences(rows), err
+		}
+		open = false
+		for b, r := range rows {
+			if r.End == "" && !r.add(logits[b], step, o) {
+				return sequences(rows), nil
+			}
+			open = open || r.End == ""
+		}
+	}
+	return sequences(rows), nil
+}
+
+// row is a sequence being drawn.
+type row struct {
+	Sequence
+	choose  *chooser
+	window  []int32 // what the model sees
+	context int
+	text    *reader
+}
+
+func (g *Generator) newRow(prompt int, ids []int32, number int, o SampleOptions) *row {
+	r := &row{Sequence: Sequence{Prompt: prompt}, choose: newChooser(o, ids, number), window: slices.Clone(ids), context: g.Model.Dims().Context}
+	if g.Tokenizer != nil {
+		r.text = newReader(g.Tokenizer, o)
+	}
+	return r
+}
+
+// add chooses the next token and notes why the sequence ends, if it does. It returns false where the caller's function
+// ends everything.
+func (r *row) add(logits []float32, step int, o SampleOptions) bool {
+	id, p := r.choose.next(logits, step)
+	r.choose.add(id)
+	r.IDs, r.LogProbs = append(r.IDs, id), append(r.LogProbs, p)
+	r.Score += float64(p)
+	if len(r.window) == r.context {
+		r.window = append([]int32{}, r.window[r.context-r.context/2:]...)
+	}
+	r.window = append(r.window, id)
+	text, stopped := r.text.next(id)
+	switch {
+	case slices.Contains(o.End, id):
+		r.End = "end"
+	case stopped:
+		r.End = "stop"
+	case len(r.IDs) == o.Tokens:
+		r.End = "length"
+	}
+	if r.End != "" {
+		text = append(text, r.text.flush()...)
+	}
+	r.Text += string(text)
+	return (o.Stream == nil || o.Stream(id)) && (o.StreamText == nil || len(text) == 0 || o.StreamText(text))
+}
+
+// sequences returns what the rows have, those of a prompt by score.
+func sequences(rows []*row) []Sequence {
+	out := make([]Sequence, len(rows))
+	for i, r := range rows {
+		out[i] = r.Sequence
+	}
+	slices.SortStableFunc(out, func(a, b Sequence) int {
+		switch {
+		case a.Prompt != b.Prompt:
+			return a.Prompt - b.Prompt
+		case a.Score > b.Score:
+			return -1
+		case a.Score < b.Score:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// beamSearch runs a search for each prompt, all in one batch.
+func (g *Generator) beamSearch(prompts [][]int32, o SampleOptions) ([]Sequence, error) {
+	searches := make([]*beamSearch, len(prompts))
+	rows := make([][]int32, 0, g.batch) // Beams for each prompt
+	for i, p := range prompts {
+		searches[i] = newBeams(o, p, g.stops(o))
+		for range o.Beams {
+			rows = append(rows, slices.Clone(p))
+		}
+	}
+	var parents []int // of each row; nil at first
+	done := make([]bool, len(prompts))
+	for step, open := 0, o.Tokens > 0; open; step++ {
+		logits, err := g.feed(rows, parents)
+		if err != nil {
+			return nil, err
+		}
+		open = false
+		next := slices.Clone(rows)
+		parents = make([]int, len(rows))
+		for i, s := range searches {
+			base, n := i*o.Beams, o.Beams
+			for b := range n {
+				parents[base+b] = base + b
+			}
+			if done[i] {
+				continue
+			}
+			if step == 0 {
+				n = 1
+			}
+			from, ids, over := s.next(logits[base : base+min(n, max(1, len(s.running)))])
+			for b, p := range from {
+				parents[base+b] = base + p
+				next[base+b] = append(slices.Clone(rows[base+p]), ids[b])
+			}
+			done[i] = over
+			open = open || !over
+		}
+		rows = next
+	}
+	var out []Sequence
+	for i, s := range searches {
+		for _, q := range s.finish() {
+			q.Prompt = i
+			q.Text = g.textOf(q.IDs, o)
+			out = append(out, q)
+		}
+	}
+	return out, nil
 }

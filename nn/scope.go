@@ -45,8 +45,7 @@ type build struct {
 	mode     Mode
 	declared map[string]*graph.Node
 	rows     []Row
-	start    *graph.Node // Generate: (B) ids, the position of the first token of each row
-	context  int         // Generate: capacity of the caches
+	at       Generation // in mode Generate
 }
 
 // Row is a line of [Summary]: a layer's path, type and output.
@@ -60,11 +59,17 @@ func NewScope(g *graph.Graph, params *Params, mode Mode) *Scope {
 	return &Scope{g, "", &build{params: params, mode: mode, declared: map[string]*graph.Node{}}}
 }
 
-// NewGenerateScope returns the root scope of a graph that continues sequences: start (B) ids are the positions of the
-// first token of each row, and caches hold context positions.
-func NewGenerateScope(g *graph.Graph, params *Params, start *graph.Node, context int) *Scope {
+// Generation says where a graph of mode Generate stands in its sequences.
+type Generation struct {
+	Start    *graph.Node // ids (B): the position of the first token of each row
+	Rows     *graph.Node // ids (B): the row whose caches each row goes on with, for beam search; nil for its own
+	Capacity int         // positions that a cache holds
+}
+
+// NewGenerateScope returns the root scope of a graph that continues sequences.
+func NewGenerateScope(g *graph.Graph, params *Params, at Generation) *Scope {
 	s := NewScope(g, params, Generate)
-	s.build.start, s.build.context = start, context
+	s.build.at = at
 	return s
 }
 
@@ -154,25 +159,29 @@ func hash64(s string) uint64 {
 // Positions returns the ids of the positions of T tokens: (T) counted from 0, and in mode Generate (B, T) counted
 // from where each row stands.
 func (s *Scope) Positions(t int) *graph.Node {
-	if s.build.start != nil {
-		return s.Graph.Positions(s.build.start, t)
+	if s.build.at.Start != nil {
+		return s.Graph.Positions(s.build.at.Start, t)
 	}
 	return s.Iota(t)
 }
 
 // Start returns the (B) ids of the position of each row's first token in mode Generate, nil in the others.
-func (s *Scope) Start() *graph.Node { return s.build.start }
+func (s *Scope) Start() *graph.Node { return s.build.at.Start }
 
-// Cache writes x (B, T, …) at each row's position into a state of kind cache (B, context, …) and returns all of it.
+// Cache writes x (B, T, …) at each row's position into a state of kind cache (B, capacity, …) and returns all of it.
 // In the other modes it returns x.
 func (s *Scope) Cache(name string, x *graph.Node) *graph.Node {
 	if s.build.mode != Generate || x == nil {
 		return x
 	}
 	shape := x.Shape().Clone()
-	shape[1] = s.build.context
+	shape[1] = s.build.at.Capacity
 	old := s.State(s.join(name), graph.Meta{DType: x.DType(), Shape: shape}, graph.Cache)
-	now := s.CacheWrite(old, x, s.build.start)
+	past := old
+	if s.build.at.Rows != nil {
+		past = s.Gather(old, 0, s.build.at.Rows)
+	}
+	now := s.CacheWrite(past, x, s.build.at.Start)
 	s.Assign(old, now)
 	return now
 }

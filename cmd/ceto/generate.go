@@ -1,17 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
-	"github.com/ceto-ml/ceto/graph/plan"
-	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -19,135 +17,211 @@ import (
 // generateFlags are the flags of ceto generate.
 type generateFlags struct {
 	*global
-	model, prompt string
-	opt           gpt.SampleOptions
+	modelFlags
+	sampleFlags
+	prompts []string
+	stream  bool
 }
 
 func generateCmd(g *global) *cobra.Command {
 	f := &generateFlags{global: g}
 	c := &cobra.Command{
-		Use:     "generate",
-		Short:   "Continue a text with a trained model",
-		Example: `  ceto generate --model runs/2026-01-02-150405 --prompt "func " --tokens 200 --temperature 0.8`,
-		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c) },
+		Use:   "generate",
+		Short: "Continue a text with a model",
+		Example: `  ceto generate --model runs/2026-01-02-150405 --prompt "func " --tokens 200 --temperature 0.8
+  ceto generate --model model.gguf --prompt "Once upon a time" --beams 4 --returns 2`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.model, "model", "", "run folder (its newest checkpoint is taken) or model folder")
-	fl.StringVar(&f.prompt, "prompt", "", "text to continue; without one a line begins")
-	fl.IntVar(&f.opt.Tokens, "tokens", 200, "tokens to add")
-	fl.Float64Var(&f.opt.Temperature, "temperature", 0.8, "spread of the choice; 0 takes the most likely token each time")
-	fl.IntVar(&f.opt.TopK, "top-k", 0, "choose among the k most likely tokens; 0: among all")
-	fl.Float64Var(&f.opt.TopP, "top-p", 0, "choose among the most likely tokens that together have this probability; 0: among all")
-	fl.Uint64Var(&f.opt.Seed, "seed", 0, "seed of the choice")
+	f.modelFlags.add(fl)
+	fl.StringArrayVar(&f.prompts, "prompt", nil, "text to continue; without one a text begins. May be repeated: one batch")
+	f.sampleFlags.add(fl, 200, 0.8, 0)
+	o := &f.opt
+	fl.IntVar(&o.Beams, "beams", 0, "beam search that goes on with this many sequences; needs --temperature 0")
+	fl.Float64Var(&o.LengthPenalty, "length-penalty", 1, "beams are ranked by log-probability / tokens^this")
+	fl.StringVar(&o.EarlyStopping, "early-stopping", gpt.EarlyFalse, "when beam search ends: false, true or never")
+	fl.IntVar(&o.Returns, "returns", 1, "sequences for each prompt")
+	fl.BoolVar(&f.stream, "stream", true, "print the text as it comes")
 	return c
 }
 
-// generated is the JSON of ceto generate.
+// generated is the JSON of ceto generate: the first sequence, and all where there are several.
 type generated struct {
-	Text       string  `json:"text"` // what follows the prompt
-	IDs        []int32 `json:"ids"`
-	PromptIDs  []int32 `json:"prompt_ids"`
-	TokensPerS float64 `json:"tokens_per_s"` // of the new tokens, the prompt's time included
+	Text       string     `json:"text"` // what follows the prompt
+	IDs        []int32    `json:"ids"`
+	PromptIDs  []int32    `json:"prompt_ids"`
+	LogProbs   []float64  `json:"logprobs"`     // natural, of each of ids
+	TokensPerS float64    `json:"tokens_per_s"` // of the tokens after the first
+	PrefillS   float64    `json:"prefill_s"`    // from the prompt to the first token
+	Sequences  []sequence `json:"sequences,omitempty"`
 }
 
-// open loads the model and its tokenizer.
-func (f *generateFlags) open(exec plan.Executor) (*gpt.Generator, token.Tokenizer, error) {
-	dir, err := modelFolder(f.model)
-	if err != nil {
-		return nil, nil, err
-	}
-	tok, err := token.Load(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, errors.Errorf("%s has no %s: the model was trained on token files, and nothing says which text they stand for", dir, token.FileName)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	g, err := gpt.Load(dir, exec)
-	if err != nil {
-		return nil, nil, err
-	}
-	if tok.Vocab() > g.Model.Vocab {
-		return nil, nil, errors.Errorf("%s: the tokenizer has %d ids, the model %d", dir, tok.Vocab(), g.Model.Vocab)
-	}
-	return g, tok, nil
+type sequence struct {
+	Prompt    int       `json:"prompt"`
+	Text      string    `json:"text"`
+	IDs       []int32   `json:"ids"`
+	PromptIDs []int32   `json:"prompt_ids"`
+	LogProbs  []float64 `json:"logprobs"`
+	Score     float64   `json:"score"`
+	End       string    `json:"end"`
 }
 
+// run loads the model, and prints the continuations.
 func (f *generateFlags) run(c *cobra.Command) error {
 	if err := usage(f.opt.Validate()); err != nil {
 		return err
 	}
-	exec, err := f.executor()
+	policy, err := policyOf(f.special)
 	if err != nil {
 		return err
 	}
-	defer exec.Close()
-	g, tok, err := f.open(exec)
+	m, err := f.load(&f.modelFlags)
 	if err != nil {
 		return err
 	}
-	ids, err := promptIDs(tok, f.prompt)
+	defer m.close()
+	o, err := f.options(c.Flags(), m.source)
 	if err != nil {
-		return usage(errors.WithMessage(err, "--prompt"))
+		return err
+	}
+	if len(f.prompts) == 0 {
+		f.prompts = []string{""}
+	}
+	ids := make([][]int32, len(f.prompts))
+	for i, p := range f.prompts {
+		if ids[i], err = gpt.PromptIDs(m.tok, p, policy); err != nil {
+			return usage(errors.WithMessage(err, "--prompt"))
+		}
 	}
 	w := c.OutOrStdout()
-	if !f.json {
-		if _, err := io.WriteString(w, f.prompt); err != nil {
+	one := len(ids) == 1 && max(o.Beams, o.Returns) <= 1
+	live := f.stream && one && !f.json
+	out := w
+	if !live {
+		out = io.Discard
+	}
+	seqs, t, err := m.generate(c.Context(), out, f.prompts[0], ids, o)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.json:
+		return printJSON(w, result(seqs, ids, t))
+	case live && isTerminal(w): // a pipe gets the text and nothing else
+		_, err = fmt.Fprintln(w)
+		return err
+	case live:
+		return nil
+	}
+	return f.print(w, seqs)
+}
+
+// print writes finished sequences, with a line before each where there are several.
+func (f *generateFlags) print(w io.Writer, seqs []gpt.Sequence) error {
+	for _, s := range seqs {
+		if len(seqs) > 1 {
+			fmt.Fprintf(w, "--- prompt %d, log-probability %.4f, ended by %s\n", s.Prompt, s.Score, s.End)
+		}
+		if _, err := fmt.Fprintf(w, "%s%s\n", f.prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
 			return err
 		}
 	}
-	show := func(text []byte) []byte { return text }
+	return nil
+}
+
+// shown is text as w may have it: a terminal without control characters.
+func shown(w io.Writer, text []byte) []byte {
 	if isTerminal(w) {
-		show = printable
+		return printable(text)
 	}
+	return text
+}
+
+// loaded is a model ready to generate.
+type loaded struct {
+	source *gpt.Source
+	tok    token.Tokenizer
+	gen    *gpt.Generator
+	close  func()
+}
+
+// load opens the model of f and reads its values.
+func (g *global) load(f *modelFlags) (*loaded, error) {
+	s, err := openModel(f.path)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close() // the values are copied
+	tok, err := f.openTokenizer(s)
+	if err != nil {
+		return nil, err
+	}
+	exec, err := g.executor()
+	if err != nil {
+		return nil, err
+	}
+	gen, err := s.Generator(exec)
+	if err != nil {
+		exec.Close()
+		return nil, err
+	}
+	gen.Tokenizer = tok
+	return &loaded{s, tok, gen, func() { exec.Close() }}, nil
+}
+
+// timing is how long a generation took.
+type timing struct {
+	first  time.Duration // to the first token
+	all    time.Duration
+	tokens int
+}
+
+// generate runs the model until it ends or ctx is done, and writes before and then the text as it comes.
+func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [][]int32, o gpt.SampleOptions) ([]gpt.Sequence, timing, error) {
+	var t timing
 	var failed error
-	f.opt.Stream = func(id int32) bool {
-		if !f.json {
-			_, failed = w.Write(show(tok.Decode([]int32{id})))
-		}
-		return failed == nil && c.Context().Err() == nil
-	}
 	start := time.Now()
-	more, err := g.Sample(ids, f.opt)
+	o.Stream = func(int32) bool {
+		if t.first == 0 {
+			t.first = time.Since(start)
+			_, failed = io.WriteString(w, before)
+		}
+		t.tokens++
+		return failed == nil && ctx.Err() == nil
+	}
+	o.StreamText = func(text []byte) bool {
+		_, failed = w.Write(shown(w, text))
+		return failed == nil
+	}
+	seqs, err := m.gen.Generate(ids, o)
 	if err == nil {
 		err = failed
 	}
-	if err != nil {
-		return err
+	if t.all = time.Since(start); t.tokens == 0 {
+		t.first = t.all
 	}
-	if !f.json {
-		_, err := fmt.Fprintln(w)
-		return err
-	}
-	rate := float64(len(more)) / time.Since(start).Seconds()
-	return printJSON(w, generated{string(tok.Decode(more)), append([]int32{}, more...), ids, rate})
+	return seqs, t, err
 }
 
-// promptIDs encodes a prompt; in place of an empty one it takes a line's end, or the first id.
-func promptIDs(tok token.Tokenizer, prompt string) ([]int32, error) {
-	if prompt != "" {
-		return tok.Encode([]byte(prompt))
+// result is the JSON of sequences.
+func result(seqs []gpt.Sequence, prompts [][]int32, t timing) generated {
+	var all []sequence
+	for _, s := range seqs {
+		logProbs := make([]float64, len(s.LogProbs))
+		for i, p := range s.LogProbs {
+			logProbs[i] = max(float64(p), -math.MaxFloat32)
+		}
+		all = append(all, sequence{s.Prompt, strings.ToValidUTF8(s.Text, "\uFFFD"), append([]int32{}, s.IDs...), prompts[s.Prompt], logProbs, s.Score, s.End})
 	}
-	if ids, err := tok.Encode([]byte("\n")); err == nil {
-		return ids, nil
+	g := generated{IDs: []int32{}, PromptIDs: prompts[0], LogProbs: []float64{}, PrefillS: t.first.Seconds()}
+	if len(all) > 0 {
+		g.Text, g.IDs, g.LogProbs = all[0].Text, all[0].IDs, all[0].LogProbs
 	}
-	return []int32{0}, nil
-}
-
-// modelFolder finds the model that --model names: a model's folder, or a run folder's newest checkpoint.
-func modelFolder(path string) (string, error) {
-	if path == "" {
-		return "", usagef("--model is missing: name a run folder or a model folder")
+	if rest := (t.all - t.first).Seconds(); t.tokens > 1 && rest > 0 {
+		g.TokensPerS = float64(t.tokens-1) / rest
 	}
-	if _, err := os.Stat(path); err != nil {
-		return "", usagef("--model %s: no such folder", path)
+	if len(all) > 1 {
+		g.Sequences = all
 	}
-	if _, err := os.Stat(filepath.Join(path, gpt.ConfigFile)); err == nil {
-		return path, nil
-	}
-	dir, err := train.NewestCheckpoint(path)
-	if err != nil {
-		return "", errors.Errorf("--model %s: it has no %s and no checkpoint", path, gpt.ConfigFile)
-	}
-	return dir, nil
+	return g
 }

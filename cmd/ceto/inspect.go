@@ -29,14 +29,15 @@ func inspectCmd(g *global) *cobra.Command {
 		Use:   "inspect",
 		Short: "Say what a model is made of and what training it needs, without training it",
 		Long: `Print a model's layers and parameters, and of one training step (AdamW, clip by the global norm) the FLOPs of a token
-and the exact bytes by region, from its plan. Nothing of that size is allocated.`,
+and the exact bytes by region, from its plan. Nothing of that size is allocated.
+Of a model in files: what they hold. With --batch, the training step too.`,
 		Example: `  ceto inspect --preset gpt2 --batch 4 --context 1024
-  ceto inspect --model runs/2026-01-02-150405 --svg model.svg`,
+  ceto inspect --model model.gguf`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.preset, "preset", "tiny", strings.Join(gpt.Presets(), ", "))
-	fl.StringVar(&f.model, "model", "", "run folder or model folder, in place of a preset")
+	fl.StringVar(&f.model, "model", "", "in place of a preset: "+modelUsage)
 	fl.IntVar(&f.batch, "batch", 0, "sequences of a step (default: the preset's)")
 	fl.IntVar(&f.context, "context", 0, "tokens of a sequence (default: the model's)")
 	fl.BoolVar(&f.plan, "plan", false, "print the plan of the training step")
@@ -65,46 +66,43 @@ type inspectResult struct {
 	Steps         int         `json:"plan_steps"`
 }
 
-// config finds the model and the sizes of a step.
-func (f *inspectFlags) config(c *cobra.Command) (gpt.Config, int, error) {
-	changed := c.Flags().Changed
-	if changed("model") && changed("preset") {
-		return gpt.Config{}, 0, usagef("--model and --preset name two models; give one")
-	}
+// config finds the preset's model and the sizes of a step.
+func (f *inspectFlags) config(c *cobra.Command) (gpt.Model, int, error) {
 	p, err := presetConfig(f.preset)
 	if err != nil {
-		return gpt.Config{}, 0, err
+		return nil, 0, err
 	}
-	cfg, batch := p.Model, p.Train.Batch
-	if f.model != "" {
-		dir, err := modelFolder(f.model)
-		if err != nil {
-			return cfg, 0, err
-		}
-		if cfg, err = gpt.ReadConfig(dir); err != nil {
-			return cfg, 0, err
-		}
+	if c.Flags().Changed("batch") {
+		p.Train.Batch = f.batch
 	}
-	if changed("batch") {
-		batch = f.batch
-	}
-	if batch < 1 {
-		return cfg, 0, usagef("--batch is %d; it must be at least 1", batch)
-	}
-	return cfg, batch, usage(cfg.Validate())
+	return p.Model, p.Train.Batch, nil
 }
 
 func (f *inspectFlags) run(c *cobra.Command) error {
+	if f.model != "" {
+		return f.runModel(c)
+	}
 	cfg, batch, err := f.config(c)
 	if err != nil {
 		return err
 	}
-	context := cfg.Context
+	return f.step(c, cfg, batch)
+}
+
+// step says what a training step of a model needs.
+func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
+	if batch < 1 {
+		return usagef("--batch is %d; it must be at least 1", batch)
+	}
+	if err := usage(cfg.Validate()); err != nil {
+		return err
+	}
+	context := cfg.Dims().Context
 	if c.Flags().Changed("context") {
 		context = f.context
 	}
-	if context < 1 || context > cfg.Context {
-		return usagef("--context is %d; it must be from 1 to the model's %d", context, cfg.Context)
+	if context < 1 || context > cfg.Dims().Context {
+		return usagef("--context is %d; it must be from 1 to the model's %d", context, cfg.Dims().Context)
 	}
 	s, err := forwardScope(cfg, batch, context)
 	if err != nil {
@@ -163,14 +161,14 @@ func (r inspectResult) print(w io.Writer) error {
 }
 
 // forwardScope builds the forward graph, for its summary and its drawing.
-func forwardScope(cfg gpt.Config, batch, context int) (*nn.Scope, error) {
+func forwardScope(cfg gpt.Model, batch, context int) (*nn.Scope, error) {
 	s := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Train)
 	s.Output("logits", cfg.Forward(s, s.Input("ids", graph.Of(graph.Int32, batch, context))))
 	return s, s.Err()
 }
 
 // stepPlan plans a training step with AdamW and clip, without memory for it.
-func stepPlan(cfg gpt.Config, batch, context int) (*plan.Plan, *nn.Params, error) {
+func stepPlan(cfg gpt.Model, batch, context int) (*plan.Plan, *nn.Params, error) {
 	params := nn.NewParams(graph.Float32)
 	b := train.Builder{Task: train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1, Optimizer: train.AdamW{LR: 1e-3, Decay: 0.1}}
 	g, err := b.Step(tokenFields(context), batch)
@@ -195,7 +193,7 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 
 // maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does: two plans give a line,
 // the plans at its end the exact answer.
-func maxBatch(cfg gpt.Config, context int, free uint64) (int, error) {
+func maxBatch(cfg gpt.Model, context int, free uint64) (int, error) {
 	size := func(batch int) (float64, error) {
 		p, _, err := stepPlan(cfg, batch, context)
 		if err != nil {

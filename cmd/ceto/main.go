@@ -1,4 +1,4 @@
-// Command ceto pretrains, samples, inspects and checks GPT-style models. See the repository's README.md.
+// Command ceto pretrains GPT-style models, and runs, inspects and converts those that others have trained. See the repository's README.md.
 package main
 
 import (
@@ -75,7 +75,7 @@ func root() *cobra.Command {
 	g := &global{}
 	c := &cobra.Command{
 		Use:           "ceto",
-		Short:         "Pretrain, sample, inspect and check GPT-style models",
+		Short:         "Pretrain GPT-style models, and run, inspect and convert those that others have trained",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
@@ -94,7 +94,7 @@ func root() *cobra.Command {
 	c.PersistentFlags().IntVar(&g.threads, "threads", 0, "worker threads; 0 takes one for each processor")
 	c.PersistentFlags().BoolVar(&g.json, "json", false, "print one JSON object as the last line of stdout")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	c.AddCommand(pretrainCmd(g), generateCmd(g), inspectCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), versionCmd(g))
+	c.AddCommand(pretrainCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), pullCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), versionCmd(g))
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {
 			sub.Args = noArgs

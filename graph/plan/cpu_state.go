@@ -8,8 +8,18 @@ import (
 
 // cpuState implements State in the process's memory.
 type cpuState struct {
-	vals []stateValue
-	at   map[string]int
+	vals   []stateValue
+	at     map[string]int
+	parent *cpuState  // where set: has the values of kind common
+	common graph.Kind // see Share
+}
+
+// owner is the state that has s's values of a kind.
+func (s *cpuState) owner(k graph.Kind) *cpuState {
+	if s.parent != nil && k == s.common {
+		return s.parent.owner(k)
+	}
+	return s
 }
 
 type stateValue struct {
@@ -19,7 +29,7 @@ type stateValue struct {
 }
 
 func (s *cpuState) Names(k graph.Kind) (names []string) {
-	for _, v := range s.vals {
+	for _, v := range s.owner(k).vals {
 		if v.kind == k {
 			names = append(names, v.name)
 		}
@@ -28,11 +38,15 @@ func (s *cpuState) Names(k graph.Kind) (names []string) {
 }
 
 func (s *cpuState) find(name string) (*stateValue, error) {
-	i, ok := s.at[name]
-	if !ok {
-		return nil, errors.Wrapf(ErrName, "state %q", name)
+	if i, ok := s.at[name]; ok {
+		return &s.vals[i], nil
 	}
-	return &s.vals[i], nil
+	if s.parent != nil {
+		if v, err := s.parent.find(name); err == nil && v.kind == s.common {
+			return v, nil
+		}
+	}
+	return nil, errors.Wrapf(ErrName, "state %q", name)
 }
 
 func (s *cpuState) Meta(name string) (graph.Meta, graph.Kind, error) {
@@ -62,6 +76,18 @@ func (s *cpuState) Write(name string, d *tensor.Dense) error {
 	}
 	copy(v.buf.Mem, b.Mem)
 	return nil
+}
+
+func (s *cpuState) Fill(name string, f func(b graph.Buf) error) error {
+	v, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	return errors.Wrapf(f(v.buf), "state %q", name)
+}
+
+func (s *cpuState) Share(k graph.Kind) State {
+	return &cpuState{at: map[string]int{}, parent: s, common: k}
 }
 
 // copyOut returns a value in memory of its own, contiguous.
@@ -106,8 +132,9 @@ func (s *cpuState) adopt(p *Plan) error {
 	for _, i := range add {
 		sl := &p.Slots[i]
 		n := sl.Meta.Bytes()
-		s.at[sl.Name] = len(s.vals)
-		s.vals = append(s.vals, stateValue{sl.Name, kinds[sl.Region], graph.Buf{Meta: sl.Meta, Mem: mem[sl.Region][:n:n]}})
+		o := s.owner(kinds[sl.Region])
+		o.at[sl.Name] = len(o.vals)
+		o.vals = append(o.vals, stateValue{sl.Name, kinds[sl.Region], graph.Buf{Meta: sl.Meta, Mem: mem[sl.Region][:n:n]}})
 		mem[sl.Region] = mem[sl.Region][aligned(n):]
 	}
 	return nil

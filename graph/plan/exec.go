@@ -39,6 +39,12 @@ type State interface {
 	Read(name string) (*tensor.Dense, error)
 	// Write replaces a value by one of the same dtype and number of elements.
 	Write(name string, v *tensor.Dense) error
+	// Fill replaces a value by what f writes to b, contiguous memory of the value's meta with any content: on the CPU
+	// the value's own, so that nothing is copied twice. After an error the value is undefined.
+	Fill(name string, f func(b graph.Buf) error) error
+	// Share returns a state that has the values of one kind in common with s, those added later too, and starts
+	// without values of the others.
+	Share(k graph.Kind) State
 }
 
 // Program is a plan bound to a state on a device. Not safe for concurrent use.

@@ -16,8 +16,8 @@ import (
 
 const module = "github.com/ceto-ml/ceto/"
 
-// allowed lists for each room the rooms of this module it may import; internal/safetensors, internal/atomicfile and
-// internal/gguf are leaves that any may. A room not listed here (cmd, bench, examples) may import all but tests' rooms.
+// allowed lists for each room the rooms of this module it may import; the leaves below may be
+// imported by any. A room not listed here (cmd, bench, examples) may import all but tests' rooms.
 var allowed = map[string][]string{
 	"train":            {"nn", "graph", "graph/plan", "data", "train/metric", "internal/weights"},
 	"train/metric":     {},
@@ -30,10 +30,11 @@ var allowed = map[string][]string{
 	"data":             {"data/token"},
 	"data/token":       {},
 	"internal/vec":     {},
+	"internal/hub":     {},
 	"internal/weights": {"graph"},
 }
 
-var leaves = map[string]bool{"internal/safetensors": true, "internal/atomicfile": true, "internal/gguf": true}
+var leaves = map[string]bool{"internal/safetensors": true, "internal/atomicfile": true, "internal/gguf": true, "internal/half": true, "internal/jinja": true}
 
 // onlyTests are imported by tests alone.
 var onlyTests = map[string]bool{"graph/graphtest": true, "internal/atomicfile/faultfs": true, "internal/exampletest": true}

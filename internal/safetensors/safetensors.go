@@ -39,6 +39,9 @@ var (
 	sizes = map[DType]int{I64: 8, F64: 8, F32: 4, I32: 4, BF16: 2, F16: 2, U8: 1, Bool: 1}
 )
 
+// Size is the number of bytes of an element, 0 for an unknown dtype.
+func (d DType) Size() int { return sizes[d] }
+
 // Tensor is a named array of values, row-major and little-endian.
 type Tensor struct {
 	Name  string

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/internal/hub"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/pkg/errors"
+	"github.com/spf13/pflag"
+)
+
+// modelFlags name a model and how its text becomes ids.
+type modelFlags struct {
+	path, tokenizer, special string
+}
+
+func (f *modelFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.path, "model", "", modelUsage)
+	fl.StringVar(&f.tokenizer, "tokenizer", "", "tokenizer's file or folder, where the model's own is not beside it")
+	fl.StringVar(&f.special, "special", "parse", "a special token written in the text: parse (it counts as one), text or refuse")
+}
+
+const modelUsage = "run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched"
+
+// policies are what --special may say.
+var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
+
+func policyOf(special string) (token.Policy, error) {
+	p, ok := policies[special]
+	if !ok {
+		return p, usagef("--special %q: want parse, text or refuse", special)
+	}
+	return p, nil
+}
+
+// openModel opens what --model names.
+func openModel(path string) (*gpt.Source, error) {
+	path, err := findModel(path)
+	if err != nil {
+		return nil, err
+	}
+	return gpt.Open(path)
+}
+
+// findModel finds the files of a model: a run's newest checkpoint, what ceto pull has fetched, or what is at path.
+func findModel(path string) (string, error) {
+	if path == "" {
+		return "", usagef("--model is missing: name a run, a model's folder or a model's file")
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && strings.Count(path, "/") == 1 && !strings.HasPrefix(path, ".") {
+		dir, err := hub.Find(path)
+		return dir, errors.WithMessagef(err, "--model %s: no such file or folder, and in the cache", path)
+	}
+	if err != nil {
+		return "", usagef("--model %s: no such file or folder", path)
+	}
+	if !info.IsDir() || exists(filepath.Join(path, gpt.ConfigFile)) {
+		return path, nil
+	}
+	if dir, err := train.NewestCheckpoint(path); err == nil {
+		return dir, nil
+	}
+	return path, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
+func (f *modelFlags) openTokenizer(s *gpt.Source) (token.Tokenizer, error) {
+	if f.tokenizer == "" {
+		t, err := s.Tokenizer()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, errors.Errorf("%s has no tokenizer, so nothing says which text its ids stand for; name one with --tokenizer", s.Path)
+		}
+		return t, err
+	}
+	t, err := token.Open(f.tokenizer)
+	if err != nil {
+		return nil, errors.WithMessage(err, "--tokenizer")
+	}
+	if v := s.Model.Dims().Vocab; t.Vocab() > v {
+		return nil, usagef("--tokenizer %s has %d ids, the model's embedding %d", f.tokenizer, t.Vocab(), v)
+	}
+	return t, nil
+}

@@ -1,0 +1,195 @@
+package token
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+// jsonFile is a tokenizer.json of Hugging Face tokenizers. The decoder is not read: decoding is the reverse of encoding.
+type jsonFile struct {
+	Version       string          `json:"version"`
+	Truncation    any             `json:"truncation"`
+	Padding       any             `json:"padding"`
+	AddedTokens   []jsonToken     `json:"added_tokens"`
+	Normalizer    *jsonStage      `json:"normalizer"`
+	PreTokenizer  *jsonStage      `json:"pre_tokenizer"`
+	PostProcessor *jsonStage      `json:"post_processor"`
+	Decoder       *jsonStage      `json:"decoder"`
+	Model         json.RawMessage `json:"model"`
+}
+
+// jsonToken is one of the added tokens.
+type jsonToken struct {
+	ID int32 `json:"id"`
+	jsonFlags
+}
+
+// jsonFlags are what a tokenizer_config.json says of an added token, too.
+type jsonFlags struct {
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"`
+	LStrip     bool   `json:"lstrip"`
+	RStrip     bool   `json:"rstrip"`
+	Normalized bool   `json:"normalized"`
+	Special    bool   `json:"special"`
+}
+
+func (t jsonToken) special() Special {
+	return Special{ID: t.ID, Text: t.Content, Special: t.Special, LStrip: t.LStrip, RStrip: t.RStrip, SingleWord: t.SingleWord, Normalized: t.Normalized}
+}
+
+// jsonModel is a model of type BPE.
+type jsonModel struct {
+	Type         string           `json:"type"`
+	Dropout      float64          `json:"dropout"`
+	Unknown      *string          `json:"unk_token"`
+	Prefix       string           `json:"continuing_subword_prefix"`
+	Suffix       string           `json:"end_of_word_suffix"`
+	FuseUnknown  bool             `json:"fuse_unk"`
+	ByteFallback bool             `json:"byte_fallback"`
+	IgnoreMerges bool             `json:"ignore_merges"`
+	Vocab        map[string]int32 `json:"vocab"`
+	Merges       []jsonMerge      `json:"merges"`
+}
+
+// jsonMerge is "a b" in older files, ["a", "b"] in newer ones.
+type jsonMerge [2]string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *jsonMerge) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		pair, err := parseMerge(s)
+		*m = pair
+		return err
+	}
+	var list []string
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	if len(list) != 2 {
+		return errors.Errorf("merge of %d tokens %q: want two", len(list), list)
+	}
+	*m = [2]string(list)
+	return nil
+}
+
+// parseJSON makes the tokenizer of a tokenizer.json, with what the tokenizer_config.json beside it adds.
+func parseJSON(data []byte, config configFile) (Subword, error) {
+	var f jsonFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	var kind struct{ Type string }
+	if err := json.Unmarshal(f.Model, &kind); err != nil {
+		return nil, errors.Wrap(err, "model")
+	}
+	if kind.Type != "BPE" && kind.Type != "" {
+		return nil, errors.Errorf("model: type %q, want BPE", kind.Type)
+	}
+	var m jsonModel
+	if err := json.Unmarshal(f.Model, &m); err != nil {
+		return nil, errors.Wrap(err, "model")
+	}
+	if m.Dropout != 0 || m.Prefix != "" || m.Suffix != "" {
+		return nil, errors.Errorf("model: dropout %g, continuing_subword_prefix %q, end_of_word_suffix %q: want none of these", m.Dropout, m.Prefix, m.Suffix)
+	}
+	f.addMissing(m.Vocab, config)
+	if f.PreTokenizer.contains("ByteLevel") {
+		return f.bpe(m, config)
+	}
+	if m.ByteFallback || f.Normalizer.contains("Prepend") || f.PreTokenizer.contains("Metaspace") {
+		return f.sentencePiece(m, config)
+	}
+	return nil, errors.Errorf("pre_tokenizer %s: want ByteLevel, or a model with byte_fallback", f.PreTokenizer)
+}
+
+// addMissing takes those tokens of the config that the file lacks, as transformers does.
+func (f *jsonFile) addMissing(vocab map[string]int32, config configFile) {
+	have := map[string]bool{}
+	for _, a := range f.AddedTokens {
+		have[a.Content] = true
+	}
+	for _, a := range config.Added {
+		if _, inVocab := vocab[a.Content]; !have[a.Content] && !inVocab {
+			f.AddedTokens = append(f.AddedTokens, a)
+		}
+	}
+}
+
+// bpe makes a byte-level BPE.
+func (f *jsonFile) bpe(m jsonModel, config configFile) (Subword, error) {
+	c := BPEConfig{FuseUnknown: m.FuseUnknown, IgnoreMerges: m.IgnoreMerges}
+	if err := f.common(&c, m, config); err != nil {
+		return nil, err
+	}
+	for _, s := range f.Normalizer.flat() {
+		if s.Type != "NFC" {
+			return nil, errors.Errorf("normalizer %s: want NFC beside ByteLevel", s)
+		}
+		c.NFC = true
+	}
+	if err := f.PreTokenizer.splitters(&c); err != nil {
+		return nil, err
+	}
+	merges := make([][2]string, len(m.Merges))
+	for i, pair := range m.Merges {
+		merges[i] = pair
+	}
+	return bpeOf(c, m.Vocab, merges)
+}
+
+// common fills in what both kinds of tokenizer have: the special tokens, and which of them stand around a text.
+func (f *jsonFile) common(c *BPEConfig, m jsonModel, config configFile) error {
+	for _, a := range f.AddedTokens {
+		c.Specials = append(c.Specials, a.special())
+	}
+	if m.Unknown != nil {
+		id, ok := m.Vocab[*m.Unknown]
+		if !ok {
+			return errors.Errorf("model: unk_token %q: want a token of the vocabulary", *m.Unknown)
+		}
+		c.Unknown = &id
+	}
+	if err := f.PostProcessor.around(c); err != nil {
+		return err
+	}
+	if config.Class == "" && config.Bos == "" && len(c.Before) > 0 {
+		config.Bos = tokenText(f.text(c.Before[0], m.Vocab))
+	}
+	if config.Class == "" && config.Eos == "" && len(c.After) > 0 {
+		config.Eos = tokenText(f.text(c.After[0], m.Vocab))
+	}
+	return config.ends(c, false)
+}
+
+// text is the text of an added token.
+func (f *jsonFile) text(id int32, vocab map[string]int32) string {
+	i := slices.IndexFunc(f.AddedTokens, func(a jsonToken) bool { return a.ID == id })
+	if i < 0 {
+		return ""
+	}
+	return f.AddedTokens[i].Content
+}
+
+// openJSON reads a tokenizer.json and the tokenizer_config.json beside it.
+func openJSON(path string) (Subword, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	config, err := readConfig(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseJSON(data, config)
+	return t, errors.Wrap(err, strings.TrimSpace(filepath.Base(path)))
+}

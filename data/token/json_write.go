@@ -1,0 +1,249 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+
+	"github.com/ceto-ml/ceto/internal/atomicfile"
+)
+
+// WriteFiles writes a tokenizer into a folder: tokenizer.json, with which Hugging Face tokenizers gives the same ids,
+// vocab.json and merges.txt in GPT-2's form, and a tokenizer_config.json that names the begin and end tokens. It fails
+// for a tokenizer that these files cannot express: a splitter that is not one of this package, or a token whose text
+// reads like another one in the alphabet of bytes.
+func WriteFiles(dir string, b *BPE) error {
+	files, err := b.files()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := atomicfile.WriteFile(atomicfile.OS, filepath.Join(dir, f.name), f.write); err != nil {
+			return errors.Wrap(err, "token: WriteFiles")
+		}
+	}
+	return nil
+}
+
+// A writtenFile is one of the files of WriteFiles.
+type writtenFile struct {
+	name  string
+	write func(w io.Writer) error
+}
+
+// files lists what WriteFiles writes, tokenizer.json first.
+func (b *BPE) files() ([]writtenFile, error) {
+	vocab, err := b.writtenTokens()
+	if err != nil {
+		return nil, err
+	}
+	merges := b.writtenMerges(vocab)
+	file, err := b.json(vocab, merges)
+	if err != nil {
+		return nil, err
+	}
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
+	for key, id := range map[string]int32{"bos_token": b.begin, "eos_token": b.end} {
+		if id >= 0 {
+			config[key] = b.tokens[id]
+		}
+	}
+	added := map[string]jsonFlags{}
+	for _, t := range file.AddedTokens {
+		added[strconv.Itoa(int(t.ID))] = t.jsonFlags
+	}
+	config["added_tokens_decoder"] = added
+	lines := "#version: 0.2\n" + strings.Join(append(merges, ""), "\n")
+	return []writtenFile{
+		{"tokenizer.json", func(w io.Writer) error { return encodeJSON(w, file, "  ") }},
+		{"vocab.json", func(w io.Writer) error { return encodeJSON(w, vocab, "") }},
+		{"merges.txt", func(w io.Writer) error { _, err := io.WriteString(w, lines); return err }},
+		{"tokenizer_config.json", func(w io.Writer) error { return encodeJSON(w, config, "  ") }},
+	}, nil
+}
+
+func encodeJSON(w io.Writer, v any, indent string) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	return e.Encode(v)
+}
+
+// jsonVocab is an object of the tokens, in the order of their ids.
+type jsonVocab []string
+
+// MarshalJSON implements [json.Marshaler].
+func (v jsonVocab) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	for id, t := range v {
+		out.WriteByte("{,"[min(id, 1)])
+		if err := encodeJSON(&out, t, ""); err != nil {
+			return nil, err
+		}
+		out.WriteByte(':')
+		out.WriteString(strconv.Itoa(id))
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
+
+// writtenTokens returns the tokens in the alphabet of bytes, special ones as they are.
+func (b *BPE) writtenTokens() (jsonVocab, error) {
+	vocab := make(jsonVocab, len(b.tokens))
+	seen := make(map[string]int, len(b.tokens))
+	for id, t := range b.tokens {
+		vocab[id] = t
+		if special, ok := b.specials.ids[t]; !ok || special != int32(id) {
+			vocab[id] = toAlphabet(t)
+		} else if !utf8.ValidString(t) {
+			return nil, errors.Errorf("token: WriteFiles: special token %q: want UTF-8", t)
+		}
+		if other, twice := seen[vocab[id]]; twice {
+			return nil, errors.Errorf("token: WriteFiles: tokens %d and %d would both be written %q", other, id, vocab[id])
+		}
+		seen[vocab[id]] = id
+	}
+	return vocab, nil
+}
+
+// writtenMerges returns the lines of merges.txt.
+func (b *BPE) writtenMerges(vocab jsonVocab) []string {
+	list := make([]pairSlot, 0, b.pairs.n)
+	for _, s := range b.pairs.slots {
+		if s.pair != noPair {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b pairSlot) int { return int(a.merge>>32) - int(b.merge>>32) })
+	lines := make([]string, len(list))
+	for i, s := range list {
+		lines[i] = vocab[s.pair>>32] + " " + vocab[uint32(s.pair)]
+	}
+	return lines
+}
+
+// A jsonWritten is a tokenizer.json with all its fields in place.
+type jsonWritten struct {
+	jsonFile
+	Model jsonWrittenModel `json:"model"`
+}
+
+type jsonWrittenModel struct {
+	Type         string    `json:"type"`
+	Dropout      *float64  `json:"dropout"`
+	Unknown      *string   `json:"unk_token"`
+	Prefix       *string   `json:"continuing_subword_prefix"`
+	Suffix       *string   `json:"end_of_word_suffix"`
+	FuseUnknown  bool      `json:"fuse_unk"`
+	ByteFallback bool      `json:"byte_fallback"`
+	IgnoreMerges bool      `json:"ignore_merges"`
+	Vocab        jsonVocab `json:"vocab"`
+	Merges       []string  `json:"merges"`
+}
+
+// json returns the content of tokenizer.json.
+func (b *BPE) json(vocab jsonVocab, merges []string) (*jsonWritten, error) {
+	pre, err := b.preTokenizer()
+	if err != nil {
+		return nil, err
+	}
+	f := &jsonWritten{Model: jsonWrittenModel{Type: "BPE", FuseUnknown: b.fuseUnknown, IgnoreMerges: b.ignore, Vocab: vocab, Merges: merges}}
+	if b.unknown >= 0 {
+		f.Model.Unknown = &vocab[b.unknown]
+	}
+	f.Version, f.AddedTokens = "1.0", []jsonToken{}
+	for _, s := range b.specials.list {
+		f.AddedTokens = append(f.AddedTokens, jsonToken{s.ID, jsonFlags{s.Text, s.SingleWord, s.LStrip, s.RStrip, s.Normalized, s.Special}})
+	}
+	if b.nfc {
+		f.Normalizer = &jsonStage{Type: "NFC"}
+	}
+	f.PreTokenizer, f.Decoder, f.PostProcessor = pre, byteLevel(true, true), b.template(vocab)
+	return f, nil
+}
+
+func byteLevel(prefixSpace, useRegex bool) *jsonStage {
+	trim := false
+	return &jsonStage{Type: "ByteLevel", AddPrefixSpace: &prefixSpace, TrimOffsets: &trim, UseRegex: &useRegex}
+}
+
+// preTokenizer writes the splitters.
+func (b *BPE) preTokenizer() (*jsonStage, error) {
+	var stages []jsonStage
+	split := b.split
+	useRegex := len(split) > 0 && sameSplitter(split[len(split)-1], GPT2)
+	if useRegex {
+		split = split[:len(split)-1]
+	}
+	if b.prefixSpace && len(split) > 0 {
+		return nil, errors.New("token: WriteFiles: PrefixSpace beside other splitters than GPT2: want one of them")
+	}
+	yes, no := true, false
+	for i, s := range split {
+		switch pattern := patternOf(s); pattern {
+		case "":
+			return nil, errors.Errorf("token: WriteFiles: splitter %d is unknown: want one of this package", i)
+		case digitsPattern, digitRunPattern:
+			individual := &yes
+			if pattern == digitRunPattern {
+				individual = &no
+			}
+			stages = append(stages, jsonStage{Type: "Digits", Individual: individual})
+		default:
+			stages = append(stages, jsonStage{Type: "Split", Pattern: &jsonPattern{Regex: pattern}, Behavior: "Isolated", Invert: &no})
+		}
+	}
+	last := byteLevel(b.prefixSpace, useRegex)
+	if len(stages) == 0 {
+		return last, nil
+	}
+	return &jsonStage{Type: "Sequence", Pretokenizers: append(stages, *last)}, nil
+}
+
+// patternOf is the reverse of [SplitterOf], "" where there is none.
+func patternOf(s Splitter) string {
+	for _, known := range []struct {
+		split   Splitter
+		pattern string
+	}{
+		{GPT2, gpt2Pattern}, {Llama3, llama3Pattern}, {CL100K, cl100kPattern}, {Qwen2, qwen2Pattern}, {O200K, o200kPattern},
+		{Tekken, tekkenPattern}, {Digits, digitsPattern}, {DigitRuns, digitRunPattern},
+	} {
+		if sameSplitter(s, known.split) {
+			return known.pattern
+		}
+	}
+	return ""
+}
+
+// sameSplitter compares functions by their code, as the language does not.
+func sameSplitter(a, b Splitter) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// template writes the tokens around a text.
+func (b *BPE) template(vocab jsonVocab) *jsonStage {
+	if len(b.before)+len(b.after) == 0 {
+		return byteLevel(true, true)
+	}
+	s := &jsonStage{Type: "TemplateProcessing", SpecialTokens: map[string]jsonToIDs{}}
+	add := func(ids []int32) {
+		for _, id := range ids {
+			s.Single = append(s.Single, jsonItem{SpecialToken: &jsonTypeID{ID: vocab[id]}})
+			s.SpecialTokens[vocab[id]] = jsonToIDs{ID: vocab[id], IDs: []int32{id}, Tokens: []string{vocab[id]}}
+		}
+	}
+	add(b.before)
+	s.Single = append(s.Single, jsonItem{Sequence: &jsonTypeID{ID: "A"}})
+	add(b.after)
+	s.Pair = append(slices.Clone(s.Single), jsonItem{Sequence: &jsonTypeID{ID: "B", TypeID: 1}})
+	return s
+}

@@ -1,0 +1,86 @@
+package gpt
+
+import (
+	"bytes"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/jinja"
+	"github.com/pkg/errors"
+)
+
+// Message is a turn of a chat. Roles are what the template knows: mostly system, user, assistant.
+type Message struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// ChatTemplate writes a chat as the text that a model was trained on.
+type ChatTemplate struct {
+	template   *jinja.Template
+	begin, end string // the tokens of the tokenizer, which templates print
+}
+
+// Template returns the model's chat template. A model without one, and one with a construct that is not known, are
+// errors.
+func (s *Source) Template(t token.Tokenizer) (*ChatTemplate, error) {
+	if s.Chat == "" {
+		return nil, errors.Errorf("gpt: %s has no chat template: it is no model for chats", s.Path)
+	}
+	parsed, err := jinja.Parse("chat template", s.Chat)
+	if err != nil {
+		return nil, errors.Wrapf(err, "gpt: %s", s.Path)
+	}
+	c := &ChatTemplate{template: parsed}
+	if sub, ok := t.(token.Subword); ok {
+		if id, ok := sub.Begin(); ok {
+			c.begin = string(sub.Piece(id))
+		}
+		if id, ok := sub.End(); ok {
+			c.end = string(sub.Piece(id))
+		}
+	}
+	return c, nil
+}
+
+// Render returns the text of a chat up to where the assistant's answer begins.
+func (c *ChatTemplate) Render(chat []Message) (string, error) {
+	messages := make([]map[string]any, len(chat))
+	for i, m := range chat {
+		messages[i] = map[string]any{"role": m.Role, "content": m.Content}
+	}
+	return c.template.Render(map[string]any{
+		"messages": messages, "add_generation_prompt": true, "bos_token": c.begin, "eos_token": c.end,
+	})
+}
+
+// PromptIDs encodes a prompt as Hugging Face's tokenizers do by default: special tokens written in it count as such, as
+// policy says, and the model's begin token goes before it where its files ask for one. In place of an empty prompt
+// comes the begin token or, of a tokenizer without one, a line's end.
+func PromptIDs(t token.Tokenizer, prompt string, policy token.Policy) ([]int32, error) {
+	sub, ok := t.(token.Subword)
+	if !ok {
+		if prompt != "" {
+			return t.Encode([]byte(prompt))
+		}
+		if ids, err := t.Encode([]byte("\n")); err == nil && len(ids) > 0 {
+			return ids, nil
+		}
+		return []int32{0}, nil
+	}
+	id, begins := sub.Begin()
+	o := token.Options{Policy: policy, Add: true}
+	if begins && bytes.HasPrefix([]byte(prompt), sub.Piece(id)) {
+		o.Add = false // it has it, as what a chat template writes
+	}
+	ids, err := sub.EncodeWith([]byte(prompt), o)
+	switch {
+	case err != nil || len(ids) > 0:
+		return ids, err
+	case begins:
+		return []int32{id}, nil
+	}
+	if id, ok := sub.End(); ok { // GPT-2's texts begin with the token that ends one
+		return []int32{id}, nil
+	}
+	return sub.EncodeWith([]byte("\n"), token.Options{})
+}

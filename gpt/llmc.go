@@ -1,0 +1,112 @@
+package gpt
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
+)
+
+// The header of a checkpoint of llm.c: 256 int32, of which the first are magic, version, context, vocab, layers, heads,
+// width, padded vocab. Source: github.com/karpathy/llm.c, train_gpt2.py, write_model.
+const (
+	llmcMagic  = 20240326
+	llmcHeader = 256 * 4
+	llmcF32    = 3 // version of float32
+	llmcBF16   = 5 // of bfloat16
+)
+
+func isLLMC(head []byte) bool {
+	return len(head) >= 8 && binary.LittleEndian.Uint32(head) == llmcMagic
+}
+
+// llmcTensor is a parameter in the order of the file; those of the blocks are stacked, all blocks in one tensor.
+type llmcTensor struct {
+	name   string // of a block: after "h.N."
+	block  bool
+	linear bool  // kept as (out, in); ours is (in, out)
+	shape  []int // as stored, of one block
+}
+
+// llmcTensors lists the parameters.
+func llmcTensors(c Config) []llmcTensor {
+	w := c.Width
+	return []llmcTensor{
+		{"wte.weight", false, false, []int{c.Vocab, w}}, {"wpe.weight", false, false, []int{c.Context, w}},
+		{"ln_1.weight", true, false, []int{w}}, {"ln_1.bias", true, false, []int{w}},
+		{"attn.c_attn.weight", true, true, []int{3 * w, w}}, {"attn.c_attn.bias", true, false, []int{3 * w}},
+		{"attn.c_proj.weight", true, true, []int{w, w}}, {"attn.c_proj.bias", true, false, []int{w}},
+		{"ln_2.weight", true, false, []int{w}}, {"ln_2.bias", true, false, []int{w}},
+		{"mlp.c_fc.weight", true, true, []int{4 * w, w}}, {"mlp.c_fc.bias", true, false, []int{4 * w}},
+		{"mlp.c_proj.weight", true, true, []int{w, 4 * w}}, {"mlp.c_proj.bias", true, false, []int{w}},
+		{"ln_f.weight", false, false, []int{w}}, {"ln_f.bias", false, false, []int{w}},
+	}
+}
+
+// openLLMC reads a checkpoint of llm.c.
+func (s *Source) openLLMC(path string) error {
+	s.Format = "llm.c"
+	f, err := s.openBin(path)
+	if err != nil {
+		return err
+	}
+	if len(f.MMap) < llmcHeader {
+		return errors.Errorf("%d bytes; the header of llm.c has %d", len(f.MMap), llmcHeader)
+	}
+	h := ints(f.MMap, 8)
+	f.at = llmcHeader
+	kinds := map[int]string{llmcF32: "F32", llmcBF16: "BF16"}
+	kind, ok := kinds[h[1]]
+	if !ok {
+		return errors.Errorf("version %d of llm.c's checkpoints; known: %d (float32), %d (bfloat16)", h[1], llmcF32, llmcBF16)
+	}
+	c := Config{Context: h[2], Vocab: h[3], Layers: h[4], Heads: h[5], Width: h[6], Eps: 1e-5}
+	s.Model = c
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if h[7] < c.Vocab || h[7] > maxSetting {
+		return errors.Errorf("a vocabulary of %d padded to %d", c.Vocab, h[7])
+	}
+	for _, t := range llmcTensors(c) {
+		blocks, prefix, padded := 1, "", t.shape[0]
+		if t.block {
+			blocks = c.Layers
+		}
+		if t.name == "wte.weight" {
+			padded = h[7]
+		}
+		for i := range blocks {
+			if t.block {
+				prefix = "h." + nn.Itoa(i) + "."
+			}
+			p, err := f.take(prefix+t.name, kind, padded, t.shape...)
+			if err != nil {
+				return err
+			}
+			p.transposed = t.linear
+			if err := s.add(p.Name, p); err != nil {
+				return err
+			}
+		}
+	}
+	if f.at != len(f.MMap) {
+		return errors.Errorf("%d bytes after the last parameter", len(f.MMap)-f.at)
+	}
+	s.tokenizer = besides(path)
+	return nil
+}
+
+// besides reads the tokenizer of the folder that a file lies in.
+func besides(path string) func() (token.Tokenizer, error) {
+	return func() (token.Tokenizer, error) {
+		t, err := token.Open(filepath.Dir(path))
+		if err != nil && errors.Is(err, os.ErrNotExist) {
+			err = errors.Wrap(err, "no tokenizer beside the file; name one with --tokenizer")
+		}
+		return t, err
+	}
+}

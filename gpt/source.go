@@ -1,0 +1,330 @@
+package gpt
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
+)
+
+// Source is a model as its files have it, with all but the values read. Close it after use.
+type Source struct {
+	Path     string
+	Format   string // "Hugging Face", "GGUF", "llm.c", "llama2.c"
+	Model    Model
+	Tensors  []Tensor      // as stored, by name
+	Bytes    int64         // of the files that hold the tensors, on disk
+	Chat     string        // chat template, in Jinja; "" for none
+	End      []int32       // ids that end a text; see [SampleOptions]
+	Sampling SampleOptions // what the model's files say of temperature, top-k and the like; zero for nothing
+
+	params    map[string]*stored // by the model's names
+	tokenizer func() (token.Tokenizer, error)
+	files     []io.Closer
+}
+
+// Tensor is a parameter as a file has it.
+type Tensor struct {
+	Name  string
+	Type  string // "F32", "BF16", "Q4_K"
+	Shape []int
+	Bytes int64
+}
+
+// stored is a tensor with the way to its values.
+type stored struct {
+	Tensor
+	rows       func(dst []float32, from, to int) error // decodes rows from … to−1 of the outermost axis
+	row        func(i int) int                         // the file's row that is the parameter's row i; nil for row i
+	transposed bool                                    // the file has the parameter's transpose
+}
+
+// Open reads what is at path but for the values:
+//
+//   - a folder as Hugging Face transformers save it: config.json, model.safetensors (or shards with their index) and
+//     the tokenizer's files
+//   - a GGUF file, or a folder with one
+//   - a checkpoint of llm.c or llama2.c (.bin), or a folder with one
+//
+// The parameters are compared with those of the model: what is missing, unexpected or of another shape is an error
+// that lists it.
+func Open(path string) (*Source, error) {
+	open, err := formatOf(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Path: path, params: map[string]*stored{}}
+	if err = open(s); err == nil {
+		err = s.Model.Validate()
+	}
+	if err == nil {
+		err = s.check()
+	}
+	if err != nil {
+		s.Close()
+		return nil, errors.Wrapf(err, "gpt: %s", path)
+	}
+	sort.Slice(s.Tensors, func(i, j int) bool { return s.Tensors[i].Name < s.Tensors[j].Name })
+	return s, nil
+}
+
+// formatOf finds the reader of what is at path.
+func formatOf(path string) (func(*Source) error, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "gpt: Open")
+	}
+	if !info.IsDir() {
+		return fileFormat(path)
+	}
+	if exists(filepath.Join(path, ConfigFile)) {
+		return func(s *Source) error { return s.openFolder(path) }, nil
+	}
+	var found []string
+	var open func(*Source) error
+	for _, pattern := range []string{"*.gguf", "*.bin"} {
+		files, _ := filepath.Glob(filepath.Join(path, pattern))
+		for _, f := range files {
+			if o, err := fileFormat(f); err == nil {
+				found, open = append(found, filepath.Base(f)), o
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, errors.Errorf("gpt: %s: no model: want %s, a GGUF file, or a .bin of llm.c or llama2.c", path, ConfigFile)
+	case 1:
+		return open, nil
+	}
+	return nil, errors.Errorf("gpt: %s: several models, name one of them: %s", path, strings.Join(found, ", "))
+}
+
+// fileFormat finds the reader of a file by its first bytes.
+func fileFormat(path string) (func(*Source) error, error) {
+	base := filepath.Base(path)
+	if base == ConfigFile || strings.HasSuffix(base, ".safetensors") {
+		return func(s *Source) error { return s.openFolder(filepath.Dir(path)) }, nil
+	}
+	head, err := headOf(path, llama2cHead)
+	switch {
+	case err != nil:
+		return nil, errors.Wrap(err, "gpt: Open")
+	case strings.HasPrefix(string(head), "GGUF"):
+		return func(s *Source) error { return s.openGGUF(path) }, nil
+	case isLLMC(head):
+		return func(s *Source) error { return s.openLLMC(path) }, nil
+	case isLlama2C(head):
+		return func(s *Source) error { return s.openLlama2C(path) }, nil
+	}
+	return nil, errors.Errorf("gpt: %s: no model that is known: want a Hugging Face folder, GGUF, or a .bin of llm.c or llama2.c", path)
+}
+
+// headOf returns the first n bytes of a file, fewer where it is shorter.
+func headOf(path string, n int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, n)
+	k, err := io.ReadFull(f, head)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return head[:k], err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// add notes a tensor of a file as the parameter of that name; "" for one that the model has no use for.
+func (s *Source) add(param string, t *stored) error {
+	s.Tensors = append(s.Tensors, t.Tensor)
+	if param == "" {
+		return nil
+	}
+	if old := s.params[param]; old != nil {
+		return errors.Errorf("tensors %s and %s are one parameter", old.Name, t.Name)
+	}
+	s.params[param] = t
+	return nil
+}
+
+// check compares the tensors with the model's parameters, before any memory is taken for them.
+func (s *Source) check() error {
+	if n := s.Model.Dims().Layers; n > len(s.params) {
+		return errors.Errorf("%d layers by the settings, %d tensors in the files", n, len(s.params))
+	}
+	params, err := declared(s.Model)
+	if err != nil {
+		return err
+	}
+	var missing, unexpected, misshapen []string
+	for _, p := range params.All() {
+		t := s.params[p.Name]
+		switch {
+		case t == nil:
+			missing = append(missing, p.Name)
+		case !t.fits(p.Meta.Shape):
+			misshapen = append(misshapen, errors.Errorf("%s is %v, the model wants %v", t.Name, graph.Shape(t.Shape), p.Meta.Shape).Error())
+		}
+	}
+	for name, t := range s.params {
+		if params.Get(name) == nil {
+			unexpected = append(unexpected, t.Name)
+		}
+	}
+	slices.Sort(unexpected)
+	var all []string
+	for _, l := range []struct {
+		what  string
+		names []string
+	}{{"missing", missing}, {"unexpected", unexpected}, {"of another shape", misshapen}} {
+		if len(l.names) > 0 {
+			all = append(all, l.what+": "+some(l.names))
+		}
+	}
+	if len(all) > 0 {
+		return errors.Errorf("the tensors are not those of %s: %s", s.Model.Architecture(), strings.Join(all, "; "))
+	}
+	return nil
+}
+
+// some lists names, the first few of many.
+func some(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + " and " + nn.Itoa(len(names)-most) + " more"
+}
+
+func (t *stored) fits(shape graph.Shape) bool {
+	if t.transposed {
+		return len(t.Shape) == 2 && shape.Equal(graph.Shape{t.Shape[1], t.Shape[0]})
+	}
+	return shape.Equal(t.Shape)
+}
+
+// declared returns the parameters of a model.
+func declared(m Model) (*nn.Params, error) {
+	params := nn.NewParams(graph.Float32)
+	s := nn.NewScope(graph.New(), params, nn.Eval)
+	m.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 1)))
+	return params, s.Err()
+}
+
+// Tokenizer reads the model's tokenizer. An error that is fs.ErrNotExist says that the files have none.
+func (s *Source) Tokenizer() (token.Tokenizer, error) {
+	t, err := s.tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	if v := s.Model.Dims().Vocab; t.Vocab() > v {
+		return nil, errors.Errorf("gpt: %s: the tokenizer has %d ids, the model's embedding %d", s.Path, t.Vocab(), v)
+	}
+	return t, nil
+}
+
+// Generator reads the values into a state of x, as float32, each tensor by as many goroutines as there are processors.
+func (s *Source) Generator(x plan.Executor) (*Generator, error) {
+	g := &Generator{Model: s.Model, State: x.NewState(), Executor: x}
+	if err := g.prepare(1, 1); err != nil {
+		return nil, err
+	}
+	for _, name := range g.State.Names(graph.Param) {
+		t := s.params[name]
+		err := g.State.Fill(name, func(b graph.Buf) error { return t.read(graph.Data[float32](b)) })
+		if err != nil {
+			return nil, errors.Wrapf(err, "gpt: %s: %s", s.Path, t.Name)
+		}
+	}
+	return g, nil
+}
+
+// Load opens what is at path and reads its values: [Open], then [Source.Generator].
+func Load(path string, x plan.Executor) (*Generator, error) {
+	s, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.Generator(x)
+}
+
+// Close releases the files; the values read stay.
+func (s *Source) Close() error {
+	var first error
+	for _, f := range s.files {
+		if err := f.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.files = nil
+	return first
+}
+
+// read decodes the whole parameter.
+func (t *stored) read(dst []float32) error {
+	if !t.transposed {
+		return t.decode(dst)
+	}
+	rows, cols := t.Shape[0], t.Shape[1]
+	w := make([]float32, rows*cols)
+	if err := t.decode(w); err != nil {
+		return err
+	}
+	for j := range cols {
+		for i := range rows {
+			dst[j*rows+i] = w[i*cols+j]
+		}
+	}
+	return nil
+}
+
+// minPart is the least number of values worth a goroutine.
+const minPart = 1 << 16
+
+// decode decodes all rows, in the order that the parameter wants them.
+func (t *stored) decode(dst []float32) error {
+	rows := 1
+	if len(t.Shape) > 0 {
+		rows = t.Shape[0]
+	}
+	width := len(dst) / rows
+	part := max(1, minPart/width, (rows+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	errs := make([]error, (rows+part-1)/part)
+	var wg sync.WaitGroup
+	for p := range errs {
+		wg.Go(func() {
+			from, to := p*part, min(rows, (p+1)*part)
+			if t.row == nil {
+				errs[p] = t.rows(dst[from*width:to*width], from, to)
+				return
+			}
+			for i := from; i < to && errs[p] == nil; i++ {
+				r := t.row(i)
+				errs[p] = t.rows(dst[i*width:(i+1)*width], r, r+1)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+// magic begins every file.
+const magic = "GGUF"
+
+// alignmentKey is the key of the alignment of the tensors' data, in bytes; defaultAlignment holds where it is missing.
+const (
+	alignmentKey     = "general.alignment"
+	defaultAlignment = 32
+	maxAlignment     = 1 << 16
+)
+
+// The fewest bytes that a key with its value and a tensor without its data take in a file: a count beyond the bytes
+// left is refused before anything is allocated for it.
+const (
+	minKV     = 8 + 1 + 4 + 1
+	minTensor = 8 + 1 + 4 + 4 + 8
+)
+
+// Parse reads a file of version 2 or 3 in memory; the data of tensors is that of b. It is strict: a name or key twice,
+// an unknown type, arrays of arrays, an empty tensor, and data that is not all there or not where the tensor before it
+// ends are errors. It allocates at most 2.6 bytes for each of the header, about twice.
+func Parse(b []byte) (*File, error) {
+	f, err := parse(b)
+	if err != nil {
+		return nil, errors.Wrap(err, "gguf: Parse")
+	}
+	return f, nil
+}
+
+func parse(b []byte) (*File, error) {
+	f, r := &File{}, &reader{b: b}
+	if string(r.take(4)) != magic {
+		return nil, errors.Errorf("begins with %q, want %q", b[:min(len(b), 4)], magic)
+	}
+	version := r.u32()
+	switch {
+	case version != 0 && version&0xffff == 0:
+		return nil, errors.New("a big-endian file, want a little-endian one")
+	case r.err == nil && version != 2 && version != 3:
+		return nil, errors.Errorf("version %d, want 2 or 3", version)
+	}
+	f.Version = int(version)
+	tensors, kvs := r.u64(), r.u64()
+	if r.err != nil {
+		return nil, r.err
+	}
+	if err := f.readMeta(r, kvs); err != nil {
+		return nil, err
+	}
+	align, err := alignment(f.Value(alignmentKey))
+	if err != nil {
+		return nil, err
+	}
+	if err := f.readTensors(r, tensors, align); err != nil || len(f.Tensors) == 0 {
+		return f, err
+	}
+	r.take(uint64(pad(r.at, align)))
+	return f, f.place(r, align)
+}
+
+// alignment is the alignment that a value of its key sets.
+func alignment(v any) (int, error) {
+	if v == nil {
+		return defaultAlignment, nil
+	}
+	a, ok := v.(uint32)
+	if !ok || a < 8 || a > maxAlignment || a&(a-1) != 0 {
+		return 0, errors.Errorf("%s of %T %v, want a uint32, a power of two from 8 to %d", alignmentKey, v, v, maxAlignment)
+	}
+	return int(a), nil
+}
+
+// pad is the number of bytes from n to the next multiple of align.
+func pad(n, align int) int { return -n & (align - 1) }
+
+func (f *File) readMeta(r *reader, n uint64) error {
+	if n > uint64(r.left()/minKV) {
+		return errors.Errorf("%d keys in the %d bytes left, want at least %d bytes a key: truncated?", n, r.left(), minKV)
+	}
+	f.Meta = make([]KV, n)
+	for i := range f.Meta {
+		kv := &f.Meta[i]
+		kv.Key = string(r.bytes())
+		kv.Value = r.read()
+		if r.err != nil {
+			return errors.Wrapf(r.err, "key %d of %d, %q", i, n, clip(kv.Key))
+		}
+	}
+	var err error
+	f.keys, err = newIndex(len(f.Meta), func(i int) string { return f.Meta[i].Key })
+	return errors.Wrap(err, "metadata")
+}
+
+// readTensors reads all of the tensors but their data. They must follow each other in their data as they do here, with
+// no more between them than their padding: the reference implementation takes no other file either.
+func (f *File) readTensors(r *reader, n uint64, align int) error {
+	if least := minTensor + align; n > uint64(r.left()/least)+1 { // the last one's data may be of 1 byte
+		return errors.Errorf("%d tensors in the %d bytes left, want at least %d bytes a tensor: truncated?", n, r.left(), least)
+	}
+	f.Tensors = make([]Tensor, n)
+	next := uint64(0) // offset
+	for i := range f.Tensors {
+		t := &f.Tensors[i]
+		t.Name = string(r.bytes())
+		t.Shape = r.shape()
+		t.Type = Type(r.u32())
+		if offset := r.u64(); offset != next {
+			r.fail("offset %d, want %d, where the tensor before it ends", offset, next)
+		}
+		size, err := byteLen(t.Type, t.Shape)
+		if r.err == nil {
+			r.err = err
+		}
+		if r.err == nil && uint64(size)+next > uint64(len(r.b)) {
+			r.fail("%d bytes from offset %d in a file of %d: truncated?", size, next, len(r.b))
+		}
+		if r.err != nil {
+			return errors.Wrapf(r.err, "tensor %d of %d, %q", i, n, clip(t.Name))
+		}
+		next += uint64(size + pad(size, align))
+	}
+	var err error
+	f.names, err = newIndex(len(f.Tensors), func(i int) string { return f.Tensors[i].Name })
+	return errors.Wrap(err, "tensors")
+}
+
+// place gives the tensors their data, which r is at. The padding of the last one may be missing.
+func (f *File) place(r *reader, align int) error {
+	for i := range f.Tensors {
+		t := &f.Tensors[i]
+		size, err := byteLen(t.Type, t.Shape)
+		if err != nil {
+			return err
+		}
+		t.Data = r.take(uint64(size))
+		if r.err != nil {
+			return errors.Wrapf(r.err, "data of tensor %d of %d, %q", i, len(f.Tensors), clip(t.Name))
+		}
+		t.Data = t.Data[:size:size]
+		r.take(uint64(pad(size, align)))
+	}
+	return nil
+}
+
+// index has the numbers of named things in the order of their names.
+type index []int32
+
+// newIndex makes the index of n things; an empty name and one used twice are errors.
+func newIndex(n int, name func(int) string) (index, error) {
+	if n > math.MaxInt32 {
+		return nil, errors.Errorf("%d names, want at most %d", n, math.MaxInt32)
+	}
+	x := make(index, n)
+	for i := range x {
+		x[i] = int32(i)
+	}
+	slices.SortFunc(x, func(a, b int32) int { return strings.Compare(name(int(a)), name(int(b))) })
+	if n > 0 && name(int(x[0])) == "" {
+		return nil, errors.New("an empty name")
+	}
+	for i := 1; i < n; i++ {
+		if s := name(int(x[i])); s == name(int(x[i-1])) {
+			return nil, errors.Errorf("%q twice", clip(s))
+		}
+	}
+	return x, nil
+}
+
+// find returns the number of a name.
+func (x index) find(s string, name func(int) string) (int, bool) {
+	at, ok := slices.BinarySearchFunc(x, s, func(i int32, s string) int { return strings.Compare(name(int(i)), s) })
+	if !ok {
+		return 0, false
+	}
+	return int(x[at]), true
+}
+
+// clip shortens a name for an error.
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
+
+// reader takes values from the front of b[at:]. After its first error it gives zeros.
+type reader struct {
+	b   []byte
+	at  int
+	err error
+}
+
+func (r *reader) left() int { return len(r.b) - r.at }
+
+// fail sets the error, if it is the first.
+func (r *reader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = errors.Errorf(format, args...)
+	}
+}
+
+// take returns the next n bytes, nil where they are not all there.
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(r.left()) {
+		r.fail("%d bytes wanted at byte %d, %d left: truncated?", n, r.at, r.left())
+	}
+	if r.err != nil {
+		return nil
+	}
+	r.at += int(n)
+	return r.b[r.at-int(n) : r.at]
+}
+
+func (r *reader) u32() uint32 {
+	if b := r.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) u64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+// bytes returns the next bytes that their number comes before.
+func (r *reader) bytes() []byte { return r.take(r.u64()) }
+
+// shape reads a number of extents and the extents, innermost first.
+func (r *reader) shape() []int {
+	rank := r.u32()
+	if rank > maxRank {
+		r.fail("%d extents, want at most %d", rank, maxRank)
+	}
+	if r.err != nil || rank == 0 {
+		return nil
+	}
+	shape := make([]int, rank)
+	for i := range shape {
+		e := r.u64()
+		if e > math.MaxInt {
+			r.fail("an extent of %d, want at most %d", e, math.MaxInt)
+		}
+		shape[int(rank)-1-i] = int(e)
+	}
+	return shape
+}

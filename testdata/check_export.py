@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Checks what `ceto export` wrote by the programs that are to read it: transformers, gguf and llama.cpp.
+
+  python3 -m venv venv && venv/bin/pip install torch==2.11.0 transformers==4.57.6 gguf==0.19.0 llama-cpp-python==0.3.36
+  ceto export --model gpt/testdata/hf/llama --to gguf /tmp/out
+  venv/bin/python testdata/check_export.py gpt/testdata/hf/llama /tmp/out/*.gguf
+
+  check_export.py ORIGINAL EXPORTED...     ORIGINAL: a Hugging Face folder or a GGUF file that transformers load
+    a folder   no missing, unexpected or mismatched key; weights are the original's rounded to the file's dtype, bit for
+               bit; logits within 1e-4 of the original with such weights; greedy ids equal; the tokenizer, where both
+               have one, gives equal ids
+    a .gguf    the tensors that llama.cpp's converter names, no other, each within its type's rounding of the original;
+               llama.cpp's next ids equal wherever two logits are not closer than its own arithmetic is coarse
+    a .bin     the bytes that llm.c's writer writes, for its version
+One line a check: ok, FAIL or skip with the reason. Exit 1 where one fails, 2 where the arguments do not serve.
+Prompts are those of ORIGINAL/expected.json, or random ids from a fixed seed.
+"""
+import json
+import os
+import sys
+import tempfile
+
+TRANSFORMERS = "4.57"
+try:
+    import numpy as np
+    import safetensors
+    import torch
+    import transformers
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+except ImportError as e:
+    print("skip everything: %s; see the head of this script for what to install" % e)
+    sys.exit(0)
+try:
+    import gguf
+    import golden_gguf
+    import golden_llmc
+except ImportError as e:
+    gguf = None
+    WHY = str(e)
+try:
+    import llama_cpp
+except ImportError:
+    llama_cpp = None
+
+NEW, LOGITS = 24, 1e-4
+SAMPLE = "Hello, wörld! It's 1234 o'clock.\n\n  你好 🙂\t<|endoftext|> def f(x): return x**2\r\n"
+failed = False
+
+
+def report(ok, path, what):
+    """One line; ok None skips."""
+    global failed
+    failed = failed or ok is False
+    print("%-4s %s: %s" % ({True: "ok", False: "FAIL", None: "skip"}[ok], path, what), flush=True)
+
+
+def place(path):
+    """What from_pretrained takes for a folder or a GGUF file."""
+    if os.path.isdir(path):
+        return dict(pretrained_model_name_or_path=path)
+    folder, name = os.path.split(os.path.abspath(path))
+    return dict(pretrained_model_name_or_path=folder, gguf_file=name)
+
+
+def load(path):
+    """A model in float32, and what transformers say of its keys."""
+    m, info = AutoModelForCausalLM.from_pretrained(**place(path), dtype=torch.float32, attn_implementation="eager",
+                                                   output_loading_info=True)
+    return m.eval(), info
+
+
+def prompts_of(path, vocab):
+    expected = os.path.join(path, "expected.json")
+    if os.path.exists(expected):
+        with open(expected) as f:
+            return json.load(f)["prompts"]
+    r = np.random.Generator(np.random.PCG64(5))
+    return [r.integers(vocab, size=n).tolist() for n in (1, 5, 12, 20)]
+
+
+def logits_of(m, ids):
+    with torch.no_grad():
+        return m(torch.tensor([ids])).logits[0]
+
+
+def greedy(m, prompt):
+    """Up to NEW new ids."""
+    ids = torch.tensor([prompt])
+    out = m.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False)
+    return out[0, len(prompt):].tolist()
+
+
+def dtype_of(path):
+    """The dtype that config.json names, if all tensors of the folder have it."""
+    with open(os.path.join(path, "config.json")) as f:
+        c = json.load(f)
+    name, found = c.get("dtype") or c.get("torch_dtype") or "float32", set()
+    for file in sorted(os.listdir(path)):
+        if file.endswith(".safetensors"):
+            with safetensors.safe_open(os.path.join(path, file), "pt") as f:
+                found |= {f.get_tensor(k).dtype for k in f.keys()}
+    dtype = getattr(torch, name)
+    report(found == {dtype}, path, "tensors are %s; config.json says %s" % (sorted(map(str, found)), name))
+    return dtype
+
+
+def check_folder(original, weights, prompts, source, path):
+    m, info = load(path)
+    bad = {k: sorted(map(str, v)) for k, v in info.items() if v}
+    report(not bad, path, "keys %s" % (bad or "all there, no other"))
+    dtype = dtype_of(path)
+    want = {k: v.to(dtype).float() for k, v in weights.items()}
+    differ = [k for k, v in m.state_dict().items() if k not in want or not torch.equal(v, want[k])]
+    report(not differ, path, "weights in %s %s" % (dtype, "differ: %s" % differ if differ else "equal"))
+    original.load_state_dict(want)
+    gap = max((logits_of(original, p) - logits_of(m, p)).abs().max().item() for p in prompts)
+    report(gap <= LOGITS, path, "logits differ by %.2g; at most %g" % (gap, LOGITS))
+    ids = [greedy(original, p) for p in prompts]
+    report(ids == [greedy(m, p) for p in prompts], path, "greedy ids, %d" % sum(map(len, ids)))
+    check_tokenizer(source, path)
+
+
+def ids_of(path):
+    """SAMPLE's ids by a folder's tokenizer (transformers) or a GGUF file's (llama.cpp); None where there is none."""
+    if os.path.exists(os.path.join(path, "tokenizer.json")):
+        return AutoTokenizer.from_pretrained(path)(SAMPLE, add_special_tokens=False).input_ids
+    if path.endswith(".gguf") and llama_cpp is not None:
+        m = llama_cpp.Llama(path, vocab_only=True, verbose=False)
+        return m.tokenize(SAMPLE.encode(), add_bos=False, special=True)
+    return None
+
+
+def check_tokenizer(source, path):
+    want, got = ids_of(source), ids_of(path)
+    if want is None or got is None:
+        return report(None, path, "tokenizer: none that a peer reads in %s" % (source if want is None else path))
+    report(got == want, path, "tokenizer: %d ids; want %d, those of %s" % (len(got), len(want), source))
+
+
+def rounding(kind, want):
+    """The largest error that a value may have in a tensor type, elementwise."""
+    size = np.abs(want)
+    if kind == gguf.GGMLQuantizationType.F32:
+        return np.zeros_like(want)
+    if kind == gguf.GGMLQuantizationType.F16:
+        return np.maximum(size * 2**-11, 2**-25)
+    if kind == gguf.GGMLQuantizationType.BF16:
+        return size * 2**-8 / 2 * (1 + 2**-8)
+    if kind == gguf.GGMLQuantizationType.Q8_0:  # half a step of the block, its scale rounded to float16
+        top = size.reshape(-1, 32).max(1, keepdims=True)
+        return np.broadcast_to(top / 127 / 2 + top * 2**-11 + 2**-18, (top.size, 32)).reshape(want.shape)
+    return None
+
+
+def check_tensors(original, reader, arch, path):
+    """Compares names, shapes and values. Returns the coarsest type of the file and its weights by transformers' names."""
+    have = {t.name: t for t in reader.tensors}
+    held, kinds, bad = {}, set(), []
+    for name, there, want in golden_gguf.tensors(original, arch):
+        t = have.pop(there, None)
+        if t is None:
+            bad.append("no " + there)
+            continue
+        got = gguf.dequantize(t.data, t.tensor_type).reshape(tuple(int(n) for n in t.shape[::-1]))
+        kinds.add(t.tensor_type)
+        bound = rounding(t.tensor_type, want)
+        if got.shape != want.shape or bound is None or not (np.abs(got - want) <= bound).all():
+            bad.append("%s %s%s" % (there, t.tensor_type.name, got.shape))
+        held[name] = torch.tensor(golden_gguf.lay(name, got, original.config, arch, golden_gguf.unpermute))
+    if original.config.tie_word_embeddings:
+        have.pop("output.weight", None)
+    bad += ["not expected: " + n for n in have if n != "rope_freqs.weight"]
+    names = ", ".join(sorted(k.name for k in kinds))
+    report(not bad, path, "%d tensors (%s) %s" % (len(reader.tensors), names, bad or "as the original"))
+    return kinds, held
+
+
+def llama_logits(path, prompts, context):
+    """llama.cpp's logits at every position of every prompt, keys and values kept in float32."""
+    m = llama_cpp.Llama(path, n_ctx=context, logits_all=True, type_k=0, type_v=0, flash_attn=False, n_threads=2,
+                        n_gpu_layers=0, verbose=False)
+    for ids in prompts:
+        m.reset()
+        m.eval(ids)
+        yield np.array(m.scores[:len(ids)])
+
+
+def check_llama(m, arch, kinds, prompts, path):
+    """Compares the next id at every position of prompt and greedy answer: one wrong id does not change the later ones."""
+    if arch == "mistral" or llama_cpp is None:
+        return report(None, path, "llama.cpp " + ("is not installed" if llama_cpp is None else "does not know " + arch))
+    # Its float32 path uses a table of GELU in float16 (gpt2); with 16 bits and Q8_0 it rounds activations too.
+    coarse = 1 if kinds - {gguf.GGMLQuantizationType.F32} else 0.02 if arch == "gpt2" else 1e-3
+    rows = [p + greedy(m, p) for p in prompts]
+    window = getattr(m.config, "sliding_window", None)
+    if window:
+        rows = [r[:window] for r in rows]  # llama.cpp ignores the window of architecture llama
+    same, sure, gap = 0, 0, 0.0
+    for ids, got in zip(rows, llama_logits(path, rows, max(map(len, rows)))):
+        want = logits_of(m, ids)
+        top = want.topk(2).values
+        clear = (top[:, 0] - top[:, 1] > coarse).numpy()
+        sure += clear.sum()
+        same += (got.argmax(-1) == want.argmax(-1).numpy())[clear].sum()
+        gap = max(gap, np.abs(got - want.numpy()).max())
+    report(same == sure and sure > 0, path, "llama.cpp: %d of %d next ids (%d unclear, margin under %g%s); logits differ by %.2g" % (
+        same, sure, sum(map(len, rows)) - sure, coarse, ", within the window" if window else "", gap))
+
+
+def check_gguf(original, weights, prompts, source, path):
+    if gguf is None:
+        return report(None, path, WHY)
+    reader = gguf.GGUFReader(path)
+    arch = reader.get_field("general.architecture").contents()
+    original.load_state_dict(weights)
+    kinds, held = check_tensors(original, reader, arch, path)
+    try:
+        original.load_state_dict(held, strict=False)
+        original.tie_weights()
+        check_llama(original, arch, kinds, prompts, path)
+        check_tokenizer(source, path)
+    except (RuntimeError, ValueError) as e:
+        report(False, path, "llama.cpp: %s" % e)
+
+
+def check_bin(original, weights, path):
+    if gguf is None:
+        return report(None, path, WHY)
+    original.load_state_dict(weights)
+    with open(path, "rb") as f:
+        have = f.read()
+    version = int.from_bytes(have[4:8], "little")
+    if have[:4] != golden_llmc.MAGIC.to_bytes(4, "little") or version not in golden_llmc.DTYPES:
+        return report(False, path, "not a checkpoint of llm.c, version 3 or 5")
+    with tempfile.NamedTemporaryFile() as tmp:
+        golden_llmc.write(tmp.name, original, version)
+        want = tmp.read()
+    report(have == want, path, "llm.c version %d, %d bytes; want %d, the same" % (version, len(have), len(want)))
+
+
+def main():
+    if len(sys.argv) < 3:
+        print(__doc__)
+        sys.exit(2)
+    transformers.logging.set_verbosity_error()
+    if not transformers.__version__.startswith(TRANSFORMERS):
+        print("note: transformers %s; written for %s" % (transformers.__version__, TRANSFORMERS))
+    source = sys.argv[1]
+    original, _ = load(source)
+    weights = {k: v.clone() for k, v in original.state_dict().items()}
+    prompts = prompts_of(source, original.config.vocab_size)
+    for path in sys.argv[2:]:
+        if os.path.isdir(path):
+            check_folder(original, weights, prompts, source, path)
+        elif path.endswith(".gguf"):
+            check_gguf(original, weights, prompts, source, path)
+        elif path.endswith(".bin"):
+            check_bin(original, weights, path)
+        else:
+            report(False, path, "neither a folder nor a .gguf or .bin file")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

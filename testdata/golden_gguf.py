@@ -1,0 +1,195 @@
+"""Tiny GGUF files for golden_hf.py, with the keys, names and layouts of llama.cpp's convert_hf_to_gguf.py.
+
+Format: github.com/ggml-org/ggml, docs/gguf.md. Matrices are (out, in); Conv1D of GPT-2 is turned. Of architecture
+llama, rows of q and k are permuted in each head: the two halves that rotary turns together lie interleaved.
+"""
+import importlib.metadata
+import math
+
+import gguf
+import numpy as np
+import tokenizers
+from gguf import GGMLQuantizationType as Type
+from transformers import PreTrainedTokenizerFast
+from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
+
+GGUF = "0.19.0"
+
+# file: the architecture it names where that is not the usual one, the type of each tensor where not all are F32.
+# In practice files of Mistral name llama; the key general.architecture = mistral is read too.
+FILES = {
+    "gpt2.gguf": {}, "llama.gguf": {}, "llama-linear.gguf": {}, "llama-llama3.gguf": {}, "llama-headdim.gguf": {},
+    "qwen2.gguf": {}, "qwen3.gguf": {}, "mistral.gguf": {}, "mistral.arch.gguf": dict(arch="mistral"),
+    "llama-chat.gguf": dict(types={"": Type.BF16}),
+    "llama.mix.gguf": dict(types={"attn_v": Type.F16, "ffn_up": Type.BF16, "ffn_down": Type.F16, "": Type.Q8_0}),
+}
+
+NAMES = {
+    "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "transformer.wte": "token_embd", "transformer.wpe": "position_embd", "transformer.ln_f": "output_norm",
+    "ln_1": "attn_norm", "ln_2": "ffn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output",
+    "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
+}
+MERGES = ["h e", "Ġ t", "Ġt he", "i n", "a n", "e r", "o n", "Ġ a", "r e", "Ġ s", "a t", "i s", "e n", "Ġ w", "Ġ b",
+          "o u", "in g", "Ġa n", "Ġan d", "l l", "u s", "er s", "i t", "Ġ i", "Ġi s", "t h", "th in", "us er",
+          "a s", "Ċ Ċ"]
+# ChatML.
+TEMPLATE = ("{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}"
+            "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+
+
+def version():
+    return importlib.metadata.version("gguf")
+
+
+def name_of(name):
+    """model.layers.0.mlp.up_proj.weight is blk.0.ffn_up.weight."""
+    path, kind = name.rsplit(".", 1)
+    for layers in ("model.layers.", "transformer.h."):
+        if path.startswith(layers):
+            i, part = path[len(layers):].split(".", 1)
+            return "blk.%s.%s.%s" % (i, NAMES[part], kind)
+    return NAMES[path] + "." + kind
+
+
+def permute(w, heads):
+    """Rows (NH, 2, HS/2) to (NH, HS/2, 2): from halves that rotary turns together to neighbours."""
+    return w.reshape(heads, 2, -1, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
+
+
+def unpermute(w, heads):
+    """The inverse of permute."""
+    return w.reshape(heads, -1, 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
+
+
+def scaling(c):
+    """The rope_type of rope_scaling, or None."""
+    return (getattr(c, "rope_scaling", None) or {}).get("rope_type")
+
+
+def rope_factors(c):
+    """What llama3's rope_scaling divides each frequency by: 1, the factor, or a blend between two wavelengths."""
+    s, dim = c.rope_scaling, c.head_dim
+    low, high = (s["original_max_position_embeddings"] / s[k] for k in ("low_freq_factor", "high_freq_factor"))
+    out = []
+    for i in range(0, dim, 2):
+        wave = 2 * math.pi * c.rope_theta ** (i / dim)
+        keep = min(max((low / wave - 1) / (low / high - 1), 0), 1)
+        out.append(1 / (keep + (1 - keep) / s["factor"]))
+    return np.array(out, np.float32)
+
+
+def vocabulary(n):
+    """Tokens and merges of a byte-level BPE: special tokens, characters, merges. Of 104 tokens, only line feed and
+    printable ASCII have characters, other bytes have none; of 288, all bytes have."""
+    chars = ["Ċ", "Ġ"] + [chr(b) for b in range(33, 127)] if n == 104 else sorted(bytes_to_unicode().values())
+    merges = MERGES[:n - len(SPECIALS) - len(chars)]
+    tokens = SPECIALS + chars + [m.replace(" ", "") for m in merges]
+    assert len(tokens) == n == len(set(tokens)), n
+    return tokens, merges
+
+
+def tokenizer():
+    """The vocabulary of 288 tokens as a tokenizer of transformers, with a chat template."""
+    tokens, merges = vocabulary(288)
+    pairs = [tuple(m.split()) for m in merges]
+    t = tokenizers.Tokenizer(tokenizers.models.BPE({x: i for i, x in enumerate(tokens)}, pairs))
+    t.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = tokenizers.decoders.ByteLevel()
+    t.add_special_tokens(SPECIALS)
+    pad, begin, end = SPECIALS
+    return PreTrainedTokenizerFast(tokenizer_object=t, pad_token=pad, bos_token=begin, eos_token=end,
+                                   chat_template=TEMPLATE)
+
+
+def write_vocabulary(w, n):
+    tokens, merges = vocabulary(n)
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("gpt-2")
+    w.add_token_list(tokens)
+    w.add_token_types([gguf.TokenType.CONTROL] * len(SPECIALS) + [gguf.TokenType.NORMAL] * (n - len(SPECIALS)))
+    w.add_token_merges(merges)
+    w.add_bos_token_id(1)
+    w.add_eos_token_id(2)
+    w.add_pad_token_id(0)
+    w.add_add_bos_token(False)
+    if n == 288:
+        w.add_chat_template(TEMPLATE)
+
+
+def settings(w, c):
+    """The keys of the architecture."""
+    w.add_vocab_size(c.vocab_size)
+    w.add_context_length(c.max_position_embeddings)
+    w.add_embedding_length(c.hidden_size)
+    w.add_block_count(c.num_hidden_layers)
+    w.add_head_count(c.num_attention_heads)
+    if c.model_type == "gpt2":
+        w.add_feed_forward_length(c.n_inner or 4 * c.hidden_size)
+        w.add_layer_norm_eps(c.layer_norm_epsilon)
+        return
+    head_dim = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+    w.add_feed_forward_length(c.intermediate_size)
+    w.add_head_count_kv(c.num_key_value_heads)
+    w.add_layer_norm_rms_eps(c.rms_norm_eps)
+    w.add_rope_freq_base(c.rope_theta)
+    w.add_rope_dimension_count(head_dim)
+    w.add_key_length(head_dim)
+    w.add_value_length(head_dim)
+    if c.model_type == "mistral":
+        w.add_sliding_window(c.sliding_window)
+    if scaling(c) == "linear":
+        w.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        w.add_rope_scaling_factor(c.rope_scaling["factor"])
+
+
+def lay(name, v, c, arch, permute=permute):
+    """A tensor of transformers as the file lays it out; with unpermute, back again."""
+    if v.ndim == 2 and ("c_attn" in name or "c_proj" in name or "c_fc" in name):
+        return v.T
+    if arch in ("llama", "mistral") and "q_proj" in name:
+        return permute(v, c.num_attention_heads)
+    if arch in ("llama", "mistral") and "k_proj" in name:
+        return permute(v, c.num_key_value_heads)
+    return v
+
+
+def tensors(m, arch):
+    """Name here, name there, float32 matrix (out, in) or vector, as the file lays them out."""
+    for name, p in m.state_dict().items():
+        if not (name == "lm_head.weight" and m.config.tie_word_embeddings):
+            yield name, name_of(name), np.ascontiguousarray(lay(name, p.numpy(), m.config, arch))
+
+
+def write(path, m, arch=None, types=None):
+    """Writes the model. Returns the weights that the file holds rounded, by their names in m."""
+    c, held = m.config, {}
+    arch = arch or {"mistral": "llama"}.get(c.model_type, c.model_type)
+    w = gguf.GGUFWriter(path, arch)
+    w.add_type(gguf.GGUFType.MODEL)
+    w.add_name("tiny random " + c.model_type)
+    settings(w, c)
+    w.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if types else gguf.LlamaFileType.ALL_F32)
+    w.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    write_vocabulary(w, c.vocab_size)
+    for name, there, v in tensors(m, arch):
+        kind = Type.F32
+        if types and v.ndim > 1:
+            kind = next(t for part, t in types.items() if part in there)
+            w32 = m.state_dict()[name].numpy()
+            rounded = gguf.dequantize(gguf.quantize(w32, kind), kind)
+            if not np.array_equal(rounded, w32):
+                held[name] = rounded
+        w.add_tensor(there, gguf.quantize(v, kind), raw_dtype=kind)
+    if scaling(c) == "llama3":
+        w.add_tensor("rope_freqs.weight", rope_factors(c))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    return held
