@@ -15,7 +15,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Config is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head tied to the embedding. It is an
+// Config is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head that is the embedding. It is an
 // nn.Layer from ids (B, T) to logits (B, T, Vocab). Parameters carry the names of Hugging Face's GPT2LMHeadModel.
 type Config struct {
 	Vocab   int     `yaml:"vocab" json:"vocab_size"`
@@ -27,6 +27,9 @@ type Config struct {
 	NoBias  bool    `yaml:"no_bias" json:"no_bias"`   // no biases in linear layers and norms: nanoGPT
 	GELUErf bool    `yaml:"gelu_erf" json:"gelu_erf"` // the exact GELU: nanoGPT; otherwise the tanh form: GPT-2
 	Eps     float64 `yaml:"eps" json:"layer_norm_epsilon"`
+
+	MLPWidth int  `yaml:"mlp_width,omitempty" json:"-"` // 0 means 4·Width
+	Untied   bool `yaml:"untied,omitempty" json:"-"`    // the head is a matrix of its own, lm_head.weight (Vocab, Width)
 }
 
 // The presets. GPT-2's sizes: Radford et al. 2019, table 2. Shakespeare's two: nanoGPT, config/train_shakespeare_char.py
@@ -66,7 +69,7 @@ func Presets() []string {
 
 // Validate implements Model.
 func (c Config) Validate() error {
-	if err := positive([]setting{{"vocab", c.Vocab}, {"context", c.Context}, {"layers", c.Layers}, {"heads", c.Heads}, {"width", c.Width}}); err != nil {
+	if err := positive([]setting{{"vocab", c.Vocab}, {"context", c.Context}, {"layers", c.Layers}, {"heads", c.Heads}, {"width", c.Width}, {"MLP width", c.mlpWidth()}}); err != nil {
 		return err
 	}
 	if c.Width%c.Heads != 0 {
@@ -105,6 +108,9 @@ func (c Config) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 
 // Head takes the normalised output (…, Width) and returns logits (…, Vocab) by the embedding's rows.
 func (c Config) Head(s *nn.Scope, x *graph.Node) *graph.Node {
+	if c.Untied {
+		return s.Call("lm_head", nn.Linear{Out: c.Vocab, OutIn: true, NoBias: true, Init: nn.Normal(0, 0.02)}, x)
+	}
 	return s.MatMulT(x, s.Shared("wte.weight"))
 }
 
@@ -120,7 +126,7 @@ func (c Config) block() nn.Layer {
 	return nn.TransformerBlock{
 		Norm:    c.norm(),
 		Attn:    nn.SelfAttention{Heads: c.Heads, Causal: true, NoBias: c.NoBias, Dropout: c.Dropout, Init: normal, ProjInit: residual},
-		MLP:     nn.MLP{Act: act, NoBias: c.NoBias, Init: normal, ProjInit: residual},
+		MLP:     nn.MLP{Hidden: c.mlpWidth(), Act: act, NoBias: c.NoBias, Init: normal, ProjInit: residual},
 		Dropout: c.Dropout,
 	}
 }
@@ -131,12 +137,22 @@ func (c Config) Dims() Dims { return Dims{c.Vocab, c.Context, c.Layers, c.Width}
 // Architecture implements Model.
 func (c Config) Architecture() string { return "GPT2LMHeadModel" }
 
+func (c Config) mlpWidth() int {
+	if c.MLPWidth == 0 {
+		return 4 * c.Width
+	}
+	return c.MLPWidth
+}
+
 // Params implements Model.
 func (c Config) Params() int {
-	w := c.Width
-	n := c.Vocab*w + c.Context*w + c.Layers*(12*w*w+2*w) + w
+	w, h := c.Width, c.mlpWidth()
+	n := c.Vocab*w + c.Context*w + c.Layers*(4*w*w+2*w*h+2*w) + w
 	if !c.NoBias {
-		n += c.Layers*(3*w+w+4*w+w+2*w) + w
+		n += c.Layers*(3*w+w+h+w+2*w) + w
+	}
+	if c.Untied {
+		n += c.Vocab * w
 	}
 	return n
 }

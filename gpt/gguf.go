@@ -25,7 +25,7 @@ var (
 		{"blk.#.ffn_down", "model.layers.#.mlp.down_proj"},
 	}
 	ggufGPT2 = [][2]string{
-		{"token_embd", "wte"}, {"position_embd", "wpe"}, {"output_norm", "ln_f"},
+		{"token_embd", "wte"}, {"position_embd", "wpe"}, {"output_norm", "ln_f"}, {"output", "lm_head"},
 		{"blk.#.attn_norm", "h.#.ln_1"}, {"blk.#.ffn_norm", "h.#.ln_2"},
 		{"blk.#.attn_qkv", "h.#.attn.c_attn"}, {"blk.#.attn_output", "h.#.attn.c_proj"},
 		{"blk.#.ffn_up", "h.#.mlp.c_fc"}, {"blk.#.ffn_down", "h.#.mlp.c_proj"},
@@ -151,9 +151,9 @@ func (m *ggufMeta) gpt2() Model {
 	c := Config{Vocab: m.vocab(), Context: m.size("context_length", -1), Layers: m.size("block_count", -1), Heads: m.size("attention.head_count", -1),
 		Width: m.size("embedding_length", -1), Eps: m.number("attention.layer_norm_epsilon", 1e-5)}
 	if h := m.size("feed_forward_length", 4*c.Width); h != 4*c.Width {
-		m.fail("gpt2.feed_forward_length is %d; want 4·%d", h, c.Width)
+		c.MLPWidth = h
 	}
-	c.NoBias = !m.has("output_norm.bias")
+	c.NoBias, c.Untied = !m.has("output_norm.bias"), m.has("output.weight")
 	return c
 }
 
@@ -220,11 +220,7 @@ func (s *Source) addGGUF(arch string, t gguf.Tensor) error {
 	switch c := s.Model.(type) {
 	case Config:
 		p.transposed = len(t.Shape) == 2 && strings.HasPrefix(t.Name, "blk.") // kept as (out, in); GPT-2's are (in, out)
-		name := translate(ggufGPT2, t.Name, 0)
-		if t.Name == "output.weight" {
-			name = "" // the embedding again
-		}
-		return s.add(name, p)
+		return s.add(translate(ggufGPT2, t.Name, 0), p)
 	case Llama:
 		if arch == "llama" || arch == "mistral" {
 			p.row = c.pairRow(t.Name)

@@ -126,7 +126,7 @@ func (s *Source) addShard(path string) error {
 func (s *Source) hfParam(name string) string {
 	switch m := s.Model.(type) {
 	case Config:
-		if strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".attn.masked_bias") || name == "lm_head.weight" {
+		if strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".attn.masked_bias") || !m.Untied && name == "lm_head.weight" {
 			return ""
 		}
 		return strings.TrimPrefix(name, "transformer.")

@@ -65,6 +65,7 @@ type gpt2JSON struct {
 	ModelType     string   `json:"model_type"`
 	Activation    string   `json:"activation_function"`
 	Inner         *int     `json:"n_inner"`
+	Tied          *bool    `json:"tie_word_embeddings,omitempty"`
 	Residual      float64  `json:"resid_pdrop"`
 	Embedding     float64  `json:"embd_pdrop"`
 	Attention     float64  `json:"attn_pdrop"`
@@ -74,7 +75,6 @@ type gpt2JSON struct {
 func parseGPT2(b []byte) (Model, error) {
 	c := struct {
 		gpt2JSON
-		Tied      *bool `json:"tie_word_embeddings"`
 		Unscaled  *bool `json:"scale_attn_weights"`
 		ByLayer   bool  `json:"scale_attn_by_inverse_layer_idx"`
 		CrossAttn bool  `json:"add_cross_attention"`
@@ -83,14 +83,16 @@ func parseGPT2(b []byte) (Model, error) {
 		return nil, err
 	}
 	switch {
-	case c.Tied != nil && !*c.Tied:
-		return nil, errors.New("tie_word_embeddings is false; GPT-2's head is its embedding")
-	case c.Inner != nil && *c.Inner != 4*c.Width:
-		return nil, errors.Errorf("n_inner is %d; want 4·n_embd, %d", *c.Inner, 4*c.Width)
+	case c.Inner != nil && *c.Inner < 1:
+		return nil, errors.Errorf("n_inner is %d; it must be at least 1", *c.Inner)
 	case c.Unscaled != nil && !*c.Unscaled || c.ByLayer || c.CrossAttn:
 		return nil, errors.New("scale_attn_weights, scale_attn_by_inverse_layer_idx or add_cross_attention is not GPT-2's default")
 	}
 	m := c.Config
+	m.Untied = c.Tied != nil && !*c.Tied
+	if c.Inner != nil && *c.Inner != 4*m.Width {
+		m.MLPWidth = *c.Inner
+	}
 	switch c.Activation {
 	case "gelu_new", "gelu_pytorch_tanh":
 		m.GELUErf = false
@@ -240,7 +242,14 @@ func (c Config) hf() gpt2JSON {
 	if c.Eps == 0 {
 		c.Eps = 1e-5
 	}
-	return gpt2JSON{[]string{c.Architecture()}, "gpt2", act, nil, c.Dropout, c.Dropout, c.Dropout, c}
+	j := gpt2JSON{[]string{c.Architecture()}, "gpt2", act, nil, nil, c.Dropout, c.Dropout, c.Dropout, c}
+	if c.MLPWidth > 0 {
+		j.Inner = &c.MLPWidth
+	}
+	if tied := false; c.Untied {
+		j.Tied = &tied
+	}
+	return j
 }
 
 // hf is config.json of c.

@@ -1,6 +1,10 @@
 package token
 
-import "math/bits"
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
 
 // pairs maps an adjacent pair of tokens to its merge: an open-addressed table, at most half full, with linear probing.
 type pairs struct {
@@ -49,4 +53,16 @@ func (p *pairs) set(left, right, rank, id int32) {
 // get returns rank<<32 | id of the merge of two tokens, noPair for none.
 func (p *pairs) get(left, right int32) uint64 {
 	return p.slot(uint64(left)<<32 | uint64(right)).merge
+}
+
+// sorted lists the pairs, the most urgent first.
+func (p *pairs) sorted() []pairSlot {
+	list := make([]pairSlot, 0, p.n)
+	for _, s := range p.slots {
+		if s.pair != noPair {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b pairSlot) int { return cmp.Compare(a.merge, b.merge) })
+	return list
 }

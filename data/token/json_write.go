@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,13 +115,7 @@ func (b *BPE) writtenTokens() (jsonVocab, error) {
 
 // writtenMerges returns the lines of merges.txt.
 func (b *BPE) writtenMerges(vocab jsonVocab) []string {
-	list := make([]pairSlot, 0, b.pairs.n)
-	for _, s := range b.pairs.slots {
-		if s.pair != noPair {
-			list = append(list, s)
-		}
-	}
-	slices.SortFunc(list, func(a, b pairSlot) int { return int(a.merge>>32) - int(b.merge>>32) })
+	list := b.pairs.sorted()
 	lines := make([]string, len(list))
 	for i, s := range list {
 		lines[i] = vocab[s.pair>>32] + " " + vocab[uint32(s.pair)]
@@ -222,11 +215,6 @@ func patternOf(s Splitter) string {
 		}
 	}
 	return ""
-}
-
-// sameSplitter compares functions by their code, as the language does not.
-func sameSplitter(a, b Splitter) bool {
-	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
 // template writes the tokens around a text.

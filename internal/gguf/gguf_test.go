@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"math"
@@ -161,6 +162,10 @@ func TestSmolLM2(t *testing.T) {
 	merges, _ := f.Strings("tokenizer.ggml.merges")
 	if arch != "llama" || layers != 30 || base != 100_000 || len(tokens) != 49_152 || len(kinds) != 49_152 || len(merges) != 48_900 {
 		t.Errorf("%s: %d layers, base %g, %d tokens, %d types, %d merges", arch, layers, base, len(tokens), len(kinds), len(merges))
+	}
+	var again bytes.Buffer
+	if err := Write(&again, f.Meta, f.Tensors); err != nil || !bytes.Equal(again.Bytes(), f.mem) {
+		t.Errorf("written again it differs: %v", err)
 	}
 	// The sum that the gguf Python package has: testdata/golden.py FILE.
 	const want = 0x79a02f71

@@ -210,7 +210,7 @@ func (r *run) loop(n loop) {
 	}
 	state := &loopState{items: items, last: undefined{}}
 	for i, v := range items {
-		if !r.spend(1) {
+		if !r.spend(4) { // a scope takes about as long as four nodes
 			return
 		}
 		state.i = i

@@ -31,7 +31,7 @@ import (
 const (
 	maxTemplate = 1 << 20   // bytes of a template
 	maxOutput   = 16 << 20  // bytes of a rendered text, and of any text captured on the way
-	maxFuel     = 1 << 24   // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
+	maxFuel     = 1 << 23   // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
 	maxDepth    = 1000      // nodes within nodes while rendering, as Python's own limit of recursion
 	maxNesting  = 150       // brackets, blocks and prefix operators within each other
 	maxRange    = 100_000   // items of range(), jinja2's sandbox has the same

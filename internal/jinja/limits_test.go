@@ -22,7 +22,7 @@ func TestBeyond(t *testing.T) {
 		{"{{ 10 ** 20 }}", "more than 64 bits"},
 		{"{{ 9223372036854775807 + 1 }}", "more than 64 bits"},
 		{"{{ 99999999999999999999 }}", "want one of 64 bits"},
-		{"{{ -(-9223372036854775807 - 1) }}", "want a number"},
+		{"{{ -9223372036854775807 - 1 }}", "more than 64 bits"},
 		{"{{ 'a'.encode() }}", "'str object' has no attribute 'encode'"},
 		{"{{ 'a'|tojson(cls=1) }}", `filter tojson: argument "cls" is not supported`},
 		{"{{ 'a'|replace('b') }}", `filter replace: no argument "new"`},
@@ -45,7 +45,7 @@ func TestBeyond(t *testing.T) {
 // TestLimits holds templates that would take all memory, all time or all of the stack.
 func TestLimits(t *testing.T) {
 	deep := func(open, mid, close string) string {
-		return strings.Repeat(open, 100_000) + mid + strings.Repeat(close, 100_000)
+		return strings.Repeat(open, 40_000) + mid + strings.Repeat(close, 40_000)
 	}
 	doubled := "{% set ns = namespace(x=['ab']) %}{% for i in range(60) %}{% set ns.x = "
 	for _, c := range []struct{ name, template, want string }{
@@ -97,7 +97,7 @@ func TestLimits(t *testing.T) {
 				t.Errorf("got %.80q, %.200v, want an error with %q", got, err, c.want)
 			}
 			spent, made := time.Since(start), after.TotalAlloc-before.TotalAlloc
-			if spent > 20*time.Second || made > 4<<30 {
+			if spent > 20*time.Second || made > 2<<30 {
 				t.Errorf("took %v and %d MiB: want it stopped earlier", spent, made>>20)
 			}
 			t.Logf("%v, %d MiB", spent, made>>20)
@@ -124,7 +124,7 @@ func TestValues(t *testing.T) {
 		{v: float32(0.5), want: "0.5"},
 		{v: uint16(7), want: "7"},
 		{v: [2]bool{true}, want: "[true, false]"},
-		{v: json("[1, 1.0, 1e2, -0.0]"), want: "[1, 1.0, 100.0, -0.0]"},
+		{v: fromJSON("[1, 1.0, 1e2, -0.0]"), want: "[1, 1.0, 100.0, -0.0]"},
 		{v: struct{}{}, err: "a variable of the Go type struct {}: want a bool"},
 		{v: map[int]int{1: 1}, err: "a variable of the Go type map[int]int"},
 		{v: nested, err: "nested deeper than"},
@@ -141,7 +141,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func json(s string) any {
+func fromJSON(s string) any {
 	v, _ := FromJSON([]byte(s))
 	return v
 }

@@ -1,0 +1,207 @@
+package gpt_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+)
+
+// expected is what testdata/golden_hf.py saw transformers compute with a model.
+type expected struct {
+	Prompts   [][]int32
+	Logits    [][][]float32 // at the last position of each prompt, at every one of the longest
+	Greedy    [][]int32
+	LogProbs  [][]float64 `json:"greedy_logprobs"`
+	Penalized [][]int32   // greedy with a repetition penalty and no repeated 3-grams
+	Beam      []struct {
+		Beams   int     `json:"num_beams"`
+		Returns int     `json:"num_return_sequences"`
+		Penalty float64 `json:"length_penalty"`
+		Early   any     `json:"early_stopping"`
+		New     int
+		Results [][]struct {
+			IDs   []int32
+			Score float64
+		}
+	}
+}
+
+func readExpected(t *testing.T, path string) (e expected) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, &e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// pretrained lists the models of testdata and where the file of what they must answer is. A GGUF file with the weights
+// of a folder has the folder's answers.
+func pretrained(t *testing.T) map[string]string {
+	t.Helper()
+	models := map[string]string{
+		"testdata/llmc/gpt2-v3.bin":    "testdata/hf/gpt2/expected.json",
+		"testdata/llmc/gpt2-v5.bin":    "testdata/llmc/gpt2-v5.json",
+		"testdata/llama2c/llama.bin":   "testdata/hf/llama/expected.json",
+		"testdata/gguf/llama.mix.gguf": "testdata/gguf/llama.mix.json",
+	}
+	folders, _ := filepath.Glob("testdata/hf/*")
+	for _, f := range folders {
+		models[f] = f + "/expected.json"
+	}
+	for _, name := range []string{"gpt2", "llama", "llama-headdim", "llama-linear", "llama-llama3", "mistral", "qwen2", "qwen3"} {
+		models["testdata/gguf/"+name+".gguf"] = "testdata/hf/" + name + "/expected.json"
+	}
+	models["testdata/gguf/mistral.arch.gguf"] = models["testdata/gguf/mistral.gguf"] // mistral in place of llama as the file's architecture
+	return models
+}
+
+// eachPretrained runs f with each model.
+func eachPretrained(t *testing.T, f func(t *testing.T, g *gpt.Generator, s *gpt.Source, e expected)) {
+	x := plan.CPU(2)
+	t.Cleanup(func() { x.Close() })
+	for path, want := range pretrained(t) {
+		t.Run(filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), func(t *testing.T) {
+			s, err := gpt.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			g, err := s.Generator(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, g, s, readExpected(t, want))
+		})
+	}
+}
+
+// TestPretrainedLogits: as transformers' within 1e-4.
+func TestPretrainedLogits(t *testing.T) {
+	eachPretrained(t, func(t *testing.T, g *gpt.Generator, s *gpt.Source, e expected) {
+		for i, prompt := range e.Prompts {
+			for k, want := range e.Logits[i] {
+				n := len(prompt) - len(e.Logits[i]) + k + 1
+				got, err := g.Logits(prompt[:n])
+				if err != nil {
+					t.Fatal(err)
+				}
+				near(t, fmt.Sprintf("prompt %d, %d tokens", i, n), got, want, 1e-4)
+			}
+		}
+	})
+}
+
+func near(t *testing.T, what string, got, want []float32, tol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if !(math.Abs(float64(got[i])-float64(want[i])) <= tol) {
+			t.Fatalf("%s: value %d is %g, want %g", what, i, got[i], want[i])
+		}
+	}
+}
+
+// TestPretrainedForward: the graph without caches, of a whole batch.
+func TestPretrainedForward(t *testing.T) {
+	eachPretrained(t, func(t *testing.T, g *gpt.Generator, s *gpt.Source, e expected) {
+		ids := e.Prompts[len(e.Prompts)-1]
+		sc := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Eval)
+		sc.Output("logits", g.Model.Forward(sc, sc.Input("ids", graph.Of(graph.Int32, 2, len(ids)))))
+		p, err := plan.New(sc.Graph, plan.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog, err := g.Executor.Compile(p, g.State)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := prog.Run(map[string]any{"ids": append(slices.Clone(ids), ids...)}, graph.Scalars{}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := prog.Read("logits")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := d.Data().([]float32)
+		v := g.Model.Dims().Vocab
+		for n := range 2 * len(ids) {
+			near(t, fmt.Sprintf("position %d", n), all[n*v:(n+1)*v], e.Logits[len(e.Prompts)-1][n%len(ids)], 1e-4)
+		}
+	})
+}
+
+// TestPretrainedGreedy: prompts of different lengths in one batch, and each alone; ids equal, log-probabilities near.
+func TestPretrainedGreedy(t *testing.T) {
+	eachPretrained(t, func(t *testing.T, g *gpt.Generator, s *gpt.Source, e expected) {
+		for name, o := range map[string]gpt.SampleOptions{"greedy": {Tokens: 24}, "penalized": {Tokens: 24, Repetition: 1.3, NoRepeat: 3}} {
+			want := e.Greedy
+			if name == "penalized" {
+				want = e.Penalized
+			}
+			o.End = endOf(s)
+			batch, err := g.Generate(e.Prompts, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, q := range batch {
+				if !slices.Equal(q.IDs, want[i]) {
+					t.Errorf("%s: batch, prompt %d: %v, want %v", name, i, q.IDs, want[i])
+				}
+				alone, err := g.Generate(e.Prompts[i:i+1], o)
+				if err != nil || !slices.Equal(alone[0].IDs, want[i]) {
+					t.Errorf("%s: prompt %d alone: %v, %v, want %v", name, i, alone[0].IDs, err, want[i])
+				}
+				for n := range q.LogProbs {
+					if p := float64(q.LogProbs[n]); name == "greedy" && !(math.Abs(p-e.LogProbs[i][n]) <= 1e-4) {
+						t.Errorf("prompt %d: log-probability %d is %g, want %g", i, n, p, e.LogProbs[i][n])
+					}
+				}
+			}
+		}
+	})
+}
+
+// endOf is the end ids of the golden models, for files that have no place for them.
+func endOf(s *gpt.Source) []int32 {
+	if s.Format == "llm.c" || s.Format == "llama2.c" {
+		return []int32{2}
+	}
+	return s.End
+}
+
+// TestPretrainedBeams: beam search over a batch of prompts of different lengths.
+func TestPretrainedBeams(t *testing.T) {
+	eachPretrained(t, func(t *testing.T, g *gpt.Generator, s *gpt.Source, e expected) {
+		if len(e.Beam) == 0 {
+			t.Fatal("no beams in the golden file")
+		}
+		for _, b := range e.Beam {
+			o := gpt.SampleOptions{Tokens: b.New, Beams: b.Beams, Returns: b.Returns, LengthPenalty: b.Penalty, EarlyStopping: fmt.Sprint(b.Early), End: endOf(s)}
+			got, err := g.Generate(e.Prompts, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, q := range got {
+				want := b.Results[i/b.Returns][i%b.Returns]
+				if q.Prompt != i/b.Returns || !slices.Equal(q.IDs, want.IDs) || math.Abs(q.Score-want.Score) > 1e-4 {
+					t.Errorf("%+v: sequence %d: %v %g, want %v %g", o, i, q.IDs, q.Score, want.IDs, want.Score)
+				}
+			}
+		}
+	})
+}
