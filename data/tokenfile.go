@@ -142,8 +142,9 @@ func WriteTokens(w io.Writer, f Format, ids []uint16) error {
 	return errors.Wrap(b.Flush(), "data: WriteTokens")
 }
 
-// TokenFiles maps tokens that were made before: a folder with train.bin and val.bin, or one file, of which the last
-// Val is held out. The tokenizer is that of the options or of the folder ([token.Load]), else none.
+// TokenFiles maps tokens that were made before: a folder with train.bin, or with its parts train_*.bin, which are read
+// into memory as one, and with val.bin; or one file, of which the last Val is held out. The tokenizer is that of the
+// options or of the folder ([token.Open]), else none.
 func TokenFiles(path string, o TextOptions) (*TextData, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -153,24 +154,41 @@ func TokenFiles(path string, o TextOptions) (*TextData, error) {
 		return nil, errors.Wrap(err, "data: TokenFiles")
 	}
 	t := &TextData{tok: o.Tokenizer, vocab: o.Vocab, context: o.Context}
-	dir, names := path, []string{"train.bin", "val.bin"}
+	dir, train, val := path, []string{"train.bin"}, "val.bin"
 	if !info.IsDir() {
-		dir, names = filepath.Dir(path), []string{filepath.Base(path)}
+		dir, train, val = filepath.Dir(path), []string{filepath.Base(path)}, ""
+	} else if parts := shards(dir); len(parts) > 0 {
+		train = parts
 	}
 	if t.tok == nil {
-		if t.tok, err = token.Load(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if t.tok, err = token.Open(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
-	if err := t.open(dir, names, o.Val); err != nil {
+	if err := t.open(dir, train, val, o.Val); err != nil {
 		t.Close()
 		return nil, err
 	}
 	return t, nil
 }
 
-// open maps the files of t and settles its vocabulary.
-func (t *TextData) open(dir string, names []string, val float64) error {
+// shards returns the names of the parts of train.bin in a folder.
+func shards(dir string) (names []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if ok, _ := filepath.Match("train_*.bin", e.Name()); ok {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// open maps the files of t and settles its vocabulary. Without a file of held-out tokens they are the share val.
+func (t *TextData) open(dir string, train []string, held string, val float64) error {
+	names := train
+	if held != "" {
+		names = append(slices.Clip(train), held)
+	}
 	for _, n := range names {
 		f, err := OpenTokens(filepath.Join(dir, n))
 		if err != nil {
@@ -190,17 +208,21 @@ func (t *TextData) open(dir string, names []string, val float64) error {
 			}
 		}
 	}
-	if len(t.files) == 1 {
-		return t.split(t.files[0].Tokens, val)
+	ids := t.files[0].Tokens
+	for _, f := range t.files[1:len(train)] {
+		ids = append(slices.Clip(ids), f.Tokens...) // a copy
 	}
-	t.train, t.val = t.files[0].Tokens, t.files[1].Tokens
+	if held == "" {
+		return t.split(ids, val)
+	}
+	t.train, t.val = ids, t.files[len(train)].Tokens
 	return t.enough(true)
 }
 
-// Open is [TokenFiles] for a .bin file or a folder that has train.bin, else [Text].
+// Open is [TokenFiles] for a .bin file or a folder that has train.bin or its parts, else [Text].
 func Open(path string, o TextOptions) (*TextData, error) {
 	_, err := os.Stat(filepath.Join(path, "train.bin"))
-	if filepath.Ext(path) == ".bin" || err == nil {
+	if filepath.Ext(path) == ".bin" || err == nil || len(shards(path)) > 0 {
 		return TokenFiles(path, o)
 	}
 	return Text(path, o)

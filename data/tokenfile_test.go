@@ -87,7 +87,8 @@ func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no room") }
 
 func TestTokenFiles(t *testing.T) {
 	train, val := llmc([]uint32{20240520, 1, 5}, 0, 1, 2, 3, 4), "\x05\x00\x06\x00\x07\x00"
-	dir := write(t, map[string]string{"train.bin": train, "val.bin": val, "one/train.bin": train})
+	dir := write(t, map[string]string{"train.bin": train, "val.bin": val, "one/train.bin": train,
+		"parts/train_000000.bin": "\x00\x00\x01\x00", "parts/train_000001.bin": train, "parts/val.bin": val})
 	for _, c := range []struct {
 		path       string
 		o          TextOptions
@@ -99,6 +100,7 @@ func TestTokenFiles(t *testing.T) {
 		{"", TextOptions{Context: 2, Tokenizer: token.Byte{}}, []uint16{0, 1, 2, 3, 4}, []uint16{5, 6, 7}, 256, ""},
 		{"", TextOptions{Context: 2, Vocab: 50257}, []uint16{0, 1, 2, 3, 4}, []uint16{5, 6, 7}, 50257, ""},
 		{"train.bin", TextOptions{Context: 1, Val: 0.4}, []uint16{0, 1, 2}, []uint16{3, 4}, 5, ""},
+		{"parts", TextOptions{Context: 2}, []uint16{0, 1, 0, 1, 2, 3, 4}, []uint16{5, 6, 7}, 8, ""},
 		{"", TextOptions{Context: 3}, nil, nil, 0, "3 tokens held out, want at least 4"},
 		{"", TextOptions{Context: 5}, nil, nil, 0, "5 tokens to train on, want at least 6"},
 		{"train.bin", TextOptions{Context: 1}, nil, nil, 0, "1 tokens held out"},

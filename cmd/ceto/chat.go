@@ -55,9 +55,6 @@ type chat struct {
 
 // run answers --prompt, or the lines of the input.
 func (f *chatFlags) run(c *cobra.Command) error {
-	if err := usage(f.opt.Validate()); err != nil {
-		return err
-	}
 	policy, err := policyOf(f.special)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type config struct {
 
 type dataConfig struct {
 	Path      string  `yaml:"path"`      // file or folder; empty: the Go standard library's source
-	Tokenizer string  `yaml:"tokenizer"` // char or byte
+	Tokenizer string  `yaml:"tokenizer"` // char, byte, or the path of a tokenizer
 	Val       float64 `yaml:"val"`       // share of the text, at its end, that is held out; 0: 0.1, of Go's source 0.03
 }
 
@@ -130,6 +130,11 @@ func (c *config) finish() error {
 		}
 		c.Data.Path = abs
 	}
+	if k := c.Data.Tokenizer; k != "char" && k != "byte" {
+		if abs, err := filepath.Abs(k); err == nil && exists(abs) {
+			c.Data.Tokenizer = abs
+		}
+	}
 	return c.check()
 }
 
@@ -165,8 +170,8 @@ func (c *config) check() error {
 			return usagef("%s is %g; it must be %s", f.name, f.v, f.want)
 		}
 	}
-	if k := c.Data.Tokenizer; k != "char" && k != "byte" {
-		return usagef("data.tokenizer is %q; want char or byte", k)
+	if k := c.Data.Tokenizer; k != "char" && k != "byte" && !exists(k) {
+		return usagef("data.tokenizer is %q; want char, byte, or the path of a tokenizer", k)
 	}
 	return usage(c.Model.Validate())
 }

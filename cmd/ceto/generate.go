@@ -37,7 +37,7 @@ func generateCmd(g *global) *cobra.Command {
 	fl.StringArrayVar(&f.prompts, "prompt", nil, "text to continue; without one a text begins. May be repeated: one batch")
 	f.sampleFlags.add(fl, 200, 0.8, 0)
 	o := &f.opt
-	fl.IntVar(&o.Beams, "beams", 0, "beam search that goes on with this many sequences; needs --temperature 0")
+	fl.IntVar(&o.Beams, "beams", 0, "beam search that goes on with this many sequences")
 	fl.Float64Var(&o.LengthPenalty, "length-penalty", 1, "beams are ranked by log-probability / tokens^this")
 	fl.StringVar(&o.EarlyStopping, "early-stopping", gpt.EarlyFalse, "when beam search ends: false, true or never")
 	fl.IntVar(&o.Returns, "returns", 1, "sequences for each prompt")
@@ -68,9 +68,6 @@ type sequence struct {
 
 // run loads the model, and prints the continuations.
 func (f *generateFlags) run(c *cobra.Command) error {
-	if err := usage(f.opt.Validate()); err != nil {
-		return err
-	}
 	policy, err := policyOf(f.special)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -48,7 +49,7 @@ func pretrainCmd(g *global) *cobra.Command {
 	fl.StringArrayVar(&f.sets, "set", nil, "one setting, such as train.lr=0.001; may be repeated")
 	fl.StringVar(&f.preset, "preset", "tiny", "model and settings: "+strings.Join(gpt.Presets(), ", "))
 	fl.StringVar(&f.data, "data", "", "text file, folder of text files, or token .bin")
-	fl.StringVar(&f.tokenizer, "tokenizer", "", "char or byte")
+	fl.StringVar(&f.tokenizer, "tokenizer", "", "char, byte, or the path of a tokenizer; see ceto tokenize")
 	fl.StringVar(&f.out, "out", "", "run folder (default runs/DATE-TIME)")
 	fl.StringVar(&f.resume, "resume", "", "run folder to continue")
 	fl.IntVar(&f.steps, "steps", 0, "updates")
@@ -147,7 +148,10 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	defer exec.Close()
 	out := f.folder()
 	p := newProgress(c.ErrOrStderr(), exec.Threads())
-	t := f.trainer(cfg, text, exec, out)
+	t, err := f.trainer(cfg, text, exec, out)
+	if err != nil {
+		return err
+	}
 	t.Callbacks = []train.Callback{p}
 	t.Warn = func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) }
 	smallHeap()
@@ -197,11 +201,15 @@ func (f *pretrainFlags) folder() string {
 	return filepath.Join("runs", time.Now().Format("2006-01-02-150405"))
 }
 
-func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Executor, out string) train.Trainer {
+func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Executor, out string) (train.Trainer, error) {
 	tc := cfg.Train
 	files := map[string]func(io.Writer) error{"config.json": func(w io.Writer) error { return gpt.WriteConfig(w, cfg.Model) }}
 	if tok := text.Tokenizer(); tok != nil {
-		files[token.FileName] = func(w io.Writer) error { return token.Write(w, tok) }
+		own, err := token.Files(tok)
+		if err != nil {
+			return train.Trainer{}, err
+		}
+		maps.Copy(files, own)
 	}
 	limit := uint64(f.memory * (1 << 30))
 	if f.memory == 0 {
@@ -215,12 +223,22 @@ func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Execu
 		Val: text, EvalEvery: tc.EvalEvery,
 		Out: out, CheckpointEvery: tc.Checkpoint, Resume: f.resume != "", Config: cfg, Files: files,
 		Executor: exec, MemoryLimit: limit,
-	}
+	}, nil
 }
 
 // openText reads the data: a path, or the Go standard library's source.
 func openText(cfg config) (*data.TextData, error) {
-	o := data.TextOptions{Context: cfg.Model.Context, Kind: cfg.Data.Tokenizer, Val: cfg.Data.Val}
+	o := data.TextOptions{Context: cfg.Model.Context, Val: cfg.Data.Val}
+	switch kind := cfg.Data.Tokenizer; kind {
+	case "char", "byte":
+		o.Kind = kind
+	default:
+		tok, err := openTokenizer(kind)
+		if err != nil {
+			return nil, err
+		}
+		o.Tokenizer = tok
+	}
 	if cfg.Data.Path != "" {
 		return data.Open(cfg.Data.Path, o)
 	}

@@ -36,6 +36,9 @@ func (f *sampleFlags) add(fl *pflag.FlagSet, tokens int, temperature, topP float
 func (f *sampleFlags) options(fl *pflag.FlagSet, s *gpt.Source) (gpt.SampleOptions, error) {
 	o, m := f.opt, s.Sampling
 	o.End = s.End
+	if o.Beams > 1 && !fl.Changed("temperature") {
+		o.Temperature, m.Temperature = 0, 0
+	}
 	if m.Temperature > 0 && !fl.Changed("temperature") {
 		o.Temperature = m.Temperature
 		for name, set := range map[string]func(){"top-k": func() { o.TopK = m.TopK }, "top-p": func() { o.TopP = m.TopP },

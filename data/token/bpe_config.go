@@ -40,4 +40,6 @@ func SplitterName(split []Splitter) (string, bool) {
 }
 
 // sameSplitter compares functions by their code, as the language does not.
-func sameSplitter(a, b Splitter) bool { return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() }
+func sameSplitter(a, b Splitter) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}

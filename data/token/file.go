@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/pkg/errors"
 )
 
-// FileName is the name of a tokenizer's file in the folder of its model.
+// FileName is the name of the file of a tokenizer that has no published form: bytes and characters.
 const FileName = "ceto_tokenizer.json"
 
 // file is the content of a tokenizer's file.
@@ -54,13 +55,37 @@ func Read(r io.Reader) (Tokenizer, error) {
 	return nil, errors.Errorf("token: Read: kind %q, want byte or char", f.Kind)
 }
 
-// Save writes a tokenizer to its file in folder dir.
+// Files returns what the folder of a model has of its tokenizer, by the names of the files: those of [WriteFiles] of a
+// [BPE], else [FileName]. [Open] reads them back.
+func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
+	b, ok := t.(*BPE)
+	if !ok {
+		var text bytes.Buffer
+		if err := Write(&text, t); err != nil {
+			return nil, err
+		}
+		return map[string]func(io.Writer) error{FileName: func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err }}, nil
+	}
+	list, err := b.files()
+	files := map[string]func(io.Writer) error{}
+	for _, f := range list {
+		files[f.name] = f.write
+	}
+	return files, err
+}
+
+// Save writes the files of a tokenizer to folder dir.
 func Save(dir string, t Tokenizer) error {
-	var b bytes.Buffer
-	if err := Write(&b, t); err != nil {
+	files, err := Files(t)
+	if err != nil {
 		return err
 	}
-	return errors.Wrap(os.WriteFile(filepath.Join(dir, FileName), b.Bytes(), 0o644), "token: Save")
+	for name, write := range files {
+		if err := atomicfile.WriteFile(atomicfile.OS, filepath.Join(dir, name), write); err != nil {
+			return errors.Wrap(err, "token: Save")
+		}
+	}
+	return nil
 }
 
 // Load reads the tokenizer of folder dir. Without one the error is fs.ErrNotExist.

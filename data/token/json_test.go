@@ -103,6 +103,8 @@ func TestWriteFiles(t *testing.T) {
 			continue
 		}
 		for _, o := range []Options{{}, {Add: true}, {Policy: AsText}} {
+			again, err := NewBPE(b.Config())
+			same(t, name+" Config", b, again, err, o, g.Texts)
 			tok, err := Open(dir)
 			same(t, name, b, tok, err, o, g.Texts)
 			if read, ok := tok.(*BPE); ok && (read.begin != b.begin || read.end != b.end) {

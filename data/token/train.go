@@ -28,9 +28,6 @@ type TrainOptions struct {
 // has; ids ascend by Specials, bytes in the order of GPT-2's vocabulary, merges. That is the rule of Hugging Face
 // tokenizers, and where its BpeTrainer starts from ByteLevel.alphabet() and the same special tokens, ids and merges are
 // equal. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, section 3.2.
-//
-// Different pieces are counted once and pairs are counted by what each merge changes, so the time is near that of
-// reading: bench/tokenizer.md.
 func Train(texts [][]byte, o TrainOptions) (*BPE, error) {
 	if o.Vocab < len(o.Specials)+256 || o.Vocab > maxVocab {
 		return nil, errors.Errorf("token: Train: a vocabulary of %d: want at least %d special tokens and 256 bytes, at most %d", o.Vocab, len(o.Specials), maxVocab)
@@ -62,7 +59,7 @@ type word struct {
 }
 
 // trainChunk is how much text, in bytes, a goroutine counts at a time.
-const trainChunk = 1 << 20
+const trainChunk = 1 << 18
 
 // countWords returns the different pieces of the texts in the order of their bytes.
 func countWords(texts [][]byte, specials *specials, split []Splitter, threads int) ([]word, error) {

@@ -77,7 +77,7 @@ func learn(t *testing.T, words []word, specials []string, vocab, minCount int) *
 }
 
 func TestTrainNaive(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		letters := "ab  cdefgh"[:1+r.IntN(10)] // few of them: runs, ties, and a token that two pairs lead to
 		var words []string

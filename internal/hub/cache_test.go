@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -79,6 +80,21 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestHash compares with sums of git hash-object and sha256sum.
+func TestHash(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"},
+		{"hello", "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"},
+		{"hello", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
+	} {
+		h := newHash(File{Size: int64(len(c.text)), Hash: c.want})
+		h.Write([]byte(c.text))
+		if got := hex.EncodeToString(h.Sum(nil)); got != c.want {
+			t.Errorf("%q: %s, want %s", c.text, got, c.want)
+		}
+	}
+}
+
 func TestChoose(t *testing.T) {
 	for _, c := range []struct{ names, patterns, want, err string }{
 		{"config.json,model.safetensors,model.fp16.safetensors,pytorch_model.bin,onnx/config.json", "", "config.json,model.safetensors", ""},
@@ -146,7 +162,7 @@ func TestFind(t *testing.T) {
 		{"main without weights", "refs/main=" + commitB + " " + b + "config.json " + c + "a.gguf", "", commitC},
 		{"main without a shard", "refs/main=" + commitB + " " + b + "model-00001-of-00002.safetensors", "", ""},
 		{"both shards", "refs/main=" + commitB + " " + b + "model-00001-of-00002.safetensors " + b + "model-00002-of-00002.safetensors", "", commitB},
-		{"a ref that leads out", "refs/main=../../../x", "", ""},
+		{"a ref that leads out", "refs/main=../out out/a.gguf", "", ""},
 		{"revision", "refs/v1=" + commitB + " " + b + "a.gguf " + c + "a.gguf", "@v1", commitB},
 		{"commit", b + "a.gguf " + c + "a.gguf", "@" + commitB, commitB},
 		{"revision that is not here", b + "a.gguf", "@v1", ""},
@@ -177,6 +193,7 @@ func TestOffline(t *testing.T) {
 		{"a shard less", "refs/main=" + commitB + " " + b + "model-00002-of-00002.safetensors", "", "model-00001-of-00002.safetensors is missing"},
 		{"that shard", "refs/main=" + commitB + " " + b + "model-00002-of-00002.safetensors", "model-*", ""},
 		{"no such file", "refs/main=" + commitB + " " + b + "model.safetensors", "*.gguf", `no file matches "*.gguf"`},
+		{"a link that was not finished", "refs/main=" + commitB + " " + b + "a.gguf.ceto-tmp", "a*", `no file matches "a*"`},
 		{"fine", "refs/main=" + commitB + " " + b + "model.safetensors", "", ""},
 	} {
 		cache := t.TempDir()

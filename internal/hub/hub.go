@@ -168,7 +168,7 @@ func Split(name string) (repo, revision string, err error) {
 
 // check refuses names that cannot be a repository's and a revision's, as they become parts of paths.
 func check(repo, revision string) error {
-	if !repoName.MatchString(repo) || strings.Contains(repo, "--") || strings.Contains(repo, "..") {
+	if !repoName.MatchString(repo) || strings.Contains(repo, "--") {
 		return errors.Errorf("hub: %q is no repository; want OWNER/NAME[@REVISION]", repo)
 	}
 	if revision == "" || checkName(revision) != nil {

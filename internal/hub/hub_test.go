@@ -51,7 +51,7 @@ func text(n int) []byte {
 func newServer(t *testing.T) *server {
 	s := &server{t: t, lfs: map[string]bool{"model.safetensors": true}, files: map[string][]byte{
 		"config.json": []byte(`{"model_type":"llama"}`), "model.safetensors": text(5000), "README.md": []byte("hello"),
-		"onnx/model.onnx": []byte("x"), "sub/a.Q4_1.gguf": []byte("gguf"), "empty.txt": {},
+		"onnx/model.onnx": []byte("x"), "sub/a.Q4_1.gguf": []byte("gguf"), "empty.txt": {}, "a b#%ä.txt": []byte("odd"),
 	}}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
@@ -164,6 +164,7 @@ func TestPull(t *testing.T) {
 	}{
 		{"", "config.json model.safetensors"},
 		{"*.md", "README.md"},
+		{"*%?.txt", "a b#%ä.txt"},
 		{"sub/*.Q4_1.gguf empty.txt", "empty.txt sub/a.Q4_1.gguf"},
 	} {
 		s := newServer(t)
@@ -206,6 +207,20 @@ func TestPull(t *testing.T) {
 		if left := names(t, k.Cache, incomplete, ".ceto-tmp"); left != nil {
 			t.Errorf("%q: left over: %v", c.patterns, left)
 		}
+	}
+}
+
+// TestRevision asks for a branch with a slash and notes its commit.
+func TestRevision(t *testing.T) {
+	s := newServer(t)
+	asked := ""
+	s.onList = func(_ http.ResponseWriter, r *http.Request, _ int) bool { asked = r.RequestURI; return false }
+	c := s.client(nil)
+	if _, err := c.Pull(context.Background(), repo, "refs/pr/1", one); err != nil || asked != "/api/models/owner/model/revision/refs%2Fpr%2F1?blobs=true" {
+		t.Errorf("asked for %s, %v", asked, err)
+	}
+	if b, err := os.ReadFile(filepath.Join(c.Cache, "models--owner--model/refs/refs/pr/1")); string(b) != commitA {
+		t.Errorf("the ref is %q, %v", b, err)
 	}
 }
 

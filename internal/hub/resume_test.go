@@ -105,16 +105,18 @@ func TestResume(t *testing.T) {
 		left []byte
 		asks int
 		rng  string // Range of the first request
+		note string
 	}{
-		{"part", model[:3000], 1, "bytes=3000-"},
-		{"all", model, 0, ""},
-		{"too much", append(text(5000), 'x'), 1, ""},
-		{"damaged part", wrong(model[:3000]), 2, "bytes=3000-"},
-		{"damaged whole", wrong(model), 1, ""},
-		{"nothing", nil, 1, ""},
+		{"part", model[:3000], 1, "bytes=3000-", ""},
+		{"all", model, 0, "", ""},
+		{"too much", append(text(5000), 'x'), 1, "", ""},
+		{"damaged part", wrong(model[:3000]), 2, "bytes=3000-", "the hash of what came"},
+		{"damaged whole", wrong(model), 1, "", "the hash of what came"},
+		{"nothing", nil, 1, "", ""},
 	} {
 		s := newServer(t)
-		k := s.client(nil)
+		var notes []string
+		k := s.client(&notes)
 		blobs := filepath.Dir(store{k.Cache, repo}.blob("x"))
 		if err := os.MkdirAll(blobs, 0o777); err != nil {
 			t.Fatal(err)
@@ -130,6 +132,9 @@ func TestResume(t *testing.T) {
 		same(t, s, dir, one[0])
 		if len(s.asked()) != c.asks || c.asks > 0 && s.asked()[0].Get("Range") != c.rng {
 			t.Errorf("%s: %d requests, want %d; Range of the first %q", c.name, len(s.asked()), c.asks, c.rng)
+		}
+		if all := strings.Join(notes, ""); !strings.Contains(all, c.note) || c.note == "" && all != "" {
+			t.Errorf("%s: notes %q, want %q", c.name, all, c.note)
 		}
 		if left := names(t, k.Cache, incomplete); left != nil {
 			t.Errorf("%s: left over: %v", c.name, left)
@@ -147,7 +152,8 @@ func TestCancel(t *testing.T) {
 		}
 		return n == 1
 	}
-	c := s.client(nil)
+	var notes []string
+	c := s.client(&notes)
 	c.stall = time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
 	c.Progress = func(_ string, done, _ int64) {
@@ -155,8 +161,8 @@ func TestCancel(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := c.Pull(ctx, repo, "main", one); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v, want context.Canceled", err)
+	if _, err := c.Pull(ctx, repo, "main", one); !errors.Is(err, context.Canceled) || notes != nil {
+		t.Fatalf("error %v, notes %q; want context.Canceled and none", err, notes)
 	}
 	if left := names(t, c.Cache, incomplete); len(left) != 1 {
 		t.Fatalf("left %v, want one unfinished file", left)

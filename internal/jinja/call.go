@@ -134,8 +134,8 @@ func (r *run) test(name string, x any, a args) bool {
 	return r.truth(r.invoke("test "+name, b, x, a))
 }
 
-// member returns the method or field of x with this name, nil where it has none.
-func member(x any, name string) any {
+// member returns the method or field of x with this name.
+func member(x any, name string) (v any, ok bool) {
 	var methods map[string]builtin
 	var changes []string
 	switch x := x.(type) {
@@ -146,17 +146,15 @@ func member(x any, name string) any {
 	case []any, tuple:
 		methods, changes = listMethods, listChanges
 	case *loopState:
-		return x.attr(name)
+		return x.attr(name), true
 	case *namespace:
-		if v, ok := x.vars.Get(name); ok {
-			return v
-		}
+		return x.vars.Get(name)
 	}
 	if b, ok := methods[name]; ok {
-		return &callable{name, b, x}
+		return &callable{name, b, x}, true
 	}
 	if slices.Contains(changes, name) {
-		return undefined{name + "() of a " + typeName(x) + ": a template may not change a value"}
+		return undefined{name + "() of a " + typeName(x) + ": a template may not change a value"}, true
 	}
-	return nil
+	return nil, false
 }

@@ -95,7 +95,7 @@ func (r *run) attr(x any, name string) any {
 	if u, ok := x.(undefined); ok {
 		return r.fail("%s", u.why)
 	}
-	if v := member(x, name); v != nil {
+	if v, ok := member(x, name); ok {
 		return v
 	}
 	if m, ok := x.(*Map); ok {
@@ -136,7 +136,7 @@ func (r *run) item(x, key any) any {
 		}
 	}
 	if name, ok := key.(string); ok {
-		if v := member(x, name); v != nil {
+		if v, ok := member(x, name); ok {
 			return v
 		}
 		return undefined{noAttr(x, name)}

@@ -298,9 +298,9 @@ func (r *run) closure(m *macro) *callable {
 
 // bindMacro sets the parameters of a macro in its scope; one without value is undefined.
 func (r *run) bindMacro(m *macro, given args) {
-	rest := newMap()
+	rest := new(Map)
 	for i, k := range given.keys {
-		rest.put(k, given.values[i])
+		rest.Set(k, given.values[i])
 	}
 	for i, p := range m.params {
 		v, ok := rest.take(p)

@@ -54,7 +54,6 @@ func init() { // filters call filters: map, select
 		"trim":       {"chars?", func(r *run, x any, a []any) any { return strip(r, r.text(x), a) }},
 		"unique":     {"case_sensitive? attribute?", unique},
 		"upper":      {"", func(r *run, x any, a []any) any { return strings.ToUpper(r.text(x)) }},
-		"wordcount":  {"", func(r *run, x any, a []any) any { return int64(len(strings.FieldsFunc(r.text(x), isSpace))) }},
 	}
 }
 
@@ -232,11 +231,19 @@ func (r *run) path(v, attribute any) any {
 	return v
 }
 
+// some returns the items of x, none where it is none or false: map, select and reject ask first.
+func (r *run) some(x any) []any {
+	if !r.truth(x) {
+		return nil
+	}
+	return r.items(x)
+}
+
 // mapItems is map("filter", …) or map(attribute="a.b", default=…).
 func mapItems(r *run, x any, a []any) any {
 	given := a[0].(args)
 	var out []any
-	items := r.items(x)
+	items := r.some(x)
 	if len(given.pos) > 0 {
 		rest := args{given.pos[1:], given.keys, given.values}
 		for _, v := range items {
@@ -266,7 +273,7 @@ func (r *run) choose(x any, a args, attr, want bool) any {
 		attribute, a.pos = a.pos[0], a.pos[1:]
 	}
 	var out []any
-	for _, v := range r.items(x) {
+	for _, v := range r.some(x) {
 		tested := v
 		if attr {
 			tested = r.path(v, attribute)
@@ -316,80 +323,6 @@ func round(r *run, x any, a []any) any {
 	}
 	scale := math.Pow(10, float64(digits))
 	return how(f*scale) / scale
-}
-
-// sortKey is what sort, unique, min and max compare: the item or an attribute of it, strings without case.
-func (r *run) sortKey(v, caseSensitive, attribute any) any {
-	if s, ok := attribute.(string); ok && strings.Contains(s, ",") { // the first, then the second …
-		var keys []any
-		for _, part := range strings.Split(s, ",") {
-			keys = append(keys, r.sortKey(v, caseSensitive, part))
-		}
-		return keys
-	} else if attribute != (absent{}) && attribute != nil {
-		v = r.path(v, attribute)
-	}
-	if s, ok := plain(v).(string); ok && !r.truth(or(caseSensitive, false)) {
-		return strings.ToLower(s)
-	}
-	return plain(v)
-}
-
-// sorted orders items by their keys and keeps the order of equal ones.
-func (r *run) sorted(items []any, key func(any) any, down any) []any {
-	type keyed struct{ k, v any }
-	list := make([]keyed, len(items))
-	for i, v := range items {
-		list[i] = keyed{key(v), v}
-	}
-	sign := 1
-	if r.truth(or(down, false)) {
-		sign = -1
-	}
-	slices.SortStableFunc(list, func(a, b keyed) int { return sign * r.order("<", a.k, b.k) })
-	out := make([]any, len(list))
-	for i, k := range list {
-		out[i] = k.v
-	}
-	return out
-}
-
-func sortItems(r *run, x any, a []any) any {
-	return r.sorted(r.items(x), func(v any) any { return r.sortKey(v, a[1], a[2]) }, a[0])
-}
-
-func dictSort(r *run, x any, a []any) any {
-	m, ok := x.(*Map)
-	at, known := map[string]int{"key": 0, "value": 1}[r.str(or(a[1], "key"))]
-	if !ok || !known {
-		return r.fail("filter dictsort of %s: want a dict, by key or value", typeName(x))
-	}
-	return r.sorted(m.pairs(), func(v any) any { return r.sortKey(v.(tuple)[at], a[0], nil) }, a[2])
-}
-
-func (r *run) extreme(x any, a []any, sign int) any {
-	items := r.items(x)
-	if len(items) == 0 {
-		return undefined{"the least or greatest of no items"}
-	}
-	best, bestKey := items[0], r.sortKey(items[0], a[0], a[1])
-	for _, v := range items[1:] {
-		if k := r.sortKey(v, a[0], a[1]); sign*r.order("<", k, bestKey) > 0 {
-			best, bestKey = v, k
-		}
-	}
-	return best
-}
-
-func unique(r *run, x any, a []any) any {
-	var out, keys []any
-	for _, v := range r.items(x) {
-		k := r.sortKey(v, a[0], a[1])
-		if !slices.ContainsFunc(keys, func(seen any) bool { return r.equal(k, seen) }) {
-			out, keys = append(out, v), append(keys, k)
-		}
-	}
-	return &sequence{"generator", out}
 }
 
 func sum(r *run, x any, a []any) any {

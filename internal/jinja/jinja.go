@@ -45,6 +45,7 @@ type Template struct {
 
 	name string
 	body []*node
+	fuel int // steps of a rendering; tests lower it
 }
 
 // Parse reads a template. name stands in its errors, which say the line and what is not understood there.
@@ -61,14 +62,14 @@ func Parse(name, text string) (*Template, error) {
 	if p.err != nil {
 		return nil, errors.Wrapf(p.err, "jinja: %s", name)
 	}
-	return &Template{name: name, body: body}, nil
+	return &Template{name: name, body: body, fuel: maxFuel}, nil
 }
 
 // Render returns the text of the template for the given variables. A value is nil, a bool, a number, a string, a
 // [*Map], or a slice or map of values with string keys (a Go map is read in the order of its sorted keys); anything
 // else is an error. What the template gives raise_exception is the end of the error's text.
 func (t *Template) Render(vars map[string]any) (string, error) {
-	r := &run{now: t.Now, line: 1, out: new(strings.Builder), fuel: maxFuel}
+	r := &run{now: t.Now, line: 1, out: new(strings.Builder), fuel: t.fuel}
 	if r.now == nil {
 		r.now = time.Now
 	}

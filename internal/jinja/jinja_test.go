@@ -55,11 +55,15 @@ func vars(t testing.TB, objects ...[]byte) map[string]any {
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }
 
 func render(name, text string, v map[string]any) (string, error) {
+	return renderWith(maxFuel, name, text, v)
+}
+
+func renderWith(fuel int, name, text string, v map[string]any) (string, error) {
 	t, err := Parse(name, text)
 	if err != nil {
 		return "", err
 	}
-	t.Now = clock
+	t.Now, t.fuel = clock, fuel
 	return t.Render(v)
 }
 

@@ -88,7 +88,11 @@ func (l *lexer) take(n int) string {
 // data emits the n bytes of text before a tag. open is the tag from its brace on.
 func (l *lexer) data(n int, open string) {
 	s := l.src[l.pos : l.pos+n]
-	switch sign := (open + "  ")[2]; {
+	sign := byte(0)
+	if len(open) > 2 {
+		sign = open[2]
+	}
+	switch {
 	case sign == '-':
 		s = strings.TrimRightFunc(s, isSpace)
 	case sign != '+' && open[1] != '{':

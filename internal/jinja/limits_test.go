@@ -67,7 +67,6 @@ func TestLimits(t *testing.T) {
 		{"indent", "{{ [1]|tojson(indent=10**12) }}", "want a whole number up to"},
 		{"width", "{{ '%999999999999d' % 1 }}", "want at most 1000000 characters"},
 		{"precision", "{{ '%.9999999f' % 1 }}", "want at most 1000000 characters"},
-		{"zfill", "{{ 'a'.zfill(10**12) }}", "want a whole number up to"},
 		{"batch", "{{ [1]|batch(10**12, 0)|list }}", "want a whole number up to"},
 		{"power", "{{ 3 ** 10**12 }}", "more than 64 bits"},
 		{"replace", "{% set x = 'a' * 10**6 %}{{ x.replace('a', x) }}", "bytes of text"},
@@ -90,8 +89,11 @@ func TestLimits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
-			got, err := render("limits", c.template, map[string]any{})
+			start, fuel := time.Now(), maxFuel/8 // for the sake of the test's time
+			if c.name == "loops" {
+				fuel = maxFuel
+			}
+			got, err := renderWith(fuel, "limits", c.template, nil)
 			runtime.ReadMemStats(&after)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %.80q, %.200v, want an error with %q", got, err, c.want)
@@ -160,11 +162,11 @@ func FuzzRender(f *testing.F) {
 	v := vars(f, g.Vars, g.Special, g.Chats["calls"])
 	f.Fuzz(func(t *testing.T, template string) {
 		start := time.Now()
-		out, err := render("fuzz", template, v)
+		out, err := renderWith(maxFuel/64, "fuzz", template, v)
 		if len(out) > maxOutput || err != nil && out != "" {
 			t.Errorf("%d bytes and the error %v", len(out), err)
 		}
-		if d := time.Since(start); d > 30*time.Second {
+		if d := time.Since(start); d > 5*time.Second {
 			t.Errorf("took %v", d)
 		}
 	})

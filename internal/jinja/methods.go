@@ -39,7 +39,6 @@ func isAlnum(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }
 // strMethods are those of Python's str.
 var strMethods = map[string]builtin{
 	"capitalize":   onText("", func(_ *run, s string, _ []any) any { return capitalize(s) }),
-	"casefold":     onText("", func(_ *run, s string, _ []any) any { return strings.ToLower(s) }),
 	"count":        onText("sub", func(r *run, s string, a []any) any { return int64(strings.Count(s, r.wantStr(a[0], "count"))) }),
 	"endswith":     onText("suffix", func(r *run, s string, a []any) any { return r.affix(strings.HasSuffix, s, a[0]) }),
 	"find":         onText("sub start?", find),
@@ -47,9 +46,7 @@ var strMethods = map[string]builtin{
 	"index":        onText("sub start?", index),
 	"isalnum":      all(isAlnum),
 	"isalpha":      all(unicode.IsLetter),
-	"isdecimal":    all(unicode.IsDigit),
 	"isdigit":      all(unicode.IsDigit),
-	"isnumeric":    all(unicode.IsNumber),
 	"isspace":      all(isSpace),
 	"islower":      onText("", func(_ *run, s string, _ []any) any { return isCase(s, unicode.IsUpper, unicode.IsLower) }),
 	"isupper":      onText("", func(_ *run, s string, _ []any) any { return isCase(s, unicode.IsLower, unicode.IsUpper) }),
@@ -70,7 +67,6 @@ var strMethods = map[string]builtin{
 		return titleCase(s, func(c rune) bool { return !unicode.IsLetter(c) })
 	}),
 	"upper": onText("", func(_ *run, s string, _ []any) any { return strings.ToUpper(s) }),
-	"zfill": onText("width", zfill),
 }
 
 var listMethods = map[string]builtin{
@@ -312,14 +308,4 @@ func splitLines(r *run, s string, a []any) any {
 		lines, s = append(lines, line), s[at+n:]
 	}
 	return lines
-}
-
-func zfill(r *run, s string, a []any) any {
-	sign := ""
-	if s != "" && (s[0] == '-' || s[0] == '+') {
-		sign, s = s[:1], s[1:]
-	}
-	zeros := max(0, r.count(a[0])-utf8.RuneCountInString(s)-len(sign))
-	r.spendText(zeros)
-	return sign + strings.Repeat("0", zeros) + s
 }

@@ -108,7 +108,7 @@ ROWS = r"""
 {{ s.replace('l', 'L') }} {{ s.replace('l', 'L', 1) }} {{ s|replace('o', '0') }} {{ s|replace('o', '0', 1) }} {{ 'ab'.replace('', '-') }}
 {{ ', '.join(['a', 'b']) }} {{ l|join('-') }} {{ m|join(',', attribute='n') }} {{ 'abc'|join('.') }} {{ [1, none]|join }}
 {{ ','.join([1]) }}
-{{ '12'.isdigit() }} {{ 'a1'.isalnum() }} {{ 'ab'.isalpha() }} {{ ' '.isspace() }} {{ 'ab'.islower() }} {{ 'AB'.isupper() }} {{ ''.isdigit() }} {{ '7'.zfill(3) }} {{ '-7'.zfill(4) }} {{ 'abc'.removeprefix('a').removesuffix('c') }}
+{{ '12'.isdigit() }} {{ 'a1'.isalnum() }} {{ 'ab'.isalpha() }} {{ ' '.isspace() }} {{ 'ab'.islower() }} {{ 'AB'.isupper() }} {{ ''.isdigit() }} {{ 'abc'.removeprefix('a').removesuffix('c') }}
 {{ '{} {}'.format(1, 'a') }} {{ '{0}{1}{0} {x} {{}}'.format(1, 2, x=3) }} {{ '%s-%d %5.2f %r %%' % ('a', 3, 1.5, 'q') }} {{ '%s' % 7 }} {{ '%s %s'|format('a', 1) }} {{ '%03d|%-4s|%x|%+d' % (7, 'a', 255, 3) }}
 {{ '%s %s' % ('a',) }}
 {{ l.append(4) }}
@@ -166,6 +166,14 @@ ROWS = r"""
 {{ m|selectattr('v', 'equalto', 2)|map(attribute='n')|list }} {{ m|rejectattr('v', 'eq', 2)|list }} {{ m|selectattr('o')|list|length }} {{ m|selectattr('o', 'defined')|list|length }} {{ l|select('odd')|list }} {{ l|reject('gt', 2)|list }} {{ [0, 1, '']|select|list }} {{ m|selectattr('n', 'in', ['a'])|list|length }}
 {% if m|selectattr('v', 'equalto', 99) %}generators are true{% endif %}{{ (l|select|list) == l }}
 {{ l|select|length }}
+{{ no|select('odd')|list }}{{ 0|map('upper')|list }}{{ no|rejectattr('x')|list }}{% set ns = namespace(q=none) %}{{ ns.q is none }}{% for i in [none, 1] %}{{ loop.previtem is none }}{% endfor %}
+{% set loop = 5 %}{% for i in [loop] %}{{ loop.index }}{{ i }}{% endfor %}{{ loop }}{% for i in [1] %}{% for j in [loop.index0] %}{{ j }}{{ loop.last }}{% endfor %}{% endfor %}
+{% for i in [1] %}{% set y = 1 %}{% with %}{% set y = 2 %}{% endwith %}{% if i %}{% set y = y + 5 %}{% endif %}{{ y }}{% endfor %}{{ y is defined }}
+{% macro f() %}{% set q = 1 %}{{ q }}{{ loop is defined }}{% endmacro %}{% for i in [1] %}{{ f() }}{% endfor %}{{ q is defined }}
+{{ 'x'.format is defined }} {{ d.items is callable }} {{ d['keys'] is callable }} {{ l['append'] is defined }} {{ d.pop is defined }}
+{{ "a" if "b" in "abc" and not "z" in "abc" else "c" }} {{ "a" is in "abc" }} {{ 1 if 2 else 3 if 0 else 4 }} {{ (1 if 0) is undefined }} {{ a is not none and a is number }}
+{{ '%s' % [1, 2] }} {{ '%s' % ({'a': 1}) }} {{ '%5s|%-5s|%05d|%.3f|%e|%g' % ('a', 'b', 42, 3.14159, 1234.5, 0.0001) }} {{ '%c' % 'x' is defined if false }}
+{{ 'a b'.split(' ') | map('upper') | join('-') }} {{ 'abc' | list | reverse | join }} {{ (d.items() | list)[0][1] }} {{ d.values() | sum if false else 's' }} {{ d.keys() | join(',') }} {{ d.items() | map('first') | list }}
 {{ d|dictsort }} {{ {'b': 1, 'A': 2}|dictsort(by='value', reverse=true) }} {{ {'b': 1, 'A': 2}|dictsort(true) }} {{ d|list }} {{ 'ab'|list }} {{ missing|list }}
 {{ '42'|int }} {{ 'x'|int }} {{ 'x'|int(-1) }} {{ 3.9|int }} {{ '3.7'|int }} {{ 'ff'|int(base=16) }} {{ '0x1f'|int(0, 16) }} {{ '1.5'|float }} {{ 'x'|float }} {{ 3|float }} {{ 7|string }} {{ none|string }} {{ true|int }}
 {{ 2.5|round }} {{ 3.5|round }} {{ 2.567|round(2) }} {{ 2.567|round(1, 'floor') }} {{ 2.1|round(method='ceil') }} {{ 7|round }} {{ -3|abs }} {{ -2.5|abs }} {{ 1234.5|round(-2) }} {{ 2.675|round(2) }}
@@ -174,7 +182,7 @@ ROWS = r"""
 {{ d|tojson(indent=2) }} {{ [[], {}, [1, {'a': []}]]|tojson(indent=1) }} {{ {'b': 1, 'a': [1]}|tojson(sort_keys=true, separators=(',', ':')) }} {{ [1]|tojson(indent='--') }} {{ {'a': 1}|tojson(indent=0) }}
 {{ missing|tojson }}
 {{ range(3)|tojson }}
-{{ '<a>'|e }} {{ '<a>'|safe }} {{ '<' + ('<a>'|safe) + '>' }} {{ '<' ~ ('<a>'|safe) }} {{ '<a>' }} {{ 'a b c'|wordcount }} {{ s|attr('upper')() }}
+{{ '<a>'|e }} {{ '<a>'|safe }} {{ '<' + ('<a>'|safe) + '>' }} {{ '<' ~ ('<a>'|safe) }} {{ '<a>' }} {{ s|attr('upper')() }}
 {{ 'a'|safe|upper }} {{ ('<'|safe) == '<' }} {{ ('<'|safe) is string }}
 {{ [1, 2] == [1, 2.0] }} {{ {'a': 1, 'b': 2} == {'b': 2, 'a': 1} }} {{ (1,) == [1] }} {{ none == false }} {{ '1' == 1 }} {{ missing == missing2 }} {{ missing == none }}
 {{ raise_exception('Stop: ' ~ a) }}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+// tokenizeFlags are the flags of ceto tokenize's commands that use a tokenizer.
+type tokenizeFlags struct {
+	*global
+	tokenizer, special string
+	add, offsets       bool
+}
+
+func tokenizeCmd(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "tokenize",
+		Short: "Turn text into ids and back, train a tokenizer, make token files",
+		Args:  known,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	f := &tokenizeFlags{global: g}
+	encode := f.command("encode [FILE]", "Print the ids of a file, or of the input", f.encode)
+	encode.Flags().BoolVar(&f.add, "add", false, "add the tokens that the model's files ask for around a text")
+	encode.Flags().BoolVar(&f.offsets, "offsets", false, "with --json: the bytes of the text that each id stands for")
+	c.AddCommand(encode,
+		f.command("decode [FILE]", "Print the text of ids, read as numbers with anything between them", f.decode),
+		f.command("count FILE…", "Count tokens", f.count),
+		f.command("bench FILE", "Measure how fast a file is encoded", f.bench),
+		trainTokenizerCmd(g), corpusCmd(g))
+	return c
+}
+
+// command returns a subcommand with the flags that name a tokenizer.
+func (f *tokenizeFlags) command(use, short string, run func(c *cobra.Command, t token.Tokenizer, args []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(c *cobra.Command, args []string) error {
+		t, err := openTokenizer(f.tokenizer)
+		if err != nil {
+			return err
+		}
+		return run(c, t, args)
+	}}
+	c.Flags().StringVar(&f.tokenizer, "tokenizer", "", tokenizerUsage)
+	c.Flags().StringVar(&f.special, "special", "parse", "a special token written in the text: parse (it counts as one), text or refuse")
+	return c
+}
+
+const tokenizerUsage = "folder or file: tokenizer.json, vocab.json, encoder.json, a GGUF file, llama2.c's tokenizer, a run or a fetched OWNER/NAME; or byte"
+
+// openTokenizer reads the tokenizer that --tokenizer names.
+func openTokenizer(path string) (token.Tokenizer, error) {
+	switch path {
+	case "":
+		return nil, usagef("--tokenizer is missing: name a %s", tokenizerUsage)
+	case "byte":
+		return token.Byte{}, nil
+	}
+	dir, err := findModel(path)
+	if err != nil {
+		return nil, usage(errors.Errorf("--tokenizer %s: no such file or folder", path))
+	}
+	t, err := token.Open(dir)
+	return t, errors.WithMessage(err, "--tokenizer")
+}
+
+// ids encodes a text as the flags say.
+func (f *tokenizeFlags) ids(t token.Tokenizer, text []byte) ([]int32, error) {
+	policy, err := policyOf(f.special)
+	if err != nil {
+		return nil, err
+	}
+	if sub, ok := t.(token.Subword); ok {
+		return sub.EncodeWith(text, token.Options{Policy: policy, Add: f.add})
+	}
+	return t.Encode(text)
+}
+
+// input reads the file that is named, or the input.
+func input(c *cobra.Command, args []string) ([]byte, error) {
+	if len(args) > 1 {
+		return nil, usagef("%s takes one file, got %q", c.CommandPath(), args)
+	}
+	if len(args) == 1 {
+		b, err := os.ReadFile(args[0])
+		return b, usage(err)
+	}
+	return io.ReadAll(c.InOrStdin())
+}
+
+func (f *tokenizeFlags) encode(c *cobra.Command, t token.Tokenizer, args []string) error {
+	text, err := input(c, args)
+	if err != nil {
+		return err
+	}
+	ids, err := f.ids(t, text)
+	if err != nil {
+		return err
+	}
+	w := c.OutOrStdout()
+	if !f.json {
+		_, err := fmt.Fprintln(w, strings.Trim(fmt.Sprint(ids), "[]"))
+		return err
+	}
+	r := map[string]any{"ids": append([]int32{}, ids...)}
+	if sub, ok := t.(token.Subword); ok && f.offsets {
+		_, spans, err := sub.Offsets(text, token.Options{Policy: policies[f.special], Add: f.add})
+		if err != nil {
+			return err
+		}
+		r["offsets"] = spans
+	}
+	return printJSON(w, r)
+}
+
+func (f *tokenizeFlags) decode(c *cobra.Command, t token.Tokenizer, args []string) error {
+	text, err := input(c, args)
+	if err != nil {
+		return err
+	}
+	var ids []int32
+	for _, s := range strings.FieldsFunc(string(text), func(r rune) bool { return r < '0' || r > '9' }) {
+		id, err := strconv.ParseInt(s, 10, 32)
+		if err != nil || int(id) >= t.Vocab() {
+			return usagef("id %s: the tokenizer has ids 0 to %d", s, t.Vocab()-1)
+		}
+		ids = append(ids, int32(id))
+	}
+	out := t.Decode(ids)
+	if f.json {
+		return printJSON(c.OutOrStdout(), map[string]any{"text": strings.ToValidUTF8(string(out), "\uFFFD")})
+	}
+	_, err = c.OutOrStdout().Write(out)
+	return err
+}
+
+func (f *tokenizeFlags) count(c *cobra.Command, t token.Tokenizer, args []string) error {
+	if len(args) == 0 {
+		return usagef("tokenize count wants the names of files")
+	}
+	w := c.OutOrStdout()
+	tokens, size := 0, 0
+	for _, name := range args {
+		text, err := input(c, []string{name})
+		if err != nil {
+			return err
+		}
+		ids, err := f.ids(t, text)
+		if err != nil {
+			return errors.WithMessage(err, name)
+		}
+		tokens, size = tokens+len(ids), size+len(text)
+		if !f.json {
+			fmt.Fprintf(w, "%12d tokens, %.3f bytes each  %s\n", len(ids), float64(len(text))/float64(max(1, len(ids))), name)
+		}
+	}
+	if f.json {
+		return printJSON(w, map[string]any{"tokens": tokens, "bytes": size, "files": len(args)})
+	}
+	return nil
+}
+
+// benchRuns is how often a file is encoded; the median counts.
+const benchRuns = 9
+
+func (f *tokenizeFlags) bench(c *cobra.Command, t token.Tokenizer, args []string) error {
+	if len(args) != 1 {
+		return usagef("tokenize bench wants the name of one file")
+	}
+	text, err := input(c, args)
+	if err != nil {
+		return err
+	}
+	threads := f.threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	parts := documents(text, threads)
+	tokens := 0
+	var rates []float64
+	for range benchRuns {
+		start := time.Now()
+		ids, err := token.EncodeAll(t, parts, threads)
+		took := time.Since(start).Seconds()
+		if err != nil {
+			return err
+		}
+		tokens = 0
+		for _, p := range ids {
+			tokens += len(p)
+		}
+		rates = append(rates, float64(len(text))/1e6/took)
+	}
+	slices.Sort(rates)
+	rate := rates[len(rates)/2]
+	if f.json {
+		return printJSON(c.OutOrStdout(), map[string]any{"mb_per_s": rate, "tokens": tokens, "threads": threads})
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%.1f MB/s (median of %d), %d tokens, %.3f bytes each, %d threads\n", rate, benchRuns, tokens, float64(len(text))/float64(max(1, tokens)), threads)
+	return err
+}
+
+// documents cuts a text into about n parts at ends of lines that no white space follows or precedes, where no token of
+// the usual splitters reaches across.
+func documents(text []byte, n int) [][]byte {
+	var parts [][]byte
+	for size := len(text)/n + 1; len(text) > size; {
+		cut := size
+		for ; cut < len(text)-1; cut++ {
+			if text[cut-1] == '\n' && text[cut] > ' ' && cut > 1 && text[cut-2] > ' ' {
+				break
+			}
+		}
+		if cut == len(text)-1 {
+			break
+		}
+		parts, text = append(parts, bytes.Clone(text[:cut])), text[cut:]
+	}
+	return append(parts, text)
+}
