@@ -1,4 +1,4 @@
-.PHONY: test ci fuzz golden generate bench shakespeare gradcheck xor
+.PHONY: test ci fuzz golden generate bench shakespeare gradcheck xor smollm2
 test: ; go test ./...
 ci: ; bash .ci/run
 fuzz: ; for f in FuzzInfer:./graph FuzzPlan:./graph/plan FuzzCheckpoint:./train FuzzLoad:./internal/safetensors; do go test -run '^$$' -fuzz $${f%%:*} -fuzztime 60s $${f##*:} || exit 1; done
@@ -8,3 +8,4 @@ bench: ; go run ./cmd/ceto bench gemm && for c in A B C; do go run ./cmd/ceto be
 shakespeare: ; go run ./cmd/ceto pretrain --preset shakespeare-char-cpu --data $${CETO_DATA:?names a folder with tinyshakespeare/input.txt}/tinyshakespeare/input.txt
 gradcheck: ; go run ./cmd/ceto gradcheck
 xor: ; go run ./cmd/ceto demo xor --seeds 200
+smollm2: ; @sh testdata/smollm2.sh smollm2

@@ -64,6 +64,9 @@ func (s *Source) openGGUF(path string) error {
 	if info, err := os.Stat(path); err == nil {
 		s.Bytes = info.Size()
 	}
+	if n, ok := f.Int("split.count"); ok && n > 1 {
+		return errors.Errorf("one of %d parts of a model; join them with llama.cpp's gguf-split", n)
+	}
 	arch, _ := f.String("general.architecture")
 	m := ggufMeta{f, arch, nil}
 	switch arch {

@@ -70,6 +70,9 @@ func Open(path string) (*Source, error) {
 	if err == nil {
 		err = s.check()
 	}
+	if err == nil {
+		err = SampleOptions{End: s.End}.fits(s.Model.Dims().Vocab)
+	}
 	if err != nil {
 		s.Close()
 		return nil, errors.Wrapf(err, "gpt: %s", path)

@@ -76,7 +76,7 @@ CASES = {
     "mistral": dict(seed=25, config=dict(LLAMA, model_type="mistral", sliding_window=8), without=dict(sliding_window=None)),
     "llama-bf16": dict(seed=108, config=dict(LLAMA, tie_word_embeddings=False), dtype=torch.bfloat16, shard="20KB",
                        without=dict(rms_norm_eps=0.1)),
-    "llama-chat": dict(seed=0, config=dict(LLAMA, vocab_size=288, max_position_embeddings=256), dtype=torch.bfloat16,
+    "llama-chat": dict(seed=2, config=dict(LLAMA, vocab_size=288, max_position_embeddings=256), dtype=torch.bfloat16,
                        chat=True, without=dict(rope_theta=100.0)),
     "llama-f16": dict(seed=210, config=LLAMA, dtype=torch.float16, without=dict(rms_norm_eps=0.1)),
 }

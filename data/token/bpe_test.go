@@ -3,10 +3,13 @@ package token
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // randomBPE makes up a tokenizer: the bytes in any order and merges of tokens that are there before, over few letters.
@@ -130,6 +133,46 @@ func TestBPECache(t *testing.T) {
 	}
 }
 
+// TestBPECacheCollision has words that begin with the same 8 bytes, of which many share a place in the cache.
+func TestBPECacheCollision(t *testing.T) {
+	c := BPEConfig{IgnoreMerges: true, Split: []Splitter{func(text []byte, i int) int { return i + 11 }}}
+	var text []byte
+	for i := range int32(3000) {
+		word := fmt.Sprintf("abababab%03x", i)
+		c.Tokens = append(c.Tokens, word)
+		text = append(text, word...)
+	}
+	b, err := NewBPE(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ids, err := b.Encode(text)
+		if err != nil || !bytes.Equal(b.Decode(ids), text) {
+			t.Errorf("%v: decoded text differs", err)
+		}
+	}
+}
+
+// TestNFC compares the definition with the package norm, which keeps to it for runs of up to 30 marks.
+func TestNFC(t *testing.T) {
+	letters := []rune("aeoq \u1100\u1112\u1161\u1175\u11a8\uac00\u212b\u1e9b\u0915\u0958\u0301\u0302\u0308\u030a\u0310\u0323\u0327\u0345\u093c\u05b0\u05bc")
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		text := make([]rune, r.IntN(12))
+		for i := range text {
+			text[i] = letters[r.IntN(len(letters))]
+		}
+		want := norm.NFC.String(string(text))
+		if got := string(compose([]byte(string(text)))); got != want {
+			t.Fatalf("seed %d, %+q: %+q, want %+q", seed, string(text), got, want)
+		}
+		if got := (part{text: []byte(string(text))}).normal(true); string(got.text) != want || len(got.from) != len(want) {
+			t.Fatalf("seed %d, %+q by segments: %+q, want %+q", seed, string(text), got.text, want)
+		}
+	}
+}
+
 // TestBPELongPiece takes a few milliseconds; quadratic time would be minutes.
 func TestBPELongPiece(t *testing.T) {
 	b := openGolden(t, "gpt2")
@@ -150,6 +193,8 @@ func TestNewBPEErrors(t *testing.T) {
 		err    string
 	}{
 		{BPEConfig{Tokens: ab, Begin: &one}, ""},
+		{BPEConfig{Tokens: []string{"a", "a"}, Specials: []Special{{ID: 0, Text: "a"}}}, ""},
+		{BPEConfig{Tokens: []string{"a", "a"}, Specials: []Special{{ID: 1, Text: "a"}}}, ""},
 		{BPEConfig{}, "0 tokens"},
 		{BPEConfig{Tokens: []string{"a", "a"}}, `tokens 0 and 1 are both "a"`},
 		{BPEConfig{Tokens: []string{"a", ""}}, "token 1 is empty"},

@@ -8,8 +8,8 @@ import (
 
 // The splitters below are handwritten forms of the regular expressions that published models cut a text with before
 // its bytes are merged; split_named.go has their texts. All of them share the classes \p{L} (letter), \p{N} (number)
-// and \s (White_Space) of Unicode, as the package unicode has them: Python's and Rust's tables may be of a later or
-// earlier version of Unicode and differ in characters assigned in between.
+// and \s (White_Space) of Unicode 16.0, the version of the regular expressions of Hugging Face tokenizers 0.22 and
+// tiktoken 0.14; package unicode is older.
 
 // GPT2 is the splitter of GPT-2 and of most byte-level BPE models before 2023:
 //
@@ -299,6 +299,9 @@ func classTable(n rune) []class {
 		for _, r := range row.of.R32 {
 			fill(t, rune(r.Lo), rune(r.Hi), rune(r.Stride), row.class)
 		}
+	}
+	for _, x := range unicode16 {
+		fill(t, x.lo, x.hi, 1, x.class)
 	}
 	t['\r'] |= newline
 	t['\n'] |= newline

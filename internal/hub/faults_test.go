@@ -196,6 +196,7 @@ func TestListFaults(t *testing.T) {
 		{"no hash", 200, nil, "", listOf(`{"rfilename":"a","size":1}`), 1, "no hash"},
 		{"hash is a path", 200, nil, "", listOf(`{"rfilename":"a","size":1,"blobId":"../../../../x"}`), 1, "no hash"},
 		{"LFS without", 200, nil, "", listOf(`{"rfilename":"a","size":1,"blobId":"` + commitA + `","lfs":{"size":1}}`), 1, "no hash"},
+		{"LFS with git's", 200, nil, "", listOf(`{"rfilename":"a","size":1,"blobId":"` + commitA + `","lfs":{"size":1,"sha256":"` + commitA + `"}}`), 1, "no hash"},
 		{"negative", 200, nil, "", listOf(`{"rfilename":"a","size":-1,"blobId":"` + commitA + `"}`), 1, "-1 bytes"},
 		{"huge", 200, nil, "", listOf(`{"rfilename":"a","size":9000000000000000000,"blobId":"` + commitA + `"}`), 1, "9000000000000000000 bytes"},
 		{"endless", 200, nil, "", strings.Repeat(" ", maxListing+1), 1, "more than 16777216 bytes"},

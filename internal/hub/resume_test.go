@@ -2,14 +2,19 @@ package hub
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,6 +143,56 @@ func TestResume(t *testing.T) {
 		}
 		if left := names(t, k.Cache, incomplete); left != nil {
 			t.Errorf("%s: left over: %v", c.name, left)
+		}
+	}
+}
+
+// TestLongWay fetches a file over a line that is cut more often than tries are made without a new piece.
+func TestLongWay(t *testing.T) {
+	s := newServer(t)
+	b := text(9 * newPiece)
+	s.files[one[0]] = b
+	s.onFile = func(w http.ResponseWriter, r *http.Request, n int) bool {
+		if n == 9 {
+			return false
+		}
+		lo := (n - 1) * newPiece
+		h := ranged(lo, len(b)-1, len(b), `"`+sha(b)+`"`)
+		h["Content-Length"] = strconv.Itoa(len(b) - lo)
+		status := http.StatusPartialContent
+		if n == 1 {
+			status = http.StatusOK
+		}
+		part(w, b[lo:lo+newPiece], status, h)
+		cut()
+		return true
+	}
+	dir, err := s.client(nil).Pull(context.Background(), repo, "main", one)
+	if err != nil || len(s.asked()) != 9 {
+		t.Fatalf("error %v after %d requests, want none after 9", err, len(s.asked()))
+	}
+	same(t, s, dir, one[0])
+}
+
+// TestNetError tells failures that may pass from those that will not.
+func TestNetError(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		again bool
+		want  string
+	}{
+		{&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, false, "set HF_HUB_OFFLINE=1"},
+		{&net.DNSError{Err: "server misbehaving", Name: "x", IsTemporary: true}, true, "connection failed"},
+		{&tls.CertificateVerificationError{Err: errors.New("expired")}, false, "expired"},
+		{refusal{errors.New("no")}, false, "no"},
+		{io.ErrUnexpectedEOF, true, "cut"},
+		{io.EOF, true, "connection failed"},
+		{syscall.ECONNRESET, true, "connection reset"},
+	} {
+		got := netError(context.Background(), &url.Error{Op: "Get", URL: "https://host/secret", Err: c.err})
+		var a again
+		if errors.As(got, &a) != c.again || !strings.Contains(got.Error(), c.want) || strings.Contains(got.Error(), "secret") {
+			t.Errorf("%v: %v, again %v; want %q, again %v", c.err, got, !c.again, c.want, c.again)
 		}
 	}
 }

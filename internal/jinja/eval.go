@@ -185,7 +185,7 @@ func (r *run) slice(n slice) any {
 	case undefined:
 		return r.fail("%s", x.why)
 	}
-	return undefined{typeName(x) + " object cannot be sliced"}
+	return r.fail("a slice of %s: want a string, list or tuple", r.describe(x))
 }
 
 // bound returns a bound of a slice, nil where there is none.

@@ -102,7 +102,7 @@ func batch(r *run, x any, a []any) any {
 		r.spend(len(line))
 		out = append(out, line)
 	}
-	return &sequence{"generator", out}
+	return &sequence{name: "generator", items: out}
 }
 
 func orDefault(r *run, x any, a []any) any {
@@ -138,7 +138,7 @@ func indent(r *run, x any, a []any) any {
 	if !ok {
 		by = strings.Repeat(" ", r.count(or(a[0], int64(4))))
 	}
-	lines := strings.Split(strings.TrimSuffix(r.text(x)+"\n", "\n"), "\n")
+	lines := strings.Split(r.wantStr(x, "filter indent"), "\n")
 	if !r.spendText(len(by) * len(lines)) {
 		return nil
 	}
@@ -151,6 +151,9 @@ func indent(r *run, x any, a []any) any {
 }
 
 func (r *run) float(x, otherwise any) any {
+	if u, ok := x.(undefined); ok {
+		return r.fail("%s", u.why)
+	}
 	if f, ok := toFloat(x); ok {
 		return f
 	}
@@ -189,7 +192,7 @@ func pairs(r *run, x any, _ []any) any {
 	} else if none {
 		m = newMap()
 	}
-	return &sequence{"generator", m.pairs()}
+	return &sequence{name: "generator", items: m.pairs()}
 }
 
 func (m *Map) pairs() []any {
@@ -249,7 +252,7 @@ func mapItems(r *run, x any, a []any) any {
 		for _, v := range items {
 			out = append(out, r.apply(r.str(given.pos[0]), v, rest))
 		}
-		return &sequence{"generator", out}
+		return &sequence{name: "generator", items: out}
 	}
 	return r.invoke("filter map", builtin{"attribute default?", func(r *run, _ any, a []any) any {
 		for _, v := range items {
@@ -259,7 +262,7 @@ func mapItems(r *run, x any, a []any) any {
 			}
 			out = append(out, v)
 		}
-		return &sequence{"generator", out}
+		return &sequence{name: "generator", items: out}
 	}}, nil, given)
 }
 
@@ -288,7 +291,7 @@ func (r *run) choose(x any, a args, attr, want bool) any {
 			out = append(out, v)
 		}
 	}
-	return &sequence{"generator", out}
+	return &sequence{name: "generator", items: out}
 }
 
 func reverse(r *run, x any, _ []any) any {
@@ -300,7 +303,7 @@ func reverse(r *run, x any, _ []any) any {
 	}
 	items := slices.Clone(r.items(x))
 	slices.Reverse(items)
-	return &sequence{"generator", items}
+	return &sequence{name: "generator", items: items}
 }
 
 func round(r *run, x any, a []any) any {
@@ -314,8 +317,8 @@ func round(r *run, x any, a []any) any {
 	if !ok || how == nil || digits < -300 || digits > 300 {
 		return r.fail("filter round: want common, ceil or floor, and up to 300 digits")
 	}
-	if _, isInt := toInt(x); isInt && method == "common" && digits >= 0 {
-		return x
+	if i, isInt := toInt(x); isInt && method == "common" && digits >= 0 {
+		return i
 	}
 	if method == "common" && digits > 0 { // the decimal nearest to the exact value, as Python rounds
 		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(digits), 64), 64)

@@ -60,7 +60,10 @@ func makeRange(r *run, _ any, a []any) any {
 		return r.fail("range(): %.0f items, want at most %d", n, maxRange)
 	}
 	r.spend(int(n))
-	s := &sequence{name: "range"}
+	s := &sequence{name: "range", text: fmt.Sprintf("range(%d, %d)", start, stop)}
+	if step != 1 {
+		s.text = fmt.Sprintf("range(%d, %d, %d)", start, stop, step)
+	}
 	for i := 0; float64(i) < n; i++ {
 		s.items = append(s.items, start+int64(i)*step)
 	}
@@ -104,8 +107,12 @@ func (r *run) printf(format string, values any) any {
 		b.WriteString(r.directive(spec, verb, plain(list[0])))
 		list = list[1:]
 	}
-	if _, isMap := values.(*Map); len(list) > 0 && !isMap {
-		return r.fail("format: %d values too many", len(list))
+	switch values.(type) {
+	case *Map, []any: // Python does not ask whether these were used
+	default:
+		if len(list) > 0 {
+			return r.fail("format: %d values too many", len(list))
+		}
 	}
 	return b.String()
 }

@@ -53,10 +53,12 @@ var strMethods = map[string]builtin{
 	"join":         {"iterable", joinStrings},
 	"lower":        onText("", func(_ *run, s string, _ []any) any { return strings.ToLower(s) }),
 	"lstrip":       onText("chars?", func(r *run, s string, a []any) any { return strings.TrimLeftFunc(s, r.cutset(a[0])) }),
+	"partition":    onText("sep", func(r *run, s string, a []any) any { return r.partition(s, a[0], strings.Index) }),
 	"removeprefix": onText("prefix", func(r *run, s string, a []any) any { return strings.TrimPrefix(s, r.wantStr(a[0], "removeprefix")) }),
 	"removesuffix": onText("suffix", func(r *run, s string, a []any) any { return strings.TrimSuffix(s, r.wantStr(a[0], "removesuffix")) }),
 	"replace":      {"old new count?", replace},
 	"rfind":        onText("sub", func(r *run, s string, a []any) any { return runes(s, strings.LastIndex(s, r.wantStr(a[0], "rfind"))) }),
+	"rpartition":   onText("sep", func(r *run, s string, a []any) any { return r.partition(s, a[0], strings.LastIndex) }),
 	"rsplit":       onText("sep? maxsplit?", func(r *run, s string, a []any) any { return r.split(s, a, true) }),
 	"rstrip":       onText("chars?", func(r *run, s string, a []any) any { return strings.TrimRightFunc(s, r.cutset(a[0])) }),
 	"split":        onText("sep? maxsplit?", func(r *run, s string, a []any) any { return r.split(s, a, false) }),
@@ -95,9 +97,9 @@ var mapMethods = map[string]builtin{
 		}
 		return or(a[1], nil)
 	}},
-	"items":  {"", func(_ *run, x any, _ []any) any { return &sequence{"dict_items", x.(*Map).pairs()} }},
-	"keys":   {"", func(_ *run, x any, _ []any) any { return &sequence{"dict_keys", x.(*Map).keys} }},
-	"values": {"", func(_ *run, x any, _ []any) any { return &sequence{"dict_values", x.(*Map).values} }},
+	"items":  {"", func(_ *run, x any, _ []any) any { return &sequence{name: "dict_items", items: x.(*Map).pairs()} }},
+	"keys":   {"", func(_ *run, x any, _ []any) any { return &sequence{name: "dict_keys", items: x.(*Map).keys} }},
+	"values": {"", func(_ *run, x any, _ []any) any { return &sequence{name: "dict_values", items: x.(*Map).values} }},
 }
 
 // listChanges and mapChanges are the methods that Python has and the sandbox hides: they would change the value.
@@ -269,6 +271,21 @@ func (r *run) split(s string, a []any, right bool) any {
 		slices.Reverse(parts)
 	}
 	return parts
+}
+
+// partition is Python's: what is before sep, sep, and what is behind; without sep all of s at the end searched last.
+func (r *run) partition(s string, sep any, search func(s, sep string) int) any {
+	sub := r.wantStr(sep, "partition()")
+	switch i := search(s, sub); {
+	case sub == "":
+		return r.fail("partition(): an empty separator")
+	case i >= 0:
+		return tuple{s[:i], sub, s[i+len(sub):]}
+	}
+	if search(sub+sub, sub) == 0 {
+		return tuple{s, "", ""}
+	}
+	return tuple{"", "", s}
 }
 
 // spaceRun returns place and length of the first or last run of white space, -1 for none.

@@ -265,6 +265,10 @@ func (r *run) contains(x, v any) bool {
 		}
 		return r.spendText(len(x)) && strings.Contains(x, s)
 	case *Map:
+		switch v.(type) {
+		case []any, *Map:
+			r.fail("%s in a dict: want a key", typeName(v))
+		}
 		_, ok := x.Get(v)
 		return ok
 	}

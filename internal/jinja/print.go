@@ -122,11 +122,14 @@ func (r *run) printRepr(b *strings.Builder, v any) {
 	case undefined:
 		b.WriteString("Undefined")
 	case *sequence:
-		if !strings.HasPrefix(v.name, "dict_") {
-			r.fail("the text of a %s: want a list, as in x|list", v.name)
-			return
+		switch {
+		case v.text != "":
+			b.WriteString(v.text)
+		case v.name == "generator":
+			r.fail("the text of a generator: want a list, as in x|list")
+		default:
+			r.printList(b, v.name+"([", v.items, "])")
 		}
-		r.printList(b, v.name+"([", v.items, "])")
 	default:
 		r.fail("the text of a %s", typeName(v))
 	}

@@ -76,5 +76,5 @@ func unique(r *run, x any, a []any) any {
 			out, keys = append(out, v), append(keys, k)
 		}
 	}
-	return &sequence{"generator", out}
+	return &sequence{name: "generator", items: out}
 }

@@ -18,6 +18,7 @@ type (
 	sequence  struct {             // an iterable that is no list
 		name  string // range, dict_keys, dict_values, dict_items, or generator, which is read once
 		items []any
+		text  string // of a range: how it prints
 	}
 )
 

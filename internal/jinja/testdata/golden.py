@@ -170,6 +170,12 @@ ROWS = r"""
 {% set loop = 5 %}{% for i in [loop] %}{{ loop.index }}{{ i }}{% endfor %}{{ loop }}{% for i in [1] %}{% for j in [loop.index0] %}{{ j }}{{ loop.last }}{% endfor %}{% endfor %}
 {% for i in [1] %}{% set y = 1 %}{% with %}{% set y = 2 %}{% endwith %}{% if i %}{% set y = y + 5 %}{% endif %}{{ y }}{% endfor %}{{ y is defined }}
 {% macro f() %}{% set q = 1 %}{{ q }}{{ loop is defined }}{% endmacro %}{% for i in [1] %}{{ f() }}{% endfor %}{{ q is defined }}
+{{ range(4) }} {{ range(1, 9, 2) }} {{ 'a-b-c'.partition('-') }} {{ 'a-b-c'.rpartition('-') }} {{ 'abc'.partition('-') }} {{ 'abc'.rpartition('-') }} {{ 'a' % [1] }}
+{{ a[:2] }}
+{{ d[:2] }}
+{{ a|indent }}
+{{ missing|int }}
+{{ [1] in d }}
 {{ 'x'.format is defined }} {{ d.items is callable }} {{ d['keys'] is callable }} {{ l['append'] is defined }} {{ d.pop is defined }}
 {{ "a" if "b" in "abc" and not "z" in "abc" else "c" }} {{ "a" is in "abc" }} {{ 1 if 2 else 3 if 0 else 4 }} {{ (1 if 0) is undefined }} {{ a is not none and a is number }}
 {{ '%s' % [1, 2] }} {{ '%s' % ({'a': 1}) }} {{ '%5s|%-5s|%05d|%.3f|%e|%g' % ('a', 'b', 42, 3.14159, 1234.5, 0.0001) }} {{ '%c' % 'x' is defined if false }}
