@@ -2,6 +2,7 @@ package gpt
 
 import (
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,6 +31,7 @@ type Source struct {
 
 	params    map[string]*stored // by the model's names
 	tokenizer func() (token.Tokenizer, error)
+	tok       token.Tokenizer // once it was read
 	files     []io.Closer
 }
 
@@ -231,6 +233,9 @@ func declared(m Model) (*nn.Params, error) {
 
 // Tokenizer reads the model's tokenizer. An error that is fs.ErrNotExist says that the files have none.
 func (s *Source) Tokenizer() (token.Tokenizer, error) {
+	if s.tok != nil {
+		return s.tok, nil
+	}
 	t, err := s.tokenizer()
 	if err != nil {
 		return nil, err
@@ -238,12 +243,18 @@ func (s *Source) Tokenizer() (token.Tokenizer, error) {
 	if v := s.Model.Dims().Vocab; t.Vocab() > v {
 		return nil, errors.Errorf("gpt: %s: the tokenizer has %d ids, the model's embedding %d", s.Path, t.Vocab(), v)
 	}
+	s.tok = t
 	return t, nil
 }
 
-// Generator reads the values into a state of x, as float32, each tensor by as many goroutines as there are processors.
+// Generator reads the values into a state of x, as float32, each tensor by as many goroutines as there are processors,
+// and the tokenizer where the files have one.
 func (s *Source) Generator(x plan.Executor) (*Generator, error) {
-	g := &Generator{Model: s.Model, State: x.NewState(), Executor: x}
+	tok, err := s.Tokenizer()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	g := &Generator{Model: s.Model, State: x.NewState(), Executor: x, Tokenizer: tok}
 	if err := g.prepare(1, 1); err != nil {
 		return nil, err
 	}

@@ -246,6 +246,7 @@ def main():
         print(__doc__)
         sys.exit(2)
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     if not transformers.__version__.startswith(TRANSFORMERS):
         print("note: transformers %s; written for %s" % (transformers.__version__, TRANSFORMERS))
     source = sys.argv[1]

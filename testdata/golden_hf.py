@@ -318,6 +318,7 @@ def main():
             sys.exit("golden_hf: %s is %s; want %s" % (what, have, want))
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as tmp:
         write_all(tmp)
         if check:
@@ -327,7 +328,7 @@ def main():
             sys.exit("golden_hf: not the same: %s" % ", ".join(bad) if bad else 0)
         for d in KINDS:
             shutil.rmtree(os.path.join(FOLDER, d), ignore_errors=True)
-            shutil.copytree(os.path.join(tmp, d), os.path.join(FOLDER, d))
+            shutil.copytree(os.path.join(tmp, d), os.path.join(FOLDER, d), copy_function=shutil.copyfile)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ func factsOf(s *gpt.Source) (modelFacts, error) {
 // print writes the tensors and the facts.
 func (f modelFacts) print(w io.Writer, s *gpt.Source) error {
 	for _, t := range s.Tensors {
-		fmt.Fprintf(w, "%-48s %-5s %-16v %12d B\n", t.Name, t.Type, t.Shape, t.Bytes)
+		fmt.Fprintf(w, "%-48s %-5s %-16s %12d B\n", t.Name, t.Type, fmt.Sprint(t.Shape), t.Bytes)
 	}
 	var types []string
 	for name, n := range f.TensorTypes {

@@ -21,6 +21,11 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"ceto": main}
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			models, err := filepath.Abs("../../gpt/testdata")
+			e.Setenv("MODELS", models)
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "corpus": corpus, "hold": hold, "cut": cutFile, "interrupt": interrupt, "digest": digest,
 			"latin1": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -56,7 +56,7 @@ func TestCompare(t *testing.T) {
 		if err := os.Mkdir(j.Write, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := WriteFiles(j.Write, tok.(*BPE)); err != nil {
+		if err := WriteFiles(j.Write, tok.(Subword)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ type jsonStage struct {
 	Normalizers   []jsonStage `json:"normalizers,omitempty"`   // Sequence
 	Pretokenizers []jsonStage `json:"pretokenizers,omitempty"` // Sequence
 	Processors    []jsonStage `json:"processors,omitempty"`    // Sequence
+	Decoders      []jsonStage `json:"decoders,omitempty"`      // Sequence; written only
 
 	AddPrefixSpace *bool `json:"add_prefix_space,omitempty"` // ByteLevel
 	TrimOffsets    *bool `json:"trim_offsets,omitempty"`     // ByteLevel
@@ -25,7 +26,9 @@ type jsonStage struct {
 	Individual *bool        `json:"individual_digits,omitempty"`
 
 	Prepend       string `json:"prepend,omitempty"`        // Prepend
-	Content       string `json:"content,omitempty"`        // Replace
+	Content       string `json:"content,omitempty"`        // Replace, Strip
+	Start         *int   `json:"start,omitempty"`          // Strip
+	Stop          *int   `json:"stop,omitempty"`           // Strip
 	Replacement   string `json:"replacement,omitempty"`    // Metaspace
 	PrependScheme string `json:"prepend_scheme,omitempty"` // Metaspace
 	Split         *bool  `json:"split,omitempty"`          // Metaspace

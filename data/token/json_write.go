@@ -15,12 +15,22 @@ import (
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 )
 
-// WriteFiles writes a tokenizer into a folder: tokenizer.json, with which Hugging Face tokenizers gives the same ids,
-// vocab.json and merges.txt in GPT-2's form, and a tokenizer_config.json that names the begin and end tokens. It fails
-// for a tokenizer that these files cannot express: a splitter that is not one of this package, or a token whose text
-// reads like another one in the alphabet of bytes.
-func WriteFiles(dir string, b *BPE) error {
-	files, err := b.files()
+// WriteFiles writes a tokenizer into a folder: tokenizer.json, with which Hugging Face tokenizers gives the same ids, a
+// tokenizer_config.json that names the begin and end tokens, and, for a [BPE], vocab.json and merges.txt in GPT-2's
+// form. It fails for a tokenizer that these files cannot express: a splitter that is not one of this package, or a
+// token whose text reads like another one in the alphabet of bytes. Scores of a [SentencePiece] become merges in their
+// order: where tokens overlap in a run of one character, "====" say, that may cut it in another of the equal ways.
+func WriteFiles(dir string, t Subword) error {
+	var files []writtenFile
+	var err error
+	switch t := t.(type) {
+	case *BPE:
+		files, err = t.files()
+	case *SentencePiece:
+		files, err = t.files()
+	default:
+		err = errors.Errorf("token: WriteFiles: a tokenizer of type %T: want a BPE or a SentencePiece", t)
+	}
 	if err != nil {
 		return err
 	}
@@ -49,17 +59,7 @@ func (b *BPE) files() ([]writtenFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
-	for key, id := range map[string]int32{"bos_token": b.begin, "eos_token": b.end} {
-		if id >= 0 {
-			config[key] = b.tokens[id]
-		}
-	}
-	added := map[string]jsonFlags{}
-	for _, t := range file.AddedTokens {
-		added[strconv.Itoa(int(t.ID))] = t.jsonFlags
-	}
-	config["added_tokens_decoder"] = added
+	config := writtenConfig(file.AddedTokens, b.tokens, b.begin, b.end)
 	lines := "#version: 0.2\n" + strings.Join(append(merges, ""), "\n")
 	return []writtenFile{
 		{"tokenizer.json", func(w io.Writer) error { return encodeJSON(w, file, "  ") }},
@@ -67,6 +67,22 @@ func (b *BPE) files() ([]writtenFile, error) {
 		{"merges.txt", func(w io.Writer) error { _, err := io.WriteString(w, lines); return err }},
 		{"tokenizer_config.json", func(w io.Writer) error { return encodeJSON(w, config, "  ") }},
 	}, nil
+}
+
+// writtenConfig returns the content of tokenizer_config.json.
+func writtenConfig(tokens []jsonToken, texts []string, begin, end int32) map[string]any {
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
+	for key, id := range map[string]int32{"bos_token": begin, "eos_token": end} {
+		if id >= 0 {
+			config[key] = texts[id]
+		}
+	}
+	added := map[string]jsonFlags{}
+	for _, t := range tokens {
+		added[strconv.Itoa(int(t.ID))] = t.jsonFlags
+	}
+	config["added_tokens_decoder"] = added
+	return config
 }
 
 func encodeJSON(w io.Writer, v any, indent string) error {
@@ -139,7 +155,7 @@ type jsonWrittenModel struct {
 	ByteFallback bool      `json:"byte_fallback"`
 	IgnoreMerges bool      `json:"ignore_merges"`
 	Vocab        jsonVocab `json:"vocab"`
-	Merges       []string  `json:"merges"`
+	Merges       any       `json:"merges"` // of lines "a b", which all versions read, or of pairs
 }
 
 // json returns the content of tokenizer.json.
@@ -152,20 +168,28 @@ func (b *BPE) json(vocab jsonVocab, merges []string) (*jsonWritten, error) {
 	if b.unknown >= 0 {
 		f.Model.Unknown = &vocab[b.unknown]
 	}
-	f.Version, f.AddedTokens = "1.0", []jsonToken{}
-	for _, s := range b.specials.list {
-		f.AddedTokens = append(f.AddedTokens, jsonToken{s.ID, jsonFlags{s.Text, s.SingleWord, s.LStrip, s.RStrip, s.Normalized, s.Special}})
-	}
+	f.Version, f.AddedTokens = "1.0", addedTokens(b.specials.list)
 	if b.nfc {
 		f.Normalizer = &jsonStage{Type: "NFC"}
 	}
-	f.PreTokenizer, f.Decoder, f.PostProcessor = pre, byteLevel(true, true), b.template(vocab)
+	f.PreTokenizer, f.Decoder, f.PostProcessor = pre, byteLevel(true, true), template(b.before, b.after, vocab)
+	if f.PostProcessor == nil {
+		f.PostProcessor = byteLevel(true, true)
+	}
 	return f, nil
 }
 
+// addedTokens writes special tokens; there is a list even where there are none.
+func addedTokens(list []Special) []jsonToken {
+	added := []jsonToken{}
+	for _, s := range list {
+		added = append(added, jsonToken{s.ID, jsonFlags{s.Text, s.SingleWord, s.LStrip, s.RStrip, s.Normalized, s.Special}})
+	}
+	return added
+}
+
 func byteLevel(prefixSpace, useRegex bool) *jsonStage {
-	trim := false
-	return &jsonStage{Type: "ByteLevel", AddPrefixSpace: &prefixSpace, TrimOffsets: &trim, UseRegex: &useRegex}
+	return &jsonStage{Type: "ByteLevel", AddPrefixSpace: &prefixSpace, TrimOffsets: new(false), UseRegex: &useRegex}
 }
 
 // preTokenizer writes the splitters.
@@ -179,19 +203,14 @@ func (b *BPE) preTokenizer() (*jsonStage, error) {
 	if b.prefixSpace && len(split) > 0 {
 		return nil, errors.New("token: WriteFiles: PrefixSpace beside other splitters than GPT2: want one of them")
 	}
-	yes, no := true, false
 	for i, s := range split {
 		switch pattern := patternOf(s); pattern {
 		case "":
 			return nil, errors.Errorf("token: WriteFiles: splitter %d is unknown: want one of this package", i)
 		case digitsPattern, digitRunPattern:
-			individual := &yes
-			if pattern == digitRunPattern {
-				individual = &no
-			}
-			stages = append(stages, jsonStage{Type: "Digits", Individual: individual})
+			stages = append(stages, jsonStage{Type: "Digits", Individual: new(pattern == digitsPattern)})
 		default:
-			stages = append(stages, jsonStage{Type: "Split", Pattern: &jsonPattern{Regex: pattern}, Behavior: "Isolated", Invert: &no})
+			stages = append(stages, jsonStage{Type: "Split", Pattern: &jsonPattern{Regex: pattern}, Behavior: "Isolated", Invert: new(false)})
 		}
 	}
 	last := byteLevel(b.prefixSpace, useRegex)
@@ -217,10 +236,10 @@ func patternOf(s Splitter) string {
 	return ""
 }
 
-// template writes the tokens around a text.
-func (b *BPE) template(vocab jsonVocab) *jsonStage {
-	if len(b.before)+len(b.after) == 0 {
-		return byteLevel(true, true)
+// template writes the tokens around a text, nil where there are none.
+func template(before, after []int32, vocab jsonVocab) *jsonStage {
+	if len(before)+len(after) == 0 {
+		return nil
 	}
 	s := &jsonStage{Type: "TemplateProcessing", SpecialTokens: map[string]jsonToIDs{}}
 	add := func(ids []int32) {
@@ -229,9 +248,9 @@ func (b *BPE) template(vocab jsonVocab) *jsonStage {
 			s.SpecialTokens[vocab[id]] = jsonToIDs{ID: vocab[id], IDs: []int32{id}, Tokens: []string{vocab[id]}}
 		}
 	}
-	add(b.before)
+	add(before)
 	s.Single = append(s.Single, jsonItem{Sequence: &jsonTypeID{ID: "A"}})
-	add(b.after)
+	add(after)
 	s.Pair = append(slices.Clone(s.Single), jsonItem{Sequence: &jsonTypeID{ID: "B", TypeID: 1}})
 	return s
 }

@@ -18,8 +18,16 @@ const (
 	configJSON = `{"bos_token":{"content":"<s>"},"eos_token":"<|endoftext|>"%s}`
 )
 
-// TestOpen lays files into a folder and encodes a text with Options.Add; want is the ids, begin and end, or the error.
-func TestOpen(t *testing.T) {
+// An openRow lays files into a folder and encodes a text with Options.Add.
+type openRow struct {
+	name  string
+	files map[string]string
+	open  string // beside the folder; "" for the folder itself
+	text  string
+	want  string // the ids, begin and end, or the error
+}
+
+func openRows() []openRow {
 	vocab := map[string]string{"vocab.json": vocabJSON, "merges.txt": mergesTXT}
 	config := func(more string) map[string]string {
 		files := maps.Clone(vocab)
@@ -30,13 +38,7 @@ func TestOpen(t *testing.T) {
 		return map[string]string{"tokenizer.json": smallJSON, "tokenizer_config.json": fmt.Sprintf(`{"tokenizer_class":%q,"bos_token":"<e>"%s}`, name, more)}
 	}
 	ab := `{"kind":"char","chars":"ab"}`
-	for _, c := range []struct {
-		name  string
-		files map[string]string
-		open  string // beside the folder; "" for the folder itself
-		text  string
-		want  string
-	}{
+	return []openRow{
 		{"vocab.json", vocab, "", "ab 12<|endoftext|>", "[3 2 6 14] 14 14"},
 		{"merges.txt by name", vocab, "merges.txt", "ab 12", "[3 2 6] 14 14"},
 		{"encoder.json", map[string]string{"encoder.json": vocabJSON, "vocab.bpe": mergesTXT}, "", "ab", "[3] 14 14"},
@@ -67,7 +69,11 @@ func TestOpen(t *testing.T) {
 		{"bin", map[string]string{"tok512.bin": "x"}, "", "", "tok512.bin"},
 		{"unknown", map[string]string{"a.model": "x"}, "a.model", "", "want a .json, .gguf or .bin file"},
 		{"absent", nil, "a.json", "", "no such file"},
-	} {
+	}
+}
+
+func TestOpen(t *testing.T) {
+	for _, c := range openRows() {
 		dir := filepath.Join(t.TempDir(), "[a]*") // no pattern
 		if err := os.Mkdir(dir, 0o777); err != nil {
 			t.Fatal(err)

@@ -112,3 +112,42 @@ func TestFromGGUFLlama(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitterName(t *testing.T) {
+	for _, name := range []string{"gpt-2", "smollm", "llama-bpe", "qwen2", "gpt-4o", "tekken"} {
+		split, err := SplitterNamed(name)
+		if got, ok := SplitterName(split); err != nil || got != name || !ok {
+			t.Errorf("%s: %v, %q, %v", name, err, got, ok)
+		}
+	}
+	for _, split := range [][]Splitter{nil, {Digits}, {GPT2, GPT2}} {
+		if got, ok := SplitterName(split); ok {
+			t.Errorf("%d splitters without a name: %q", len(split), got)
+		}
+	}
+}
+
+func FuzzFromGGUF(f *testing.F) {
+	f.Add("a b Ġ ab <e> <w>", "\x01\x01\x01\x01\x03\x04", "a b", "gpt2", "smollm", int32(4), " ab<e>1")
+	f.Add("<unk> ▁ a ▁a <0xC3>", "\x02\x01\x01\x01\x06", "x y", "llama", "", int32(0), "a é")
+	f.Fuzz(func(t *testing.T, tokens, types, merges, model, pre string, begin int32, text string) {
+		meta := map[string]any{
+			"model": model, "pre": pre, "tokens": strings.Split(tokens, " "), "merges": strings.Split(merges, ","),
+			"bos_token_id": begin, "scores": make([]float32, len(strings.Split(tokens, " "))),
+		}
+		kinds := []int32{}
+		for _, k := range []byte(types) {
+			kinds = append(kinds, int32(k))
+		}
+		meta["token_type"] = kinds
+		tok, err := FromGGUF(ggufOf(t, meta))
+		if err != nil {
+			return
+		}
+		ids, _, err := tok.Offsets([]byte(text), Options{Add: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok.Decode(ids)
+	})
+}

@@ -40,11 +40,12 @@ type SentencePiece struct {
 	begin    int32 // −1 for none
 	end      int32 // −1 for none
 	unknown  int32 // −1 for none
-	plain    bool  // the fields of the config
+	plain    bool  // as in the config
 	fuse     bool
 	prefix   bool
 	first    bool
 	missing  bool
+	config   SentencePieceConfig
 	encoders sync.Pool // of *pieceEncoder
 }
 
@@ -96,9 +97,10 @@ const maxPiece = 1024
 // NewSentencePiece returns a tokenizer; it keeps the slices of c. It fails where ids, types, scores and texts do not
 // fit together.
 func NewSentencePiece(c SentencePieceConfig) (*SentencePiece, error) {
+	c.Prefix = c.Prefix || c.PrefixFirst || c.PrefixMissing
 	s := &SentencePiece{
 		tokens: c.Tokens, kinds: c.Types, before: c.Before, after: c.After, plain: c.Plain, fuse: c.FuseUnknown,
-		prefix: c.Prefix || c.PrefixFirst || c.PrefixMissing, first: c.PrefixFirst, missing: c.PrefixMissing,
+		prefix: c.Prefix, first: c.PrefixFirst, missing: c.PrefixMissing, config: c,
 	}
 	if len(c.Tokens) == 0 || len(c.Tokens) > maxVocab {
 		return nil, errors.Errorf("token: sentencepiece: %d tokens, want 1 to %d", len(c.Tokens), maxVocab)
@@ -112,9 +114,17 @@ func NewSentencePiece(c SentencePieceConfig) (*SentencePiece, error) {
 			return nil, err
 		}
 	}
+	s.config.Types, s.config.Specials = s.kinds, s.specials.list
+	if s.unknown >= 0 {
+		s.config.Unknown = &s.unknown
+	}
 	s.encoders.New = func() any { return &pieceEncoder{s: s} }
 	return s, nil
 }
+
+// Config returns what the tokenizer is made of, types, special tokens and the unknown one included. The caller must not
+// write to its slices.
+func (s *SentencePiece) Config() SentencePieceConfig { return s.config }
 
 // setIDs takes the ids of the config that must lie in the vocab.
 func (s *SentencePiece) setIDs(c SentencePieceConfig) error {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // tok512 is the tokenizer of a model of llama2.c.
@@ -63,27 +65,31 @@ func small(t *testing.T, change func(*SentencePieceConfig)) *SentencePiece {
 	return s
 }
 
-func TestSentencePiece(t *testing.T) {
-	plain := func(c *SentencePieceConfig) {
+// Changes of the config of small.
+var (
+	withPlain = func(c *SentencePieceConfig) {
 		c.Plain, c.Tokens = true, slices.Clone(c.Tokens)
 		for i := range c.Tokens {
 			c.Tokens[i] = string(bytes.ReplaceAll([]byte(c.Tokens[i]), []byte("▁"), []byte(" ")))
 		}
 	}
-	first := func(c *SentencePieceConfig) { c.PrefixFirst = true }
-	metaspace := func(c *SentencePieceConfig) { c.PrefixMissing = true }
-	none := func(c *SentencePieceConfig) { c.Prefix = false }
-	merges := func(c *SentencePieceConfig) {
+	withFirst     = func(c *SentencePieceConfig) { c.PrefixFirst = true }
+	withMetaspace = func(c *SentencePieceConfig) { c.PrefixMissing = true }
+	withoutPrefix = func(c *SentencePieceConfig) { c.Prefix = false }
+	withMerges    = func(c *SentencePieceConfig) {
 		c.Scores, c.Merges = nil, [][2]string{{"b", "b"}, {"▁", "a"}, {"▁a", "b"}}
 	}
-	ties := func(c *SentencePieceConfig) { c.Scores = make([]float32, len(c.Tokens)) }
-	user := func(c *SentencePieceConfig) { c.Types[266] = typeUser }
-	unused := func(c *SentencePieceConfig) { c.Types[261] = typeUnused }
-	added := func(c *SentencePieceConfig) {
+	withTies   = func(c *SentencePieceConfig) { c.Scores = make([]float32, len(c.Tokens)) }
+	withUser   = func(c *SentencePieceConfig) { c.Types[266] = typeUser }
+	withUnused = func(c *SentencePieceConfig) { c.Types[261] = typeUnused }
+	withAdded  = func(c *SentencePieceConfig) {
 		c.Specials = []Special{{ID: 2, Text: "</s>", Normalized: true}}
 	}
-	spaces := func(c *SentencePieceConfig) { c.Tokens[267], c.Types[267] = "  ", typeUser }
-	plainMetaspace := func(c *SentencePieceConfig) { plain(c); metaspace(c) }
+	withSpaces         = func(c *SentencePieceConfig) { c.Tokens[267], c.Types[267] = "  ", typeUser }
+	withPlainMetaspace = func(c *SentencePieceConfig) { withPlain(c); withMetaspace(c) }
+)
+
+func TestSentencePiece(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		change     func(*SentencePieceConfig)
@@ -97,26 +103,26 @@ func TestSentencePiece(t *testing.T) {
 		{"best score first", "abb", nil, Options{}, []int32{265, 260 + 1}, "[[0 2] [2 3]]", ""},
 		{"all the way", "bb", nil, Options{}, []int32{259, 266}, "[[0 0] [0 2]]", ""},
 		{"space in front", " a", nil, Options{}, []int32{259, 264}, "[[0 0] [0 2]]", ""},
-		{"leftmost of equal scores", "abb", ties, Options{}, []int32{265, 261}, "[[0 2] [2 3]]", ""},
-		{"merges by rank", "abb ab", merges, Options{}, []int32{264, 266, 265}, "[[0 1] [1 3] [3 6]]", ""},
+		{"leftmost of equal scores", "abb", withTies, Options{}, []int32{265, 261}, "[[0 2] [2 3]]", ""},
+		{"merges by rank", "abb ab", withMerges, Options{}, []int32{264, 266, 265}, "[[0 1] [1 3] [3 6]]", ""},
 		{"bytes of a character", "aü", nil, Options{}, []int32{264, 3 + 0xc3, 3 + 0xbc}, "[[0 1] [1 2] [2 3]]", ""},
 		{"bytes that are not UTF-8", "\xffé\xc3", nil, Options{}, []int32{259, 3 + 0xff, 262, 3 + 0xc3}, "[[0 0] [0 1] [1 3] [3 4]]", ""},
 		{"▁ in the text is a space", "a▁a", nil, Options{}, []int32{264, 264}, "[[0 1] [1 5]]", "a a"},
-		{"▁ in the text of a plain one", "a▁a", plain, Options{}, []int32{264, 3 + 0xe2, 3 + 0x96, 3 + 0x81, 260}, "[[0 1] [1 2] [2 3] [3 4] [4 5]]", ""},
+		{"▁ in the text of a plain one", "a▁a", withPlain, Options{}, []int32{264, 3 + 0xe2, 3 + 0x96, 3 + 0x81, 260}, "[[0 1] [1 2] [2 3] [3 4] [4 5]]", ""},
 		{"special", "a</s>ab", nil, Options{}, []int32{264, 2, 265}, "[[0 1] [1 5] [5 7]]", ""},
-		{"special first, prefix first", "<s>ab", first, Options{}, []int32{1, 263}, "[[0 3] [3 5]]", ""},
-		{"special behind, prefix first", "a</s>ab", first, Options{}, []int32{264, 2, 263}, "[[0 1] [1 5] [5 7]]", ""},
-		{"prefix where none is, there is", " a", metaspace, Options{}, []int32{264}, "[[0 2]]", "a"},
-		{"prefix where none is", "a", metaspace, Options{}, []int32{264}, "[[0 1]]", ""},
-		{"no prefix", " ab", none, Options{}, []int32{265}, "[[0 3]]", ""},
+		{"special first, prefix first", "<s>ab", withFirst, Options{}, []int32{1, 263}, "[[0 3] [3 5]]", ""},
+		{"special behind, prefix first", "a</s>ab", withFirst, Options{}, []int32{264, 2, 263}, "[[0 1] [1 5] [5 7]]", ""},
+		{"prefix where none is, there is", " a", withMetaspace, Options{}, []int32{264}, "[[0 2]]", "a"},
+		{"prefix where none is", "a", withMetaspace, Options{}, []int32{264}, "[[0 1]]", ""},
+		{"no prefix", " ab", withoutPrefix, Options{}, []int32{265}, "[[0 3]]", ""},
 		{"special as text", "<s>", nil, Options{Policy: AsText}, []int32{259, 3 + '<', 3 + 's', 3 + '>'}, "[[0 0] [0 1] [1 2] [2 3]]", ""},
-		{"user token is not joined", "abbb", user, Options{Policy: AsText}, []int32{264, 266, 259, 261}, "[[0 1] [1 3] [3 3] [3 4]]", ""},
-		{"unused token", "b", unused, Options{}, []int32{259, 3 + 'b'}, "[[0 0] [0 1]]", ""},
-		{"user token of spaces", "  a", spaces, Options{}, []int32{267, 264}, "[[0 2] [2 3]]", ""},
-		{"normalized special", "a</s>", added, Options{}, []int32{264, 2}, "[[0 1] [1 5]]", ""},
-		{"own space behind a special, prefix first", "a</s> ab", first, Options{}, []int32{264, 2, 265}, "[[0 1] [1 5] [5 8]]", ""},
-		{"begin, prefix first", "ab", first, Options{Add: true}, []int32{1, 265, 2}, "[[0 0] [0 2] [2 2]]", "<s>ab</s>"},
-		{"▁ is no space where tokens are plain", "▁", plainMetaspace, Options{}, []int32{259, 3 + 0xe2, 3 + 0x96, 3 + 0x81}, "[[0 0] [0 1] [1 2] [2 3]]", ""},
+		{"user token is not joined", "abbb", withUser, Options{Policy: AsText}, []int32{264, 266, 259, 261}, "[[0 1] [1 3] [3 3] [3 4]]", ""},
+		{"unused token", "b", withUnused, Options{}, []int32{259, 3 + 'b'}, "[[0 0] [0 1]]", ""},
+		{"user token of spaces", "  a", withSpaces, Options{}, []int32{267, 264}, "[[0 2] [2 3]]", ""},
+		{"normalized special", "a</s>", withAdded, Options{}, []int32{264, 2}, "[[0 1] [1 5]]", ""},
+		{"own space behind a special, prefix first", "a</s> ab", withFirst, Options{}, []int32{264, 2, 265}, "[[0 1] [1 5] [5 8]]", ""},
+		{"begin, prefix first", "ab", withFirst, Options{Add: true}, []int32{1, 265, 2}, "[[0 0] [0 2] [2 2]]", "<s>ab</s>"},
+		{"▁ is no space where tokens are plain", "▁", withPlainMetaspace, Options{}, []int32{259, 3 + 0xe2, 3 + 0x96, 3 + 0x81}, "[[0 0] [0 1] [1 2] [2 3]]", ""},
 		{"begin and end", "ab", nil, Options{Add: true}, []int32{1, 265, 2}, "[[0 0] [0 2] [2 2]]", "<s>ab</s>"},
 	} {
 		s := small(t, c.change)
@@ -162,6 +168,18 @@ func TestSentencePieceLookup(t *testing.T) {
 	}
 	if _, err := s.EncodeWith([]byte("ab</s>"), Options{Policy: Refuse}); fmt.Sprint(err) != (&SpecialError{"</s>", 2}).Error() {
 		t.Errorf("Refuse: %v", err)
+	}
+}
+
+// TestSentencePieceConfig makes a tokenizer of what another one was made of.
+func TestSentencePieceConfig(t *testing.T) {
+	s := small(t, func(c *SentencePieceConfig) { c.Types, c.Unknown, c.PrefixFirst = nil, new(int32), true })
+	again, err := NewSentencePiece(s.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(s.Config(), again.Config()); d != "" || len(again.Config().Types) != s.Vocab() || len(again.Specials()) != 1 {
+		t.Errorf("the config of the config has %d types, %d specials and differs: %s", len(again.Config().Types), len(again.Specials()), d)
 	}
 }
 

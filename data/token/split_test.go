@@ -148,6 +148,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add(randomText(rand.New(rand.NewPCG(uint64(i), 2)), 100))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		text = text[:min(len(text), 500)] // the engine backtracks
 		for i, s := range splitters {
 			if len(text) == 0 {
 				continue

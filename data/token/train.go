@@ -26,8 +26,8 @@ type TrainOptions struct {
 // Train learns a byte-level BPE from texts: it joins the most frequent pair of adjacent tokens, again and again. Of
 // pairs that are there equally often the one whose left token has the smaller id is joined, then the one whose right
 // has; ids ascend by Specials, bytes in the order of GPT-2's vocabulary, merges. That is the rule of Hugging Face
-// tokenizers, and where its BpeTrainer starts from ByteLevel.alphabet() and the same special tokens, ids and merges are
-// equal. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, section 3.2.
+// tokenizers: its BpeTrainer, started from ByteLevel.alphabet(), gives the same ids and merges for texts without special
+// tokens. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, section 3.2.
 func Train(texts [][]byte, o TrainOptions) (*BPE, error) {
 	if o.Vocab < len(o.Specials)+256 || o.Vocab > maxVocab {
 		return nil, errors.Errorf("token: Train: a vocabulary of %d: want at least %d special tokens and 256 bytes, at most %d", o.Vocab, len(o.Specials), maxVocab)

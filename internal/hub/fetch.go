@@ -103,7 +103,7 @@ func (d *download) run(ctx context.Context, path string) (err error) {
 		err = e
 	}
 	if err != nil {
-		return clear(err, path)
+		return noRoom(err, path)
 	}
 	if err := atomicfile.OS.Rename(path+incomplete, path); err != nil {
 		return errors.WithStack(err)
@@ -111,8 +111,8 @@ func (d *download) run(ctx context.Context, path string) (err error) {
 	return errors.WithStack(atomicfile.OS.SyncDir(filepath.Dir(path)))
 }
 
-// clear says what to do about a disk that is full.
-func clear(err error, path string) error {
+// noRoom says what to do about a disk that is full.
+func noRoom(err error, path string) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return errors.WithMessagef(err, "no room on the disk of %s; make some, or set HF_HOME to a folder on another disk, and run the command again", filepath.Dir(path))
 	}

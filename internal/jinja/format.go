@@ -108,7 +108,7 @@ func (r *run) printf(format string, values any) any {
 		list = list[1:]
 	}
 	switch values.(type) {
-	case *Map, []any: // Python does not ask whether these were used
+	case *Map, []any, undefined: // Python does not ask whether these were used
 	default:
 		if len(list) > 0 {
 			return r.fail("format: %d values too many", len(list))

@@ -42,50 +42,54 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
-// TestLimits holds templates that would take all memory, all time or all of the stack.
+const doubled = "{% set ns = namespace(x=['ab']) %}{% for i in range(60) %}{% set ns.x = "
+
+func deep(open, mid, close string) string {
+	return strings.Repeat(open, 40_000) + mid + strings.Repeat(close, 40_000)
+}
+
+// limits are templates that would take all memory, all time or all of the stack, and a part of the error each gives.
+var limits = []struct{ name, template, want string }{
+	{"range", "{{ range(10**12) }}", "range(): 1000000000000 items, want at most 100000"},
+	{"wide range", "{{ range(-9223372036854775807, 9223372036854775807) }}", "items, want at most"},
+	{"loops", "{% set r = range(100000) %}{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}", "steps"},
+	{"output", "{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}", "bytes of text"},
+	{"capture", "{% set x %}{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}{% endset %}", "bytes of text"},
+	{"text doubled", doubled + "ns.x[0] ~ ns.x[0], 1 %}{% endfor %}", "bytes of text"},
+	{"list doubled", doubled + "ns.x + ns.x %}{% endfor %}", "steps"},
+	{"shared", doubled + "[ns.x, ns.x] %}{% endfor %}{{ ns.x }}", "steps"},
+	{"shared json", doubled + "[ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson(indent=2) }}", "steps"},
+	{"shared equal", doubled + "[ns.x, ns.x] %}{% endfor %}{% set y = ns.x %}" + doubled + "[ns.x, ns.x] %}{% endfor %}{{ y == ns.x }}", "steps"},
+	{"shared order", doubled + "[ns.x, ns.x] %}{% endfor %}{% set y = ns.x %}" + doubled + "[ns.x, ns.x] %}{% endfor %}{{ y < ns.x }}", "steps"},
+	{"nested value", "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", "nested deeper"},
+	{"repeat", "{{ 'ab' * 10**12 }}", "steps"},
+	{"repeat list", "{{ [1] * 10**12 }}", "steps"},
+	{"repeat all", "{{ 'ab' * 9223372036854775807 }}", "steps"},
+	{"indent", "{{ [1]|tojson(indent=10**12) }}", "want a whole number up to"},
+	{"width", "{{ '%999999999999d' % 1 }}", "want at most 1000000 characters"},
+	{"precision", "{{ '%.9999999f' % 1 }}", "want at most 1000000 characters"},
+	{"batch", "{{ [1]|batch(10**12, 0)|list }}", "want a whole number up to"},
+	{"power", "{{ 3 ** 10**12 }}", "more than 64 bits"},
+	{"replace", "{% set x = 'a' * 10**6 %}{{ x.replace('a', x) }}", "bytes of text"},
+	{"indented lines", "{% set x = '\n' * 10**6 %}{{ x|indent('a' * 10**6, blank=true) }}", "bytes of text"},
+	{"scan", "{% set x = 'a' * 10**7 %}{% for i in range(100000) %}{% if 'b' in x %}{% endif %}{% endfor %}", "steps"},
+	{"macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested deeper than 1000 while rendering"},
+	{"macros", "{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}", "steps"},
+	{"brackets", "{{ " + deep("[", "", "]") + " }}", "nested deeper than"},
+	{"parentheses", "{{ " + deep("(", "1", ")") + " }}", "nested deeper than"},
+	{"subscripts", "{{ " + deep("a[", "1", "]") + " }}", "nested deeper than"},
+	{"signs", "{{ " + deep("-", "1", "") + " }}", "nested deeper than"},
+	{"nots", "{{ " + deep("not ", "1", "") + " }}", "nested deeper than"},
+	{"ifs", deep("{% if 1 %}", "", "{% endif %}"), "nested deeper than"},
+	{"targets", "{% set " + deep("(", "x", ")") + " = 1 %}", "nested deeper than"},
+	{"conditions", "{{ " + deep("1 if 1 else ", "1", "") + " }}", "nested deeper than"},
+	{"sum", "{{ 1" + deep("+1", "", "") + " }}", "nested deeper than"},
+	{"attributes", "{{ x" + deep(".x", "", "") + " }}", "nested deeper than"},
+	{"large", strings.Repeat(" ", maxTemplate+1), "want at most 1048576"},
+}
+
 func TestLimits(t *testing.T) {
-	deep := func(open, mid, close string) string {
-		return strings.Repeat(open, 40_000) + mid + strings.Repeat(close, 40_000)
-	}
-	doubled := "{% set ns = namespace(x=['ab']) %}{% for i in range(60) %}{% set ns.x = "
-	for _, c := range []struct{ name, template, want string }{
-		{"range", "{{ range(10**12) }}", "range(): 1000000000000 items, want at most 100000"},
-		{"wide range", "{{ range(-9223372036854775807, 9223372036854775807) }}", "items, want at most"},
-		{"loops", "{% set r = range(100000) %}{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}", "steps"},
-		{"output", "{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}", "bytes of text"},
-		{"capture", "{% set x %}{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}{% endset %}", "bytes of text"},
-		{"text doubled", doubled + "ns.x[0] ~ ns.x[0], 1 %}{% endfor %}", "bytes of text"},
-		{"list doubled", doubled + "ns.x + ns.x %}{% endfor %}", "steps"},
-		{"shared", doubled + "[ns.x, ns.x] %}{% endfor %}{{ ns.x }}", "steps"},
-		{"shared json", doubled + "[ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson(indent=2) }}", "steps"},
-		{"shared equal", doubled + "[ns.x, ns.x] %}{% endfor %}{% set y = ns.x %}" + doubled + "[ns.x, ns.x] %}{% endfor %}{{ y == ns.x }}", "steps"},
-		{"shared order", doubled + "[ns.x, ns.x] %}{% endfor %}{% set y = ns.x %}" + doubled + "[ns.x, ns.x] %}{% endfor %}{{ y < ns.x }}", "steps"},
-		{"nested value", "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", "nested deeper"},
-		{"repeat", "{{ 'ab' * 10**12 }}", "steps"},
-		{"repeat list", "{{ [1] * 10**12 }}", "steps"},
-		{"repeat all", "{{ 'ab' * 9223372036854775807 }}", "steps"},
-		{"indent", "{{ [1]|tojson(indent=10**12) }}", "want a whole number up to"},
-		{"width", "{{ '%999999999999d' % 1 }}", "want at most 1000000 characters"},
-		{"precision", "{{ '%.9999999f' % 1 }}", "want at most 1000000 characters"},
-		{"batch", "{{ [1]|batch(10**12, 0)|list }}", "want a whole number up to"},
-		{"power", "{{ 3 ** 10**12 }}", "more than 64 bits"},
-		{"replace", "{% set x = 'a' * 10**6 %}{{ x.replace('a', x) }}", "bytes of text"},
-		{"indented lines", "{% set x = '\n' * 10**6 %}{{ x|indent('a' * 10**6, blank=true) }}", "bytes of text"},
-		{"scan", "{% set x = 'a' * 10**7 %}{% for i in range(100000) %}{% if 'b' in x %}{% endif %}{% endfor %}", "steps"},
-		{"macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested deeper than 1000 while rendering"},
-		{"macros", "{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}", "steps"},
-		{"brackets", "{{ " + deep("[", "", "]") + " }}", "nested deeper than"},
-		{"parentheses", "{{ " + deep("(", "1", ")") + " }}", "nested deeper than"},
-		{"subscripts", "{{ " + deep("a[", "1", "]") + " }}", "nested deeper than"},
-		{"signs", "{{ " + deep("-", "1", "") + " }}", "nested deeper than"},
-		{"nots", "{{ " + deep("not ", "1", "") + " }}", "nested deeper than"},
-		{"ifs", deep("{% if 1 %}", "", "{% endif %}"), "nested deeper than"},
-		{"targets", "{% set " + deep("(", "x", ")") + " = 1 %}", "nested deeper than"},
-		{"conditions", "{{ " + deep("1 if 1 else ", "1", "") + " }}", "nested deeper than"},
-		{"sum", "{{ 1" + deep("+1", "", "") + " }}", "nested deeper than"},
-		{"attributes", "{{ x" + deep(".x", "", "") + " }}", "nested deeper than"},
-		{"large", strings.Repeat(" ", maxTemplate+1), "want at most 1048576"},
-	} {
+	for _, c := range limits {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

@@ -42,6 +42,9 @@ func (r *run) operate(op string, a, b any) any {
 	if r.err != nil {
 		return nil
 	}
+	if s, ok := plain(a).(string); ok && op == "%" {
+		return r.printf(s, b)
+	}
 	for _, v := range []any{a, b} {
 		if u, ok := v.(undefined); ok {
 			return r.fail("%s", u.why)
@@ -55,10 +58,6 @@ func (r *run) operate(op string, a, b any) any {
 	case "*":
 		if v := r.repeat(plain(a), plain(b)); v != nil {
 			return v
-		}
-	case "%":
-		if s, ok := plain(a).(string); ok {
-			return r.printf(s, b)
 		}
 	}
 	if v := r.arithmetic(op, plain(a), plain(b)); v != nil {
@@ -183,7 +182,10 @@ func (r *run) arithmetic(op string, a, b any) any {
 	if x == 0 && y < 0 || x < 0 && y != math.Trunc(y) {
 		return r.fail("%s ** %s: no real number", r.describe(a), r.describe(b))
 	}
-	return math.Pow(x, y)
+	if f := math.Pow(x, y); !math.IsInf(f, 0) || math.IsInf(x, 0) || math.IsInf(y, 0) {
+		return f
+	}
+	return r.fail("%s ** %s: too large", r.describe(a), r.describe(b))
 }
 
 func (r *run) whole(op string, i, j int64) any {

@@ -21,6 +21,17 @@ const metaKey = "__metadata__"
 // Write writes a file: the tensors by dtype, widest first, then by name, as the Python package does. The header is
 // padded to 8 bytes. It is an error if names repeat or a tensor's data does not fit its shape.
 func Write(w io.Writer, tensors []Tensor, meta map[string]string) error {
+	for _, t := range tensors {
+		if err := t.fits(t.Data); err != nil {
+			return errors.Wrap(err, "safetensors: Write")
+		}
+	}
+	return Stream(w, tensors, meta, func(t Tensor) ([]byte, error) { return t.Data, nil })
+}
+
+// Stream is [Write] for tensors whose data is made when its turn comes: data returns that of t, which is done with
+// before the next call. Data that does not fit the shape is an error.
+func Stream(w io.Writer, tensors []Tensor, meta map[string]string, data func(t Tensor) ([]byte, error)) error {
 	ts := slices.Clone(tensors)
 	slices.SortFunc(ts, func(a, b Tensor) int {
 		return cmp.Or(slices.Index(order, a.DType)-slices.Index(order, b.DType), cmp.Compare(a.Name, b.Name))
@@ -35,11 +46,27 @@ func Write(w io.Writer, tensors []Tensor, meta map[string]string) error {
 		}
 	}
 	for _, t := range ts {
-		if err := put(w, t.Data); err != nil {
+		b, err := data(t)
+		if err == nil {
+			err = t.fits(b)
+		}
+		if err != nil {
+			return errors.Wrap(err, "safetensors: Write")
+		}
+		if err := put(w, b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fits checks the number of bytes of t's data.
+func (t Tensor) fits(data []byte) error {
+	n, err := byteLen(t.DType, t.Shape)
+	if err == nil && n != len(data) {
+		err = errors.Errorf("%d bytes of data, want %d for %s%v", len(data), n, t.DType, t.Shape)
+	}
+	return errors.Wrapf(err, "%q", t.Name)
 }
 
 func put(w io.Writer, b []byte) error {
@@ -94,8 +121,6 @@ func header(ts []Tensor, meta map[string]string) ([]byte, error) {
 			return nil, errors.Wrapf(err, "%q", t.Name)
 		case seen[t.Name] || t.Name == metaKey || !utf8.ValidString(t.Name):
 			return nil, errors.Errorf("%q: a name used twice, kept for metadata or not UTF-8", t.Name)
-		case n != len(t.Data):
-			return nil, errors.Errorf("%q: %d bytes of data, want %d for %s%v", t.Name, len(t.Data), n, t.DType, t.Shape)
 		}
 		seen[t.Name] = true
 		pair(t.Name, entry{t.DType, append([]int{}, t.Shape...), [2]int{at, at + n}})

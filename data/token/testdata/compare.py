@@ -6,14 +6,16 @@
 
 It makes MEGABYTES (10) of code (the Go standard library's), Chinese, other scripts, emoji, digits, white space, control
 characters and special tokens from a fixed seed, and the same with bytes that are not UTF-8. DATA/gpt2-tokenizer has
-encoder.json and vocab.bpe, DATA/tinyshakespeare input.txt; FILE is SmolLM2-135M-Instruct.Q4_1.gguf.
+encoder.json and vocab.bpe, DATA/tinyshakespeare input.txt, DATA/stories260k
+tok512.bin; FILE is SmolLM2-135M-Instruct.Q4_1.gguf.
 
   smollm2    UTF-8, special tokens parsed   tokenizers, built from the GGUF file as the published tokenizer.json is
   gpt2       UTF-8, special tokens as text  tiktoken, built from encoder.json and vocab.bpe
   gpt2       not UTF-8                      the regular expression on the text, where a byte that is not UTF-8 is a
                                             character of no class (a surrogate), then tiktoken's merges of each piece
   hf/*.json  UTF-8, a tenth of it           tokenizers
-  written    UTF-8, a tenth of it           what Ceto writes for each hf/*.json and SmolLM2, read by tokenizers
+  written    UTF-8, a tenth of it           what Ceto writes for each hf/*.json, for SmolLM2 and for
+                                            DATA/stories260k/tok512.bin, read by tokenizers
 """
 import array
 import glob
@@ -145,7 +147,8 @@ def main():
         small = {"hf_" + os.path.basename(p)[:-5]: p for p in sorted(glob.glob(os.path.join(hf, "*.json"))) if not p.endswith("expected.json")}
         jobs = {"smollm2": job("smollm2", smol, "mixed", write=True), "gpt2": job("gpt2", folder, "mixed", True), "gpt2 bytes": job("gpt2 bytes", folder, "broken", True),
                 "gpt2 tiny": job("gpt2 tiny", folder, "shakespeare", True)}
-        jobs.update({n: job(n, p, "tenth", write=n not in ("hf_llama2", "hf_mistral")) for n, p in small.items()})
+        jobs.update({n: job(n, p, "tenth", write=True) for n, p in small.items()})
+        jobs["stories260k"] = job("stories260k", os.path.join(data, "stories260k", "tok512.bin"), "tenth", write=True)
         ceto(list(jobs.values()), tmp)
         enc = gpt2(folder)
         ok &= check("smollm2", jobs["smollm2"], smollm2(smol).encode(text.decode()).ids, len(text))
@@ -155,7 +158,7 @@ def main():
         tenth = texts["tenth"].decode()
         for n, p in small.items():
             ok &= check(n, jobs[n], Tokenizer.from_file(p).encode(tenth).ids, len(texts["tenth"]))
-        for n in ["smollm2"] + list(small):
+        for n in ["smollm2", "stories260k"] + list(small):
             if jobs[n]["write"]:
                 t = Tokenizer.from_file(os.path.join(jobs[n]["write"], "tokenizer.json"))
                 content = text if n == "smollm2" else texts["tenth"]
