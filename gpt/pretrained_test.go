@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -17,8 +18,10 @@ import (
 
 // expected is what testdata/golden_hf.py saw transformers compute with a model.
 type expected struct {
+	Messages  [][]gpt.Message // of a model with a chat template, and in Text what that writes
+	Text      []string
 	Prompts   [][]int32
-	Logits    [][][]float32 // at the last position of each prompt, at every one of the longest
+	Logits    [][][]float32 // at the last positions of each prompt
 	Greedy    [][]int32
 	LogProbs  [][]float64 `json:"greedy_logprobs"`
 	Penalized [][]int32   // greedy with a repetition penalty and no repeated 3-grams
@@ -61,7 +64,7 @@ func pretrained(t *testing.T) map[string]string {
 	for _, f := range folders {
 		models[f] = f + "/expected.json"
 	}
-	for _, name := range []string{"gpt2", "llama", "llama-headdim", "llama-linear", "llama-llama3", "mistral", "qwen2", "qwen3"} {
+	for _, name := range []string{"gpt2", "llama", "llama-chat", "llama-headdim", "llama-linear", "llama-llama3", "mistral", "qwen2", "qwen3"} {
 		models["testdata/gguf/"+name+".gguf"] = "testdata/hf/" + name + "/expected.json"
 	}
 	models["testdata/gguf/mistral.arch.gguf"] = models["testdata/gguf/mistral.gguf"] // mistral in place of llama as the file's architecture
@@ -119,7 +122,13 @@ func near(t *testing.T, what string, got, want []float32, tol float64) {
 // TestPretrainedForward: the graph without caches, of a whole batch.
 func TestPretrainedForward(t *testing.T) {
 	eachPretrained(t, func(t *testing.T, g *gpt.Generator, s *gpt.Source, e expected) {
-		ids := e.Prompts[len(e.Prompts)-1]
+		i := 0 // the prompt with the most logits
+		for j := range e.Logits {
+			if len(e.Logits[j]) > len(e.Logits[i]) {
+				i = j
+			}
+		}
+		ids, want := e.Prompts[i], e.Logits[i]
 		sc := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Eval)
 		sc.Output("logits", g.Model.Forward(sc, sc.Input("ids", graph.Of(graph.Int32, 2, len(ids)))))
 		p, err := plan.New(sc.Graph, plan.Options{})
@@ -140,7 +149,9 @@ func TestPretrainedForward(t *testing.T) {
 		all := d.Data().([]float32)
 		v := g.Model.Dims().Vocab
 		for n := range 2 * len(ids) {
-			near(t, fmt.Sprintf("position %d", n), all[n*v:(n+1)*v], e.Logits[len(e.Prompts)-1][n%len(ids)], 1e-4)
+			if k := n%len(ids) - (len(ids) - len(want)); k >= 0 {
+				near(t, fmt.Sprintf("position %d", n), all[n*v:(n+1)*v], want[k], 1e-4)
+			}
 		}
 	})
 }
@@ -204,4 +215,34 @@ func TestPretrainedBeams(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPretrainedChat: the model's own template and tokenizer give the text and the ids of each chat.
+func TestPretrainedChat(t *testing.T) {
+	e := readExpected(t, "testdata/hf/llama-chat/expected.json")
+	for _, path := range []string{"testdata/hf/llama-chat", "testdata/gguf/llama-chat.gguf"} {
+		s, err := gpt.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		tok, err := s.Tokenizer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		chat, err := s.Template(tok)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range e.Messages {
+			text, err := chat.Render(m)
+			if err != nil || text != e.Text[i] {
+				t.Errorf("%s: chat %d: %q, %v; want %q", path, i, text, err, e.Text[i])
+			}
+			ids, err := gpt.PromptIDs(tok, text, token.Parse)
+			if err != nil || !slices.Equal(ids, e.Prompts[i]) {
+				t.Errorf("%s: chat %d: ids %v, %v; want %v", path, i, ids, err, e.Prompts[i])
+			}
+		}
+	}
 }

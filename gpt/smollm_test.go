@@ -33,15 +33,11 @@ func TestSmolLM2(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	tok, err := s.Tokenizer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	chat, err := s.Template(tok)
-	if err != nil {
-		t.Fatal(err)
-	}
 	g, err := s.Generator(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat, err := s.Template(g.Tokenizer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,13 +45,7 @@ func TestSmolLM2(t *testing.T) {
 	lines.Buffer(nil, 1<<20)
 	n := 0
 	for ; lines.Scan(); n++ {
-		var want struct {
-			Text     string
-			Turns    []string
-			Prompt   []int32   `json:"prompt_ids"`
-			IDs      []int32   `json:"greedy_ids"`
-			LogProbs []float64 `json:"greedy_logprobs"`
-		}
+		var want smolLine
 		if err := json.Unmarshal(lines.Bytes(), &want); err != nil {
 			t.Fatal(err)
 		}
@@ -65,30 +55,40 @@ func TestSmolLM2(t *testing.T) {
 				t.Errorf("line %d: rendered as %q, %v; want %q", n, text, err, want.Text)
 			}
 		}
-		ids, err := gpt.PromptIDs(tok, want.Text, token.Parse)
+		ids, err := gpt.PromptIDs(g.Tokenizer, want.Text, token.Parse)
 		if err != nil || !slices.Equal(ids, want.Prompt) {
 			t.Errorf("line %d: ids of the prompt %v, %v; want %v", n, ids, err, want.Prompt)
 		}
-		tokens := len(want.IDs)
-		if testing.Short() {
-			tokens = min(tokens, 8)
-		}
-		q, err := g.Generate([][]int32{want.Prompt}, gpt.SampleOptions{Tokens: tokens, End: s.End})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(q[0].IDs, want.IDs[:tokens]) {
-			t.Errorf("line %d: greedy ids %v, want %v", n, q[0].IDs, want.IDs)
-			continue
-		}
-		for i, p := range q[0].LogProbs {
-			if !(math.Abs(float64(p)-want.LogProbs[i]) <= 2e-3) {
-				t.Errorf("line %d: log-probability %d is %g, want %g", n, i, p, want.LogProbs[i])
-			}
-		}
+		want.check(t, n, g, s.End)
 	}
 	if n == 0 {
 		t.Error("no lines in expected.jsonl")
+	}
+}
+
+// smolLine is a line of expected.jsonl.
+type smolLine struct {
+	Text     string
+	Turns    []string
+	Prompt   []int32   `json:"prompt_ids"`
+	IDs      []int32   `json:"greedy_ids"`
+	LogProbs []float64 `json:"greedy_logprobs"`
+}
+
+func (want smolLine) check(t *testing.T, n int, g *gpt.Generator, end []int32) {
+	t.Helper()
+	q, err := g.Generate([][]int32{want.Prompt}, gpt.SampleOptions{Tokens: len(want.IDs), End: end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(q[0].IDs, want.IDs) {
+		t.Errorf("line %d: greedy ids %v, want %v", n, q[0].IDs, want.IDs)
+		return
+	}
+	for i, p := range q[0].LogProbs {
+		if !(math.Abs(float64(p)-want.LogProbs[i]) <= 2e-3) {
+			t.Errorf("line %d: log-probability %d is %g, want %g", n, i, p, want.LogProbs[i])
+		}
 	}
 }
 
@@ -110,16 +110,11 @@ func TestStories260K(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	tok, err := s.Tokenizer()
-	if err != nil {
-		t.Fatal(err)
-	}
 	g, err := s.Generator(x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Tokenizer = tok
-	ids, err := gpt.PromptIDs(tok, "", token.Parse)
+	ids, err := gpt.PromptIDs(g.Tokenizer, "", token.Parse)
 	if err != nil {
 		t.Fatal(err)
 	}
