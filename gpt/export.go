@@ -89,7 +89,7 @@ func (s *Source) export(fsys atomicfile.FS, dir string, o ExportOptions) ([]stri
 type export struct {
 	*Source
 	opt    ExportOptions
-	model  Model    // as it is written: with biases
+	model  Model    // as it is written: with biases, and without a window that no layer has
 	params []Tensor // names and shapes of its parameters
 	dir    *atomicfile.DirWriter
 	files  []string // written so far
@@ -97,8 +97,14 @@ type export struct {
 
 func (s *Source) exporter(o ExportOptions) (*export, error) {
 	e := &export{Source: s, opt: o, model: s.Model}
-	if c, ok := e.model.(Config); ok {
+	switch c := e.model.(type) {
+	case Config:
 		c.NoBias = false
+		e.model = c
+	case Llama:
+		if c.FullLayers >= c.Layers { // no layer has the window
+			c.Window, c.FullLayers = 0, 0
+		}
 		e.model = c
 	}
 	params, err := declared(e.model)

@@ -57,7 +57,7 @@ func TestExportGGUFGolden(t *testing.T) {
 			}
 			arch, _ := want.String("general.architecture")
 			for _, kv := range want.Meta {
-				if v := got.Value(kv.Key); strings.HasPrefix(kv.Key, arch+".") && !reflect.DeepEqual(v, kv.Value) {
+				if v := got.Value(kv.Key); (strings.HasPrefix(kv.Key, arch+".") || kv.Key == "general.architecture" || kv.Key == "general.file_type") && !reflect.DeepEqual(v, kv.Value) {
 					t.Errorf("%s: %v (%T), want %v (%T)", kv.Key, v, v, kv.Value, kv.Value)
 				}
 			}
@@ -127,6 +127,9 @@ func TestExportHFGolden(t *testing.T) {
 				if err := readJSON(path, ConfigFile, v); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if a["torch_dtype"] != b["dtype"] {
+				t.Errorf("%s: torch_dtype is %v, want %v", ConfigFile, a["torch_dtype"], b["dtype"])
 			}
 			for key, v := range a {
 				if w := b[key]; w != nil && !reflect.DeepEqual(v, w) && !(key == "rope_scaling" && sameScaling(v, w)) {

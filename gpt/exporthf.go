@@ -100,8 +100,8 @@ func plain(m Model) Model {
 		if c.Rotary.Scaling.Factor == 1 && c.Rotary.Scaling.Context == 0 {
 			c.Rotary.Scaling = graph.RotaryScaling{}
 		}
-		if c.Window == 0 || c.FullLayers >= c.Layers {
-			c.Window, c.FullLayers = 0, 0
+		if c.Window == 0 {
+			c.FullLayers = 0
 		}
 		return c
 	}
@@ -255,6 +255,9 @@ func (e *export) tokenizerFiles() error {
 	if err != nil {
 		return err
 	}
+	if t, ok := t.(*token.SentencePiece); ok {
+		return e.pieceFiles(t)
+	}
 	files, err := token.Files(t)
 	if err != nil {
 		return err
@@ -265,6 +268,25 @@ func (e *export) tokenizerFiles() error {
 		}
 	}
 	return nil
+}
+
+// pieceFiles writes the files of a SentencePiece, by way of a folder of their own.
+func (e *export) pieceFiles(t *token.SentencePiece) error {
+	tmp, err := os.MkdirTemp("", "ceto-tokenizer-")
+	if err != nil {
+		return errors.WithStack(err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := token.WriteFiles(tmp, t); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(tmp)
+	for _, f := range files {
+		if err == nil {
+			err = e.copyFile(filepath.Join(tmp, f.Name()))
+		}
+	}
+	return err
 }
 
 // chat writes the chat template where a folder's own files do not have it.

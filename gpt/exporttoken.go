@@ -36,12 +36,14 @@ func (e *export) ggufTokenizer() ([]gguf.KV, error) {
 		meta, err = e.bpeMeta(bytesBPE())
 	case *token.BPE:
 		meta, err = e.bpeMeta(t.Config())
+	case *token.SentencePiece:
+		meta, err = e.pieceMeta(t.Config())
 	case nil:
 		if errors.Is(err, fs.ErrNotExist) {
 			meta, err = []gguf.KV{{Key: tokenizerKey + "model", Value: "none"}}, nil
 		}
 	default:
-		err = errors.Errorf("a GGUF file cannot hold this tokenizer of kind %s: want byte or BPE", t.Name())
+		err = errors.Errorf("a GGUF file cannot hold this tokenizer of kind %s: want byte, BPE or SentencePiece", t.Name())
 	}
 	if err != nil {
 		return nil, err
@@ -63,49 +65,68 @@ func bytesBPE() token.BPEConfig {
 	return c
 }
 
-// bpeMeta is the metadata of a byte-level BPE. Read again it must give the tokenizer; rows of the embedding past its
-// vocabulary get names of their own.
+// bpeMeta is the metadata of a byte-level BPE. Read again it must give the tokenizer.
 func (e *export) bpeMeta(c token.BPEConfig) ([]gguf.KV, error) {
 	pre, err := preName(c)
 	if err != nil {
 		return nil, err
 	}
-	tokens, types := make([]string, e.model.Dims().Vocab), make([]int32, e.model.Dims().Vocab)
-	for i := range tokens {
-		switch {
-		case i < len(c.Tokens):
-			tokens[i], types[i] = alphabetText(c.Tokens[i]), ggufNormal
-		default:
-			tokens[i], types[i] = "[PAD"+nn.Itoa(i)+"]", ggufUnused
-		}
+	texts, kinds := make([]string, len(c.Tokens)), make([]int32, len(c.Tokens))
+	for i, t := range c.Tokens {
+		texts[i], kinds[i] = alphabetText(t), ggufNormal
 	}
 	for _, s := range c.Specials {
-		tokens[s.ID], types[s.ID] = s.Text, ggufUser
+		texts[s.ID], kinds[s.ID] = s.Text, ggufUser
 		if s.Special {
-			types[s.ID] = ggufControl
+			kinds[s.ID] = ggufControl
 		}
 	}
 	merges := make([]string, len(c.Merges))
 	for i, m := range c.Merges {
 		merges[i] = alphabetText(m[0]) + " " + alphabetText(m[1])
 	}
+	tokens, types := e.padTokens(texts, kinds)
 	meta := []gguf.KV{{Key: tokenizerKey + "model", Value: "gpt2"}, {Key: tokenizerKey + "pre", Value: pre}, {Key: tokenizerKey + "tokens", Value: tokens},
 		{Key: tokenizerKey + "token_type", Value: types}, {Key: tokenizerKey + "merges", Value: merges},
 		{Key: tokenizerKey + "add_bos_token", Value: len(c.Before) > 0}, {Key: tokenizerKey + "add_eos_token", Value: len(c.After) > 0},
 		{Key: tokenizerKey + "add_space_prefix", Value: false}}
-	for _, x := range []struct {
-		key string
-		id  *int32
-	}{{"bos_token_id", c.Begin}, {"unknown_token_id", c.Unknown}} {
-		if x.id != nil {
-			meta = append(meta, gguf.KV{Key: tokenizerKey + x.key, Value: uint32(*x.id)})
-		}
+	meta = append(meta, idMeta("bos_token_id", c.Begin)...)
+	meta = append(meta, idMeta("unknown_token_id", c.Unknown)...)
+	again, err := readTokenizer(append(slices.Clip(meta), idMeta("eos_token_id", c.End)...))
+	if err != nil {
+		return nil, err
 	}
-	check := meta
-	if c.End != nil {
-		check = append(slices.Clip(meta), gguf.KV{Key: tokenizerKey + "eos_token_id", Value: uint32(*c.End)})
+	return meta, sameBPE(c, again.(*token.BPE).Config())
+}
+
+// padTokens gives the rows of the embedding past the vocabulary names of their own, as convert_hf_to_gguf.py does.
+func (e *export) padTokens(texts []string, kinds []int32) ([]string, []int32) {
+	texts, kinds = slices.Clone(texts), slices.Clone(kinds)
+	for i := len(texts); i < e.model.Dims().Vocab; i++ {
+		texts, kinds = append(texts, "[PAD"+nn.Itoa(i)+"]"), append(kinds, ggufUnused)
 	}
-	return meta, sameBPE(c, check)
+	return texts, kinds
+}
+
+// idMeta is the metadata of a token that has a part to play; none for nil.
+func idMeta(key string, id *int32) []gguf.KV {
+	if id == nil {
+		return nil
+	}
+	return []gguf.KV{{Key: tokenizerKey + key, Value: uint32(*id)}}
+}
+
+// readTokenizer reads what is to be written.
+func readTokenizer(meta []gguf.KV) (token.Subword, error) {
+	var b bytes.Buffer
+	if err := gguf.Write(&b, meta, nil); err != nil {
+		return nil, err
+	}
+	f, err := gguf.Parse(b.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return token.FromGGUF(f)
 }
 
 // preName is the name of a pre-tokenizer. Those of llama-bpe and qwen2 stand for more than their splitters: that pieces
@@ -123,54 +144,55 @@ func preName(c token.BPEConfig) (string, error) {
 	return pre, nil
 }
 
-// sameBPE reads what is to be written and compares it with the tokenizer that it was made from.
-func sameBPE(c token.BPEConfig, meta []gguf.KV) error {
-	var b bytes.Buffer
-	if err := gguf.Write(&b, meta, nil); err != nil {
-		return err
-	}
-	f, err := gguf.Parse(b.Bytes())
-	if err != nil {
-		return err
-	}
-	t, err := token.FromGGUF(f)
-	if err != nil {
-		return err
-	}
-	again := t.(*token.BPE).Config()
-	again.Tokens = again.Tokens[:len(c.Tokens)]
-	plain := func(list []token.Special) []token.Special {
-		list = slices.Clone(list)
-		for i := range list {
-			list[i].Normalized = c.NFC && list[i].Normalized // else there is no difference
-		}
-		return list
-	}
+// sameBPE compares a tokenizer with what is read of it again.
+func sameBPE(c, again token.BPEConfig) error {
 	single := map[string]bool{}
 	for _, t := range c.Tokens {
 		if len(t) == 1 {
 			single[t] = true
 		}
 	}
-	for _, x := range []struct {
-		what string
-		same bool
-	}{
-		{"tokens", slices.Equal(c.Tokens, again.Tokens) && !slices.ContainsFunc(c.Specials, func(s token.Special) bool { return !utf8.ValidString(s.Text) })},
+	notUTF8 := func(s token.Special) bool { return !utf8.ValidString(s.Text) }
+	a, b := loose(c.Specials), loose(again.Specials)
+	if c.NFC { // else there is no difference between before and after normalization
+		a, b = c.Specials, again.Specials
+	}
+	return sayable([]same{
+		{"tokens", slices.Equal(c.Tokens, again.Tokens[:len(c.Tokens)])},
 		{"merges", slices.Equal(c.Merges, again.Merges)},
-		{"special tokens", slices.Equal(plain(c.Specials), plain(again.Specials))},
+		{"special tokens", slices.Equal(a, b) && !slices.ContainsFunc(c.Specials, notUTF8)},
 		{"tokens before a text", slices.Equal(c.Before, again.Before)},
 		{"tokens after a text", slices.Equal(c.After, again.After)},
 		{"normalization", c.NFC == again.NFC},
 		{"rule that tokens are not merged", c.IgnoreMerges == again.IgnoreMerges},
 		{"space before a text", c.PrefixSpace == again.PrefixSpace},
 		{"token for unknown bytes", c.Unknown == nil || len(single) == 256},
-	} {
-		if !x.same {
+	})
+}
+
+// same tells whether something of a tokenizer was read as it was written.
+type same struct {
+	what string
+	ok   bool
+}
+
+// sayable is an error that names the first of list that is not the same.
+func sayable(list []same) error {
+	for _, x := range list {
+		if !x.ok {
 			return errors.Errorf("a GGUF file cannot say the tokenizer's %s", x.what)
 		}
 	}
 	return nil
+}
+
+// loose are special tokens without the place of their search, before or after normalization.
+func loose(list []token.Special) []token.Special {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Normalized = false
+	}
+	return list
 }
 
 // alphabetText writes the bytes of a token as GPT-2's files do: a printable one of Latin-1 as itself, the others, in

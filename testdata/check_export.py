@@ -8,9 +8,10 @@
   check_export.py ORIGINAL EXPORTED...     ORIGINAL: a Hugging Face folder or a GGUF file that transformers load
     a folder   no missing, unexpected or mismatched key; weights are the original's rounded to the file's dtype, bit for
                bit; logits within 1e-4 of the original with such weights; greedy ids equal; the tokenizer, where both
-               have one, gives equal ids
-    a .gguf    the tensors that llama.cpp's converter names, no other, each within its type's rounding of the original;
-               llama.cpp's next ids equal wherever two logits are not closer than its own arithmetic is coarse
+               have one: equal ids of a text, template, end token
+    a .gguf    the tensors that llama.cpp's converter names, no other, with the bytes that gguf's quantize makes;
+               llama.cpp's logits as near as its own arithmetic allows, and its next ids equal at every position where
+               the first two logits are not nearer to each other; the tokenizer as for a folder
     a .bin     the bytes that llm.c's writer writes, for its version
 One line a check: ok, FAIL or skip with the reason. Exit 1 where one fails, 2 where the arguments do not serve.
 Prompts are those of ORIGINAL/expected.json, or random ids from a fixed seed.
@@ -45,7 +46,7 @@ except ImportError:
 NEW, LOGITS = 24, 1e-4
 # How far llama.cpp's logits may be off by tensor type: it rounds activations to the type of the weights.
 COARSE = {"F32": 1e-3, "F16": 0.1, "BF16": 0.3, "Q8_0": 1}
-SAMPLE = "Hello, wörld! It's 1234 o'clock.\n\n  你好 🙂\t<|endoftext|> def f(x): return x**2\r\n"
+SAMPLE = "Hello, the thin wörld! It's 1234 o'clock.\n\n  你好 🙂\t<|endoftext|> def f(x): return x**2\r\n"
 failed = False
 
 
@@ -67,7 +68,7 @@ def place(path):
 def load(path):
     """A model in float32, and what transformers say of its keys."""
     m, info = AutoModelForCausalLM.from_pretrained(**place(path), dtype=torch.float32, attn_implementation="eager",
-                                                   output_loading_info=True)
+                                                   output_loading_info=True, ignore_mismatched_sizes=True)
     return m.eval(), info
 
 
@@ -142,23 +143,8 @@ def check_tokenizer(source, path):
     report(not bad, path, "tokenizer: %d ids; %s in %s" % (len(got[0]), "other %s than" % ", ".join(bad) if bad else "all as", source))
 
 
-def rounding(kind, want):
-    """The largest error that a value may have in a tensor type, elementwise."""
-    size = np.abs(want)
-    if kind == gguf.GGMLQuantizationType.F32:
-        return np.zeros_like(want)
-    if kind == gguf.GGMLQuantizationType.F16:
-        return np.maximum(size * 2**-11, 2**-25)
-    if kind == gguf.GGMLQuantizationType.BF16:
-        return size * 2**-8
-    if kind == gguf.GGMLQuantizationType.Q8_0:  # half a step of the block, its scale rounded to float16
-        top = size.reshape(-1, 32).max(1, keepdims=True)
-        return np.broadcast_to(top / 127 / 2 + top * 2**-11 + 2**-18, (top.size, 32)).reshape(want.shape)
-    return None
-
-
 def check_tensors(original, reader, arch, path):
-    """Compares names, shapes and values. Returns the coarsest type of the file and its weights by transformers' names."""
+    """Compares names, shapes and bytes. Returns the file's types and the weights it should hold, by transformers' names."""
     have = {t.name: t for t in reader.tensors}
     held, kinds, bad = {}, set(), []
     for name, there, want in golden_gguf.tensors(original, arch):
@@ -166,17 +152,18 @@ def check_tensors(original, reader, arch, path):
         if t is None:
             bad.append("no " + there)
             continue
-        got = gguf.dequantize(t.data, t.tensor_type).reshape(tuple(int(n) for n in t.shape[::-1]))
-        kinds.add(t.tensor_type)
-        bound = rounding(t.tensor_type, want)
-        if got.shape != want.shape or bound is None or not (np.abs(got - want) <= bound).all():
-            bad.append("%s %s%s" % (there, t.tensor_type.name, got.shape))
-        held[name] = torch.tensor(golden_gguf.lay(name, got, original.config, arch, golden_gguf.unpermute))
+        kinds.add(t.tensor_type.name)
+        raw = gguf.quantize(want, t.tensor_type)
+        shape = tuple(int(n) for n in t.shape[::-1])
+        if shape != want.shape or t.data.tobytes() != raw.tobytes():
+            bad.append("%s %s%s" % (there, t.tensor_type.name, shape))
+        back = gguf.dequantize(raw, t.tensor_type).reshape(want.shape)
+        held[name] = torch.tensor(golden_gguf.lay(name, back, original.config, arch, golden_gguf.unpermute))
     if original.config.tie_word_embeddings:
         have.pop("output.weight", None)
     bad += ["not expected: " + n for n in have if n != "rope_freqs.weight"]
-    names = ", ".join(sorted(k.name for k in kinds))
-    report(not bad, path, "%d tensors (%s) %s" % (len(reader.tensors), names, bad or "as the original"))
+    names = ", ".join(sorted(kinds))
+    report(not bad, path, "%d tensors (%s) %s" % (len(reader.tensors), names, bad or "as gguf quantizes the original"))
     return kinds, held
 
 
@@ -194,7 +181,7 @@ def check_llama(m, arch, kinds, prompts, path):
     """Compares the next id at every position of prompt and greedy answer: one wrong id does not change the later ones."""
     if arch == "mistral" or llama_cpp is None:
         return report(None, path, "llama.cpp " + ("is not installed" if llama_cpp is None else "does not know " + arch))
-    coarse = max(COARSE[k.name] for k in kinds)
+    coarse = max(COARSE[k] for k in kinds)
     if arch == "gpt2":
         coarse = max(coarse, 0.02)  # llama.cpp reads GELU from a table in float16
     rows = [p + greedy(m, p) for p in prompts]
@@ -209,7 +196,7 @@ def check_llama(m, arch, kinds, prompts, path):
         sure += clear.sum()
         same += (got.argmax(-1) == want.argmax(-1).numpy())[clear].sum()
         gap = max(gap, np.abs(got - want.numpy()).max())
-    report(same == sure and sure > 0, path, "llama.cpp: %d of %d next ids (%d unclear, margin under %g%s); logits differ by %.2g" % (
+    report(same == sure > 0 and gap <= coarse, path, "llama.cpp: %d of %d next ids (%d unclear, margin under %g%s); logits differ by %.2g" % (
         same, sure, sum(map(len, rows)) - sure, coarse, ", within the window" if window else "", gap))
 
 
@@ -220,14 +207,11 @@ def check_gguf(original, weights, prompts, source, path):
     arch = reader.get_field("general.architecture").contents()
     original.load_state_dict(weights)
     kinds, held = check_tensors(original, reader, arch, path)
-    try:
-        original.load_state_dict(held, strict=False)
-        original.tie_weights()
-        check_llama(original, arch, kinds, prompts, path)
-        if arch != "mistral":
-            check_tokenizer(source, path)
-    except (RuntimeError, ValueError) as e:
-        report(False, path, "llama.cpp: %s" % e)
+    original.load_state_dict(held, strict=False)
+    original.tie_weights()
+    check_llama(original, arch, kinds, prompts, path)
+    if arch != "mistral":
+        check_tokenizer(source, path)
 
 
 def check_bin(original, weights, path):
@@ -245,6 +229,17 @@ def check_bin(original, weights, path):
     report(have == want, path, "llm.c version %d, %d bytes; want %d, the same" % (version, len(have), len(want)))
 
 
+def check(original, weights, prompts, source, path):
+    if os.path.isdir(path):
+        check_folder(original, weights, prompts, source, path)
+    elif path.endswith(".gguf"):
+        check_gguf(original, weights, prompts, source, path)
+    elif path.endswith(".bin"):
+        check_bin(original, weights, path)
+    else:
+        report(False, path, "neither a folder nor a .gguf or .bin file")
+
+
 def main():
     if len(sys.argv) < 3:
         print(__doc__)
@@ -258,14 +253,10 @@ def main():
     weights = {k: v.clone() for k, v in original.state_dict().items()}
     prompts = prompts_of(source, original.config.vocab_size)
     for path in sys.argv[2:]:
-        if os.path.isdir(path):
-            check_folder(original, weights, prompts, source, path)
-        elif path.endswith(".gguf"):
-            check_gguf(original, weights, prompts, source, path)
-        elif path.endswith(".bin"):
-            check_bin(original, weights, path)
-        else:
-            report(False, path, "neither a folder nor a .gguf or .bin file")
+        try:
+            check(original, weights, prompts, source, path)
+        except Exception as e:  # whatever a peer raises over a file is that file's failure
+            report(False, path, "%s: %s" % (type(e).__name__, " ".join(str(e).split())))
     sys.exit(failed)
 
 

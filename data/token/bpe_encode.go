@@ -81,14 +81,16 @@ func (e *encoder) specials(p part, policy Policy, normalized bool) error {
 		if err != nil {
 			return err
 		}
-		if between := p.cut(i, m.start); len(between.text) == 0 {
-		} else if normalized {
-			err = e.stretch(between)
-		} else {
-			err = e.specials(e.normal(between), policy, true)
-		}
-		if err != nil {
-			return err
+		if m.start > i {
+			between := p.cut(i, m.start)
+			if normalized {
+				err = e.stretch(between)
+			} else {
+				err = e.specials(e.normal(between), policy, true)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if m.id >= 0 {
 			e.special(m.id, p.cut(m.start, m.end))

@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -52,6 +53,7 @@ func TestJSONErrors(t *testing.T) {
 		{`{"type":"ByteLevel","add_prefix_space":false}`, `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[x]"},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false}]}`, `"[x]"`},
 		{`{"type":"ByteLevel","add_prefix_space":false}`, `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}"},"behavior":"Removed","invert":true},{"type":"ByteLevel","add_prefix_space":false}]}`, `behavior "Removed"`},
 		{`{"type":"ByteLevel","add_prefix_space":false}`, `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"String":" "},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false}]}`, `want a pattern that is a Regex`},
+		{`{"type":"ByteLevel","add_prefix_space":false}`, `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}"},"behavior":"Isolated","invert":true},{"type":"ByteLevel","add_prefix_space":false}]}`, `behavior "Isolated", invert true`},
 		{`"post_processor":null`, `"post_processor":{"type":"BertProcessing"}`, `post_processor "BertProcessing"`},
 		{`"post_processor":null`, `"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<x>"}}]}`, `"<x>" is not among`},
 		{`"post_processor":null`, `"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"B"}}]}`, `the sequence A, once`},
@@ -64,6 +66,40 @@ func TestJSONErrors(t *testing.T) {
 		_, err := parseJSON([]byte(file), configFile{})
 		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%s → %s: error %v, want %q", c.old, c.new, err, c.err)
+		}
+	}
+}
+
+// TestJSONSpaces has the ways to put a ▁ before a text, and unknown characters side by side. Ids: <unk> 0, ▁ 1, a 2,
+// ▁a 3, <e> 4.
+func TestJSONSpaces(t *testing.T) {
+	replace := `{"type":"Replace","pattern":{"String":" "},"content":"▁"}`
+	metaspace := `null,"pre_tokenizer":{"type":"Metaspace","replacement":"▁","split":false,"prepend_scheme":`
+	for _, c := range []struct{ normalizer, model, want string }{
+		{`{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},` + replace + `]}`, "", "[3 3 4 3 4 1 3 0 0]"},
+		{replace, `"byte_fallback":true,`, "[2 3 4 2 4 3 0 0]"},
+		{replace, `"byte_fallback":true,"fuse_unk":true,`, "[2 3 4 2 4 3 0]"},
+		{metaspace + `"always"}`, "", "[3 3 4 3 4 3 0 0]"},
+		{metaspace + `"first"}`, "", "[3 3 4 2 4 3 0 0]"},
+		{metaspace + `"never"}`, "", "[2 3 4 2 4 3 0 0]"},
+		{metaspace + `"last"}`, "", `prepend_scheme "last"`},
+		{`{"type":"NFKC"}`, `"byte_fallback":true,`, `normalizer "NFKC"`},
+		{`null`, `"byte_fallback":true,`, "want one that writes spaces as ▁"},
+		{replace, `"byte_fallback":true,"ignore_merges":true,`, "ignore_merges without ByteLevel"},
+		{strings.Replace(metaspace, "false", "true", 1) + `"first"}`, "", "a Metaspace with ▁ that does not split"},
+	} {
+		file := `{"added_tokens":[{"id":4,"content":"<e>","special":true}],"normalizer":` + c.normalizer + `,"model":{"type":"BPE",` +
+			c.model + `"unk_token":"<unk>","vocab":{"<unk>":0,"▁":1,"a":2,"▁a":3},"merges":["▁ a"]}}`
+		tok, err := parseJSON([]byte(file), configFile{})
+		got := fmt.Sprint(err)
+		if err == nil {
+			ids, err := tok.Encode([]byte("a a<e>a<e> aéé"))
+			if got = fmt.Sprint(ids); err != nil {
+				got = err.Error()
+			}
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%s %s: %s, want %s", c.normalizer, c.model, got, c.want)
 		}
 	}
 }
@@ -111,6 +147,9 @@ func TestWriteFiles(t *testing.T) {
 			if name == "gpt2" {
 				read, err := Open(filepath.Join(dir, "vocab.json"))
 				same(t, name+" vocab.json", tok, read, err, o, g.Texts)
+			}
+			if written, err := os.ReadFile(filepath.Join(dir, "tokenizer.json")); err != nil || bytes.Contains(written, []byte(`"byte_fallback": true`)) != (tok.Name() != "bpe") {
+				t.Errorf("%s: %v: byte_fallback for a tokenizer of kind %s", name, err, tok.Name())
 			}
 			if b, ok := tok.(*BPE); ok {
 				again, err := NewBPE(b.Config())

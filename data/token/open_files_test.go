@@ -61,6 +61,8 @@ func openRows() []openRow {
 		{"Llama adds", class("LlamaTokenizerFast", ""), "", "ab", "[4 3] 4 -1"},
 		{"Llama does not", class("LlamaTokenizerFast", `,"add_bos_token":false`), "", "ab", "[3] 4 -1"},
 		{"others do not", class("GPT2Tokenizer", `,"add_bos_token":true`), "", "ab", "[3] 4 -1"},
+		{"added in both", class("GPT2Tokenizer", `,"added_tokens_decoder":{"4":{"content":"<e>"},"5":{"content":"ba"}}`), "", "ba<e>", "[5 4] 4 -1"},
+		{"merges of #version", map[string]string{"vocab.json": `{"#":0,"v":1,"#v":2,"#version":3,"ersion":4}`, "merges.txt": "# v\n#v ersion\n#version #"}, "", "", `merge 2 of "#version" and "#"`},
 		{"ceto", map[string]string{FileName: ab}, "", "ba", "[1 0]"},
 		{"ceto by name", map[string]string{FileName: ab}, FileName, "ba", "[1 0]"},
 		{"nothing", map[string]string{"config.json": "{}"}, "", "", "no tokenizer.json, vocab.json"},

@@ -51,6 +51,7 @@ func (r *run) args(n callArgs) args {
 			return a
 		}
 		for i, k := range m.keys {
+			r.reads(k)
 			a.keys = append(a.keys, r.str(k))
 			a.values = append(a.values, m.values[i])
 		}
@@ -70,11 +71,12 @@ func (r *run) call(f any, a args) any {
 
 // invoke calls a builtin; what names it in errors.
 func (r *run) invoke(what string, b builtin, x any, a args) any {
-	if r.err != nil {
+	x = plain(x)
+	if r.err != nil || !r.reads(x) {
 		return nil
 	}
 	if b.params == "**" {
-		return b.f(r, plain(x), []any{a})
+		return b.f(r, x, []any{a})
 	}
 	params := strings.Fields(b.params)
 	if len(a.pos) > len(params) {
@@ -102,8 +104,17 @@ next:
 		if bound[i] == (absent{}) && !strings.HasSuffix(p, "?") {
 			return r.fail("%s: no argument %q", what, p)
 		}
+		if !r.reads(bound[i]) {
+			return nil
+		}
 	}
-	return b.f(r, plain(x), bound)
+	return b.f(r, x, bound)
+}
+
+// reads counts the steps of reading v where it is a string: a builtin is free to read what it is given once.
+func (r *run) reads(v any) bool {
+	s, _ := v.(string)
+	return r.spendText(len(s))
 }
 
 func (r *run) filter(n filter) any {

@@ -99,7 +99,7 @@ func (r *run) attr(x any, name string) any {
 		return v
 	}
 	if m, ok := x.(*Map); ok {
-		if v, ok := m.Get(name); ok {
+		if v, ok := r.get(m, name); ok {
 			return v
 		}
 	}
@@ -114,7 +114,7 @@ func (r *run) item(x, key any) any {
 	}
 	switch x := x.(type) {
 	case *Map:
-		if v, ok := x.Get(key); ok {
+		if v, ok := r.get(x, key); ok {
 			return v
 		}
 	case string:

@@ -17,13 +17,13 @@ func init() { // filters call filters: map, select
 		"abs":        {"", func(r *run, x any, a []any) any { return r.abs(x) }},
 		"attr":       {"name", func(r *run, x any, a []any) any { return r.attr(x, r.str(a[0])) }},
 		"batch":      {"linecount fill_with?", batch},
-		"capitalize": {"", func(r *run, x any, a []any) any { return capitalize(r.text(x)) }},
+		"capitalize": {"", func(r *run, x any, a []any) any { return capitalize(r.str(x)) }},
 		"count":      {"", length},
 		"d":          {"default_value? boolean?", orDefault},
 		"default":    {"default_value? boolean?", orDefault},
 		"dictsort":   {"case_sensitive? by? reverse?", dictSort},
-		"e":          {"", func(r *run, x any, a []any) any { return markup(escape(r.text(x))) }},
-		"escape":     {"", func(r *run, x any, a []any) any { return markup(escape(r.text(x))) }},
+		"e":          {"", func(r *run, x any, a []any) any { return markup(escape(r.str(x))) }},
+		"escape":     {"", func(r *run, x any, a []any) any { return markup(escape(r.str(x))) }},
 		"first":      {"", func(r *run, x any, a []any) any { return edge(r.items(x), 0) }},
 		"float":      {"default?", func(r *run, x any, a []any) any { return r.float(x, or(a[0], 0.0)) }},
 		"format":     {"**", format},
@@ -34,7 +34,7 @@ func init() { // filters call filters: map, select
 		"last":       {"", func(r *run, x any, a []any) any { items := r.items(x); return edge(items, len(items)-1) }},
 		"length":     {"", length},
 		"list":       {"", func(r *run, x any, a []any) any { return slices.Clip(r.items(x)) }},
-		"lower":      {"", func(r *run, x any, a []any) any { return strings.ToLower(r.text(x)) }},
+		"lower":      {"", func(r *run, x any, a []any) any { return strings.ToLower(r.str(x)) }},
 		"map":        {"**", mapItems},
 		"max":        {"case_sensitive? attribute?", func(r *run, x any, a []any) any { return r.extreme(x, a, 1) }},
 		"min":        {"case_sensitive? attribute?", func(r *run, x any, a []any) any { return r.extreme(x, a, -1) }},
@@ -43,25 +43,18 @@ func init() { // filters call filters: map, select
 		"replace":    {"old new count?", replace},
 		"reverse":    {"", reverse},
 		"round":      {"precision? method?", round},
-		"safe":       {"", func(r *run, x any, a []any) any { return markup(r.text(x)) }},
+		"safe":       {"", func(r *run, x any, a []any) any { return markup(r.str(x)) }},
 		"select":     {"**", func(r *run, x any, a []any) any { return r.choose(x, a[0].(args), false, true) }},
 		"selectattr": {"**", func(r *run, x any, a []any) any { return r.choose(x, a[0].(args), true, true) }},
 		"sort":       {"reverse? case_sensitive? attribute?", sortItems},
 		"string":     {"", func(r *run, x any, a []any) any { return r.str(x) }},
 		"sum":        {"attribute? start?", sum},
-		"title":      {"", func(r *run, x any, a []any) any { return titleWords(r.text(x)) }},
+		"title":      {"", func(r *run, x any, a []any) any { return titleWords(r.str(x)) }},
 		"tojson":     {"ensure_ascii? indent? separators? sort_keys?", toJSON},
-		"trim":       {"chars?", func(r *run, x any, a []any) any { return strip(r, r.text(x), a) }},
+		"trim":       {"chars?", func(r *run, x any, a []any) any { return strip(r, r.str(x), a) }},
 		"unique":     {"case_sensitive? attribute?", unique},
-		"upper":      {"", func(r *run, x any, a []any) any { return strings.ToUpper(r.text(x)) }},
+		"upper":      {"", func(r *run, x any, a []any) any { return strings.ToUpper(r.str(x)) }},
 	}
-}
-
-// text is str(x), counted as read.
-func (r *run) text(x any) string {
-	s := r.str(x)
-	r.spendText(len(s))
-	return s
 }
 
 func (r *run) abs(x any) any {
@@ -122,7 +115,6 @@ func edge(items []any, i int) any {
 func length(r *run, x any, _ []any) any {
 	switch v := x.(type) {
 	case string:
-		r.spendText(len(v))
 		return int64(utf8.RuneCountInString(v))
 	case *sequence:
 		if v.name == "generator" {
@@ -296,7 +288,6 @@ func (r *run) choose(x any, a args, attr, want bool) any {
 
 func reverse(r *run, x any, _ []any) any {
 	if s, ok := x.(string); ok {
-		r.spendText(len(s))
 		back := []rune(s)
 		slices.Reverse(back)
 		return string(back)

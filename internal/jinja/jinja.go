@@ -12,12 +12,13 @@
 //	}
 //	text, err := t.Render(map[string]any{"bos_token": "<s>", "messages": []map[string]any{{"role": "user", "content": "Hi"}}})
 //
-// The kept library gonja (v2.9.1) is not used because 16 of 37 small templates came out differently from jinja2
+// The kept library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2
 // (order of dicts, chained comparisons, floor division, None, generation), one of them by a panic.
 //
 // Left out, each with an error that names it: blocks, include, import, extends, autoescape, recursive loops, the
-// filters and tests that are in no table of this package, integers beyond 64 bits, and the methods of a string
-// that concern bytes. Upper and lower case follow Unicode's simple mapping (Python: ß becomes SS).
+// filters and tests that are in no table of this package, integers beyond 64 bits, methods that concern bytes, format
+// specifications in str.format ({:3}), slices of a range. Text marked safe is plain text again after any method; upper and lower case follow Unicode's simple
+// mapping (Python: ß becomes SS).
 package jinja
 
 import (
@@ -34,6 +35,7 @@ const (
 	maxFuel     = 1 << 23   // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
 	maxDepth    = 1000      // nodes within nodes while rendering, as Python's own limit of recursion
 	maxNesting  = 150       // brackets, blocks and prefix operators within each other
+	maxName     = 1000      // bytes of a name
 	maxRange    = 100_000   // items of range(), jinja2's sandbox has the same
 	maxUnits    = 1_000_000 // width or precision of a printf directive, spaces of an indent
 )

@@ -3,9 +3,11 @@ package jinja
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -150,4 +152,22 @@ func TestSmolLM2(t *testing.T) {
 	if chats == 0 || lines.Err() != nil {
 		t.Errorf("%d chat lines, %v: want some", chats, lines.Err())
 	}
+}
+
+// TestConcurrent renders one template in several goroutines; the race detector watches.
+func TestConcurrent(t *testing.T) {
+	template, err := Parse("shared", "{% macro f(x) %}<{{ x }}>{% endmacro %}{% for i in range(4) if i is odd %}{{ f(i) }}{% endfor %}{{ v }}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			got, err := template.Render(map[string]any{"v": i})
+			if want := fmt.Sprintf("<1><3>%d", i); got != want || err != nil {
+				t.Errorf("got %q, %v, want %q", got, err, want)
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -109,7 +109,7 @@ func toJSON(r *run, x any, a []any) any {
 
 // printJSON prints v; line is what goes before a new line of v: the newline and the indents around it.
 func (r *run) printJSON(b *strings.Builder, s jsonStyle, v any, line string) {
-	if !r.enter() || !r.spendText(len(line)) {
+	if !r.enter() || !r.spendText(len(line)+len(s.comma)+len(s.colon)) {
 		return
 	}
 	defer func() { r.depth-- }()
@@ -136,20 +136,20 @@ func (r *run) printJSON(b *strings.Builder, s jsonStyle, v any, line string) {
 		items := r.items(v)
 		b.WriteString("[")
 		for i, v := range items {
+			if r.err != nil {
+				return
+			}
 			item(i)
 			r.printJSON(b, s, v, inner)
 		}
 		closing(len(items), "]")
 	case *Map:
-		order := make([]int, len(v.keys))
-		for i := range order {
-			order[i] = i
-		}
-		if s.sortKeys {
-			sort.SliceStable(order, func(i, j int) bool { return r.order("<", v.keys[order[i]], v.keys[order[j]]) < 0 })
-		}
+		order := r.keyOrder(v, s.sortKeys)
 		b.WriteString("{")
 		for n, i := range order {
+			if r.err != nil {
+				return
+			}
 			item(n)
 			key, isText := v.keys[i].(string)
 			if !isText {
@@ -162,6 +162,18 @@ func (r *run) printJSON(b *strings.Builder, s jsonStyle, v any, line string) {
 	default:
 		r.fail("filter tojson: %s is no JSON value", typeName(v))
 	}
+}
+
+// keyOrder returns the places of the keys of m in the order in which they print.
+func (r *run) keyOrder(m *Map, sorted bool) []int {
+	order := make([]int, len(m.keys))
+	for i := range order {
+		order[i] = i
+	}
+	if sorted {
+		sort.SliceStable(order, func(i, j int) bool { return r.order("<", m.keys[order[i]], m.keys[order[j]]) < 0 })
+	}
+	return order
 }
 
 // scalar is the JSON of a value without parts.

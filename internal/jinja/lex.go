@@ -217,6 +217,9 @@ func (l *lexer) inside(end kind, close string) error {
 			if n < 0 {
 				n = len(s)
 			}
+			if n > maxName {
+				return errors.Errorf("a name of %d bytes, want at most %d", n, maxName)
+			}
 			l.emit(name, s[:n])
 			l.take(n)
 		case c == '"' || c == '\'':

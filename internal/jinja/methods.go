@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// str wants a string; what is for the error.
+// wantStr returns v, which must be a string; what is for the error.
 func (r *run) wantStr(v any, what string) string {
 	s, ok := v.(string)
 	if !ok {
@@ -16,15 +16,9 @@ func (r *run) wantStr(v any, what string) string {
 	return s
 }
 
-// onText is a method of a string that reads it once.
+// onText is a method of a string.
 func onText(params string, f func(r *run, s string, a []any) any) builtin {
-	return builtin{params, func(r *run, x any, a []any) any {
-		s := x.(string)
-		if !r.spendText(len(s)) {
-			return nil
-		}
-		return f(r, s, a)
-	}}
+	return builtin{params, func(r *run, x any, a []any) any { return f(r, x.(string), a) }}
 }
 
 // all is a method that tells whether s has characters and all are of a class.
@@ -91,8 +85,8 @@ var listMethods = map[string]builtin{
 
 var mapMethods = map[string]builtin{
 	"copy": {"", func(_ *run, x any, _ []any) any { return x }},
-	"get": {"key default?", func(_ *run, x any, a []any) any {
-		if v, ok := x.(*Map).Get(a[0]); ok {
+	"get": {"key default?", func(r *run, x any, a []any) any {
+		if v, ok := r.get(x.(*Map), a[0]); ok {
 			return v
 		}
 		return or(a[1], nil)
@@ -152,7 +146,8 @@ func (r *run) affix(has func(s, affix string) bool, s string, affix any) any {
 		options = tuple{affix}
 	}
 	for _, o := range options {
-		if has(s, r.wantStr(plain(o), "startswith or endswith")) {
+		o = plain(o)
+		if r.reads(o) && has(s, r.wantStr(o, "startswith or endswith")) {
 			return r.err == nil
 		}
 	}
@@ -217,7 +212,7 @@ func replace(r *run, x any, a []any) any {
 	if n >= 0 {
 		times = min(times, n)
 	}
-	if !r.spendText(len(s)) || !r.spendText(len(s)+times*max(0, len(new)-len(old))) {
+	if !r.spendText(len(s) + times*max(0, len(new)-len(old))) {
 		return nil
 	}
 	return strings.Replace(s, old, new, n)

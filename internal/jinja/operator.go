@@ -271,7 +271,7 @@ func (r *run) contains(x, v any) bool {
 		case []any, *Map:
 			r.fail("%s in a dict: want a key", typeName(v))
 		}
-		_, ok := x.Get(v)
+		_, ok := r.get(x, v)
 		return ok
 	}
 	for _, item := range r.items(x) {

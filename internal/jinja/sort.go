@@ -69,11 +69,13 @@ func (r *run) extreme(x any, a []any, sign int) any {
 }
 
 func unique(r *run, x any, a []any) any {
-	var out, keys []any
+	var out []any
+	seen := newMap()
 	for _, v := range r.items(x) {
 		k := r.sortKey(v, a[0], a[1])
-		if !slices.ContainsFunc(keys, func(seen any) bool { return r.equal(k, seen) }) {
-			out, keys = append(out, v), append(keys, k)
+		if _, ok := r.get(seen, k); !ok {
+			r.put(seen, k, nil)
+			out = append(out, v)
 		}
 	}
 	return &sequence{name: "generator", items: out}

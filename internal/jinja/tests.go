@@ -48,7 +48,7 @@ var tests = map[string]builtin{
 	"integer":  holds(isType[int64]),
 	"iterable": holds(func(x any) bool { return sized(x) || isType[*sequence](x) }),
 	"le":       relate("<="), "<=": relate("<="),
-	"lower": {"", func(r *run, x any, _ []any) any { return isCase(r.text(x), unicode.IsUpper, unicode.IsLower) }},
+	"lower": {"", func(r *run, x any, _ []any) any { return isCase(r.str(x), unicode.IsUpper, unicode.IsLower) }},
 	"lt":    relate("<"), "lessthan": relate("<"), "<": relate("<"),
 	"mapping": holds(isType[*Map]),
 	"ne":      relate("!="), "!=": relate("!="),
@@ -61,7 +61,7 @@ var tests = map[string]builtin{
 	"test":      {"", func(r *run, x any, _ []any) any { return isTest(r.str(x)) }},
 	"true":      holds(func(x any) bool { return x == true }),
 	"undefined": holds(isType[undefined]),
-	"upper":     {"", func(r *run, x any, _ []any) any { return isCase(r.text(x), unicode.IsLower, unicode.IsUpper) }},
+	"upper":     {"", func(r *run, x any, _ []any) any { return isCase(r.str(x), unicode.IsLower, unicode.IsUpper) }},
 }
 
 // isTest is a variable: the test "test" would make the table refer to itself.

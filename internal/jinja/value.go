@@ -100,10 +100,16 @@ func (m *Map) take(key string) (any, bool) {
 	return v, true
 }
 
+// get is m.Get, with the key counted as read.
+func (r *run) get(m *Map, k any) (any, bool) {
+	r.reads(k)
+	return m.Get(k)
+}
+
 func (r *run) put(m *Map, k, v any) {
-	if k = plain(k); hashable(k) {
+	if k = plain(k); hashable(k) && r.reads(k) {
 		m.put(k, v)
-	} else {
+	} else if !hashable(k) {
 		r.fail("%s as a key of a dict: want a string, a number, true, false or none", r.describe(k))
 	}
 }
@@ -254,6 +260,7 @@ func (r *run) items(v any) []any {
 // equal is ==.
 func (r *run) equal(a, b any) bool {
 	a, b = plain(a), plain(b)
+	r.spend(1)
 	x, ok1 := toFloat(a)
 	y, ok2 := toFloat(b)
 	if ok1 && ok2 {
@@ -284,7 +291,7 @@ func (r *run) equal(a, b any) bool {
 			return false
 		}
 		for i, k := range x.keys {
-			v, ok := y.Get(k)
+			v, ok := r.get(y, k)
 			if !ok || !r.equal(x.values[i], v) {
 				return false
 			}

@@ -40,7 +40,7 @@ type Gemm[T Float] struct {
 // Run computes the product on the workers of p; a nil p means the calling goroutine alone. It allocates nothing once
 // its buffers are there.
 func (g *Gemm[T]) Run(p *Pool) {
-	if p == nil || p.Workers() == 1 || g.M*g.N*g.K < serialBelow {
+	if p == nil || p.Workers() == 1 || g.M*g.N*g.K < serialBelow && (g.M > 1 || g.N*g.K < vectorBelow) {
 		g.Serial(0)
 		return
 	}
@@ -53,6 +53,9 @@ func (g *Gemm[T]) Run(p *Pool) {
 
 // serialBelow is the count of multiply-adds below which handing work to others costs more than it brings.
 const serialBelow = 1 << 18
+
+// vectorBelow is that count for a product of one row, which waits for memory: two cores read more than one does.
+const vectorBelow = 1 << 16
 
 // Serial computes the product on the calling goroutine, with the buffers of worker w; it may be called in a part of a
 // task, with the worker of the part, and for many products at a time.
@@ -89,7 +92,9 @@ func (t *gemmTask[T]) split(workers int) {
 	k := gemmKernel[T]()
 	stepN := k.nr
 	if t.M == 1 {
-		stepN = vectorStep
+		if stepN = rowsStep; t.B.Col != 1 {
+			stepN = dotsStep
+		}
 	}
 	const packA, call = 8, 1 << 13 // multiply-adds in the time that packing an element, or a block's overhead takes
 	packB := 8

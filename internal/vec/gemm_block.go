@@ -37,8 +37,12 @@ const (
 	pad    = 16 // between packed rows of A, so that they fall into different sets of the cache
 )
 
-// vectorStep is the least width, in columns, that a vector times a matrix is cut into.
-const vectorStep = 256
+// rowsStep and dotsStep are the least widths, in columns, that a vector times a matrix is cut into: with contiguous
+// rows, of which a piece should be worth fetching, and with contiguous columns.
+const (
+	rowsStep = 128
+	dotsStep = 32
+)
 
 // A workspace is the memory a worker packs into.
 type workspace[T Float] struct {

@@ -6,8 +6,8 @@
 
 It makes MEGABYTES (10) of code (the Go standard library's), Chinese, other scripts, emoji, digits, white space, control
 characters and special tokens from a fixed seed, and the same with bytes that are not UTF-8. DATA/gpt2-tokenizer has
-encoder.json and vocab.bpe, DATA/tinyshakespeare input.txt, DATA/stories260k
-tok512.bin; FILE is SmolLM2-135M-Instruct.Q4_1.gguf.
+encoder.json and vocab.bpe, DATA/tinyshakespeare input.txt, DATA/stories260k tok512.bin; FILE is
+SmolLM2-135M-Instruct.Q4_1.gguf.
 
   smollm2    UTF-8, special tokens parsed   tokenizers, built from the GGUF file as the published tokenizer.json is
   gpt2       UTF-8, special tokens as text  tiktoken, built from encoder.json and vocab.bpe
