@@ -1,7 +1,7 @@
 .PHONY: test ci fuzz golden generate bench shakespeare gradcheck xor smollm2
 test: ; go test ./...
 ci: ; bash .ci/run
-fuzz: ; for f in FuzzInfer:./graph FuzzPlan:./graph/plan FuzzCheckpoint:./train FuzzLoad:./internal/safetensors; do go test -run '^$$' -fuzz $${f%%:*} -fuzztime 60s $${f##*:} || exit 1; done
+fuzz: ; for f in FuzzInfer:./graph FuzzPlan:./graph/plan FuzzCheckpoint:./train FuzzLoad:./internal/safetensors FuzzParse:./internal/gguf FuzzRender:./internal/jinja FuzzOpen:./gpt FuzzSubword:./data/token FuzzOpenJSON:./data/token FuzzSplit:./data/token; do go test -run '^$$' -fuzz $${f%%:*} -fuzztime 60s -fuzzminimizetime 2s $${f##*:} || exit 1; done
 golden: ; python3 testdata/golden.py
 generate: ; go generate ./internal/vec
 bench: ; go run ./cmd/ceto bench gemm && for c in A B C; do go run ./cmd/ceto bench step --config $$c; done

@@ -93,6 +93,7 @@ type export struct {
 	params []Tensor // names and shapes of its parameters
 	dir    *atomicfile.DirWriter
 	files  []string // written so far
+	buf    []float32
 }
 
 func (s *Source) exporter(o ExportOptions) (*export, error) {
@@ -171,11 +172,16 @@ func (e *export) copyFile(path string) error {
 	})
 }
 
-// values reads a parameter of the written model; biases that the source lacks are zeros.
+// values reads a parameter of the written model; biases that the source lacks are zeros. They hold until the next call.
 func (e *export) values(p Tensor) ([]float32, error) {
-	v := make([]float32, graph.Shape(p.Shape).Size())
+	n := graph.Shape(p.Shape).Size()
+	if n > cap(e.buf) {
+		e.buf = make([]float32, n)
+	}
+	v := e.buf[:n]
 	t, ok := e.Source.params[p.Name]
 	if !ok {
+		clear(v)
 		return v, nil
 	}
 	return v, errors.Wrap(t.read(v), t.Name)

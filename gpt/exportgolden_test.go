@@ -3,6 +3,7 @@ package gpt
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -151,4 +152,46 @@ func sameScaling(got, want any) bool {
 	}
 	a.OldType, b.OldType = "", ""
 	return a == b
+}
+
+// TestExportShards splits a model: no file is larger than asked for but for the one whose single tensor is, and the
+// index has transformers' totals and the place of every tensor.
+func TestExportShards(t *testing.T) {
+	const most = 5000
+	dir := export1(t, "testdata/hf/llama", ExportOptions{Format: FormatHF, ShardBytes: most})
+	var index struct {
+		Metadata struct {
+			Params int   `json:"total_parameters"`
+			Size   int64 `json:"total_size"`
+		}
+		Map map[string]string `json:"weight_map"`
+	}
+	if err := readJSON(dir, IndexFile, &index); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "model-*.safetensors"))
+	params, size, tensors := 0, int64(0), 0
+	for i, path := range files {
+		if want := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(files)); filepath.Base(path) != want {
+			t.Errorf("%s, want %s", filepath.Base(path), want)
+		}
+		f, err := safetensors.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		n := 0
+		for _, x := range f.Tensors {
+			n, params, tensors = n+len(x.Data), params+len(x.Data)/4, tensors+1
+			if index.Map[x.Name] != filepath.Base(path) {
+				t.Errorf("%s lies in %s, the index says %s", x.Name, filepath.Base(path), index.Map[x.Name])
+			}
+		}
+		if size += int64(n); n > most && len(f.Tensors) > 1 {
+			t.Errorf("%s: %d bytes of %d tensors, want at most %d", path, n, len(f.Tensors), most)
+		}
+	}
+	if len(files) < 10 || index.Metadata.Params != params || index.Metadata.Size != size || len(index.Map) != tensors {
+		t.Errorf("%d files of %d parameters, %d bytes, %d tensors; the index says %+v and has %d", len(files), params, size, tensors, index.Metadata, len(index.Map))
+	}
 }

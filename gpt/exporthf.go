@@ -61,6 +61,11 @@ func (e *export) hfConfig() error {
 			return err
 		}
 	}
+	if f := e.ggufFile(); f != nil {
+		if id, ok := f.Int(tokenizerKey + "padding_token_id"); ok {
+			config["pad_token_id"] = id
+		}
+	}
 	for _, key := range []string{"bos_token_id", "eos_token_id", "pad_token_id"} {
 		if v, ok := old[key]; ok {
 			config[key] = v

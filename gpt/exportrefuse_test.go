@@ -97,10 +97,24 @@ func TestExportModels(t *testing.T) {
 		{FormatLLMC, wide, "the model has not"}, {FormatLLMC, untied, "the model has not"}, {FormatLLMC, eps, "the model's is 1e-06"},
 	} {
 		s := &Source{Model: c.m, params: map[string]*stored{}, tokenizer: besides("none/x")} // all values are zeros
-		_, err := s.export(fastFS(), filepath.Join(t.TempDir(), "out"), ExportOptions{Format: c.format})
+		dir := filepath.Join(t.TempDir(), "out")
+		_, err := s.export(fastFS(), dir, ExportOptions{Format: c.format})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s %+v: error %v, want %q", c.format, c.m, err, c.want)
 		}
+		if c.want != "" || err != nil {
+			continue
+		}
+		again, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		if l, ok := c.m.(Llama); ok && l.FullLayers == l.Layers {
+			l.Window = 0
+			c.m = l
+		}
+		sameModel(t, again.Model, c.m)
 	}
 }
 

@@ -174,6 +174,11 @@ func TestExport(t *testing.T) {
 						t.Errorf("ends %v, want %v", again.End, s.End)
 					}
 					compareValues(t, o, s.Model, valuesOf(t, again), values)
+					if f := again.ggufFile(); f != nil { // LlamaFileType of gguf-py, by number
+						if n, _ := f.Int("general.file_type"); n != map[string]int64{"f32": 0, "f16": 1, "q8_0": 7, "bf16": 32}[kind] {
+							t.Errorf("file type %d", n)
+						}
+					}
 					if o.Type == "bf16" { // once a format will do
 						twice, _ := exportOnce(t, s, o)
 						sameFolder(t, twice, dir)
@@ -246,6 +251,12 @@ func TestExportChain(t *testing.T) {
 			_, again := exportOnce(t, folder, ExportOptions{Format: FormatGGUF})
 			sameModel(t, again.Model, s.Model)
 			f := again.ggufFile()
+			for _, key := range []string{"bos_token_id", "eos_token_id", "padding_token_id"} {
+				want, _ := s.ggufFile().Int(tokenizerKey + key)
+				if got, _ := f.Int(tokenizerKey + key); got != want {
+					t.Errorf("%s: %d, want %d", key, got, want)
+				}
+			}
 			for _, want := range s.ggufFile().Tensors {
 				got, ok := f.Tensor(want.Name)
 				if !ok || !slices.Equal(got.Shape, want.Shape) {

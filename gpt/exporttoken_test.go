@@ -98,6 +98,9 @@ func TestExportTokenizer(t *testing.T) {
 				return
 			}
 			_, file := exportOnce(t, s, ExportOptions{Format: FormatGGUF})
+			if tokens, _ := file.ggufFile().Strings(tokenizerKey + "tokens"); len(tokens) != want.Vocab()+3 { // llama.cpp wants all rows
+				t.Errorf("%d tokens, want %d", len(tokens), want.Vocab()+3)
+			}
 			_, folder := exportOnce(t, file, ExportOptions{Format: FormatHF})
 			for _, again := range []*Source{file, folder} {
 				tok, err := again.Tokenizer()
@@ -115,9 +118,9 @@ func TestExportTokenizer(t *testing.T) {
 }
 
 // sameIDs compares the ids of texts.
-func sameIDs(t *testing.T, got, want token.Subword) {
+func sameIDs(t *testing.T, got, want token.Subword, more ...string) {
 	t.Helper()
-	for _, text := range []string{"", tokenText, "a\x00\xff b", "cafe\u0301 ==== ______  x"} {
+	for _, text := range append(more, "", tokenText, "a\x00\xff b", "cafe\u0301 ==== ______  x") {
 		for _, o := range []token.Options{{}, {Add: true}, {Policy: token.AsText}} {
 			a, err := got.EncodeWith([]byte(text), o)
 			if err != nil {
@@ -149,13 +152,44 @@ func TestExportPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	story, err := os.ReadFile(filepath.Join(data, "stories260k", "expected_greedy_200.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, format := range []string{FormatGGUF, FormatHF, FormatGGUF} {
 		_, s = exportOnce(t, s, ExportOptions{Format: format})
 		got, err := s.Tokenizer()
 		if err != nil {
 			t.Fatal(err)
 		}
-		sameIDs(t, got.(token.Subword), want.(token.Subword))
+		sameIDs(t, got.(token.Subword), want.(token.Subword), string(story))
+	}
+}
+
+// TestExportScores has merges whose order scores can tell, and such as they cannot.
+func TestExportScores(t *testing.T) {
+	pieces := func(merges ...string) token.SentencePieceConfig {
+		c := token.SentencePieceConfig{Tokens: strings.Fields("a b c ab bc abc"), Types: slices.Repeat([]int32{ggufNormal}, 6)}
+		for _, m := range merges {
+			left, right, _ := strings.Cut(m, "+")
+			c.Merges = append(c.Merges, [2]string{left, right})
+		}
+		return c
+	}
+	for _, c := range []struct {
+		merges []string
+		want   []float32
+		err    string
+	}{
+		{[]string{"b+c", "a+b", "a+bc", "ab+c"}, []float32{-4, -5, -6, -2, -1, -3}, ""},
+		{[]string{"a+b", "b+c", "ab+c", "a+bc"}, []float32{-4, -5, -6, -1, -2, -3}, ""},
+		{[]string{"a+b", "ab+c", "b+c", "a+bc"}, nil, `cannot say the merge of "a" and "bc"`},
+		{[]string{"a+b", "b+c", "ab+c"}, nil, `cannot say that "a" and "bc" are not merged`},
+	} {
+		got, err := scoresOf(pieces(c.merges...))
+		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%v: scores %v, error %v; want %v, %q", c.merges, got, err, c.want, c.err)
+		}
 	}
 }
 
@@ -219,10 +253,22 @@ func TestExportKinds(t *testing.T) {
 // are copied byte for byte.
 func TestExportSettings(t *testing.T) {
 	files := map[string]string{
-		GenerationFile: `{"eos_token_id": [0, 7, 9], "do_sample": true, "temperature": 0.5, "top_p": 0.75, "repetition_penalty": 1.25, "no_repeat_ngram_size": 3}`,
+		GenerationFile: `{"eos_token_id": [0, 7, 9], "do_sample": true, "temperature": 0.5, "top_k": 0, "top_p": 0.75, "repetition_penalty": 1.25, "no_repeat_ngram_size": 3}`,
 		ChatFile:       "{{ messages[0].content }}<|end|>", "special_tokens_map.json": "{ }", "README.md": "not of the model",
 	}
 	s := tokenModel(t, 300, files, trained(t, func(*token.BPEConfig) {}))
+	config := map[string]any{}
+	if err := readJSON(s.Path, ConfigFile, &config); err != nil {
+		t.Fatal(err)
+	}
+	config["pad_token_id"] = 5
+	b, err := json.Marshal(config)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.Path, ConfigFile), b, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir, folder := exportOnce(t, s, ExportOptions{Format: FormatHF})
 	for _, name := range []string{GenerationFile, ChatFile, "special_tokens_map.json", "tokenizer.json", "vocab.json", "merges.txt", TokenizerFile} {
 		a, err := os.ReadFile(filepath.Join(s.Path, name))
@@ -238,7 +284,10 @@ func TestExportSettings(t *testing.T) {
 	}
 	_, file := exportOnce(t, folder, ExportOptions{Format: FormatGGUF})
 	file.Sampling = folder.Sampling // which a GGUF file does not say
-	_, last := exportOnce(t, file, ExportOptions{Format: FormatHF})
+	dir, last := exportOnce(t, file, ExportOptions{Format: FormatHF})
+	if err := readJSON(dir, ConfigFile, &config); err != nil || config["pad_token_id"] != 5. {
+		t.Errorf("pad_token_id %v, want 5 (error %v)", config["pad_token_id"], err)
+	}
 	for _, x := range []*Source{folder, file, last} {
 		a, err := json.Marshal(x.Sampling.scalars())
 		b, _ := json.Marshal(s.Sampling.scalars())

@@ -16,9 +16,9 @@ import (
 )
 
 func benchCmd(g *global) *cobra.Command {
-	c := &cobra.Command{Use: "bench", Short: "Measure products of matrices and training steps", Args: known,
-		RunE: func(*cobra.Command, []string) error { return usagef("bench: name one: gemm or step") }}
-	c.AddCommand(benchGemmCmd(g), benchStepCmd(g))
+	c := &cobra.Command{Use: "bench", Short: "Measure products of matrices, training steps and generation", Args: known,
+		RunE: func(*cobra.Command, []string) error { return usagef("bench: name one: gemm, step or generate") }}
+	c.AddCommand(benchGemmCmd(g), benchStepCmd(g), benchGenerateCmd(g))
 	return c
 }
 
