@@ -159,8 +159,16 @@ func (e *export) file(name string, fn func(w io.Writer) error) error {
 	return e.dir.File(name, fn)
 }
 
-// copyFile writes a file of the folder as a copy; one that is not there is fs.ErrNotExist.
+// copyFile writes a file of the folder as a copy; one that is not there is fs.ErrNotExist. A pipe or a device, which may
+// have no end, is an error.
 func (e *export) copyFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.Errorf("%s is %s: want a file", path, info.Mode())
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err

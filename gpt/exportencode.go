@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ceto-ml/ceto/internal/gguf"
+	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
 )
 
@@ -25,8 +26,11 @@ func encodedSize(kind gguf.Type, n int) int { return n / blocks[kind].values * b
 const encodePart = 1 << 16
 
 // encode converts values to a type, in parallel; see [gguf.Encode]. A finite value that a type of 16 bits has no number
-// for is an error.
+// for is an error. Bytes of F32 share v's memory.
 func encode(kind gguf.Type, v []float32) ([]byte, error) {
+	if kind == gguf.F32 {
+		return safetensors.Of("", []int{len(v)}, v).Data, nil
+	}
 	b := make([]byte, encodedSize(kind, len(v)))
 	errs := make([]error, (len(v)+encodePart-1)/encodePart)
 	var next atomic.Int64

@@ -2,10 +2,8 @@ package gpt
 
 import (
 	"io"
-	"math"
 	"strings"
 
-	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/pkg/errors"
 )
@@ -26,7 +24,9 @@ func (e *export) gguf() error {
 		return err
 	}
 	meta := e.ggufGeneral(arch)
-	var tensors []ggufTensor
+	var tensors []gguf.Tensor
+	values := map[string]func() ([]float32, error){}
+	add := func(t gguf.Tensor, v func() ([]float32, error)) { tensors, values[t.Name] = append(tensors, t), v }
 	switch c := e.model.(type) {
 	case Config:
 		meta = append(meta, c.ggufMeta()...)
@@ -36,8 +36,7 @@ func (e *export) gguf() error {
 			if _, err := fitScaling(f, c.ropeBase()); err != nil {
 				return err
 			}
-			t := gguf.Tensor{Name: ropeFreqs, Shape: []int{len(f)}}
-			tensors = append(tensors, ggufTensor{t, func() ([]float32, error) { return f, nil }})
+			add(gguf.Tensor{Name: ropeFreqs, Shape: []int{len(f)}}, func() ([]float32, error) { return f, nil })
 		}
 	}
 	vocab, err := e.ggufTokenizer()
@@ -45,28 +44,28 @@ func (e *export) gguf() error {
 		return err
 	}
 	for _, p := range e.params {
-		tensors = append(tensors, e.ggufTensor(arch, p))
+		add(e.ggufTensor(arch, p))
 	}
 	return e.file("model-"+e.opt.Type+".gguf", func(w io.Writer) error {
-		return writeGGUF(w, append(meta, vocab...), tensors)
+		return gguf.Stream(w, append(meta, vocab...), tensors, func(t gguf.Tensor) ([]byte, error) {
+			v, err := values[t.Name]()
+			if err != nil {
+				return nil, err
+			}
+			return encode(t.Type, v)
+		})
 	})
 }
 
-// ggufTensor is a tensor of a file with the way to its values; Data is not set.
-type ggufTensor struct {
-	gguf.Tensor
-	values func() ([]float32, error)
-}
-
-// ggufTensor is a parameter as a file has it.
-func (e *export) ggufTensor(arch string, p Tensor) ggufTensor {
-	t := ggufTensor{gguf.Tensor{Shape: p.Shape}, func() ([]float32, error) { return e.values(p) }}
+// ggufTensor is a parameter as a file has it, and the way to its values.
+func (e *export) ggufTensor(arch string, p Tensor) (gguf.Tensor, func() ([]float32, error)) {
+	t, values := gguf.Tensor{Shape: p.Shape}, func() ([]float32, error) { return e.values(p) }
 	switch c := e.model.(type) {
 	case Config:
 		t.Name = translate(ggufGPT2, p.Name, 1)
 		if len(p.Shape) == 2 && strings.HasPrefix(t.Name, "blk.") { // (in, out) here, (out, in) there
 			t.Shape = []int{p.Shape[1], p.Shape[0]}
-			t.values = func() ([]float32, error) {
+			values = func() ([]float32, error) {
 				v, err := e.values(p)
 				return transpose(v, p.Shape), err
 			}
@@ -74,14 +73,14 @@ func (e *export) ggufTensor(arch string, p Tensor) ggufTensor {
 	case Llama:
 		t.Name = translate(ggufLlama, p.Name, 1)
 		if row := c.pairRow(t.Name); row != nil && arch == "llama" {
-			t.values = func() ([]float32, error) {
+			values = func() ([]float32, error) {
 				v, err := e.values(p)
 				return pairRows(v, p.Shape, row), err
 			}
 		}
 	}
-	t.Type = ggufType(encodings[e.opt.Type], t.Tensor)
-	return t
+	t.Type = ggufType(encodings[e.opt.Type], t)
+	return t, values
 }
 
 // pairRows moves row i to row row(i).
@@ -201,7 +200,7 @@ func (c Llama) ropeFactors() []float32 {
 	}
 	f := make([]float32, c.headDim()/2)
 	for i := range f {
-		f[i] = float32(slowdown(c.Rotary.Scaling, math.Pow(c.ropeBase(), -float64(i)/float64(len(f)))))
+		f[i] = float32(slowdown(c.Rotary.Scaling, speedOf(c.ropeBase(), len(f), i)))
 	}
 	return f
 }
@@ -216,48 +215,4 @@ func ggufType(kind gguf.Type, t gguf.Tensor) gguf.Type {
 		return gguf.F16
 	}
 	return kind
-}
-
-// writeGGUF is gguf.Write with one tensor at a time in memory: those given to it share one buffer, which is never
-// touched, and a writer puts the data of the next tensor in its place.
-func writeGGUF(w io.Writer, meta []gguf.KV, tensors []ggufTensor) error {
-	most := 0
-	for _, t := range tensors {
-		most = max(most, t.size())
-	}
-	s := &ggufWriter{Writer: w, tensors: tensors, buf: make([]byte, most)}
-	whole := make([]gguf.Tensor, len(tensors))
-	for i, t := range tensors {
-		whole[i] = t.Tensor
-		whole[i].Data = s.buf[:t.size()]
-	}
-	return gguf.Write(s, meta, whole)
-}
-
-// size is the number of bytes of t's data.
-func (t ggufTensor) size() int { return encodedSize(t.Type, graph.Shape(t.Shape).Size()) }
-
-// ggufWriter writes the data of tensors in the place of buf.
-type ggufWriter struct {
-	io.Writer
-	tensors []ggufTensor // that are still to come
-	buf     []byte
-}
-
-// Write implements io.Writer.
-func (s *ggufWriter) Write(b []byte) (int, error) {
-	if len(b) == 0 || &b[0] != &s.buf[0] {
-		return s.Writer.Write(b)
-	}
-	t := s.tensors[0]
-	s.tensors = s.tensors[1:]
-	v, err := t.values()
-	if err != nil {
-		return 0, err
-	}
-	d, err := encode(t.Type, v)
-	if err != nil {
-		return 0, err
-	}
-	return s.Writer.Write(d)
 }

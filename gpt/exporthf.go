@@ -207,7 +207,7 @@ func (e *export) generation() error {
 			return err
 		}
 	}
-	g := map[string]any{"_from_model_config": false}
+	g := map[string]any{}
 	begin, end := e.ends()
 	for key, v := range map[string]any{"bos_token_id": begin, "eos_token_id": end} {
 		if v != nil {
@@ -260,9 +260,6 @@ func (e *export) tokenizerFiles() error {
 	if err != nil {
 		return err
 	}
-	if t, ok := t.(*token.SentencePiece); ok {
-		return e.pieceFiles(t)
-	}
 	files, err := token.Files(t)
 	if err != nil {
 		return err
@@ -273,25 +270,6 @@ func (e *export) tokenizerFiles() error {
 		}
 	}
 	return nil
-}
-
-// pieceFiles writes the files of a SentencePiece, by way of a folder of their own.
-func (e *export) pieceFiles(t *token.SentencePiece) error {
-	tmp, err := os.MkdirTemp("", "ceto-tokenizer-")
-	if err != nil {
-		return errors.WithStack(err)
-	}
-	defer os.RemoveAll(tmp)
-	if err := token.WriteFiles(tmp, t); err != nil {
-		return err
-	}
-	files, err := os.ReadDir(tmp)
-	for _, f := range files {
-		if err == nil {
-			err = e.copyFile(filepath.Join(tmp, f.Name()))
-		}
-	}
-	return err
 }
 
 // chat writes the chat template where a folder's own files do not have it.

@@ -24,7 +24,7 @@ func tokenModel(t *testing.T, vocab int, files map[string]string, tok token.Subw
 	c.Vocab, c.GELUErf = vocab, false
 	dir := writeModel(t, c, graph.Float32, func(ts []safetensors.Tensor) []safetensors.Tensor { return ts })
 	if tok != nil {
-		if err := token.WriteFiles(dir, tok); err != nil {
+		if err := token.Save(dir, tok); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -293,6 +293,20 @@ func TestExportSettings(t *testing.T) {
 		b, _ := json.Marshal(s.Sampling.scalars())
 		if err != nil || !bytes.Equal(a, b) || x.Chat != s.Chat || !slices.Equal(x.End, s.End) {
 			t.Errorf("%s: sampling %s, chat %q, end %v; want %s, %q, %v", x.Format, a, x.Chat, x.End, b, s.Chat, s.End)
+		}
+	}
+}
+
+// TestExportNoFile has tokenizer files that are none.
+func TestExportNoFile(t *testing.T) {
+	for _, target := range []string{t.TempDir(), os.DevNull} {
+		s := tokenModel(t, 300, nil, nil)
+		if err := os.Symlink(target, filepath.Join(s.Path, "tokenizer.model")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.export(fastFS(), filepath.Join(t.TempDir(), "out"), ExportOptions{Format: FormatHF})
+		if err == nil || !strings.Contains(err.Error(), "want a file") {
+			t.Errorf("%s: error %v", target, err)
 		}
 	}
 }

@@ -143,7 +143,7 @@ type ropeJSON struct {
 }
 
 // mistralWindow is sliding_window of a Mistral whose config.json does not have it.
-var mistralWindow = 4096
+const mistralWindow = 4096
 
 func parseLlama(b []byte, kind string) (Model, error) {
 	c := struct {
@@ -151,7 +151,7 @@ func parseLlama(b []byte, kind string) (Model, error) {
 		Parameters *ropeJSON `json:"rope_parameters"`
 	}{llamaJSON: llamaJSON{Activation: "silu", Eps: 1e-6}}
 	if kind == "mistral" {
-		c.Window = &mistralWindow
+		c.Window = new(mistralWindow)
 	}
 	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, err

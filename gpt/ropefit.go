@@ -15,7 +15,7 @@ const ropeContext = 8192
 // context serves, as only quotients count. Factors that are not of this kind are an error.
 func fitScaling(factors []float32, base float64) (graph.RotaryScaling, error) {
 	n := len(factors)
-	speed := func(i int) float64 { return math.Pow(base, -float64(i)/float64(n)) }
+	speed := func(i int) float64 { return speedOf(base, n, i) }
 	factor := float64(factors[n-1])
 	s := graph.RotaryScaling{Factor: factor, Context: ropeContext}
 	if !(factor >= 1) || math.IsInf(factor, 0) {
@@ -33,6 +33,9 @@ func fitScaling(factors []float32, base float64) (graph.RotaryScaling, error) {
 	}
 	return s, nil
 }
+
+// speedOf is θ of pair i of n, in radians a position.
+func speedOf(base float64, n, i int) float64 { return math.Pow(base, -float64(i)/float64(n)) }
 
 // slowdown is the factor of a pair by the formula of [graph.RotaryScaling].
 func slowdown(s graph.RotaryScaling, theta float64) float64 {

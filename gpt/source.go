@@ -295,16 +295,11 @@ func (t *stored) read(dst []float32) error {
 	if !t.transposed {
 		return t.decode(dst)
 	}
-	rows, cols := t.Shape[0], t.Shape[1]
-	w := make([]float32, rows*cols)
+	w := make([]float32, len(dst))
 	if err := t.decode(w); err != nil {
 		return err
 	}
-	for j := range cols {
-		for i := range rows {
-			dst[j*rows+i] = w[i*cols+j]
-		}
-	}
+	copy(dst, transpose(w, t.Shape))
 	return nil
 }
 

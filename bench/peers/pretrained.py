@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Figures of transformers and of llama.cpp on a pretrained GGUF file, to set beside Ceto's in bench/pretrained.md.
 
-  python3 -m venv venv && venv/bin/pip install torch==2.11.0 transformers==4.57.6 gguf==0.19.0 llama-cpp-python==0.3.36
+  python3 -m venv venv && venv/bin/pip install torch==2.11.0 transformers==4.57.6 gguf==0.19.0 accelerate==1.10.1 \
+      llama-cpp-python==0.3.36
   testdata/smollm2.sh                                                 # fetches the file
   venv/bin/python bench/peers/pretrained.py smollm2/SmolLM2-135M-Instruct.Q4_1.gguf [--peer llama.cpp] [--json]
 

@@ -73,7 +73,21 @@ func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, l
 	}
 	r := generateFigures{Threads: exec.Threads(), BytesPerToken: 4 * s.Model.Params()}
 	gen.Tokenizer = nil
-	if _, err := gen.Sample(ids[:prompt], gpt.SampleOptions{Tokens: 1}); err != nil {
+	if err := r.measure(gen, ids[:prompt], ids[:long], tokens, rounds); err != nil {
+		return err
+	}
+	w := c.OutOrStdout()
+	if g.json {
+		return printJSON(w, r)
+	}
+	_, err = fmt.Fprintf(w, "%.1f tokens/s (after the first %.1f: %.1f GB/s of weights), prefill %.0f tokens/s, first token %.2f s, %.0f MiB\n",
+		r.TokensPerS, r.DecodePerS, r.GBPerS, r.PrefillPerS, r.FirstTokenS, r.RSS)
+	return err
+}
+
+// measure fills in the figures.
+func (r *generateFigures) measure(gen *gpt.Generator, prompt, long []int32, tokens, rounds int) error {
+	if _, err := gen.Sample(prompt, gpt.SampleOptions{Tokens: 1}); err != nil {
 		return err
 	}
 	r.FirstTokenS = time.Since(started).Seconds()
@@ -81,7 +95,7 @@ func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, l
 	for i := range rounds + 1 { // the first is a warm-up
 		var first time.Duration
 		start := time.Now()
-		_, err := gen.Sample(ids[:prompt], gpt.SampleOptions{Tokens: tokens, Stream: func(int32) bool {
+		_, err := gen.Sample(prompt, gpt.SampleOptions{Tokens: tokens, Stream: func(int32) bool {
 			if first == 0 {
 				first = time.Since(start)
 			}
@@ -92,23 +106,17 @@ func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, l
 			return err
 		}
 		start = time.Now()
-		if _, err := gen.Logits(ids[:long]); err != nil {
+		if _, err := gen.Logits(long); err != nil {
 			return err
 		}
 		if i > 0 {
 			all, rest, read = append(all, took), append(rest, took-first), append(read, time.Since(start))
 		}
 	}
-	r.TokensPerS, r.PrefillPerS, r.RSS = float64(tokens)/median(all), float64(long)/median(read), peakRSS()
+	r.TokensPerS, r.PrefillPerS, r.RSS = float64(tokens)/median(all), float64(len(long))/median(read), peakRSS()
 	if tokens > 1 {
 		r.DecodePerS = float64(tokens-1) / median(rest)
 		r.GBPerS = r.DecodePerS * float64(r.BytesPerToken) / 1e9
 	}
-	w := c.OutOrStdout()
-	if g.json {
-		return printJSON(w, r)
-	}
-	_, err = fmt.Fprintf(w, "%.1f tokens/s (after the first %.1f: %.1f GB/s of weights), prefill %.0f tokens/s, first token %.2f s, %.0f MiB\n",
-		r.TokensPerS, r.DecodePerS, r.GBPerS, r.PrefillPerS, r.FirstTokenS, r.RSS)
-	return err
+	return nil
 }

@@ -72,7 +72,7 @@ func (f *trainTokenizerFlags) run(c *cobra.Command, args []string) error {
 	if err := os.MkdirAll(f.out, 0o777); err != nil {
 		return errors.Wrap(err, "--out")
 	}
-	if err := token.WriteFiles(f.out, b); err != nil {
+	if err := token.Save(f.out, b); err != nil {
 		return err
 	}
 	if f.json {

@@ -20,7 +20,7 @@ func TestCompare(t *testing.T) {
 	}
 	var jobs []struct {
 		Tokenizer, Text, IDs string
-		Write                string // the folder for WriteFiles; "" for none
+		Write                string // the folder for Save; "" for none
 		AsText               bool   `json:"as_text"`
 	}
 	if err := json.Unmarshal(data, &jobs); err != nil {
@@ -56,7 +56,7 @@ func TestCompare(t *testing.T) {
 		if err := os.Mkdir(j.Write, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := WriteFiles(j.Write, tok.(Subword)); err != nil {
+		if err := Save(j.Write, tok); err != nil {
 			t.Fatal(err)
 		}
 	}

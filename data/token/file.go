@@ -55,10 +55,16 @@ func Read(r io.Reader) (Tokenizer, error) {
 	return nil, errors.Errorf("token: Read: kind %q, want byte or char", f.Kind)
 }
 
-// Files returns what the folder of a model has of its tokenizer, by the names of the files: those of [WriteFiles] of a
-// [BPE], else [FileName]. [Open] reads them back.
+// Files returns what the folder of a model has of its tokenizer, by the names of the files, for [Open] to read back. Of
+// a [BPE] and a [SentencePiece] they are tokenizer.json, with which Hugging Face tokenizers gives the same ids, a
+// tokenizer_config.json that names the begin and end tokens, and, of a BPE, vocab.json and merges.txt in GPT-2's form; of
+// others [FileName].
+//
+// It fails for a tokenizer that these files cannot express: a splitter that is not one of this package, or a token whose
+// text reads like another one in the alphabet of bytes. Scores of a SentencePiece become merges in their order: where
+// tokens overlap in a run of one character, "====" say, that may cut it in another of the equal ways.
 func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
-	b, ok := t.(*BPE)
+	published, ok := t.(interface{ files() ([]writtenFile, error) })
 	if !ok {
 		var text bytes.Buffer
 		if err := Write(&text, t); err != nil {
@@ -66,12 +72,15 @@ func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
 		}
 		return map[string]func(io.Writer) error{FileName: func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err }}, nil
 	}
-	list, err := b.files()
+	list, err := published.files()
+	if err != nil {
+		return nil, errors.Wrap(err, "token: Files")
+	}
 	files := map[string]func(io.Writer) error{}
 	for _, f := range list {
 		files[f.name] = f.write
 	}
-	return files, err
+	return files, nil
 }
 
 // Save writes the files of a tokenizer to folder dir.

@@ -124,14 +124,14 @@ func TestJSONMemory(t *testing.T) {
 	}
 }
 
-// TestWriteFiles writes each golden tokenizer and reads it back: from tokenizer.json and, GPT-2's, from vocab.json and
+// TestSaveFiles writes each golden tokenizer and reads it back: from tokenizer.json and, GPT-2's, from vocab.json and
 // merges.txt.
-func TestWriteFiles(t *testing.T) {
+func TestSaveFiles(t *testing.T) {
 	g := readGolden(t)
 	for name := range g.Cases {
 		tok := openGolden(t, name)
 		dir := t.TempDir()
-		if err := WriteFiles(dir, tok); err != nil {
+		if err := Save(dir, tok); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

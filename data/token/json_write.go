@@ -4,51 +4,21 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
-
-	"github.com/ceto-ml/ceto/internal/atomicfile"
 )
 
-// WriteFiles writes a tokenizer into a folder: tokenizer.json, with which Hugging Face tokenizers gives the same ids, a
-// tokenizer_config.json that names the begin and end tokens, and, for a [BPE], vocab.json and merges.txt in GPT-2's
-// form. It fails for a tokenizer that these files cannot express: a splitter that is not one of this package, or a
-// token whose text reads like another one in the alphabet of bytes. Scores of a [SentencePiece] become merges in their
-// order: where tokens overlap in a run of one character, "====" say, that may cut it in another of the equal ways.
-func WriteFiles(dir string, t Subword) error {
-	var files []writtenFile
-	var err error
-	switch t := t.(type) {
-	case *BPE:
-		files, err = t.files()
-	case *SentencePiece:
-		files, err = t.files()
-	default:
-		err = errors.Errorf("token: WriteFiles: a tokenizer of type %T: want a BPE or a SentencePiece", t)
-	}
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := atomicfile.WriteFile(atomicfile.OS, filepath.Join(dir, f.name), f.write); err != nil {
-			return errors.Wrap(err, "token: WriteFiles")
-		}
-	}
-	return nil
-}
-
-// A writtenFile is one of the files of WriteFiles.
+// A writtenFile is one of the files of [Files].
 type writtenFile struct {
 	name  string
 	write func(w io.Writer) error
 }
 
-// files lists what WriteFiles writes, tokenizer.json first.
+// files lists what [Files] returns, tokenizer.json first.
 func (b *BPE) files() ([]writtenFile, error) {
 	vocab, err := b.writtenTokens()
 	if err != nil {
@@ -119,10 +89,10 @@ func (b *BPE) writtenTokens() (jsonVocab, error) {
 		if special, ok := b.specials.ids[t]; !ok || special != int32(id) {
 			vocab[id] = toAlphabet(t)
 		} else if !utf8.ValidString(t) {
-			return nil, errors.Errorf("token: WriteFiles: special token %q: want UTF-8", t)
+			return nil, errors.Errorf("special token %q: want UTF-8", t)
 		}
 		if other, twice := seen[vocab[id]]; twice {
-			return nil, errors.Errorf("token: WriteFiles: tokens %d and %d would both be written %q", other, id, vocab[id])
+			return nil, errors.Errorf("tokens %d and %d would both be written %q", other, id, vocab[id])
 		}
 		seen[vocab[id]] = id
 	}
@@ -201,12 +171,12 @@ func (b *BPE) preTokenizer() (*jsonStage, error) {
 		split = split[:len(split)-1]
 	}
 	if b.prefixSpace && len(split) > 0 {
-		return nil, errors.New("token: WriteFiles: PrefixSpace beside other splitters than GPT2: want one of them")
+		return nil, errors.New("PrefixSpace beside other splitters than GPT2: want one of them")
 	}
 	for i, s := range split {
 		switch pattern := patternOf(s); pattern {
 		case "":
-			return nil, errors.Errorf("token: WriteFiles: splitter %d is unknown: want one of this package", i)
+			return nil, errors.Errorf("splitter %d is unknown: want one of this package", i)
 		case digitsPattern, digitRunPattern:
 			stages = append(stages, jsonStage{Type: "Digits", Individual: new(pattern == digitsPattern)})
 		default:

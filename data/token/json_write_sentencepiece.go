@@ -8,7 +8,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// files lists what WriteFiles writes: no vocab.json and merges.txt, which are for byte-level tokens.
+// files lists what [Files] returns: no vocab.json and merges.txt, which are for byte-level tokens.
 func (s *SentencePiece) files() ([]writtenFile, error) {
 	vocab := make(jsonVocab, len(s.tokens))
 	seen := make(map[string]int, len(s.tokens))
@@ -17,7 +17,7 @@ func (s *SentencePiece) files() ([]writtenFile, error) {
 			t = strings.ReplaceAll(t, " ", metaSpace)
 		}
 		if other, twice := seen[t]; twice || !utf8.ValidString(t) {
-			return nil, errors.Errorf("token: WriteFiles: token %d %q: want UTF-8, and no other such token (%d)", id, t, other)
+			return nil, errors.Errorf("token %d %q: want UTF-8, and no other such token (%d)", id, t, other)
 		}
 		vocab[id], seen[t] = t, id
 	}
@@ -52,7 +52,7 @@ func (f *jsonWritten) writeSpaces(s *SentencePiece) error {
 		}
 		f.PreTokenizer = &jsonStage{Type: "Metaspace", Replacement: metaSpace, PrependScheme: scheme, Split: new(false)}
 	case s.prefix && s.first:
-		return errors.New("token: WriteFiles: PrefixFirst without PrefixMissing: want both or none")
+		return errors.New("PrefixFirst without PrefixMissing: want both or none")
 	case s.prefix:
 		f.Normalizer = &jsonStage{Type: "Sequence", Normalizers: []jsonStage{{Type: "Prepend", Prepend: metaSpace}, replace}}
 	default:

@@ -14,6 +14,17 @@ import (
 // to the value of general.alignment. A key or name twice, a value of no type that [KV] lists, and a tensor whose type,
 // shape and data do not fit each other are errors, before anything is written.
 func Write(w io.Writer, meta []KV, tensors []Tensor) error {
+	for _, t := range tensors {
+		if err := t.fits(t.Data); err != nil {
+			return errors.Wrapf(err, "gguf: Write: tensor %q", t.Name)
+		}
+	}
+	return Stream(w, meta, tensors, func(t Tensor) ([]byte, error) { return t.Data, nil })
+}
+
+// Stream is [Write] for tensors whose data is made when its turn comes: data returns that of t, which is done with
+// before the next call. Data that does not fit type and shape is an error.
+func Stream(w io.Writer, meta []KV, tensors []Tensor, data func(t Tensor) ([]byte, error)) error {
 	head, align, err := header(meta, tensors)
 	if err != nil {
 		return errors.Wrap(err, "gguf: Write")
@@ -26,13 +37,29 @@ func Write(w io.Writer, meta []KV, tensors []Tensor) error {
 		return errors.Wrap(err, "gguf: Write")
 	}
 	for _, t := range tensors {
-		for _, b := range [][]byte{t.Data, zeros[:pad(len(t.Data), align)]} {
-			if _, err := w.Write(b); err != nil {
-				return errors.Wrapf(err, "gguf: Write: tensor %q", t.Name)
+		b, err := data(t)
+		if err == nil {
+			err = t.fits(b)
+		}
+		for _, part := range [][]byte{b, zeros[:pad(len(b), align)]} {
+			if err == nil {
+				_, err = w.Write(part)
 			}
+		}
+		if err != nil {
+			return errors.Wrapf(err, "gguf: Write: tensor %q", t.Name)
 		}
 	}
 	return nil
+}
+
+// fits checks the number of bytes of t's data.
+func (t Tensor) fits(data []byte) error {
+	n, err := byteLen(t.Type, t.Shape)
+	if err == nil && n != len(data) {
+		err = errors.Errorf("%d bytes of data, want %d for %s%v", len(data), n, t.Type, t.Shape)
+	}
+	return err
 }
 
 // header returns all that is before the tensors' data but its padding, and the alignment.
@@ -59,9 +86,6 @@ func header(meta []KV, tensors []Tensor) (b []byte, align int, err error) {
 	offset := 0
 	for _, t := range tensors {
 		n, err := byteLen(t.Type, t.Shape)
-		if err == nil && n != len(t.Data) {
-			err = errors.Errorf("%d bytes of data, want %d for %s%v", len(t.Data), n, t.Type, t.Shape)
-		}
 		if err != nil {
 			return nil, 0, errors.Wrapf(err, "tensor %q", t.Name)
 		}
