@@ -173,7 +173,11 @@ func (r *row) add(logits []float32, step int, o SampleOptions) bool {
 		text = append(text, r.text.flush()...)
 	}
 	r.Text += string(text)
-	return (o.Stream == nil || o.Stream(id)) && (o.StreamText == nil || len(text) == 0 || o.StreamText(text))
+	more := o.Stream == nil || o.Stream(id)
+	if len(text) > 0 && o.StreamText != nil { // what Text has was told, at the end too
+		more = o.StreamText(text) && more
+	}
+	return more
 }
 
 // sequences returns what the rows have, those of a prompt by score.

@@ -5,15 +5,8 @@ import (
 	"strings"
 )
 
-// args are the arguments of a call.
-type args struct {
-	pos    []any
-	keys   []string
-	values []any // of keys
-}
-
 // A builtin is a function, filter, test or method. params names its parameters, in order: "old new count?", where "?"
-// marks one that may be absent. f gets one value for each of them, or for the params "**" the whole args. x is the
+// marks one that may be absent. f gets one value for each of them, or for the params "**" or "key=value" the whole args. x is the
 // value on the left of a filter, test or method.
 type builtin struct {
 	params string
@@ -37,28 +30,6 @@ type callable struct {
 	x any
 }
 
-func (r *run) args(n callArgs) args {
-	a := args{pos: r.evalAll(n.pos), values: r.evalAll(n.values)}
-	a.keys = append(a.keys, n.keys...)
-	if n.star != nil {
-		a.pos = append(a.pos, r.items(r.eval(n.star))...)
-	}
-	if n.kw != nil {
-		v := r.eval(n.kw)
-		m, ok := v.(*Map)
-		if !ok {
-			r.fail("an argument after ** that is %s, want a dict", typeName(v))
-			return a
-		}
-		for i, k := range m.keys {
-			r.reads(k)
-			a.keys = append(a.keys, r.str(k))
-			a.values = append(a.values, m.values[i])
-		}
-	}
-	return a
-}
-
 func (r *run) call(f any, a args) any {
 	switch f := f.(type) {
 	case *callable:
@@ -69,13 +40,24 @@ func (r *run) call(f any, a args) any {
 	return r.fail("'%s' object is not callable", typeName(f))
 }
 
-// invoke calls a builtin; what names it in errors.
+// apply is x|name, or "x is name".
+func (r *run) apply(what string, table map[string]builtin, name string, x any, a args) any {
+	b, ok := table[name]
+	if !ok {
+		return r.fail("%s %q is not supported", what, name)
+	}
+	return r.invoke(what+" "+name, b, x, a)
+}
+
+// invoke calls a builtin; what names it in errors. A builtin is free to read what it is given once: invoke counts that.
 func (r *run) invoke(what string, b builtin, x any, a args) any {
-	x = plain(x)
 	if r.err != nil || !r.reads(x) {
 		return nil
 	}
-	if b.params == "**" {
+	switch {
+	case b.params == "key=value" && len(a.pos) > 0:
+		return r.fail("%s of a value is not supported: want key=value", what)
+	case b.params == "**" || b.params == "key=value":
 		return b.f(r, x, []any{a})
 	}
 	params := strings.Fields(b.params)
@@ -83,89 +65,123 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 		return r.fail("%s: %d arguments, want at most %d", what, len(a.pos), len(params))
 	}
 	bound := make([]any, len(params))
+	used := 0
 	for i, p := range params {
-		bound[i] = absent{}
-		if i < len(a.pos) {
-			bound[i] = plain(a.pos[i])
-		}
-		params[i] = strings.TrimSuffix(p, "?")
-	}
-next:
-	for k, key := range a.keys {
-		for i, p := range params {
-			if p == key && bound[i] == (absent{}) {
-				bound[i] = plain(a.values[k])
-				continue next
-			}
-		}
-		return r.fail("%s: argument %q is not supported", what, key)
-	}
-	for i, p := range strings.Fields(b.params) {
-		if bound[i] == (absent{}) && !strings.HasSuffix(p, "?") {
-			return r.fail("%s: no argument %q", what, p)
+		name, optional := strings.CutSuffix(p, "?")
+		k := slices.Index(a.keys, name)
+		switch bound[i] = any(absent{}); {
+		case i < len(a.pos):
+			bound[i] = a.pos[i]
+		case k >= 0:
+			bound[i] = a.values[k]
+			used++
+		case !optional:
+			return r.fail("%s: no argument %q", what, name)
 		}
 		if !r.reads(bound[i]) {
 			return nil
 		}
 	}
+	if used < len(a.keys) {
+		return r.fail("%s: the arguments %q are not supported", what, a.keys)
+	}
 	return b.f(r, x, bound)
 }
 
-// reads counts the steps of reading v where it is a string: a builtin is free to read what it is given once.
-func (r *run) reads(v any) bool {
-	s, _ := v.(string)
-	return r.spendText(len(s))
-}
+// changes are the methods of lists and dicts that the sandbox hides.
+var changes = strings.Fields("append clear extend insert pop popitem remove reverse setdefault sort update")
 
-func (r *run) filter(n filter) any {
-	x := r.eval(n.x)
-	a := r.args(n.callArgs)
-	if n.test {
-		return r.test(n.name, x, a) != n.deny
-	}
-	return r.apply(n.name, x, a)
-}
-
-// apply is x|name.
-func (r *run) apply(name string, x any, a args) any {
-	b, ok := filters[name]
-	if !ok {
-		return r.fail("filter %q is not supported", name)
-	}
-	return r.invoke("filter "+name, b, x, a)
-}
-
-// test is "x is name".
-func (r *run) test(name string, x any, a args) bool {
-	b, ok := tests[name]
-	if !ok {
-		r.fail("test %q is not supported", name)
-		return false
-	}
-	return r.truth(r.invoke("test "+name, b, x, a))
-}
-
-// member returns the method or field of x with this name.
-func member(x any, name string) (v any, ok bool) {
+// attr is x.name: a method or field of x, else the item of a dict.
+func (r *run) attr(x any, name string) any {
 	var methods map[string]builtin
-	var changes []string
 	switch x := x.(type) {
+	case undefined:
+		return r.fail("%s", x.why)
+	case *namespace:
+		if v, ok := x.vars[name]; ok {
+			return v
+		}
 	case string:
 		methods = strMethods
 	case *Map:
-		methods, changes = mapMethods, mapChanges
-	case []any, tuple:
-		methods, changes = listMethods, listChanges
-	case *loopState:
-		return x.attr(name), true
-	case *namespace:
-		return x.vars.Get(name)
+		methods = mapMethods
 	}
 	if b, ok := methods[name]; ok {
-		return &callable{name, b, x}, true
+		return &callable{name, b, x}
 	}
-	if slices.Contains(changes, name) {
-		return undefined{name + "() of a " + typeName(x) + ": a template may not change a value"}, true
+	if m, ok := x.(*Map); ok {
+		if v, ok := r.get(m, name); ok {
+			return v
+		}
 	}
-	return nil, false
+	if _, isText := x.(string); !isText && slices.Contains(changes, name) {
+		return undefined{name + "() of a " + typeName(x) + ": a template may not change a value"}
+	}
+	return undefined{"'" + typeName(x) + " object' has no attribute '" + name + "'"}
+}
+
+// item is x[key]: an item of a list, dict or string, else a method or field of x.
+func (r *run) item(x, key any) any {
+	i, isInt := toInt(key)
+	switch x := x.(type) {
+	case *Map:
+		if v, ok := r.get(x, key); ok {
+			return v
+		}
+	case string:
+		chars := []rune(x)
+		if n := int64(len(chars)); r.reads(x) && isInt && i >= -n && i < n {
+			return string(chars[(i+n)%n])
+		}
+	case *list:
+		if n := int64(len(x.items)); sized(x) && isInt && i >= -n && i < n {
+			return x.items[(i+n)%n]
+		}
+	}
+	name, ok := key.(string)
+	if _, missing := x.(undefined); ok || missing {
+		return r.attr(x, name)
+	}
+	return undefined{typeName(x) + " object has no element " + r.describe(key)}
+}
+
+// slice is x[lo:hi], or all of x from the end to the beginning, x[::-1]; a bound that is left out is nil.
+func (r *run) slice(x, lo, hi, step any) any {
+	if step != nil && (step != int64(-1) || lo != nil || hi != nil) {
+		return r.fail("a slice with a step is not supported, but for [::-1]")
+	}
+	switch x := x.(type) {
+	case string:
+		if chars := []rune(x); r.reads(x) {
+			return string(cut(r, chars, lo, hi, step))
+		}
+	case *list:
+		if x.fixed() && r.spend(len(x.items)) {
+			return &list{x.kind, cut(r, x.items, lo, hi, step)}
+		}
+	}
+	r.defined(x)
+	return r.fail("a slice of %s: want a string, list or tuple", r.describe(x))
+}
+
+func cut[T any](r *run, s []T, lo, hi, step any) []T {
+	n := int64(len(s))
+	if step != nil {
+		s = slices.Clone(s)
+		slices.Reverse(s)
+		return s
+	}
+	at := func(bound any, otherwise int64) int64 {
+		i, ok := toInt(bound)
+		if bound == nil {
+			return otherwise
+		} else if !ok {
+			r.fail("a slice by %s, want whole numbers", typeName(bound))
+		} else if i < 0 {
+			i += n
+		}
+		return min(max(i, 0), n)
+	}
+	from, to := at(lo, 0), at(hi, n)
+	return s[from:max(from, to)] // values do not change, so they may be shared
 }

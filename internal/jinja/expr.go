@@ -1,137 +1,84 @@
 package jinja
 
-// The expressions.
-type (
-	literal   struct{ v any }
-	variable  string
-	attribute struct {
-		x    *node
-		name string
-	}
-	item  struct{ x, key *node }
-	slice struct{ x, lo, hi, step *node } // nil where left out
-	list  struct {
-		items []*node
-		tuple bool
-	}
-	dict  struct{ keys, values []*node }
-	unary struct { // not, -, +
-		op string
-		x  *node
-	}
-	binary struct { // + - * / // % **, and, or
-		op   string
-		a, b *node
-	}
-	concat  struct{ items []*node } // a ~ b ~ c
-	compare struct {
-		x    *node
-		ops  []string // == != < > <= >= in, not in
-		with []*node
-	}
-	either struct{ test, yes, no *node } // yes if test else no; no may be nil
-	call   struct {
-		f *node
-		callArgs
-	}
-	// filter is x|name(…), or with test "x is name(…)".
-	filter struct {
-		x          *node
-		name       string
-		test, deny bool
-		callArgs
-	}
-)
+var constants = map[string]any{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
 
-type callArgs struct {
-	pos      []*node
-	keys     []string
-	values   []*node // of keys
-	star, kw *node   // *star and **kw, nil for none
-}
-
-// tuple reads an expression, or several with commas between: a tuple. Without cond "a if b else c" must stand in
-// parentheses.
-func (p *parser) tuple(cond bool) *node {
-	one := p.or
-	if cond {
-		one = p.expr
-	}
-	n := one()
+// tuple reads an expression, or several with commas between.
+func (p *parser) tuple(one func() code) code {
+	line := p.line()
+	items := []code{one()}
 	if !p.is(operator, ",") {
-		return n
+		return items[0]
 	}
-	l := list{items: []*node{n}, tuple: true}
-	for p.skip(operator, ",") {
-		if t := p.peek(); t.kind == variableEnd || t.kind == blockEnd || p.is(operator, ")") {
-			break
-		}
-		l.items = append(l.items, one())
+	for p.skip(operator, ",") && p.peek().kind != end && !p.is(operator, ")") {
+		items = append(items, one())
 	}
-	return &node{line: n.line, is: l}
+	return at(line, func(r *run) any { return &list{"tuple", r.all(items)} })
 }
 
-func (p *parser) expr() *node {
-	if !p.enter() {
-		return p.fail("")
-	}
-	defer func() { p.depth-- }()
-	n := p.or()
-	for p.skip(name, "if") {
-		e := either{yes: n, test: p.or()}
-		if p.skip(name, "else") {
-			e.no = p.expr()
+// expr reads all but a tuple: a if b else c.
+func (p *parser) expr() code {
+	return p.nested(func() code {
+		line := p.line()
+		x := p.or()
+		for p.skip(name, "if") {
+			yes, test := x, p.or()
+			no := func(*run) any { return undefined{"the condition is false and there is no else"} }
+			if p.skip(name, "else") {
+				no = p.expr()
+			}
+			x = at(line, func(r *run) any {
+				if r.truth(test(r)) {
+					return yes(r)
+				}
+				return no(r)
+			})
 		}
-		n = &node{line: n.line, is: e}
-	}
-	return n
+		return x
+	})
 }
+
+// The precedences, the lowest first.
+func (p *parser) or() code      { return p.chain(name, p.and, "or") }
+func (p *parser) and() code     { return p.chain(name, p.not, "and") }
+func (p *parser) not() code     { return p.prefix(name, "not", p.not, p.compare) }
+func (p *parser) sum() code     { return p.chain(operator, p.concat, "+", "-") }
+func (p *parser) concat() code  { return p.chain(operator, p.product, "~") }
+func (p *parser) product() code { return p.chain(operator, p.power, "*", "//", "/", "%") }
+func (p *parser) power() code   { return p.chain(operator, p.unary, "**") }
+func (p *parser) unary() code   { return p.filters(p.signed()) }
+
+// signed reads a primary with its sign, attributes, items and calls: -a.b is -(a.b), and -a|f is (-a)|f.
+func (p *parser) signed() code { return p.prefix(operator, "-", p.signed, p.primary) }
 
 // chain reads operands of one precedence, left to right.
-func (p *parser) chain(k kind, operand func() *node, ops ...string) *node {
-	n := operand()
+func (p *parser) chain(k kind, operand func() code, ops ...string) code {
+	x := operand()
 	for {
-		line, op := p.peek().line, p.skipAny(k, ops)
+		line, op := p.line(), p.skipAny(k, ops...)
 		if op == "" {
-			return n
+			return x
 		}
-		n = &node{line: line, is: binary{op, n, operand()}}
+		a, b := x, operand()
+		x = at(line, func(r *run) any { return r.binary(op, a(r), b) })
 	}
 }
 
-// skipAny returns which of the texts it skipped, "" for none.
-func (p *parser) skipAny(k kind, texts []string) string {
-	for _, t := range texts {
-		if p.skip(k, t) {
-			return t
-		}
+func (p *parser) prefix(k kind, op string, again, otherwise func() code) code {
+	line := p.line()
+	if !p.skip(k, op) {
+		return otherwise()
 	}
-	return ""
+	x := p.nested(again)
+	return at(line, func(r *run) any { return r.prefix(op, x(r)) })
 }
 
-func (p *parser) or() *node  { return p.chain(name, p.and, "or") }
-func (p *parser) and() *node { return p.chain(name, p.not, "and") }
-
-func (p *parser) not() *node {
-	if line := p.peek().line; p.skip(name, "not") {
-		return p.prefix(line, "not", p.not)
-	}
-	return p.compare()
-}
-
-func (p *parser) prefix(line int, op string, operand func() *node) *node {
-	if !p.enter() {
-		return p.fail("")
-	}
-	defer func() { p.depth-- }()
-	return &node{line: line, is: unary{op, operand()}}
-}
-
-func (p *parser) compare() *node {
-	line := p.peek().line
-	c := compare{x: p.sum()}
+// compare reads a chain: a < b <= c is a < b and b <= c, with b evaluated once.
+func (p *parser) compare() code {
+	line, first := p.line(), p.sum()
+	var ops []string
+	var operands []code
 	for {
-		op := p.skipAny(operator, []string{"==", "!=", "<=", ">=", "<", ">"})
+		op := p.skipAny(operator, "==", "!=", "<=", ">=", "<", ">")
 		switch {
 		case op != "":
 		case p.skip(name, "in"):
@@ -139,102 +86,143 @@ func (p *parser) compare() *node {
 		case p.is(name, "not") && p.toks[p.i+1].kind == name && p.toks[p.i+1].text == "in":
 			p.i += 2
 			op = "not in"
-		case c.ops == nil:
-			return c.x
+		case ops == nil:
+			return first
 		default:
-			return &node{line: line, is: c}
+			return at(line, func(r *run) any {
+				a := first(r)
+				for i, op := range ops {
+					b := operands[i](r)
+					if !r.relation(op, a, b) || r.err != nil {
+						return false
+					}
+					a = b
+				}
+				return true
+			})
 		}
-		c.ops = append(c.ops, op)
-		c.with = append(c.with, p.sum())
+		ops, operands = append(ops, op), append(operands, p.sum())
 	}
 }
 
-func (p *parser) sum() *node { return p.chain(operator, p.concat, "+", "-") }
-
-func (p *parser) concat() *node {
-	n := p.product()
-	if !p.is(operator, "~") {
-		return n
-	}
-	c := concat{[]*node{n}}
-	for p.skip(operator, "~") {
-		c.items = append(c.items, p.product())
-	}
-	return &node{line: n.line, is: c}
-}
-
-func (p *parser) product() *node { return p.chain(operator, p.power, "*", "//", "/", "%") }
-func (p *parser) power() *node   { return p.chain(operator, p.unary, "**") }
-func (p *parser) unary() *node   { return p.filters(p.signed(), false) }
-
-// signed reads a primary with its signs, attributes, items and calls: -a.b is -(a.b), and -a|f is (-a)|f.
-func (p *parser) signed() *node {
-	line := p.peek().line
-	if op := p.skipAny(operator, []string{"-", "+"}); op != "" {
-		return p.prefix(line, op, p.signed)
-	}
-	return p.postfix(p.primary())
-}
-
-func (p *parser) postfix(n *node) *node {
+// filters reads the filters, tests and calls behind x.
+func (p *parser) filters(x code) code {
 	for p.err == nil {
-		line := p.peek().line
+		switch {
+		case p.skip(operator, "|"):
+			x = p.filter(x)
+		case p.skip(name, "is"):
+			x = p.test(x)
+		case p.is(operator, "("):
+			x = p.call(x)
+		default:
+			return x
+		}
+	}
+	return x
+}
+
+func (p *parser) filter(x code) code {
+	line, f := p.line(), p.name()
+	var given callArgs
+	if p.is(operator, "(") {
+		given = p.args()
+	}
+	return at(line, func(r *run) any { return r.apply("filter", filters, f, x(r), given.eval(r)) })
+}
+
+// test reads what follows "is"; the argument may stand without parentheses: x is eq 3.
+func (p *parser) test(x code) code {
+	deny := p.skip(name, "not")
+	line, f := p.line(), p.name()
+	var given callArgs
+	switch t := p.peek(); {
+	case p.is(operator, "("):
+		given = p.args()
+	case t.kind == str, t.kind == number, p.is(operator, "["), p.is(operator, "{"),
+		t.kind == name && t.text != "else" && t.text != "or" && t.text != "and":
+		given.pos = []code{p.primary()}
+	}
+	return at(line, func(r *run) any { return r.truth(r.apply("test", tests, f, x(r), given.eval(r))) != deny })
+}
+
+// primary reads a value with the attributes, items and calls behind it.
+func (p *parser) primary() code {
+	x := p.nested(p.value)
+	for p.err == nil {
+		line, outer := p.line(), x
 		switch {
 		case p.skip(operator, "."):
-			if t := p.peek(); t.kind == number {
-				n = &node{line: line, is: item{n, &node{line: line, is: literal{p.next().num}}}}
-			} else {
-				n = &node{line: line, is: attribute{n, p.name()}}
-			}
+			field := p.name()
+			x = at(line, func(r *run) any { return r.attr(outer(r), field) })
 		case p.skip(operator, "["):
-			n = &node{line: line, is: p.subscript(n)}
+			x = at(line, p.subscript(x))
 			p.want(operator, "]")
 		case p.is(operator, "("):
-			n = &node{line: line, is: call{n, p.args()}}
+			x = p.call(x)
 		default:
-			return n
+			return x
 		}
 	}
-	return n
+	return x
+}
+
+func (p *parser) call(f code) code {
+	line, given := p.line(), p.args()
+	return at(line, func(r *run) any { return r.call(f(r), given.eval(r)) })
 }
 
 // subscript reads the inside of x[…].
-func (p *parser) subscript(x *node) any {
-	var parts [3]*node
+func (p *parser) subscript(x code) code {
+	var parts [3]code
 	colons := 0
-	for colons < 3 && !p.is(operator, "]") && p.err == nil {
-		if p.skip(operator, ":") {
+	for !p.is(operator, "]") && p.err == nil {
+		if colons < 2 && p.skip(operator, ":") {
 			colons++
-			continue
-		}
-		if parts[colons] != nil {
+		} else if parts[colons] == nil {
+			parts[colons] = p.expr()
+		} else {
 			break
 		}
-		parts[colons] = p.expr()
 	}
-	switch {
-	case colons > 0:
-		return slice{x, parts[0], parts[1], parts[2]}
-	case parts[0] == nil:
-		p.fail("an empty subscript")
+	if colons == 0 && parts[0] == nil {
+		return p.fail("an empty subscript")
+	} else if colons == 0 {
+		return func(r *run) any { return r.item(x(r), parts[0](r)) }
 	}
-	return item{x, parts[0]}
+	for i, f := range parts {
+		if f == nil {
+			parts[i] = func(*run) any { return nil }
+		}
+	}
+	return func(r *run) any { return r.slice(x(r), parts[0](r), parts[1](r), parts[2](r)) }
 }
 
-func (p *parser) args() callArgs {
-	var a callArgs
+// callArgs are the arguments of a call, args their values.
+type (
+	callArgs struct {
+		pos    []code
+		keys   []string
+		values []code // of keys
+	}
+	args struct {
+		pos    []any
+		keys   []string
+		values []any
+	}
+)
+
+func (a callArgs) eval(r *run) args { return args{r.all(a.pos), a.keys, r.all(a.values)} }
+
+func (p *parser) args() (a callArgs) {
 	p.want(operator, "(")
 	p.items(")", func() {
 		switch {
-		case p.skip(operator, "*"):
-			a.star = p.expr()
-		case p.skip(operator, "**"):
-			a.kw = p.expr()
 		case p.peek().kind == name && p.toks[p.i+1].kind == operator && p.toks[p.i+1].text == "=":
 			a.keys = append(a.keys, p.name())
 			p.want(operator, "=")
 			a.values = append(a.values, p.expr())
-		case a.keys != nil || a.star != nil || a.kw != nil:
+		case a.keys != nil:
 			p.fail("a positional argument follows a keyword")
 		default:
 			a.pos = append(a.pos, p.expr())
@@ -243,116 +231,64 @@ func (p *parser) args() callArgs {
 	return a
 }
 
-// filters reads the filters, tests and calls behind n; with bare the first filter stands without its bar.
-func (p *parser) filters(n *node, bare bool) *node {
-	for p.err == nil {
-		line := p.peek().line
-		f := filter{x: n}
-		switch {
-		case bare || p.skip(operator, "|"):
-			bare = false
-		case p.skip(name, "is"):
-			f.test, f.deny = true, p.skip(name, "not")
-		case p.is(operator, "("):
-			n = &node{line: line, is: call{n, p.args()}}
-			continue
-		default:
-			return n
-		}
-		f.name = p.name()
-		for p.skip(operator, ".") {
-			f.name += "." + p.name()
-		}
-		if p.is(operator, "(") {
-			f.callArgs = p.args()
-		} else if f.test && p.operand() {
-			f.pos = []*node{p.postfix(p.primary())} // x is divisibleby 3
-		}
-		n = &node{line: line, is: f}
-	}
-	return n
-}
-
-// operand tells whether the next token begins the argument of a test.
-func (p *parser) operand() bool {
-	switch t := p.peek(); t.kind {
-	case str, number:
-		return true
-	case name:
-		return t.text != "else" && t.text != "or" && t.text != "and"
-	case operator:
-		return t.text == "(" || t.text == "[" || t.text == "{"
-	}
-	return false
-}
-
-func (p *parser) primary() *node {
-	if !p.enter() {
-		return p.fail("")
-	}
-	defer func() { p.depth-- }()
-	t := p.next()
-	n := &node{line: t.line}
-	switch {
+func (p *parser) value() code {
+	switch t := p.next(); {
 	case t.kind == name:
-		n.is = p.named(t.text)
-	case t.kind == str:
-		for p.peek().kind == str { // "a" "b" is "ab"
-			t.text += p.next().text
+		if t.text == "varargs" || t.text == "kwargs" {
+			return p.fail("%s is not supported", t.text)
+		} else if v, ok := constants[t.text]; ok {
+			return at(t.line, func(*run) any { return v })
 		}
-		n.is = literal{t.text}
+		return at(t.line, func(r *run) any { return r.lookup(t.text) })
+	case t.kind == str:
+		return at(t.line, func(*run) any { return t.text })
 	case t.kind == number:
-		n.is = literal{t.num}
+		return at(t.line, func(*run) any { return t.num })
 	case t.kind == operator && t.text == "(":
 		if p.skip(operator, ")") {
-			n.is = list{tuple: true}
-			return n
+			return at(t.line, func(*run) any { return &list{kind: "tuple"} })
 		}
-		n = p.tuple(true)
+		x := p.tuple(p.expr)
 		p.want(operator, ")")
+		return x
 	case t.kind == operator && t.text == "[":
-		l := list{}
-		p.items("]", func() { l.items = append(l.items, p.expr()) })
-		n.is = l
+		var items []code
+		p.items("]", func() { items = append(items, p.expr()) })
+		return at(t.line, func(r *run) any { return &list{"list", r.all(items)} })
 	case t.kind == operator && t.text == "{":
-		d := dict{}
-		p.items("}", func() {
-			d.keys = append(d.keys, p.expr())
-			p.want(operator, ":")
-			d.values = append(d.values, p.expr())
-		})
-		n.is = d
+		return at(t.line, p.dict())
 	default:
 		return p.fail("unexpected %q, want an expression", t.text)
 	}
-	return n
+}
+
+func (p *parser) dict() code {
+	var keys, values []code
+	p.items("}", func() {
+		keys = append(keys, p.expr())
+		p.want(operator, ":")
+		values = append(values, p.expr())
+	})
+	return func(r *run) any {
+		m := new(Map)
+		for i, k := range keys {
+			key := k(r)
+			if !isKey(key) {
+				return r.fail("%s as a key of a dict: want a string or a whole number", r.describe(key))
+			} else if r.reads(key) {
+				m.put(key, values[i](r))
+			}
+		}
+		return m
+	}
 }
 
 // items reads comma-separated items up to close.
 func (p *parser) items(close string, one func()) {
-	for first := true; !p.skip(operator, close) && p.err == nil; first = false {
-		if !first {
-			p.want(operator, ",")
-			if p.skip(operator, close) {
-				return
-			}
-		}
+	for !p.skip(operator, close) && p.err == nil {
 		one()
-	}
-}
-
-func (p *parser) named(s string) any {
-	switch s {
-	case "true", "True":
-		return literal{true}
-	case "false", "False":
-		return literal{false}
-	case "none", "None":
-		return literal{nil}
-	case "caller", "varargs", "kwargs":
-		if p.uses != nil {
-			p.uses[s] = true
+		if !p.is(operator, close) {
+			p.want(operator, ",")
 		}
 	}
-	return variable(s)
 }

@@ -5,97 +5,54 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
 // filters are jinja2's, and transformers' tojson.
 var filters map[string]builtin
 
-func init() { // filters call filters: map, select
+func init() { // filters call filters: map
 	filters = map[string]builtin{
-		"abs":        {"", func(r *run, x any, a []any) any { return r.abs(x) }},
-		"attr":       {"name", func(r *run, x any, a []any) any { return r.attr(x, r.str(a[0])) }},
-		"batch":      {"linecount fill_with?", batch},
-		"capitalize": {"", func(r *run, x any, a []any) any { return capitalize(r.str(x)) }},
+		"capitalize": onText(capitalize),
 		"count":      {"", length},
 		"d":          {"default_value? boolean?", orDefault},
 		"default":    {"default_value? boolean?", orDefault},
-		"dictsort":   {"case_sensitive? by? reverse?", dictSort},
-		"e":          {"", func(r *run, x any, a []any) any { return markup(escape(r.str(x))) }},
-		"escape":     {"", func(r *run, x any, a []any) any { return markup(escape(r.str(x))) }},
-		"first":      {"", func(r *run, x any, a []any) any { return edge(r.items(x), 0) }},
+		"dictsort":   {"", dictSort},
+		"first":      {"", func(r *run, x any, _ []any) any { return edge(r.items(x), 0) }},
 		"float":      {"default?", func(r *run, x any, a []any) any { return r.float(x, or(a[0], 0.0)) }},
-		"format":     {"**", format},
 		"indent":     {"width? first? blank?", indent},
-		"int":        {"default? base?", func(r *run, x any, a []any) any { return r.int(x, or(a[0], int64(0)), or(a[1], int64(10))) }},
-		"items":      {"", pairs},
+		"int":        {"default?", func(r *run, x any, a []any) any { return r.int(x, or(a[0], int64(0))) }},
+		"items":      {"", items},
 		"join":       {"d? attribute?", joinItems},
-		"last":       {"", func(r *run, x any, a []any) any { items := r.items(x); return edge(items, len(items)-1) }},
+		"last":       {"", func(r *run, x any, _ []any) any { all := r.items(x); return edge(all, len(all)-1) }},
 		"length":     {"", length},
-		"list":       {"", func(r *run, x any, a []any) any { return slices.Clip(r.items(x)) }},
-		"lower":      {"", func(r *run, x any, a []any) any { return strings.ToLower(r.str(x)) }},
+		"list":       {"", func(r *run, x any, _ []any) any { return &list{"list", r.items(x)} }},
+		"lower":      onText(strings.ToLower),
 		"map":        {"**", mapItems},
-		"max":        {"case_sensitive? attribute?", func(r *run, x any, a []any) any { return r.extreme(x, a, 1) }},
-		"min":        {"case_sensitive? attribute?", func(r *run, x any, a []any) any { return r.extreme(x, a, -1) }},
-		"reject":     {"**", func(r *run, x any, a []any) any { return r.choose(x, a[0].(args), false, false) }},
-		"rejectattr": {"**", func(r *run, x any, a []any) any { return r.choose(x, a[0].(args), true, false) }},
-		"replace":    {"old new count?", replace},
+		"max":        extreme(true),
+		"min":        extreme(false),
+		"reject":     choose(false, false),
+		"rejectattr": choose(true, false),
+		"replace":    {"old new", replace},
 		"reverse":    {"", reverse},
-		"round":      {"precision? method?", round},
-		"safe":       {"", func(r *run, x any, a []any) any { return markup(r.str(x)) }},
-		"select":     {"**", func(r *run, x any, a []any) any { return r.choose(x, a[0].(args), false, true) }},
-		"selectattr": {"**", func(r *run, x any, a []any) any { return r.choose(x, a[0].(args), true, true) }},
-		"sort":       {"reverse? case_sensitive? attribute?", sortItems},
-		"string":     {"", func(r *run, x any, a []any) any { return r.str(x) }},
-		"sum":        {"attribute? start?", sum},
-		"title":      {"", func(r *run, x any, a []any) any { return titleWords(r.str(x)) }},
-		"tojson":     {"ensure_ascii? indent? separators? sort_keys?", toJSON},
-		"trim":       {"chars?", func(r *run, x any, a []any) any { return strip(r, r.str(x), a) }},
-		"unique":     {"case_sensitive? attribute?", unique},
-		"upper":      {"", func(r *run, x any, a []any) any { return strings.ToUpper(r.str(x)) }},
+		"safe":       onText(func(s string) string { return s }),
+		"select":     choose(false, true),
+		"selectattr": choose(true, true),
+		"sort": {"reverse? case_sensitive? attribute?", func(r *run, x any, a []any) any {
+			return &list{"list", r.sorted(r.items(x), r.truth(or(a[0], false)), a[1], a[2])}
+		}},
+		"string": onText(func(s string) string { return s }),
+		"title":  onText(titleWords),
+		"tojson": {"ensure_ascii? indent?", toJSON},
+		"trim":   {"chars?", strip(strings.TrimFunc)},
+		"unique": {"case_sensitive? attribute?", unique},
+		"upper":  onText(strings.ToUpper),
 	}
 }
 
-func (r *run) abs(x any) any {
-	switch v := x.(type) {
-	case float64:
-		return math.Abs(v)
-	default:
-		if i, ok := toInt(v); ok && i != math.MinInt64 {
-			return max(i, -i)
-		}
-	}
-	return r.fail("filter abs of %s: want a number", r.describe(x))
-}
-
-// count reads a number of things to make, at most maxUnits.
-func (r *run) count(v any) int {
-	n, ok := toInt(v)
-	if !ok || n > maxUnits {
-		r.fail("%s: want a whole number up to %d", r.describe(v), maxUnits)
-		return 0
-	}
-	return int(max(n, 0))
-}
-
-func batch(r *run, x any, a []any) any {
-	n := r.count(a[0])
-	if n == 0 {
-		return r.fail("filter batch: want at least 1 item a line")
-	}
-	var out []any
-	items := r.items(x)
-	for len(items) > 0 {
-		line := slices.Clone(items[:min(n, len(items))])
-		items = items[len(line):]
-		for fill := or(a[1], nil); fill != nil && len(line) < n; {
-			line = append(line, fill)
-		}
-		r.spend(len(line))
-		out = append(out, line)
-	}
-	return &sequence{name: "generator", items: out}
+// onText is a filter or method that makes a text of a text.
+func onText(f func(string) string) builtin {
+	return builtin{"", func(r *run, x any, _ []any) any { return f(r.str(x)) }}
 }
 
 func orDefault(r *run, x any, a []any) any {
@@ -107,7 +64,7 @@ func orDefault(r *run, x any, a []any) any {
 
 func edge(items []any, i int) any {
 	if i < 0 || i >= len(items) {
-		return undefined{"the first or last item of an empty list"}
+		return undefined{"there is no such item"}
 	}
 	return items[i]
 }
@@ -116,19 +73,28 @@ func length(r *run, x any, _ []any) any {
 	switch v := x.(type) {
 	case string:
 		return int64(utf8.RuneCountInString(v))
-	case *sequence:
-		if v.name == "generator" {
+	case *list:
+		if v.kind == "generator" {
 			return r.fail("the length of a generator: want a list, as in x|list|length")
 		}
-		return int64(len(v.items))
 	}
 	return int64(len(r.items(x)))
+}
+
+// spaces returns an indent of n.
+func (r *run) spaces(n any) string {
+	i, ok := toInt(n)
+	if !ok || i > maxIndent {
+		r.fail("an indent of %s: want a whole number up to %d", r.describe(n), maxIndent)
+		return ""
+	}
+	return strings.Repeat(" ", int(max(i, 0)))
 }
 
 func indent(r *run, x any, a []any) any {
 	by, ok := or(a[0], int64(4)).(string)
 	if !ok {
-		by = strings.Repeat(" ", r.count(or(a[0], int64(4))))
+		by = r.spaces(or(a[0], int64(4)))
 	}
 	lines := strings.Split(r.wantStr(x, "filter indent"), "\n")
 	if !r.spendText(len(by) * len(lines)) {
@@ -143,33 +109,25 @@ func indent(r *run, x any, a []any) any {
 }
 
 func (r *run) float(x, otherwise any) any {
-	if u, ok := x.(undefined); ok {
-		return r.fail("%s", u.why)
-	}
 	if f, ok := toFloat(x); ok {
 		return f
 	}
-	if s, ok := x.(string); ok && !strings.ContainsAny(s, "xXpP") {
-		if f, err := strconv.ParseFloat(strings.TrimFunc(s, isSpace), 64); err == nil || math.IsInf(f, 0) {
+	if s, ok := x.(string); ok {
+		if f, err := strconv.ParseFloat(strings.TrimFunc(s, isSpace), 64); err == nil && !strings.ContainsAny(s, "xX") {
 			return f
 		}
 	}
+	r.defined(x)
 	return otherwise
 }
 
-func (r *run) int(x, otherwise, base any) any {
+func (r *run) int(x, otherwise any) any {
 	if i, ok := toInt(x); ok {
 		return i
 	}
-	b, ok := toInt(base)
-	if s, isText := x.(string); isText && ok && (b == 0 || b >= 2 && b <= 36) {
-		s = strings.ToLower(strings.TrimFunc(s, isSpace))
-		if prefix := map[int64]string{2: "0b", 8: "0o", 16: "0x"}[b]; prefix != "" {
-			s = strings.TrimPrefix(s, prefix)
-		}
-		if i, err := strconv.ParseInt(s, int(b), 64); err == nil {
-			return i
-		}
+	s, _ := x.(string)
+	if i, err := strconv.ParseInt(strings.TrimFunc(s, isSpace), 10, 64); err == nil {
+		return i
 	}
 	if f, ok := r.float(x, nil).(float64); ok && math.Abs(f) < 1<<63 {
 		return int64(f)
@@ -177,51 +135,49 @@ func (r *run) int(x, otherwise, base any) any {
 	return otherwise
 }
 
-func pairs(r *run, x any, _ []any) any {
-	m, ok := x.(*Map)
-	if _, none := x.(undefined); !ok && !none {
-		return r.fail("filter items of %s: want a dict", typeName(x))
-	} else if none {
-		m = newMap()
-	}
-	return &sequence{name: "generator", items: m.pairs()}
-}
+func generator(items []any) any { return &list{"generator", items} }
 
-func (m *Map) pairs() []any {
-	out := make([]any, len(m.keys))
-	for i, k := range m.keys {
-		out[i] = tuple{k, m.values[i]}
+func items(r *run, x any, _ []any) any {
+	switch x := x.(type) {
+	case *Map:
+		return generator(x.pairs())
+	case undefined:
+		return generator(nil)
 	}
-	return out
+	return r.fail("filter items of %s: want a dict", typeName(x))
 }
 
 func joinItems(r *run, x any, a []any) any {
+	return r.join(r.items(x), r.str(or(a[0], "")), func(v any) string { return r.str(r.path(v, a[1])) })
+}
+
+// join returns the texts of items with sep between.
+func (r *run) join(items []any, sep string, str func(any) string) any {
 	var b strings.Builder
-	sep := r.str(or(a[0], ""))
-	for i, v := range r.items(x) {
+	for i, v := range items {
+		s := str(v)
 		if i > 0 {
-			r.print(&b, sep)
+			s = sep + s
 		}
-		if a[1] != (absent{}) {
-			v = r.path(v, a[1])
+		if !r.spendText(len(s)) {
+			return nil
 		}
-		r.print(&b, v)
+		b.WriteString(s)
 	}
 	return b.String()
 }
 
-// path is v.a.b for the attribute "a.b", or v[1].
+// path is v.a.b for the attribute "a.b", v[1] for 1, and v for none.
 func (r *run) path(v, attribute any) any {
+	if attribute = or(attribute, nil); attribute == nil {
+		return v
+	}
 	s, ok := attribute.(string)
 	if !ok {
 		return r.item(v, attribute)
 	}
 	for _, part := range strings.Split(s, ".") {
-		var key any = part
-		if i, err := strconv.ParseInt(part, 10, 64); err == nil && unicode.IsDigit(rune(part[0])) {
-			key = i
-		}
-		v = r.item(v, key)
+		v = r.item(v, part)
 	}
 	return v
 }
@@ -234,98 +190,107 @@ func (r *run) some(x any) []any {
 	return r.items(x)
 }
 
-// mapItems is map("filter", …) or map(attribute="a.b", default=…).
+// mapItems is map("filter", …) or map(attribute="a.b").
 func mapItems(r *run, x any, a []any) any {
-	given := a[0].(args)
-	var out []any
-	items := r.some(x)
+	given, one := a[0].(args), func(v any) any { return nil }
 	if len(given.pos) > 0 {
-		rest := args{given.pos[1:], given.keys, given.values}
-		for _, v := range items {
-			out = append(out, r.apply(r.str(given.pos[0]), v, rest))
-		}
-		return &sequence{name: "generator", items: out}
-	}
-	return r.invoke("filter map", builtin{"attribute default?", func(r *run, _ any, a []any) any {
-		for _, v := range items {
-			v = r.path(v, a[0])
-			if _, ok := v.(undefined); ok {
-				v = or(a[1], v)
-			}
-			out = append(out, v)
-		}
-		return &sequence{name: "generator", items: out}
-	}}, nil, given)
-}
-
-// choose keeps the items for which a test, or without one their truth, gives want; with attr of an attribute of theirs.
-func (r *run) choose(x any, a args, attr, want bool) any {
-	var attribute any
-	if attr {
-		if len(a.pos) == 0 {
-			return r.fail("filter selectattr: no attribute")
-		}
-		attribute, a.pos = a.pos[0], a.pos[1:]
+		name, rest := r.str(given.pos[0]), args{given.pos[1:], given.keys, given.values}
+		one = func(v any) any { return r.apply("filter", filters, name, v, rest) }
+	} else if slices.Equal(given.keys, []string{"attribute"}) {
+		one = func(v any) any { return r.path(v, given.values[0]) }
+	} else {
+		return r.fail(`filter map: want map("filter", …) or map(attribute=…)`)
 	}
 	var out []any
 	for _, v := range r.some(x) {
-		tested := v
-		if attr {
-			tested = r.path(v, attribute)
-		}
-		ok := false
-		if len(a.pos) == 0 {
-			ok = r.truth(tested)
-		} else {
-			ok = r.test(r.str(a.pos[0]), tested, args{a.pos[1:], a.keys, a.values})
-		}
-		if ok == want {
-			out = append(out, v)
-		}
+		out = append(out, one(v))
 	}
-	return &sequence{name: "generator", items: out}
+	return generator(out)
+}
+
+// choose keeps the items for which a test, or without one their truth, gives want; with attr of an attribute of theirs.
+func choose(attr, want bool) builtin {
+	return builtin{"**", func(r *run, x any, a []any) any {
+		given := a[0].(args)
+		var attribute any
+		if attr && len(given.pos) == 0 {
+			return r.fail("filter selectattr: no attribute")
+		} else if attr {
+			attribute, given.pos = given.pos[0], given.pos[1:]
+		}
+		var out []any
+		for _, v := range r.some(x) {
+			got := r.path(v, attribute)
+			if len(given.pos) > 0 {
+				got = r.apply("test", tests, r.str(given.pos[0]), got, args{given.pos[1:], given.keys, given.values})
+			}
+			if r.truth(got) == want {
+				out = append(out, v)
+			}
+		}
+		return generator(out)
+	}}
 }
 
 func reverse(r *run, x any, _ []any) any {
-	if s, ok := x.(string); ok {
-		back := []rune(s)
-		slices.Reverse(back)
-		return string(back)
+	if _, ok := x.(string); ok {
+		return r.slice(x, nil, nil, int64(-1))
 	}
-	items := slices.Clone(r.items(x))
-	slices.Reverse(items)
-	return &sequence{name: "generator", items: items}
+	return generator(cut(r, r.items(x), nil, nil, int64(-1)))
 }
 
-func round(r *run, x any, a []any) any {
-	f, ok := toFloat(x)
-	if !ok {
-		return r.fail("filter round of %s: want a number", r.describe(x))
+// sortKey is what sort, unique, min and max compare: the item or an attribute of it, strings without case.
+func (r *run) sortKey(v, caseSensitive, attribute any) any {
+	v = r.path(v, attribute)
+	if s, ok := v.(string); ok && !r.truth(or(caseSensitive, false)) && r.reads(s) {
+		return strings.ToLower(s)
 	}
-	digits, ok := toInt(or(a[0], int64(0)))
-	method := r.str(or(a[1], "common"))
-	how := map[string]func(float64) float64{"common": math.RoundToEven, "ceil": math.Ceil, "floor": math.Floor}[method]
-	if !ok || how == nil || digits < -300 || digits > 300 {
-		return r.fail("filter round: want common, ceil or floor, and up to 300 digits")
-	}
-	if i, isInt := toInt(x); isInt && method == "common" && digits >= 0 {
-		return i
-	}
-	if method == "common" && digits > 0 { // the decimal nearest to the exact value, as Python rounds
-		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(digits), 64), 64)
-		return f
-	}
-	scale := math.Pow(10, float64(digits))
-	return how(f*scale) / scale
+	return v
 }
 
-func sum(r *run, x any, a []any) any {
-	total := or(a[1], int64(0))
-	for _, v := range r.items(x) {
-		if a[0] != (absent{}) && a[0] != nil {
-			v = r.path(v, a[0])
+// sorted keeps the order of items with equal keys, also where the others go down.
+func (r *run) sorted(items []any, down bool, caseSensitive, attribute any) []any {
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, func(a, b any) int {
+		if down {
+			a, b = b, a
 		}
-		total = r.operate("+", total, v)
+		return r.order("<", r.sortKey(a, caseSensitive, attribute), r.sortKey(b, caseSensitive, attribute))
+	})
+	return items
+}
+
+func extreme(down bool) builtin {
+	return builtin{"case_sensitive? attribute?", func(r *run, x any, a []any) any {
+		return edge(r.sorted(r.items(x), down, a[0], a[1]), 0)
+	}}
+}
+
+func dictSort(r *run, x any, _ []any) any {
+	m, ok := x.(*Map)
+	if !ok {
+		return r.fail("filter dictsort of %s: want a dict", typeName(x))
 	}
-	return total
+	return &list{"list", r.sorted(m.pairs(), false, false, int64(0))}
+}
+
+func unique(r *run, x any, a []any) any {
+	var out, seen []any
+	for _, v := range r.items(x) {
+		key := r.sortKey(v, a[0], a[1])
+		if r.spend(len(seen)) && !slices.ContainsFunc(seen, func(k any) bool { return r.equal(k, key) }) {
+			seen, out = append(seen, key), append(out, v)
+		}
+	}
+	return generator(out)
+}
+
+// toJSON is the filter tojson of transformers: json.dumps, with no escapes for HTML.
+func toJSON(r *run, x any, a []any) any {
+	ascii := r.truth(or(a[0], false))
+	s := style{null: "null", yes: "true", no: "false", quote: quoteJSON(ascii), json: true}
+	if by := or(a[1], nil); by != nil {
+		s.lines, s.indent = true, r.spaces(by)
+	}
+	return r.print(&s, x)
 }

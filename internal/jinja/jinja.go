@@ -1,10 +1,10 @@
 // Package jinja renders the chat templates that published models carry: chat_template of
 // tokenizer_config.json, chat_template.jinja, tokenizer.chat_template of a GGUF file.
 //
-// It is the part of Jinja that transformers offers to them (jinja2's ImmutableSandboxedEnvironment with
-// trim_blocks, lstrip_blocks, loop controls, the tag generation, raise_exception, strftime_now, and a tojson
-// that keeps <, > and &), and gives the same text. The program is a lexer, a parser and an evaluator of the tree;
-// values are Python's: a list printed is [1, 'a', None], 7 / 2 is 3.5, and nothing can be changed in place.
+// It is the part of Jinja that those templates use, as transformers renders them (jinja2's
+// ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks, loop controls, the tag generation, raise_exception,
+// strftime_now, and a tojson that keeps <, > and &), and gives the same text. Values are Python's: a list printed is
+// [1, 'a', None], 7 / 2 is 3.5, and nothing can be changed in place.
 //
 //	t, err := jinja.Parse("chat", "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
 //	if err != nil {
@@ -12,13 +12,15 @@
 //	}
 //	text, err := t.Render(map[string]any{"bos_token": "<s>", "messages": []map[string]any{{"role": "user", "content": "Hi"}}})
 //
-// The kept library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2
-// (order of dicts, chained comparisons, floor division, None, generation), one of them by a panic.
+// The way of a template: lex.go cuts it into tokens, parse.go and expr.go make the tree, exec.go runs the statements,
+// eval.go the expressions; value.go, operator.go and print.go hold what values do, filters.go and methods.go the
+// tables of names. What is in no table and no grammar of these files is an error that names it and its line.
 //
-// Left out, each with an error that names it: blocks, include, import, extends, autoescape, recursive loops, the
-// filters and tests that are in no table of this package, integers beyond 64 bits, methods that concern bytes, format
-// specifications in str.format ({:3}), slices of a range. Text marked safe is plain text again after any method; upper and lower case follow Unicode's simple
-// mapping (Python: ß becomes SS).
+// Differences that remain: whole numbers have 64 bits; safe changes nothing, as nothing is escaped; an iterator prints
+// as an error; upper and lower case follow Unicode's simple mapping (Python: ß becomes SS).
+//
+// The library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2
+// (order of dicts, chained comparisons, floor division, None, generation), one of them by a panic.
 package jinja
 
 import (
@@ -30,14 +32,14 @@ import (
 
 // The limits that stop a hostile template. Published ones are under 20 kB and a chat takes some thousand steps.
 const (
-	maxTemplate = 1 << 20   // bytes of a template
-	maxOutput   = 16 << 20  // bytes of a rendered text, and of any text captured on the way
-	maxFuel     = 1 << 23   // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
-	maxDepth    = 1000      // nodes within nodes while rendering, as Python's own limit of recursion
-	maxNesting  = 150       // brackets, blocks and prefix operators within each other
-	maxName     = 1000      // bytes of a name
-	maxRange    = 100_000   // items of range(), jinja2's sandbox has the same
-	maxUnits    = 1_000_000 // width or precision of a printf directive, spaces of an indent
+	maxTemplate = 1 << 20  // bytes of a template
+	maxOutput   = 16 << 20 // bytes of a rendered text, and of any text made on the way
+	maxFuel     = 1 << 23  // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
+	maxDepth    = 1000     // nodes within nodes while rendering, as Python's own limit of recursion
+	maxNesting  = 150      // brackets, blocks and prefix operators within each other
+	maxName     = 1000     // bytes of a name
+	maxRange    = 100_000  // items of range(), jinja2's sandbox has the same
+	maxIndent   = 1000     // spaces
 )
 
 // A Template is a parsed template. It may be rendered by several goroutines at the same time.
@@ -46,7 +48,7 @@ type Template struct {
 	Now func() time.Time
 
 	name string
-	body []*node
+	body []code
 	fuel int // steps of a rendering; tests lower it
 }
 
@@ -79,8 +81,7 @@ func (t *Template) Render(vars map[string]any) (string, error) {
 	for k, v := range vars {
 		context.vars[k] = r.fromGo(v)
 	}
-	r.scope = &scope{outer: context}
-	r.exec(t.body)
+	r.within(context, t.body...)
 	if r.err != nil {
 		return "", errors.Wrapf(r.err, "jinja: %s", t.name)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,16 +43,57 @@ func readGolden(t testing.TB) golden {
 func vars(t testing.TB, objects ...[]byte) map[string]any {
 	all := map[string]any{}
 	for _, o := range objects {
-		v, err := FromJSON(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := v.(*Map)
+		m := fromJSON(t, string(o)).(*Map)
 		for i, k := range m.keys {
 			all[k.(string)] = m.values[i]
 		}
 	}
 	return all
+}
+
+// fromJSON reads one JSON value as Python's json.loads does: objects keep the order of their keys, 1 is a whole number
+// and 1.0 is not.
+func fromJSON(t testing.TB, s string) any {
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	v, err := readJSON(d)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return v
+}
+
+func readJSON(d *json.Decoder) (any, error) {
+	t, err := d.Token()
+	switch t := t.(type) {
+	case json.Number:
+		if i, err := strconv.ParseInt(t.String(), 10, 64); err == nil {
+			return i, nil
+		}
+		return t.Float64()
+	case json.Delim:
+		m, items := new(Map), []any{}
+		for d.More() {
+			key, err := json.Token(nil), err
+			if t == '{' {
+				if key, err = d.Token(); err != nil {
+					return nil, err
+				}
+			}
+			v, err := readJSON(d)
+			if err != nil {
+				return nil, err
+			}
+			if items = append(items, v); t == '{' {
+				m.Set(key.(string), v)
+			}
+		}
+		if _, err := d.Token(); t == '[' {
+			return items, err
+		}
+		return m, err
+	}
+	return t, err
 }
 
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }

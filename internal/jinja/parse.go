@@ -6,60 +6,36 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A node is a statement or an expression at its line of the template.
-type node struct {
-	line int
-	is   any // one of the types below, or a string: text between tags
+// A code is a statement or an expression: what the parser makes of it is a function that runs it in a rendering. The
+// value of a statement is nil.
+type code func(r *run) any
+
+// at gives code its line, and counts it.
+func at(line int, f code) code {
+	return func(r *run) any {
+		if !r.enter() {
+			return nil
+		}
+		outer := r.line
+		r.line = line
+		v := f(r)
+		r.line = outer
+		r.depth--
+		return v
+	}
 }
-
-// The statements.
-type (
-	output    struct{ x *node }
-	condition struct {
-		tests  []*node
-		bodies [][]*node // one for each test, and one for else
-	}
-	loop struct {
-		target, iter, filter *node // filter may be nil
-		body, orElse         []*node
-	}
-	set   struct{ target, value *node } // value may be a *captured
-	macro struct {
-		name     string
-		params   []string
-		defaults []*node // of the last params
-		body     []*node
-		uses     map[string]bool // those of caller, varargs and kwargs that the body names
-	}
-	callBlock struct {
-		call   *node
-		caller *macro
-	}
-	with struct {
-		targets, values []*node
-		body            []*node
-	}
-	jump string // break or continue
-)
-
-// captured is the expression that stands for the text of a body, with the filters over it: set and filter blocks.
-type captured struct {
-	body    []*node
-	filters *node // reads the text from the name capturedName; nil for none
-}
-
-const capturedName = " text" // no template can write this name
 
 type parser struct {
 	toks  []token
 	i     int
 	err   error // the first error; behind it the parser sees only the end
 	depth int
-	loops int             // loops around this statement
-	uses  map[string]bool // see macro.uses
+	loops int // loops around this statement
 }
 
 func (p *parser) peek() token { return p.toks[p.i] }
+
+func (p *parser) line() int { return p.toks[p.i].line }
 
 func (p *parser) next() token {
 	t := p.toks[p.i]
@@ -69,26 +45,33 @@ func (p *parser) next() token {
 	return t
 }
 
-func (p *parser) fail(format string, args ...any) *node {
+func (p *parser) fail(format string, args ...any) code {
 	if p.err == nil {
-		p.err = errors.Errorf("line %d: "+format, append([]any{p.peek().line}, args...)...)
+		p.err = errors.Errorf("line %d: "+format, append([]any{p.line()}, args...)...)
 	}
 	p.i = len(p.toks) - 1
-	return &node{is: literal{nil}}
+	return func(*run) any { return nil }
 }
 
-// is tells whether the next token is this operator or name.
-func (p *parser) is(k kind, text string) bool {
-	t := p.peek()
-	return t.kind == k && t.text == text
-}
+// is tells whether the next token is this one.
+func (p *parser) is(k kind, text string) bool { return p.peek().kind == k && p.peek().text == text }
 
 func (p *parser) skip(k kind, text string) bool {
-	if p.is(k, text) {
+	found := p.is(k, text)
+	if found {
 		p.i++
-		return true
 	}
-	return false
+	return found
+}
+
+// skipAny returns which of the texts it skipped, "" for none.
+func (p *parser) skipAny(k kind, texts ...string) string {
+	for _, t := range texts {
+		if p.skip(k, t) {
+			return t
+		}
+	}
+	return ""
 }
 
 func (p *parser) want(k kind, text string) {
@@ -104,61 +87,53 @@ func (p *parser) name() string {
 	return p.next().text
 }
 
-// enter guards the recursion of the parser; each enter that returns true has its p.depth--.
-func (p *parser) enter() bool {
+// nested calls read one level deeper, up to a limit.
+func (p *parser) nested(read func() code) code {
 	if p.depth == maxNesting {
-		p.fail("nested deeper than %d", maxNesting)
-		return false
+		return p.fail("nested deeper than %d", maxNesting)
 	}
 	p.depth++
-	return true
+	defer func() { p.depth-- }()
+	return read()
 }
 
-// body reads statements up to the tag of one of the names in ends, whose name is the next token then; without ends up
-// to the end of the template.
-func (p *parser) body(ends ...string) []*node {
-	if !p.enter() {
-		return nil
-	}
-	defer func() { p.depth-- }()
-	var body []*node
-	for p.err == nil {
-		t := p.next()
-		n := &node{line: t.line}
-		switch t.kind {
-		case text:
-			n.is = t.text
-		case variableBegin:
-			n.is = output{p.tuple(true)}
-			p.want(variableEnd, "}}")
-		case blockBegin:
-			for _, end := range ends {
-				if p.is(name, end) {
-					return body
-				}
+// body reads statements up to the tag of one of the names in ends, which is the next token then; without ends up to
+// the end of the template.
+func (p *parser) body(ends ...string) (body []code) {
+	p.nested(func() code {
+		for p.err == nil {
+			t := p.next()
+			switch {
+			case t.kind == text:
+				body = append(body, at(t.line, func(r *run) any { return r.write(t.text) }))
+			case t.text == "{{":
+				x := p.tuple(p.expr)
+				body = append(body, func(r *run) any { return r.write(r.str(x(r))) })
+				p.want(end, "}}")
+			case t.kind == begin && p.peek().kind == name && slices.Contains(ends, p.peek().text):
+				return nil
+			case t.kind == begin:
+				body = append(body, at(p.line(), p.statement(p.name())))
+				p.want(end, "%}")
+			case len(ends) > 0:
+				return p.fail("unexpected end of the template, want %q", ends[len(ends)-1])
+			default:
+				return nil
 			}
-			n.line = p.peek().line
-			n.is = p.statement(p.name())
-			p.want(blockEnd, "%}")
-		default:
-			if len(ends) > 0 {
-				p.fail("unexpected end of the template, want %q", ends[len(ends)-1])
-			}
-			return body
 		}
-		body = append(body, n)
-	}
-	return nil
+		return nil
+	})
+	return body
 }
 
 // block reads the rest of a tag, the body, and the name of the tag that ends it.
-func (p *parser) block(ends ...string) ([]*node, string) {
-	p.want(blockEnd, "%}")
+func (p *parser) block(ends ...string) ([]code, string) {
+	p.want(end, "%}")
 	body := p.body(ends...)
 	return body, p.next().text
 }
 
-func (p *parser) statement(tag string) any {
+func (p *parser) statement(tag string) code {
 	switch tag {
 	case "if":
 		return p.condition()
@@ -170,66 +145,66 @@ func (p *parser) statement(tag string) any {
 		m := &macro{name: p.name()}
 		p.params(m)
 		p.macroBody(m, "endmacro")
-		return m
-	case "call":
-		b := callBlock{caller: &macro{name: "caller"}}
-		line := p.peek().line
-		// The call stands before the body, the parameters of caller before the call.
+		return func(r *run) any { return target{names: []string{m.name}}.assign(r, m.value(r)) }
+	case "call": // {{ f(…, caller=a macro) }}
+		caller := &macro{name: "caller"}
 		if p.is(operator, "(") {
-			p.params(b.caller)
+			p.params(caller)
 		}
-		b.call = p.expr()
-		if _, ok := b.call.is.(call); !ok && p.err == nil {
-			p.fail("call block at line %d: want a call", line)
-		}
-		p.macroBody(b.caller, "endcall")
-		return b
+		f, given := p.name(), p.args()
+		p.macroBody(caller, "endcall")
+		given.keys, given.values = append(given.keys, "caller"), append(given.values, caller.value)
+		return func(r *run) any { return r.write(r.str(r.call(r.lookup(f), given.eval(r)))) }
 	case "filter":
-		n := p.filters(&node{line: p.peek().line, is: variable(capturedName)}, true)
-		body, _ := p.block("endfilter")
-		return output{&node{line: n.line, is: captured{body: body, filters: n}}}
-	case "with":
-		return p.with()
-	case "generation": // marks what the model says, for training; here a scope of its own
-		var w with
-		w.body, _ = p.block("endgeneration")
-		return w
+		var body []code
+		x := p.filters(p.filter(captured(&body)))
+		body, _ = p.block("endfilter")
+		return func(r *run) any { return r.write(r.str(x(r))) }
+	case "generation": // marks what the model says, for training
+		body, _ := p.block("endgeneration")
+		return func(r *run) any { return r.within(r.scope, body...) }
 	case "break", "continue":
 		if p.loops == 0 {
 			p.fail("%s outside of a loop", tag)
 		}
-		return jump(tag)
+		return func(r *run) any { r.jump = tag; return nil }
 	}
-	p.fail("tag %q is not supported here", tag)
-	return nil
+	return p.fail("tag %q is not supported here", tag)
 }
 
-func (p *parser) condition() any {
-	var c condition
+// captured is the text that a body writes.
+func captured(body *[]code) code { return func(r *run) any { return r.capture(r.scope, *body...) } }
+
+func (p *parser) condition() code {
+	var tests []code
+	var bodies [][]code // one for each test, and one for else
 	for tag := "elif"; tag != "endif" && p.err == nil; {
-		if tag == "elif" {
-			c.tests = append(c.tests, p.tuple(false))
-		}
 		ends := []string{"elif", "else", "endif"}
-		if tag == "else" {
+		if tag == "elif" {
+			tests = append(tests, p.tuple(p.or))
+		} else {
 			ends = ends[2:]
 		}
-		var body []*node
+		var body []code
 		body, tag = p.block(ends...)
-		c.bodies = append(c.bodies, body)
+		bodies = append(bodies, body)
 	}
-	return c
+	return func(r *run) any {
+		for i, body := range bodies {
+			if i == len(tests) || r.truth(tests[i](r)) {
+				return r.exec(body)
+			}
+		}
+		return nil
+	}
 }
 
-func (p *parser) loop() any {
-	l := loop{target: p.target(false)}
+func (p *parser) loop() code {
+	l := loop{target: p.target()}
 	p.want(name, "in")
-	l.iter = p.tuple(false)
+	l.items = p.tuple(p.or)
 	if p.skip(name, "if") {
 		l.filter = p.expr()
-	}
-	if p.is(name, "recursive") {
-		p.fail("a recursive loop is not supported")
 	}
 	p.loops++
 	body, tag := p.block("else", "endfor")
@@ -238,43 +213,48 @@ func (p *parser) loop() any {
 	if tag == "else" {
 		l.orElse, _ = p.block("endfor")
 	}
-	return l
+	return l.run
 }
 
-func (p *parser) set() any {
-	s := set{target: p.target(true)}
+func (p *parser) set() code {
+	t := p.target()
+	var body []code
+	value := captured(&body)
 	if p.skip(operator, "=") {
-		s.value = p.tuple(true)
-		return s
+		value = p.tuple(p.expr)
+	} else {
+		value = p.filters(value)
+		body, _ = p.block("endset")
 	}
-	c := captured{}
-	line := p.peek().line
-	if p.is(operator, "|") {
-		c.filters = p.filters(&node{line: line, is: variable(capturedName)}, false)
-	}
-	c.body, _ = p.block("endset")
-	s.value = &node{line: line, is: c}
-	return s
+	return func(r *run) any { return t.assign(r, value(r)) }
 }
 
-func (p *parser) with() any {
-	var w with
-	for !p.is(blockEnd, "%}") && p.err == nil {
-		if len(w.targets) > 0 {
-			p.want(operator, ",")
-		}
-		w.targets = append(w.targets, p.targetItem(false))
-		p.want(operator, "=")
-		w.values = append(w.values, p.expr())
+func (p *parser) target() target {
+	t := target{names: []string{p.assignable()}}
+	if p.skip(operator, ".") {
+		t.field = p.name()
+		return t
 	}
-	w.body, _ = p.block("endwith")
-	return w
+	for p.skip(operator, ",") {
+		if t.share = true; p.peek().kind == name && !p.is(name, "in") {
+			t.names = append(t.names, p.assignable())
+		}
+	}
+	return t
+}
+
+func (p *parser) assignable() string {
+	id := p.name()
+	if _, ok := constants[id]; ok {
+		p.fail("cannot assign to %s", id)
+	}
+	return id
 }
 
 func (p *parser) params(m *macro) {
 	p.want(operator, "(")
 	p.items(")", func() {
-		m.params = append(m.params, p.name())
+		m.params = append(m.params, p.assignable())
 		if p.skip(operator, "=") {
 			m.defaults = append(m.defaults, p.expr())
 		} else if len(m.defaults) > 0 {
@@ -283,45 +263,9 @@ func (p *parser) params(m *macro) {
 	})
 }
 
-func (p *parser) macroBody(m *macro, end string) {
-	loops, uses := p.loops, p.uses
-	p.loops, p.uses = 0, map[string]bool{}
-	m.body, _ = p.block(end)
-	m.uses = p.uses
-	p.loops, p.uses = loops, uses
-}
-
-// target reads what is assigned to: a name, names in a tuple, and with attr an attribute of a namespace.
-func (p *parser) target(attr bool) *node {
-	if !p.enter() {
-		return p.fail("")
-	}
-	defer func() { p.depth-- }()
-	n := p.targetItem(attr)
-	if !p.is(operator, ",") {
-		return n
-	}
-	l := list{items: []*node{n}, tuple: true}
-	for p.skip(operator, ",") && (p.is(operator, "(") || p.peek().kind == name && !p.is(name, "in")) {
-		l.items = append(l.items, p.targetItem(attr))
-	}
-	return &node{line: n.line, is: l}
-}
-
-func (p *parser) targetItem(attr bool) *node {
-	line := p.peek().line
-	if p.skip(operator, "(") {
-		n := p.target(attr)
-		p.want(operator, ")")
-		return n
-	}
-	id := p.name()
-	if slices.Contains([]string{"true", "false", "none", "True", "False", "None"}, id) {
-		return p.fail("cannot assign to %s", id)
-	}
-	n := &node{line: line, is: variable(id)}
-	if attr && p.skip(operator, ".") {
-		n = &node{line: line, is: attribute{n, p.name()}}
-	}
-	return n
+func (p *parser) macroBody(m *macro, tag string) {
+	loops := p.loops
+	p.loops = 0
+	m.body, _ = p.block(tag)
+	p.loops = loops
 }

@@ -6,156 +6,141 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
-// typeName is the name of Python's type.
+// typeName is the name of Python's type, for errors.
 func typeName(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "NoneType"
-	case bool:
-		return "bool"
-	case int64:
-		return "int"
-	case float64:
-		return "float"
-	case string, markup:
-		return "str"
-	case []any:
-		return "list"
-	case tuple:
-		return "tuple"
-	case *Map:
-		return "dict"
-	case undefined:
-		return "undefined"
-	case *sequence:
-		return v.name
-	case *namespace:
-		return "namespace"
-	case *callable:
-		return "function"
-	case *loopState:
-		return "loop"
+	if l, ok := v.(*list); ok {
+		return l.kind
 	}
-	return fmt.Sprintf("%T", v)
-}
-
-// str is Python's str(v): what {{ v }} prints.
-func (r *run) str(v any) string {
-	if s, ok := plain(v).(string); ok {
-		return s
+	s := fmt.Sprintf("%T", v)
+	if python, ok := typeNames[s]; ok {
+		return python
 	}
-	var b strings.Builder
-	r.print(&b, v)
-	return b.String()
+	return strings.TrimPrefix(strings.TrimPrefix(s, "*"), "jinja.")
 }
 
-// repr is Python's repr(v): as str, but a string stands in quotes.
-func (r *run) repr(v any) string {
-	var b strings.Builder
-	r.printRepr(&b, plain(v))
-	return b.String()
-}
+var typeNames = map[string]string{"<nil>": "None", "int64": "int", "float64": "float", "string": "str", "*jinja.Map": "dict"}
 
-// describe is a short repr for an error.
+// describe is a value in an error: itself where it is short, its type where it is not.
 func (r *run) describe(v any) string {
-	switch v := plain(v).(type) {
-	case nil, bool, int64, float64:
-		return r.repr(v)
-	case string:
-		if len(v) <= 40 {
-			return strconv.Quote(v)
-		}
+	s, isText := v.(string)
+	if _, isNum := toFloat(v); isNum || isText && len(s) <= 40 {
+		return r.print(&python, v)
 	}
 	return typeName(v)
 }
 
-func (r *run) print(b *strings.Builder, v any) {
-	switch v := plain(v).(type) {
+// str is Python's str(v): what {{ v }} prints.
+func (r *run) str(v any) string {
+	switch v := v.(type) {
 	case string:
-		if r.spendText(len(v)) {
-			b.WriteString(v)
-		}
+		return v
 	case undefined:
-	default:
-		r.printRepr(b, v)
+		return ""
+	}
+	return r.print(&python, v)
+}
+
+// A style is how values print.
+type style struct {
+	null, yes, no string
+	quote         func(string) string
+	json          bool   // else Python's repr
+	lines         bool   // each item stands on a line of its own
+	indent        string // of one level of them
+}
+
+var python = style{null: "None", yes: "True", no: "False", quote: quotePython}
+
+func (r *run) print(s *style, v any) string {
+	p := printer{run: r, style: s}
+	p.value(v, "\n")
+	return p.out.String()
+}
+
+type printer struct {
+	*run
+	*style
+	out strings.Builder
+}
+
+// put counts and writes.
+func (p *printer) put(s string) {
+	if p.spendText(len(s)) {
+		p.out.WriteString(s)
 	}
 }
 
-func (r *run) printRepr(b *strings.Builder, v any) {
-	if !r.enter() {
+// value prints v; line is what goes before a new line of v: the newline and the indents around it.
+func (p *printer) value(v any, line string) {
+	if !p.enter() {
 		return
 	}
-	defer func() { r.depth-- }()
+	defer func() { p.depth-- }()
 	switch v := v.(type) {
 	case nil:
-		b.WriteString("None")
+		p.put(p.null)
 	case bool:
-		b.WriteString(map[bool]string{true: "True", false: "False"}[v])
+		p.put(map[bool]string{true: p.yes, false: p.no}[v])
 	case int64:
-		b.WriteString(strconv.FormatInt(v, 10))
+		p.put(strconv.FormatInt(v, 10))
 	case float64:
-		b.WriteString(formatFloat(v))
-	case string:
-		if r.spendText(len(v)) {
-			b.WriteString(quote(v))
+		if p.json && v-v != 0 { // infinite or no number
+			p.fail("filter tojson: %v is no JSON value", v)
 		}
-	case markup:
-		b.WriteString("Markup(" + quote(string(v)) + ")")
-	case []any:
-		r.printList(b, "[", v, "]")
-	case tuple:
-		if len(v) == 1 {
-			r.printList(b, "(", v, ",)")
+		p.put(formatFloat(v))
+	case string:
+		p.put(p.quote(v))
+	case *list:
+		if !v.fixed() {
+			p.fail("the text of a %s is not supported: want a list, as in x|list", v.kind)
 			return
 		}
-		r.printList(b, "(", v, ")")
+		open, close := "[", "]"
+		if v.kind == "tuple" && !p.json {
+			open, close = "(", map[bool]string{true: ",)", false: ")"}[len(v.items) == 1]
+		}
+		p.items(open, len(v.items), close, line, func(i int, line string) { p.value(v.items[i], line) })
 	case *Map:
-		for i, k := range v.keys {
-			b.WriteString([]string{", ", "{"}[boolInt(i == 0)])
-			r.printRepr(b, k)
-			b.WriteString(": ")
-			r.printRepr(b, v.values[i])
-		}
-		b.WriteString([]string{"}", "{}"}[boolInt(len(v.keys) == 0)])
-	case undefined:
-		b.WriteString("Undefined")
-	case *sequence:
-		switch {
-		case v.text != "":
-			b.WriteString(v.text)
-		case v.name == "generator":
-			r.fail("the text of a generator: want a list, as in x|list")
-		default:
-			r.printList(b, v.name+"([", v.items, "])")
-		}
+		p.items("{", len(v.keys), "}", line, func(i int, line string) {
+			k := v.keys[i]
+			if p.json { // the keys of JSON are strings
+				k = p.str(k)
+			}
+			p.value(k, line)
+			p.put(": ")
+			p.value(v.values[i], line)
+		})
 	default:
-		r.fail("the text of a %s", typeName(v))
+		p.fail("the text of %s is not supported", typeName(v))
 	}
 }
 
-func (r *run) printList(b *strings.Builder, open string, items []any, close string) {
-	b.WriteString(open)
-	for i, v := range items {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		r.printRepr(b, v)
+func (p *printer) items(open string, n int, close, line string, item func(i int, line string)) {
+	inner, comma := line+p.indent, ", "
+	if !p.lines {
+		inner, line = "", ""
+	} else if comma = ","; n == 0 {
+		line = ""
 	}
-	b.WriteString(close)
+	p.put(open)
+	for i := 0; i < n && p.err == nil; i++ {
+		if i > 0 {
+			p.put(comma)
+		}
+		p.put(inner)
+		item(i, inner)
+	}
+	p.put(line + close)
 }
 
 // formatFloat is Python's repr of a float: the shortest text that reads back, with an exponent below 1e-4 and from
 // 1e16 on.
 func formatFloat(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "nan"
-	case math.IsInf(f, 0):
-		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'f', -1, 64), "+"))
-	case f != 0 && (math.Abs(f) < 1e-4 || math.Abs(f) >= 1e16):
-		return strconv.FormatFloat(f, 'e', -1, 64)
+	if size := math.Abs(f); f != 0 && (size < 1e-4 || size >= 1e16) || f != f {
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'e', -1, 64), "+"))
 	}
 	s := strconv.FormatFloat(f, 'f', -1, 64)
 	if !strings.Contains(s, ".") {
@@ -164,33 +149,50 @@ func formatFloat(f float64) string {
 	return s
 }
 
-// quote is Python's repr of a string.
-func quote(s string) string {
+// quotePython is Python's repr of a string.
+func quotePython(s string) string {
 	q := '\''
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
 		q = '"'
 	}
+	escapes := map[rune]string{q: `\` + string(q), '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`}
+	return quoted(s, q, escapes, func(c rune) bool { return !unicode.IsPrint(c) }, func(c rune) string {
+		format := `\U%08x`
+		if c < 0x100 {
+			format = `\x%02x`
+		} else if c < 0x10000 {
+			format = `\u%04x`
+		}
+		return fmt.Sprintf(format, c)
+	})
+}
+
+var jsonEscapes = map[rune]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\f': `\f`, '\b': `\b`}
+
+// quoteJSON quotes a string of JSON; with ascii all other characters become their code in UTF-16.
+func quoteJSON(ascii bool) func(string) string {
+	hidden := func(c rune) bool { return c < ' ' || ascii && c > '~' }
+	return func(s string) string {
+		return quoted(s, '"', jsonEscapes, hidden, func(c rune) (code string) {
+			for _, unit := range utf16.Encode([]rune{c}) {
+				code += fmt.Sprintf(`\u%04x`, unit)
+			}
+			return code
+		})
+	}
+}
+
+// quoted puts s between quotes q, with the escapes and the code of what is hidden.
+func quoted(s string, q rune, escapes map[rune]string, hidden func(rune) bool, code func(rune) string) string {
 	var b strings.Builder
 	b.WriteRune(q)
 	for _, c := range s {
-		switch {
-		case c == q || c == '\\':
-			b.WriteRune('\\')
+		if e, ok := escapes[c]; ok {
+			b.WriteString(e)
+		} else if hidden(c) {
+			b.WriteString(code(c))
+		} else {
 			b.WriteRune(c)
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c == '\r':
-			b.WriteString(`\r`)
-		case c == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsPrint(c):
-			b.WriteRune(c)
-		case c < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, c)
-		case c < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, c)
 		}
 	}
 	b.WriteRune(q)
