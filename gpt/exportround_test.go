@@ -94,7 +94,7 @@ func rounded(t *testing.T, o ExportOptions, m Model, name string, shape []int, v
 	}
 	b, err := gguf.Encode(gguf.Q8_0, w)
 	if err == nil {
-		err = gguf.Tensor{Type: gguf.Q8_0, Shape: []int{1, len(w)}, Data: b}.DecodeAll(w, 1)
+		err = gguf.Tensor{Type: gguf.Q8_0, Shape: []int{1, len(w)}, Data: b}.Decode(w, 0, 1)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -264,10 +264,10 @@ func TestExportChain(t *testing.T) {
 					continue
 				}
 				a, b := make([]float32, got.Len()), make([]float32, want.Len())
-				if err := got.DecodeAll(a, 1); err != nil {
+				if err := got.Decode(a, 0, got.Rows()); err != nil {
 					t.Fatal(err)
 				}
-				if err := want.DecodeAll(b, 1); err != nil {
+				if err := want.Decode(b, 0, want.Rows()); err != nil {
 					t.Fatal(err)
 				}
 				if want.Name != ropeFreqs && !slices.Equal(a, b) { // the factors are fitted and computed again

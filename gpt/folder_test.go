@@ -139,18 +139,18 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-func TestReadConfigRefuses(t *testing.T) {
+func TestConfigRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`{`, "config.json"},
+		{`{`, "unexpected end of JSON"},
 		{`{"model_type": "bert"}`, `model_type is "bert"; known: gpt2, llama, mistral, qwen2, qwen3`},
 		{`{"model_type": "gpt2", "vocab_size": 2, "n_positions": 0}`, "context is 0"},
 		{`{"model_type": "gpt2", "vocab_size": 2, "n_positions": 4, "n_layer": 1, "n_head": 3, "n_embd": 8}`, "3 heads do not divide the width 8"},
 	} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, ConfigFile), []byte(c.text), 0o666); err != nil {
-			t.Fatal(err)
+		m, err := parseConfig([]byte(c.text))
+		if err == nil {
+			err = m.Validate()
 		}
-		if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.text, err, c.want)
 		}
 	}

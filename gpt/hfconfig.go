@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,20 +15,6 @@ import (
 var architectures = map[string]string{
 	"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM",
 	"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM",
-}
-
-// ReadConfig reads config.json of a model's folder.
-func ReadConfig(dir string) (Model, error) {
-	path := filepath.Join(dir, ConfigFile)
-	b, err := readSmall(path)
-	if err != nil {
-		return nil, errors.Wrap(err, "gpt: ReadConfig")
-	}
-	m, err := parseConfig(b)
-	if err == nil {
-		err = m.Validate()
-	}
-	return m, errors.Wrapf(err, "gpt: %s", path)
 }
 
 // parseConfig reads config.json.

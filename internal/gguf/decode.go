@@ -3,9 +3,6 @@ package gguf
 import (
 	"encoding/binary"
 	"math"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/pkg/errors"
 
@@ -38,47 +35,6 @@ func (t Tensor) check() error {
 		return errors.Errorf("gguf: Decode: tensor %q is %s, want a type of float32 values", t.Name, t.Type)
 	case n != len(t.Data):
 		return errors.Errorf("gguf: Decode: tensor %q has %d bytes, want %d for %s%v", t.Name, len(t.Data), n, t.Type, t.Shape)
-	}
-	return nil
-}
-
-// chunk is about the number of values that a thread decodes at a time: 1 MiB.
-const chunk = 1 << 18
-
-// DecodeAll sets dst, of Len values, to t by the given number of threads, one for each core where it is 0 or less.
-// Errors are those of [Tensor.Decode].
-func (t Tensor) DecodeAll(dst []float32, threads int) error {
-	if err := t.check(); err != nil {
-		return err
-	}
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	rows, cols := t.Rows(), t.Cols()
-	step := max(1, chunk/cols)
-	if threads == 1 || rows <= step || len(dst) != rows*cols {
-		return t.Decode(dst, 0, rows)
-	}
-	errs := make([]error, min(threads, (rows+step-1)/step))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for i := range errs {
-		wg.Go(func() {
-			for errs[i] == nil {
-				r0 := int(next.Add(int64(step))) - step
-				if r0 >= rows {
-					return
-				}
-				r1 := min(r0+step, rows)
-				errs[i] = t.Decode(dst[r0*cols:r1*cols], r0, r1)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -61,30 +60,6 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestDecodeAll compares threads with none on a tensor of many chunks and a last one that is short.
-func TestDecodeAll(t *testing.T) {
-	x := Tensor{Name: "x", Type: Q4_1, Shape: []int{3, 3011, 64}}
-	rng := rand.New(rand.NewPCG(1, 2))
-	for range x.Len() / 32 * 20 {
-		x.Data = append(x.Data, byte(rng.Uint32())&0x7b) // no F16 of these bits is infinite or NaN
-	}
-	want := make([]float32, x.Len())
-	if err := x.Decode(want, 0, x.Rows()); err != nil {
-		t.Fatal(err)
-	}
-	for _, threads := range []int{-1, 0, 1, 2, 3, math.MaxInt} {
-		got := make([]float32, x.Len())
-		if err := x.DecodeAll(got, threads); err != nil {
-			t.Error(err)
-		}
-		sameBits(t, fmt.Sprintf("%d threads", threads), got, want)
-	}
-	x.Data = x.Data[:len(x.Data)-1]
-	if err := x.DecodeAll(want, 2); err == nil {
-		t.Error("DecodeAll of a tensor with a byte missing: no error")
-	}
-}
-
 // TestDecodeRefuses checks the errors of Decode.
 func TestDecodeRefuses(t *testing.T) {
 	good := Tensor{Name: "x", Type: Q8_0, Shape: []int{2, 32}, Data: make([]byte, 68)}
@@ -111,17 +86,10 @@ func TestDecodeRefuses(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), `gguf: Decode: tensor "x"`) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
-		if c.t.check() != nil && c.t.DecodeAll(make([]float32, c.n), 2) == nil {
-			t.Errorf("%s: DecodeAll: no error", c.name)
-		}
-	}
-	many := Tensor{"x", F32, []int{-1, -2 * chunk}, nil}
-	if err := many.DecodeAll(make([]float32, 2*chunk), 2); err == nil {
-		t.Errorf("DecodeAll of shape %v: no error", many.Shape)
 	}
 	scalar := Tensor{Name: "x", Type: F32, Data: []byte{0, 0, 128, 63}}
 	one := make([]float32, 1)
-	if err := scalar.DecodeAll(one, 0); err != nil || one[0] != 1 {
+	if err := scalar.Decode(one, 0, 1); err != nil || one[0] != 1 {
 		t.Errorf("scalar: %v %v", one, err)
 	}
 }
@@ -176,7 +144,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(l.name, func(b *testing.B) {
 			b.SetBytes(4 << 20)
 			for b.Loop() {
-				if err := x.DecodeAll(dst, 1); err != nil {
+				if err := x.Decode(dst, 0, x.Rows()); err != nil {
 					b.Fatal(err)
 				}
 			}

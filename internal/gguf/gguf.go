@@ -7,7 +7,7 @@
 //	arch, ok := f.String("general.architecture")
 //	t, ok := f.Tensor("token_embd.weight")
 //	w := make([]float32, t.Len())
-//	err = t.DecodeAll(w, 0)
+//	err = t.Decode(w, 0, t.Rows())
 //
 // Source of the format: github.com/ggml-org/ggml, docs/gguf.md.
 package gguf

@@ -172,7 +172,7 @@ func TestSmolLM2(t *testing.T) {
 	sum := crc32.NewIEEE()
 	for _, x := range f.Tensors {
 		w := make([]float32, x.Len())
-		if err := x.DecodeAll(w, 2); err != nil {
+		if err := x.Decode(w, 0, x.Rows()); err != nil {
 			t.Fatal(err)
 		}
 		b := make([]byte, 4*len(w))
@@ -184,7 +184,7 @@ func TestSmolLM2(t *testing.T) {
 	}
 }
 
-// BenchmarkSmolLM2 decodes the whole model by two threads.
+// BenchmarkSmolLM2 decodes the whole model on one thread.
 func BenchmarkSmolLM2(b *testing.B) {
 	path := os.Getenv("CETO_SMOLLM2")
 	if path == "" {
@@ -195,7 +195,7 @@ func BenchmarkSmolLM2(b *testing.B) {
 	b.SetBytes(4 * 134_515_008)
 	for b.Loop() {
 		for _, x := range f.Tensors {
-			if err := x.DecodeAll(w[:x.Len()], 2); err != nil {
+			if err := x.Decode(w[:x.Len()], 0, x.Rows()); err != nil {
 				b.Fatal(err)
 			}
 		}

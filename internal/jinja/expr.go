@@ -40,7 +40,6 @@ func (p *parser) expr() code {
 // The precedences, the lowest first.
 func (p *parser) or() code      { return p.chain(name, p.and, "or") }
 func (p *parser) and() code     { return p.chain(name, p.not, "and") }
-func (p *parser) not() code     { return p.prefix(name, "not", p.not, p.compare) }
 func (p *parser) sum() code     { return p.chain(operator, p.concat, "+", "-") }
 func (p *parser) concat() code  { return p.chain(operator, p.product, "~") }
 func (p *parser) product() code { return p.chain(operator, p.power, "*", "//", "/", "%") }
@@ -48,7 +47,23 @@ func (p *parser) power() code   { return p.chain(operator, p.unary, "**") }
 func (p *parser) unary() code   { return p.filters(p.signed()) }
 
 // signed reads a primary with its sign, attributes, items and calls: -a.b is -(a.b), and -a|f is (-a)|f.
-func (p *parser) signed() code { return p.prefix(operator, "-", p.signed, p.primary) }
+func (p *parser) signed() code {
+	line := p.line()
+	if !p.skip(operator, "-") {
+		return p.primary()
+	}
+	x := p.nested(p.signed)
+	return at(line, func(r *run) any { return r.binary("*", int64(-1), x) })
+}
+
+func (p *parser) not() code {
+	line := p.line()
+	if !p.skip(name, "not") {
+		return p.compare()
+	}
+	x := p.nested(p.not)
+	return at(line, func(r *run) any { return !r.truth(x(r)) })
+}
 
 // chain reads operands of one precedence, left to right.
 func (p *parser) chain(k kind, operand func() code, ops ...string) code {
@@ -61,15 +76,6 @@ func (p *parser) chain(k kind, operand func() code, ops ...string) code {
 		a, b := x, operand()
 		x = at(line, func(r *run) any { return r.binary(op, a(r), b) })
 	}
-}
-
-func (p *parser) prefix(k kind, op string, again, otherwise func() code) code {
-	line := p.line()
-	if !p.skip(k, op) {
-		return otherwise()
-	}
-	x := p.nested(again)
-	return at(line, func(r *run) any { return r.prefix(op, x(r)) })
 }
 
 // compare reads a chain: a < b <= c is a < b and b <= c, with b evaluated once.
@@ -174,28 +180,23 @@ func (p *parser) call(f code) code {
 
 // subscript reads the inside of x[…].
 func (p *parser) subscript(x code) code {
-	var parts [3]code
-	colons := 0
-	for !p.is(operator, "]") && p.err == nil {
-		if colons < 2 && p.skip(operator, ":") {
-			colons++
-		} else if parts[colons] == nil {
-			parts[colons] = p.expr()
-		} else {
-			break
+	part := func() code {
+		if p.is(operator, ":") || p.is(operator, "]") {
+			return func(*run) any { return nil }
 		}
+		return p.expr()
 	}
-	if colons == 0 && parts[0] == nil {
+	if p.is(operator, "]") {
 		return p.fail("an empty subscript")
-	} else if colons == 0 {
-		return func(r *run) any { return r.item(x(r), parts[0](r)) }
 	}
-	for i, f := range parts {
-		if f == nil {
-			parts[i] = func(*run) any { return nil }
-		}
+	lo := part()
+	if !p.skip(operator, ":") {
+		return func(r *run) any { return r.item(x(r), lo(r)) }
 	}
-	return func(r *run) any { return r.slice(x(r), parts[0](r), parts[1](r), parts[2](r)) }
+	hi := part()
+	p.skip(operator, ":")
+	step := part()
+	return func(r *run) any { return r.slice(x(r), lo(r), hi(r), step(r)) }
 }
 
 // callArgs are the arguments of a call, args their values.

@@ -287,8 +287,7 @@ func unique(r *run, x any, a []any) any {
 
 // toJSON is the filter tojson of transformers: json.dumps, with no escapes for HTML.
 func toJSON(r *run, x any, a []any) any {
-	ascii := r.truth(or(a[0], false))
-	s := style{null: "null", yes: "true", no: "false", quote: quoteJSON(ascii), json: true}
+	s := style{words: jsonWords, quote: quoteJSON(r.truth(or(a[0], false))), json: true}
 	if by := or(a[1], nil); by != nil {
 		s.lines, s.indent = true, r.spaces(by)
 	}

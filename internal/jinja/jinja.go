@@ -12,12 +12,13 @@
 //	}
 //	text, err := t.Render(map[string]any{"bos_token": "<s>", "messages": []map[string]any{{"role": "user", "content": "Hi"}}})
 //
-// The way of a template: lex.go cuts it into tokens, parse.go and expr.go make the tree, exec.go runs the statements,
-// eval.go the expressions; value.go, operator.go and print.go hold what values do, filters.go and methods.go the
-// tables of names. What is in no table and no grammar of these files is an error that names it and its line.
+// The way of a template: lex.go cuts it into tokens; parse.go and expr.go make functions of statements and expressions,
+// which work on a run (run.go); eval.go, value.go and print.go hold what calls, operators and values do, filters.go and
+// methods.go the tables of names. What is in no table and no grammar of these files is an error that names it and its
+// line.
 //
-// Differences that remain: whole numbers have 64 bits; safe changes nothing, as nothing is escaped; an iterator prints
-// as an error; upper and lower case follow Unicode's simple mapping (Python: ß becomes SS).
+// Differences that remain: whole numbers have 64 bits; safe changes nothing, and text added to it is not escaped; a
+// generator, range or view of a dict prints as an error; upper and lower case follow Unicode's simple mapping.
 //
 // The library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2
 // (order of dicts, chained comparisons, floor division, None, generation), one of them by a panic.

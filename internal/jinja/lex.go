@@ -84,9 +84,7 @@ func (l *lexer) tag(n int) error {
 			before = before[:line]
 		}
 	}
-	if before != "" {
-		l.emit(text, before)
-	}
+	l.emit(text, before)
 	l.take(n)
 	if open[1] == '#' {
 		n := strings.Index(open[2:], "#}")

@@ -102,7 +102,7 @@ func many(format string, n int) string {
 // limits are templates that would take all memory, all time or all of the stack, and a part of the error each gives.
 var limits = []struct{ name, template, want string }{
 	{"range", "{{ range(10**12) }}", "range(): 1000000000000 items, want at most 100000"},
-	{"wide range", "{{ range(-9223372036854775807, 9223372036854775807) }}", "items, want at most"},
+	{"wide range", "{{ range(-9000000000000000000, 9000000000000000000) }}", "items, want at most"},
 	{"loops", "{% set r = range(100000) %}{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}", "steps"},
 	{"output", "{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}", "bytes of text"},
 	{"capture", "{% set x %}{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}{% endset %}", "bytes of text"},
@@ -124,7 +124,7 @@ var limits = []struct{ name, template, want string }{
 	{"long key", "{% set x = 'a' * 10**7 %}{% for i in range(100000) %}{{ {}[x] }}{% endfor %}", "steps"},
 	{"long prefixes", "{% set x = 'a' * 10**7 %}{% for i in range(100000) %}{{ x.startswith((x ~ 'b', x ~ 'c')) }}{% endfor %}", "steps"},
 	{"long cutset", "{% set x = 'a' * 10**7 %}{% for i in range(100000) %}{{ 'b'.strip(x) }}{% endfor %}", "steps"},
-	{"long arguments", "{% macro f(" + many("a%d", 20_000) + ") %}{% endmacro %}{% for i in range(100000) %}{{ f(" + many("a%d=1", 20_000) + ") }}{% endfor %}", "steps"},
+	{"long parameters", "{% macro f(" + many("a%d", 20_000) + ") %}{% endmacro %}{% for i in range(100000) %}{{ f() }}{% endfor %}", "steps"},
 	{"long name", "{% for i in range(100000) %}{{ " + strings.Repeat("a", 900_000) + " }}{% endfor %}", "want at most 1000"},
 	{"macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested deeper than 1000 while rendering"},
 	{"macros", "{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}", "steps"},

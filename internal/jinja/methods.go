@@ -51,7 +51,7 @@ var tests = map[string]builtin{
 	"boolean": holds(isType[bool]),
 	"defined": holds(func(x any) bool { return !isType[undefined](x) }),
 	"eq":      relate("=="), "equalto": relate("=="), "==": relate("=="),
-	"even":  holds(func(x any) bool { i, ok := toInt(x); return ok && i%2 == 0 }),
+	"even":  parity(true),
 	"false": holds(func(x any) bool { return x == false }),
 	"float": holds(isType[float64]),
 	"ge":    relate(">="), ">=": relate(">="),
@@ -65,7 +65,7 @@ var tests = map[string]builtin{
 	"ne":      relate("!="), "!=": relate("!="),
 	"none":      holds(func(x any) bool { return x == nil }),
 	"number":    holds(func(x any) bool { _, ok := toFloat(x); return ok }),
-	"odd":       holds(func(x any) bool { i, ok := toInt(x); return ok && i%2 != 0 }),
+	"odd":       parity(false),
 	"sequence":  holds(sized),
 	"string":    holds(isType[string]),
 	"true":      holds(func(x any) bool { return x == true }),
@@ -75,6 +75,16 @@ var tests = map[string]builtin{
 // relate is a test that compares x with its argument.
 func relate(op string) builtin {
 	return builtin{"other", func(r *run, x any, a []any) any { return r.relation(op, x, a[0]) }}
+}
+
+func parity(even bool) builtin {
+	return builtin{"", func(r *run, x any, _ []any) any {
+		i, ok := toInt(x)
+		if !ok {
+			return r.fail("test even or odd of %s: want a whole number", r.describe(x))
+		}
+		return (i%2 == 0) == even
+	}}
 }
 
 // holds is a test without arguments.
@@ -165,17 +175,11 @@ func format(r *run, x any, a []any) any {
 	if len(parts) > len(given.pos)+1 || len(given.keys) > 0 || strings.ContainsAny(strings.Join(parts, ""), "{}") {
 		return r.fail("format(): want a value for each {}; other fields are not supported")
 	}
-	var b strings.Builder
-	for i, s := range parts {
-		if i > 0 {
-			s = r.str(given.pos[i-1]) + s
-		}
-		if !r.spendText(len(s)) {
-			return nil
-		}
-		b.WriteString(s)
+	texts := []any{parts[0]}
+	for i, s := range parts[1:] {
+		texts = append(texts, given.pos[i], s)
 	}
-	return b.String()
+	return r.join(texts, "", r.str)
 }
 
 func replace(r *run, x any, a []any) any {

@@ -45,14 +45,17 @@ func (r *run) str(v any) string {
 
 // A style is how values print.
 type style struct {
-	null, yes, no string
-	quote         func(string) string
-	json          bool   // else Python's repr
-	lines         bool   // each item stands on a line of its own
-	indent        string // of one level of them
+	words  map[any]string // of nil, true and false
+	quote  func(string) string
+	json   bool   // else Python's repr
+	lines  bool   // each item stands on a line of its own
+	indent string // of one level of them
 }
 
-var python = style{null: "None", yes: "True", no: "False", quote: quotePython}
+var (
+	python    = style{words: map[any]string{nil: "None", true: "True", false: "False"}, quote: quotePython}
+	jsonWords = map[any]string{nil: "null", true: "true", false: "false"}
+)
 
 func (r *run) print(s *style, v any) string {
 	p := printer{run: r, style: s}
@@ -80,10 +83,8 @@ func (p *printer) value(v any, line string) {
 	}
 	defer func() { p.depth-- }()
 	switch v := v.(type) {
-	case nil:
-		p.put(p.null)
-	case bool:
-		p.put(map[bool]string{true: p.yes, false: p.no}[v])
+	case nil, bool:
+		p.put(p.words[v])
 	case int64:
 		p.put(strconv.FormatInt(v, 10))
 	case float64:

@@ -259,6 +259,9 @@ func (r *run) contains(x, v any) bool {
 		}
 		return r.reads(x) && strings.Contains(x, s)
 	case *Map:
+		if isType[*list](v) || isType[*Map](v) {
+			r.fail("%s in a dict: want a key", typeName(v))
+		}
 		_, ok := r.get(x, v)
 		return ok
 	}

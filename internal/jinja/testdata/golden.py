@@ -67,6 +67,8 @@ VARS = {"a": 7, "b": -2, "f": 2.5, "s": "Hello, World", "u": "naïve ☃ 🙂", 
         "d": {"x": 1, "k": "v", "items": 5}, "m": [{"n": "b", "v": 2}, {"n": "a", "v": 1}, {"n": "B", "v": 2, "o": {"p": 1}}], "e": []}
 
 ROWS = r"""
+{{ -1|string|length }} {{ - -a|string|length }} {{ -a * 2 }} {{ -f }} {{ -0.0 }} {{ not a == 7 }}
+{% set g = l|select %}{{ g|list }}{{ g|list }}{% for x in g %}{{ x }}{% else %}read{% endfor %}
 {{ a + b }} {{ a - b }} {{ a * b }} {{ a / 2 }} {{ a // 2 }} {{ b // 3 }} {{ a % 3 }} {{ b % 3 }} {{ 2 ** 10 }}
 {{ 1 / 3 }} {{ 4 / 2 }} {{ 1e16 }} {{ 1e15 }} {{ 0.0001 }} {{ 0.00001 }} {{ 1.5e300 * 1e10 }}
 {{ -2 ** 2 }} {{ 2 ** 3 ** 2 }} {{ -a }} {{ - -a }} {{ true + 1 }} {{ 1e3 }} {{ 2.50 }}
@@ -147,6 +149,8 @@ ROWS = r"""
 {{ a is odd }} {{ a is even }} {{ a is eq 7 }} {{ a is equalto(8) }} {{ a is ne 8 }} {{ a is gt 3 }} {{ a is lt 3 }} {{ a is ge 7 }} {{ a is le 6 }} {{ a is in [7] }} {{ not a is odd }}
 {{ a is defined and b is defined }} {{ 'x' if a is defined else 'y' }} {{ a is not string }} {{ a == 7 is true }}
 {{ a is nonsense }}
+{{ s is odd }}
+{{ [1] in d }}
 {{ a|nonsense }}
 {{ missing|default('x') }} {{ ''|default('x') }}| {{ ''|default('x', true) }} {{ no|d('x') }} {{ no|default('x', boolean=true) }} {{ missing|d }}|
 {{ s|upper|lower|length }} {{ u|length }} {{ l|count }} {{ d|length }} {{ missing|length }}

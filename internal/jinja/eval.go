@@ -1,13 +1,14 @@
 package jinja
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
 
 // A builtin is a function, filter, test or method. params names its parameters, in order: "old new count?", where "?"
-// marks one that may be absent. f gets one value for each of them, or for the params "**" or "key=value" the whole args. x is the
-// value on the left of a filter, test or method.
+// marks one that may be absent. f gets one value for each of them, or for the params "**" or "key=value" the whole
+// args. x is the value on the left of a filter, test or method.
 type builtin struct {
 	params string
 	f      func(r *run, x any, a []any) any
@@ -184,4 +185,125 @@ func cut[T any](r *run, s []T, lo, hi, step any) []T {
 	}
 	from, to := at(lo, 0), at(hi, n)
 	return s[from:max(from, to)] // values do not change, so they may be shared
+}
+
+// binary is a op x, with the value b of x; and, or evaluate x where they need it.
+func (r *run) binary(op string, a any, x code) any {
+	if (op == "and" || op == "or") && r.truth(a) == (op == "or") {
+		return a
+	}
+	b := x(r)
+	switch {
+	case op == "and" || op == "or":
+		return b
+	case r.err != nil:
+		return nil
+	case op == "~":
+		return r.concat(r.str(a), r.str(b))
+	case !r.defined(a, b):
+		return nil
+	}
+	switch x := a.(type) {
+	case string:
+		if y, ok := b.(string); ok && op == "+" {
+			return r.concat(x, y)
+		}
+		if n, ok := toInt(b); ok && op == "*" {
+			return r.repeat(x, n)
+		}
+	case *list:
+		y, ok := b.(*list)
+		if ok && op == "+" && x.fixed() && x.kind == y.kind && r.spend(len(x.items)+len(y.items)) {
+			return &list{x.kind, append(append([]any{}, x.items...), y.items...)}
+		}
+	}
+	if v := r.arithmetic(op, a, b); v != nil {
+		return v
+	}
+	return r.fail("%s %s %s: these do not go together", r.describe(a), op, r.describe(b))
+}
+
+func (r *run) concat(s, t string) any {
+	if !r.spendText(len(s) + len(t)) {
+		return nil
+	}
+	return s + t
+}
+
+// arithmetic is a op b for numbers, nil for others. // % ** are for whole numbers alone; those that leave 64 bits are an
+// error.
+func (r *run) arithmetic(op string, a, b any) any {
+	i, isInt := toInt(a)
+	j, alsoInt := toInt(b)
+	x, ok1 := toFloat(a)
+	y, ok2 := toFloat(b)
+	whole := isInt && alsoInt
+	f, basic := addOrMul(op, x, y)
+	switch {
+	case !ok1 || !ok2:
+	case basic && !whole:
+		return f
+	case basic && math.Abs(f) >= 1<<63:
+		return r.fail("%d %s %d: more than 64 bits hold", i, op, j)
+	case basic:
+		n, _ := addOrMul(op, i, j)
+		return n
+	case y == 0 && op != "**":
+		return r.fail("%s %s %s: division by zero", r.describe(a), op, r.describe(b))
+	case op == "/":
+		return x / y
+	case whole && op == "**":
+		f = math.Pow(x, y)
+		if j < 0 || math.Abs(f) > 1<<53 {
+			return r.fail("%d ** %d: want a whole number of at most 53 bits", i, j)
+		}
+		return int64(f)
+	case whole: // // or %, rounded down
+		n, m := i/j, i%j
+		if m != 0 && (m < 0) != (j < 0) {
+			n, m = n-1, m+j
+		}
+		return map[string]int64{"//": n, "%": m}[op]
+	}
+	return nil
+}
+
+func addOrMul[T int64 | float64](op string, x, y T) (v T, ok bool) {
+	switch op {
+	case "+":
+		return x + y, true
+	case "-":
+		return x - y, true
+	case "*":
+		return x * y, true
+	}
+	return 0, false
+}
+
+func (r *run) repeat(s string, n int64) any {
+	n = max(n, 0)
+	if n > maxOutput || !r.spendText(len(s)*int(n)) {
+		return r.fail("%d times %d bytes: more than %d bytes of text", n, len(s), maxOutput)
+	}
+	return strings.Repeat(s, int(n))
+}
+
+func (r *run) relation(op string, a, b any) bool {
+	switch op {
+	case "==":
+		return r.equal(a, b)
+	case "!=":
+		return !r.equal(a, b)
+	case "<":
+		return r.order(op, a, b) < 0
+	case ">":
+		return r.order(op, a, b) > 0
+	case "<=":
+		return r.order(op, a, b) <= 0
+	case ">=":
+		return r.order(op, a, b) >= 0
+	case "in":
+		return r.contains(b, a)
+	}
+	return !r.contains(b, a)
 }
