@@ -2,6 +2,7 @@ package gpt
 
 import (
 	"bytes"
+	"path/filepath"
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -90,6 +91,28 @@ func TestFitScaling(t *testing.T) {
 	for _, bad := range [][]float32{{1, 2, 1, 8}, {1, 1, 0, 0}, {8, 4, 2, 1}, {1, 5, 2, 8}} {
 		if s, err := fitScaling(bad, 10000); err == nil {
 			t.Errorf("factors %v: fitted as %+v", bad, s)
+		}
+	}
+}
+
+// TestParams: the closed formula counts what the graph declares, for every golden model.
+func TestParams(t *testing.T) {
+	folders, err := filepath.Glob("testdata/hf/*")
+	if err != nil || len(folders) == 0 {
+		t.Fatal(folders, err)
+	}
+	for _, f := range folders {
+		s, err := Open(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		params, err := declared(s.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := params.Count(); n != s.Model.Params() {
+			t.Errorf("%s: %d parameters by the formula, %d in the graph", f, s.Model.Params(), n)
 		}
 	}
 }

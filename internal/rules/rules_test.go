@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"graph/graphtest":  {"graph", "graph/plan", "internal/vec"},
 	"data":             {"data/token"},
 	"data/token":       {},
+	"data/record":      {},
 	"internal/vec":     {},
 	"internal/hub":     {},
 	"internal/weights": {"graph"},
