@@ -112,6 +112,9 @@ func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 	defer signal.Stop(interrupts)
 	lines := readLines(r)
 	shell := isTerminal(w)
+	if shell {
+		fmt.Fprintf(notes, "%s, %d parameters; /reset forgets the turns, Ctrl-D ends\n", t.source.Model.Architecture(), t.source.Model.Params())
+	}
 	for {
 		if shell {
 			fmt.Fprint(w, "> ")
