@@ -212,7 +212,7 @@ func (g *Generator) beamSearch(prompts [][]int32, o SampleOptions) ([]Sequence, 
 	}
 	var parents []int // of each row; nil at first
 	done := make([]bool, len(prompts))
-	for step, open := 0, o.Tokens > 0; open; step++ {
+	for open := o.Tokens > 0; open; {
 		logits, err := g.feed(rows, parents)
 		if err != nil {
 			return nil, err
@@ -221,17 +221,14 @@ func (g *Generator) beamSearch(prompts [][]int32, o SampleOptions) ([]Sequence, 
 		next := slices.Clone(rows)
 		parents = make([]int, len(rows))
 		for i, s := range searches {
-			base, n := i*o.Beams, o.Beams
-			for b := range n {
+			base := i * o.Beams
+			for b := range o.Beams {
 				parents[base+b] = base + b
 			}
 			if done[i] {
 				continue
 			}
-			if step == 0 {
-				n = 1
-			}
-			from, ids, over := s.next(logits[base : base+min(n, max(1, len(s.running)))])
+			from, ids, over := s.next(logits[base : base+len(s.running)])
 			for b, p := range from {
 				parents[base+b] = base + p
 				next[base+b] = append(slices.Clone(rows[base+p]), ids[b])

@@ -95,6 +95,63 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// TestKeepCache: a prompt that begins as the one before goes on from its keys and values, with the same logits as from
+// nothing: for every two lengths, also where the padded rest does not fit behind what is there, and where the second
+// prompt leaves the first somewhere.
+func TestKeepCache(t *testing.T) {
+	eachGenerator(t, func(gold golden, g *gpt.Generator) {
+		ids := graph.Data[int32](gold.buf("ids"))[:16]
+		other := append(slices.Clone(ids[:7]), graph.Data[int32](gold.buf("ids"))[20:29]...)
+		want, wantOther := gold.uncached(g.Executor, ids), gold.uncached(g.Executor, other)
+		if _, err := g.Logits(ids); err != nil { // makes room for all of them
+			gold.Fatal(err)
+		}
+		for n := 1; n <= 16; n++ {
+			for m := 1; m <= 16; m++ {
+				if _, err := g.Logits(ids[:n]); err != nil {
+					gold.Fatal(err)
+				}
+				got, err := g.Next(ids[:m])
+				if err != nil {
+					gold.Fatal(err)
+				}
+				gold.sameLogits(got, want[m-1], n, m)
+				if got, err = g.Next(other[:m]); err != nil {
+					gold.Fatal(err)
+				}
+				gold.sameLogits(got, wantOther[m-1], n, m)
+			}
+		}
+	})
+}
+
+// TestNewWeights: without KeepCache a generation does not see what an earlier one left, though the prompt is the same:
+// parameters may have changed in between.
+func TestNewWeights(t *testing.T) {
+	eachGenerator(t, func(gold golden, g *gpt.Generator) {
+		prompt, opt := []int32{1, 2, 3, 4, 5}, gpt.SampleOptions{Tokens: 8}
+		if _, err := g.Sample(prompt, opt); err != nil {
+			gold.Fatal(err)
+		}
+		w := slices.Clone(graph.Data[float32](gold.buf("wte.weight"))) // the file is mapped
+		for i := range w {
+			w[i] = w[i]*1.5 + float32(i%7)/20
+		}
+		if err := g.State.Write("wte.weight", graph.Dense(graph.BufOf(w, len(w)))); err != nil {
+			gold.Fatal(err)
+		}
+		got, err := g.Generate([][]int32{prompt}, opt)
+		if err != nil {
+			gold.Fatal(err)
+		}
+		fresh := &gpt.Generator{Model: g.Model, State: g.State, Executor: g.Executor}
+		want, err := fresh.Generate([][]int32{prompt}, opt)
+		if err != nil || !slices.Equal(got[0].IDs, want[0].IDs) || !slices.Equal(got[0].LogProbs, want[0].LogProbs) {
+			gold.Errorf("%v %v, want %v %v, %v", got[0].IDs, got[0].LogProbs, want[0].IDs, want[0].LogProbs, err)
+		}
+	})
+}
+
 // TestPlans: of plans for many lengths those last used are kept, and made again when needed.
 func TestPlans(t *testing.T) {
 	x := plan.CPU(1)

@@ -213,6 +213,15 @@ func TestPretrainedBeams(t *testing.T) {
 					t.Errorf("%+v: sequence %d: %v %g, want %v %g", o, i, q.IDs, q.Score, want.IDs, want.Score)
 				}
 			}
+			longest := 1
+			for _, p := range e.Prompts {
+				longest = max(longest, len(p))
+			}
+			for _, n := range g.Sizes() { // beams take over each other's caches: nothing is computed twice
+				if n != 1 && (n < longest || n >= 2*longest) {
+					t.Errorf("a plan for %d tokens, of prompts of %d", n, longest)
+				}
+			}
 		}
 	})
 }
