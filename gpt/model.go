@@ -1,3 +1,22 @@
+// Package gpt has GPT-style models: GPT-2 ([Config]) and Llama with its variants ([Llama]), what others have trained of
+// them read from files and written back, generation and chat.
+//
+// A model of one's own, pretrained:
+//
+//	cfg := gpt.ShakespeareChar
+//	cfg.Vocab = text.Vocab()
+//	t := train.Trainer{Model: cfg, Loss: nn.CrossEntropy{}, Optimizer: train.AdamW{LR: 1e-3}, Steps: 5000}
+//	run, err := t.Fit(text)
+//	g := gpt.Generator{Model: cfg, State: run.State}
+//	ids, err := g.Sample(prompt, gpt.SampleOptions{Tokens: 200})
+//
+// One that others have trained:
+//
+//	model, err := gpt.Open("model.gguf")
+//	g, err := model.Generator(plan.CPU(0))
+//	ids, err := gpt.PromptIDs(g.Tokenizer, "Once upon a time", token.Parse)
+//	answers, err := g.Generate([][]int32{ids}, gpt.SampleOptions{Tokens: 200, End: model.End})
+//	files, err := model.Export("out", gpt.ExportOptions{Format: gpt.FormatHF, Type: "bf16"})
 package gpt
 
 import (

@@ -1,10 +1,3 @@
-// Package gpt has GPT-style models: settings, presets, the network, generation.
-//
-//	cfg := gpt.ShakespeareChar
-//	cfg.Vocab = text.Vocab()
-//	t := train.Trainer{Model: cfg, Loss: nn.CrossEntropy{}, Optimizer: train.AdamW{LR: 1e-3}, Steps: 5000}
-//	run, err := t.Fit(text)
-//	out, err := gpt.Generator{Model: cfg, State: run.State}.Sample(prompt, gpt.SampleOptions{Tokens: 200})
 package gpt
 
 import (
