@@ -129,7 +129,11 @@ func TestPoolClose(t *testing.T) {
 		p.Run(8, &count{calls: make([]int32, 8), workers: 4})
 		p.Close()
 	}
-	if after := runtime.NumGoroutine(); after > before {
+	after := runtime.NumGoroutine() // a goroutine that Close has waited for may still be on its last instructions
+	for end := time.Now().Add(5 * time.Second); after > before && time.Now().Before(end); after = runtime.NumGoroutine() {
+		time.Sleep(time.Millisecond)
+	}
+	if after > before {
 		t.Errorf("%d goroutines before, %d after Close", before, after)
 	}
 }
