@@ -83,9 +83,9 @@ func (f *modelFlags) openTokenizer(s *gpt.Source) (token.Tokenizer, error) {
 		}
 		return t, err
 	}
-	t, err := token.Open(f.tokenizer)
+	t, err := openTokenizer(f.tokenizer)
 	if err != nil {
-		return nil, errors.WithMessage(err, "--tokenizer")
+		return nil, err
 	}
 	if v := s.Model.Dims().Vocab; t.Vocab() > v {
 		return nil, usagef("--tokenizer %s has %d ids, the model's embedding %d", f.tokenizer, t.Vocab(), v)
