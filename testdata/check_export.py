@@ -147,6 +147,9 @@ def check_tokenizer(source, path):
     if want is None or got is None:
         return report(None, path, "tokenizer: none that a peer reads in %s" % (source if want is None else path))
     bad = [what for what, a, b in zip(("ids", "template", "end token"), got, want) if a != b]
+    if os.path.isdir(path):
+        extra = sorted(set(AutoTokenizer.from_pretrained(path)("a")) - {"input_ids", "attention_mask"})
+        report(not extra, path, "tokenizer: a model's generate takes what it returns%s" % (", but not %s" % extra if extra else ""))
     report(not bad, path, "tokenizer: %d ids; %s in %s" % (len(got[0]), "other %s than" % ", ".join(bad) if bad else "all as", source))
 
 

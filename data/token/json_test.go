@@ -151,6 +151,9 @@ func TestSaveFiles(t *testing.T) {
 			if written, err := os.ReadFile(filepath.Join(dir, "tokenizer.json")); err != nil || bytes.Contains(written, []byte(`"byte_fallback": true`)) != (tok.Name() != "bpe") {
 				t.Errorf("%s: %v: byte_fallback for a tokenizer of kind %s", name, err, tok.Name())
 			}
+			if written, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json")); err != nil || bytes.Contains(written, []byte("token_type_ids")) || !bytes.Contains(written, []byte(`"model_input_names"`)) {
+				t.Errorf("%s: %v: transformers would give the model token types: %s", name, err, written)
+			}
 			if b, ok := tok.(*BPE); ok {
 				again, err := NewBPE(b.Config())
 				same(t, name+" Config", tok, again, err, o, g.Texts)
