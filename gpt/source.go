@@ -49,6 +49,7 @@ type stored struct {
 	rows       func(dst []float32, from, to int) error // decodes rows from … to−1 of the outermost axis
 	row        func(i int) int                         // the file's row that is the parameter's row i; nil for row i
 	transposed bool                                    // the file has the parameter's transpose
+	merges     []func(w []float32)                     // what adapters add to the values, in the parameter's layout
 }
 
 // Open reads what is at path but for the values:
@@ -94,6 +95,9 @@ func formatOf(path string) (func(*Source) error, error) {
 	}
 	if exists(filepath.Join(path, ConfigFile)) {
 		return func(s *Source) error { return s.openFolder(path) }, nil
+	}
+	if exists(filepath.Join(path, AdapterConfigFile)) {
+		return nil, errors.Errorf("gpt: %s is a LoRA adapter, not a model; open its model and merge it with Adapt (--adapter)", path)
 	}
 	var found []string
 	var open func(*Source) error
@@ -290,8 +294,19 @@ func (s *Source) Close() error {
 	return first
 }
 
-// read decodes the whole parameter.
+// read decodes the whole parameter and merges adapters into it.
 func (t *stored) read(dst []float32) error {
+	if err := t.plain(dst); err != nil {
+		return err
+	}
+	for _, merge := range t.merges {
+		merge(dst)
+	}
+	return nil
+}
+
+// plain decodes the whole parameter.
+func (t *stored) plain(dst []float32) error {
 	if !t.transposed {
 		return t.decode(dst)
 	}

@@ -17,6 +17,7 @@ import (
 type exportFlags struct {
 	*global
 	model, shard string
+	adapters     []string
 	opt          gpt.ExportOptions
 }
 
@@ -42,6 +43,7 @@ The folder appears whole or not at all. What the format cannot say is an error.`
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.model, "model", "", modelUsage)
+	fl.StringArrayVar(&f.adapters, "adapter", nil, adapterUsage)
 	fl.StringVar(&f.opt.Format, "to", "", "hf, gguf or llm.c")
 	fl.StringVar(&f.opt.Type, "type", "f32", "of the values: f32, f16, bf16 or q8_0")
 	fl.StringVar(&f.shard, "shard-size", "5GB", "most bytes of a safetensors file (kB, MB, GB; KiB, MiB, GiB)")
@@ -63,7 +65,7 @@ func (f *exportFlags) run(c *cobra.Command, dir string) error {
 	if f.opt.ShardBytes, err = parseBytes(f.shard); err != nil {
 		return usage(errors.WithMessage(err, "--shard-size"))
 	}
-	s, err := openModel(f.model)
+	s, err := openModel(f.model, f.adapters...)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ type loaded struct {
 
 // load opens the model of f and reads its values.
 func (g *global) load(f *modelFlags) (*loaded, error) {
-	s, err := openModel(f.path)
+	s, err := openModel(f.path, f.adapters...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,15 +17,19 @@ import (
 // modelFlags name a model and how its text becomes ids.
 type modelFlags struct {
 	path, tokenizer, special string
+	adapters                 []string
 }
 
 func (f *modelFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.path, "model", "", modelUsage)
+	fl.StringArrayVar(&f.adapters, "adapter", nil, adapterUsage)
 	fl.StringVar(&f.tokenizer, "tokenizer", "", "tokenizer's file or folder, where the model's own is not beside it")
 	fl.StringVar(&f.special, "special", "parse", "a special token written in the text: parse (it counts as one), text or refuse")
 }
 
 const modelUsage = "run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched"
+
+const adapterUsage = "folder of a LoRA adapter as PEFT saves it, merged into the model; may be repeated"
 
 // policies are what --special may say.
 var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
@@ -38,13 +42,23 @@ func policyOf(special string) (token.Policy, error) {
 	return p, nil
 }
 
-// openModel opens what --model names.
-func openModel(path string) (*gpt.Source, error) {
+// openModel opens what --model names, with the adapters merged.
+func openModel(path string, adapters ...string) (*gpt.Source, error) {
 	path, err := findModel(path)
 	if err != nil {
 		return nil, err
 	}
-	return gpt.Open(path)
+	s, err := gpt.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range adapters {
+		if err := s.Adapt(a); err != nil {
+			s.Close()
+			return nil, errors.WithMessage(err, "--adapter")
+		}
+	}
+	return s, nil
 }
 
 // findModel finds the files of a model: a run's newest checkpoint, what ceto pull has fetched, or what is at path.

@@ -1,0 +1,173 @@
+package gpt_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/safetensors"
+)
+
+// adapted is what testdata/golden_adapter.py saw PEFT compute.
+type adapted struct {
+	Model   string
+	Prompts [][]int32
+	Logits  [][]float32
+	Greedy  [][]int32
+}
+
+func readAdapted(t *testing.T, dir string) (e adapted) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "expected.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestAdapter: adapters of PEFT, merged into models of folders and GGUF files, exported and read again: PEFT's logits and
+// greedy ids.
+func TestAdapter(t *testing.T) {
+	x := plan.CPU(1)
+	defer x.Close()
+	dirs, err := filepath.Glob("testdata/adapter/*")
+	if err != nil || len(dirs) < 4 {
+		t.Fatal(dirs, err)
+	}
+	for _, dir := range dirs {
+		e := readAdapted(t, dir)
+		for _, model := range []string{"testdata/hf/" + e.Model, "testdata/gguf/" + e.Model + ".gguf"} {
+			s, err := gpt.Open(model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := s.Adapt(dir); err != nil {
+				t.Errorf("%s: %v", dir, err)
+				continue
+			}
+			e.check(t, dir+" on "+model, x, s)
+			out := filepath.Join(t.TempDir(), "merged")
+			if _, err := s.Export(out, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
+				t.Fatal(err)
+			}
+			merged, err := gpt.Open(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer merged.Close()
+			e.check(t, dir+" on "+model+", exported", x, merged)
+		}
+	}
+}
+
+func (e adapted) check(t *testing.T, what string, x plan.Executor, s *gpt.Source) {
+	t.Helper()
+	g, err := s.Generator(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range e.Prompts {
+		got, err := g.Logits(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, fmt.Sprintf("%s: prompt %d", what, i), got, e.Logits[i], 1e-4)
+		if ids, err := g.Sample(p, gpt.SampleOptions{Tokens: len(e.Greedy[i])}); err != nil || !slices.Equal(ids, e.Greedy[i]) {
+			t.Errorf("%s: prompt %d: %v, %v; want %v", what, i, ids, err, e.Greedy[i])
+		}
+	}
+}
+
+// TestAdapterRefuses: what is no plain LoRA adapter of the model, and that the model's values stay as they were.
+func TestAdapterRefuses(t *testing.T) {
+	const good = "testdata/adapter/llama-qv"
+	s, err := gpt.Open("testdata/hf/llama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	dir := t.TempDir()
+	config, err := os.ReadFile(filepath.Join(good, gpt.AdapterConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(filepath.Join(good, gpt.AdapterWeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, c := range []struct {
+		old, text string
+		tensors   func(ts []safetensors.Tensor) []safetensors.Tensor
+		want      string
+	}{
+		{`"peft_type": "LORA"`, `"peft_type": "IA3"`, nil, `peft_type is "IA3"; known: LORA`},
+		{`"use_dora": false`, `"use_dora": true`, nil, "use_dora is true"},
+		{`"bias": "none"`, `"bias": "all"`, nil, `bias is "all"`},
+		{`"alpha_pattern": {}`, `"alpha_pattern": {"(": 1}`, nil, `alpha_pattern has "("`},
+		{`"r": 4`, `"r": "four"`, nil, gpt.AdapterConfigFile},
+		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor { return ts[1:] }, "want (r, in) and (out, r)"},
+		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor { return nil }, "has no tensors"},
+		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor {
+			ts[0].Name = strings.Replace(ts[0].Name, "layers.0", "layers.7", 1)
+			return ts
+		}, "its tensors are not for LlamaForCausalLM as it is: base_model.model.model.layers.7"},
+		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor {
+			return append(ts, safetensors.Of("base_model.model.model.embed_tokens.lora_embedding_A", []int{1, 1}, []float32{1}))
+		}, "lora_embedding_A"},
+		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor {
+			ts[0].DType = safetensors.I32
+			return ts
+		}, "dtype I32"},
+	} {
+		var b bytes.Buffer
+		ts := slices.Clone(f.Tensors)
+		if c.tensors != nil {
+			ts = c.tensors(ts)
+		}
+		if err := safetensors.Write(&b, ts, nil); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(config), c.old, c.text, 1)
+		if c.old != "" && text == string(config) {
+			t.Fatalf("the config has no %s", c.old)
+		}
+		for name, v := range map[string][]byte{gpt.AdapterConfigFile: []byte(text), gpt.AdapterWeightsFile: b.Bytes()} {
+			if err := os.WriteFile(filepath.Join(dir, name), v, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Adapt(dir); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v; want one line with %q", c.text, err, c.want)
+		}
+	}
+	if _, err := gpt.Open(good); err == nil || !strings.Contains(err.Error(), "is a LoRA adapter, not a model") {
+		t.Errorf("an adapter opened as a model: %v", err)
+	}
+	if err := s.Adapt("testdata/adapter/gpt2-attn"); err == nil {
+		t.Error("GPT-2's adapter fits Llama")
+	}
+	x := plan.CPU(1)
+	defer x.Close()
+	e := readExpected(t, "testdata/hf/llama/expected.json")
+	g, err := s.Generator(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := g.Logits(e.Prompts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "after what was refused", got, e.Logits[1][0], 1e-4)
+}
