@@ -97,16 +97,6 @@ func TestAdapterRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	dir := t.TempDir()
-	config, err := os.ReadFile(filepath.Join(good, gpt.AdapterConfigFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := safetensors.Open(filepath.Join(good, gpt.AdapterWeightsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	for _, c := range []struct {
 		old, text string
 		tensors   func(ts []safetensors.Tensor) []safetensors.Tensor
@@ -131,24 +121,7 @@ func TestAdapterRefuses(t *testing.T) {
 			return ts
 		}, "dtype I32"},
 	} {
-		var b bytes.Buffer
-		ts := slices.Clone(f.Tensors)
-		if c.tensors != nil {
-			ts = c.tensors(ts)
-		}
-		if err := safetensors.Write(&b, ts, nil); err != nil {
-			t.Fatal(err)
-		}
-		text := strings.Replace(string(config), c.old, c.text, 1)
-		if c.old != "" && text == string(config) {
-			t.Fatalf("the config has no %s", c.old)
-		}
-		for name, v := range map[string][]byte{gpt.AdapterConfigFile: []byte(text), gpt.AdapterWeightsFile: b.Bytes()} {
-			if err := os.WriteFile(filepath.Join(dir, name), v, 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := s.Adapt(dir); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if err := s.Adapt(changedAdapter(t, good, c.old, c.text, c.tensors)); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want one line with %q", c.text, err, c.want)
 		}
 	}
@@ -158,6 +131,12 @@ func TestAdapterRefuses(t *testing.T) {
 	if err := s.Adapt("testdata/adapter/gpt2-attn"); err == nil {
 		t.Error("GPT-2's adapter fits Llama")
 	}
+	unchanged(t, s)
+}
+
+// unchanged checks that a source gives the answers of the golden model "llama".
+func unchanged(t *testing.T, s *gpt.Source) {
+	t.Helper()
 	x := plan.CPU(1)
 	defer x.Close()
 	e := readExpected(t, "testdata/hf/llama/expected.json")
@@ -170,4 +149,37 @@ func TestAdapterRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "after what was refused", got, e.Logits[1][0], 1e-4)
+}
+
+// changedAdapter returns a copy of an adapter with text of its config replaced and its tensors changed.
+func changedAdapter(t *testing.T, from, old, text string, tensors func([]safetensors.Tensor) []safetensors.Tensor) string {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(from, gpt.AdapterConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(filepath.Join(from, gpt.AdapterWeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ts := slices.Clone(f.Tensors)
+	if tensors != nil {
+		ts = tensors(ts)
+	}
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, ts, nil); err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(config), old, text, 1)
+	if old != "" && changed == string(config) {
+		t.Fatalf("the config has no %s", old)
+	}
+	dir := t.TempDir()
+	for name, v := range map[string][]byte{gpt.AdapterConfigFile: []byte(changed), gpt.AdapterWeightsFile: b.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name), v, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
