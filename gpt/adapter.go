@@ -1,14 +1,20 @@
 package gpt
 
 import (
+	"encoding/json"
+	"io"
 	"maps"
 	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -218,4 +224,56 @@ func (p *loraPair) merge(w []float32) {
 			w[o*p.in+i] += d
 		}
 	}
+}
+
+// SaveAdapter writes what training with l (see nn.LoRA) has made of the model into folder dir, as PEFT saves it: the
+// low-rank matrices of state.
+func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA) error {
+	_, gpt2 := s.Model.(Config)
+	prefix := "base_model.model."
+	if gpt2 {
+		prefix += "transformer."
+	}
+	var tensors []safetensors.Tensor
+	var targets []string
+	for _, name := range state.Names(graph.Param) {
+		module, ok := strings.CutSuffix(name, ".lora_A.weight")
+		if !ok && !strings.HasSuffix(name, ".lora_B.weight") {
+			continue
+		}
+		if ok {
+			targets = append(targets, module)
+		}
+		d, err := state.Read(name)
+		if err != nil {
+			return errors.Wrap(err, "gpt: SaveAdapter")
+		}
+		v, err := float32s(d)
+		if err != nil {
+			return errors.Wrap(err, "gpt: SaveAdapter")
+		}
+		tensors = append(tensors, safetensors.Of(prefix+name, d.Shape(), v))
+	}
+	if len(targets) == 0 {
+		return errors.New("gpt: SaveAdapter: the state has no parameter of LoRA")
+	}
+	slices.Sort(targets)
+	alpha := l.Alpha
+	if alpha == 0 {
+		alpha = float64(l.Rank)
+	}
+	config := map[string]any{"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": s.Path, "inference_mode": true,
+		"r": l.Rank, "lora_alpha": alpha, "lora_dropout": l.Dropout, "use_rslora": l.RSLoRA, "target_modules": targets,
+		"bias": "none", "fan_in_fan_out": gpt2}
+	return errors.Wrap(atomicfile.Dir(atomicfile.OS, dir, func(d *atomicfile.DirWriter) error {
+		err := d.File(AdapterWeightsFile, func(w io.Writer) error { return safetensors.Write(w, tensors, map[string]string{"format": "pt"}) })
+		if err != nil {
+			return err
+		}
+		return d.File(AdapterConfigFile, func(w io.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			return e.Encode(config)
+		})
+	}), "gpt: SaveAdapter")
 }

@@ -21,6 +21,8 @@ type adapted struct {
 	Prompts [][]int32
 	Logits  [][]float32
 	Greedy  [][]int32
+	Train   [][]int32
+	Losses  []float64 // of ten steps on Train
 }
 
 func readAdapted(t *testing.T, dir string) (e adapted) {

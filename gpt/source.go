@@ -3,6 +3,7 @@ package gpt
 import (
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -262,14 +263,25 @@ func (s *Source) Generator(x plan.Executor) (*Generator, error) {
 	if err := g.prepare(1, 1); err != nil {
 		return nil, err
 	}
-	for _, name := range g.State.Names(graph.Param) {
+	return g, s.Fill(g.State)
+}
+
+// Fill reads the values into the parameters of a state, which must have all of the model's, as float32. Parameters that
+// are not the model's own, such as a new head's or those of nn.LoRA, stay as they are.
+func (s *Source) Fill(state plan.State) error {
+	for _, name := range slices.Sorted(maps.Keys(s.params)) {
 		t := s.params[name]
-		err := g.State.Fill(name, func(b graph.Buf) error { return t.read(graph.Data[float32](b)) })
+		err := state.Fill(name, func(b graph.Buf) error {
+			if b.DType != graph.Float32 || b.Size() != graph.Shape(t.Shape).Size() {
+				return errors.Errorf("the state has %v", b.Meta)
+			}
+			return t.read(graph.Data[float32](b))
+		})
 		if err != nil {
-			return nil, errors.Wrapf(err, "gpt: %s: %s", s.Path, t.Name)
+			return errors.Wrapf(err, "gpt: %s: %s", s.Path, t.Name)
 		}
 	}
-	return g, nil
+	return nil
 }
 
 // Load opens what is at path and reads its values: [Open], then [Source.Generator].

@@ -26,9 +26,9 @@ func (l Linear) Forward(s *Scope, x *graph.Node) *graph.Node {
 	}
 	w := s.Param("weight", init, shape...)
 	if l.NoBias {
-		return s.Apply(op, x, w)
+		return s.adapt(x, s.Apply(op, x, w))
 	}
-	return s.Apply(op, x, w, s.Param("bias", Zeros, l.Out))
+	return s.adapt(x, s.Apply(op, x, w, s.Param("bias", Zeros, l.Out)))
 }
 
 // Embedding looks rows of a table up. Parameter: weight (Vocab, Dim). The zero Init is N(0, 1), as in PyTorch.

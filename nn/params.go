@@ -22,7 +22,14 @@ type Params struct {
 	DType  graph.DType
 	list   []*Param
 	byName map[string]*Param
-	freeze []string
+	freeze []freezing
+	lora   *LoRA
+}
+
+// freezing says for the names that match a pattern whether they are frozen; of several that match the last counts.
+type freezing struct {
+	pattern string
+	frozen  bool
 }
 
 // NewParams returns an empty register for parameters of dtype d.
@@ -47,17 +54,34 @@ func (p *Params) Count() (all, trainable int) {
 
 // Freeze keeps the parameters whose names match one of the patterns (of path.Match: "wte.*", "*.bias") as they are;
 // it holds for those declared later too.
-func (p *Params) Freeze(patterns ...string) error {
+func (p *Params) Freeze(patterns ...string) error { return p.setFrozen("Freeze", true, patterns) }
+
+// Unfreeze takes back what Freeze said of the parameters whose names match one of the patterns.
+func (p *Params) Unfreeze(patterns ...string) error { return p.setFrozen("Unfreeze", false, patterns) }
+
+func (p *Params) setFrozen(name string, frozen bool, patterns []string) error {
 	for _, s := range patterns {
 		if _, err := path.Match(s, ""); err != nil {
-			return errors.Wrapf(err, "nn: Freeze %q", s)
+			return errors.Wrapf(err, "nn: %s %q", name, s)
 		}
 	}
-	p.freeze = append(p.freeze, patterns...)
+	for _, s := range patterns {
+		p.freeze = append(p.freeze, freezing{s, frozen})
+	}
 	for _, q := range p.list {
-		q.Frozen = Match(q.Name, p.freeze...)
+		q.Frozen = p.frozen(q.Name)
 	}
 	return nil
+}
+
+// frozen is what the last pattern that a name matches says of it.
+func (p *Params) frozen(name string) (frozen bool) {
+	for _, f := range p.freeze {
+		if Match(name, f.pattern) {
+			frozen = f.frozen
+		}
+	}
+	return frozen
 }
 
 // Match reports whether name matches one of the patterns; a dot is a character like any other.
@@ -77,7 +101,7 @@ func (p *Params) declare(name string, init Init, m graph.Meta) (*Param, error) {
 		}
 		return q, nil
 	}
-	q := &Param{Name: name, Meta: m, Init: init, Frozen: Match(name, p.freeze...)}
+	q := &Param{Name: name, Meta: m, Init: init, Frozen: p.frozen(name)}
 	p.byName[name] = q
 	p.list = append(p.list, q)
 	return q, nil

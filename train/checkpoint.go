@@ -245,7 +245,7 @@ func (l *Loop) Checkpoint() error {
 func (l *Loop) resume() error {
 	path, err := NewestCheckpoint(l.set.Out)
 	if errors.Is(err, ErrNoCheckpoint) {
-		if err := l.Run.State.Init(l.set.Seed); err != nil {
+		if err := l.Run.init(&l.set); err != nil {
 			return err
 		}
 		return l.folder.cutLog(0)

@@ -80,7 +80,7 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 	if t.Resume {
 		err = l.resume()
 	} else {
-		err = run.State.Init(t.Seed)
+		err = run.init(&t)
 	}
 	if err != nil {
 		l.Close()

@@ -33,6 +33,11 @@ type progKey struct {
 
 func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	params := nn.NewParams(t.DType)
+	if t.LoRA != nil {
+		if err := params.Adapt(*t.LoRA); err != nil {
+			return nil, err
+		}
+	}
 	if err := params.Freeze(t.Freeze...); err != nil {
 		return nil, err
 	}
@@ -49,6 +54,14 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 		runtime.AddCleanup(r, func(x plan.Executor) { x.Close() }, t.Executor)
 	}
 	return r, nil
+}
+
+// init gives the parameters the values that training starts from.
+func (r *Run) init(t *Trainer) error {
+	if err := r.State.Init(t.Seed); err != nil || t.From == nil {
+		return err
+	}
+	return t.From(r.State)
 }
 
 // StepFLOPs is the number of floating-point operations of one update, by its plan.

@@ -34,6 +34,10 @@ type Trainer struct {
 	Steps      int      // updates
 	Seed       uint64   // of parameters, order and random ops
 	Freeze     []string // patterns of parameters that stay as they are; see nn.Match
+	LoRA       *nn.LoRA // trains low-rank additions alone: see nn.Params.Adapt
+	// From, where set, fills parameters that have their first values with others: those of a pretrained model
+	// (gpt.Source.Fill). A run that is resumed takes them from its checkpoint.
+	From func(s plan.State) error
 
 	Val       EvalData // held-out data
 	EvalEvery int      // steps between evaluations; 0 evaluates at the end only
@@ -98,7 +102,7 @@ func (t Trainer) New(d TrainData) (*Run, error) {
 	if err := r.builder.hold(t.Executor, r.State); err != nil {
 		return nil, err
 	}
-	return r, r.State.Init(t.Seed)
+	return r, r.init(&t)
 }
 
 // source fills in the defaults that every use needs and opens the data.

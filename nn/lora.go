@@ -1,0 +1,77 @@
+package nn
+
+import (
+	"math"
+	"path"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/pkg/errors"
+)
+
+// LoRA adds a product of two small matrices to every [Linear] whose path matches Targets (Hu et al., arXiv:2106.09685,
+// section 4.1):
+//
+//	y = x·W + b + (Alpha/Rank)·dropout(x)·Aᵀ·Bᵀ
+//
+// Parameters, beside the layer's own and by PEFT's names: lora_A.weight (Rank, in), drawn as PyTorch draws a Linear's
+// weight, and lora_B.weight (Out, Rank), zeros: at first the model is what it was. See [Params.Adapt].
+type LoRA struct {
+	Targets []string // patterns of path.Match for a layer's whole path: "*.q_proj", "h.*.attn.c_attn", "*"
+	Rank    int
+	Alpha   float64 // 0 means Rank
+	Dropout float64 // of x, in mode Train
+	RSLoRA  bool    // the factor is Alpha/√Rank: Kalajdzievski, arXiv:2312.03732
+}
+
+// Scale is the factor of the product.
+func (l LoRA) Scale() float64 {
+	alpha, rank := l.Alpha, float64(l.Rank)
+	if alpha == 0 {
+		alpha = rank
+	}
+	if l.RSLoRA {
+		return alpha / math.Sqrt(rank)
+	}
+	return alpha / rank
+}
+
+// Adapt puts l into every graph that is built with the register from now on, and freezes all parameters but l's. It is
+// an error after the first declaration, for a Rank below 1, a Dropout outside [0, 1) or a malformed pattern.
+func (p *Params) Adapt(l LoRA) error {
+	if len(p.list) > 0 {
+		return errors.New("nn: Adapt: after the first declaration of a parameter")
+	}
+	if l.Rank < 1 || !(l.Dropout >= 0 && l.Dropout < 1) || math.IsNaN(l.Alpha) || math.IsInf(l.Alpha, 0) || len(l.Targets) == 0 {
+		return errors.Errorf("nn: Adapt: %+v: want targets, a rank of at least 1, a finite alpha, a dropout in [0, 1)", l)
+	}
+	for _, t := range l.Targets {
+		if _, err := path.Match(t, ""); err != nil {
+			return errors.Wrapf(err, "nn: Adapt: target %q", t)
+		}
+	}
+	p.lora = &l
+	if err := p.Freeze("*"); err != nil {
+		return err
+	}
+	return p.Unfreeze("*.lora_A.weight", "*.lora_B.weight")
+}
+
+// kaimingUniform is U(−1/√in, 1/√in) for a weight (out, in): PyTorch's default for Linear, and PEFT's for A.
+func kaimingUniform(w []float64, shape graph.Shape, r *Rand) error {
+	limit := 1 / math.Sqrt(float64(shape[len(shape)-1]))
+	return Uniform(-limit, limit)(w, shape, r)
+}
+
+// adapt returns y with the low-rank product of x added, where the register says so for this layer.
+func (s *Scope) adapt(x, y *graph.Node) *graph.Node {
+	l := s.build.params.lora
+	if l == nil || !Match(s.path, l.Targets...) {
+		return y
+	}
+	if l.Dropout > 0 && s.Mode() == Train {
+		x = s.Dropout(x, l.Dropout, s.Stream("lora"))
+	}
+	a := s.Param("lora_A.weight", kaimingUniform, l.Rank, x.Dim(-1))
+	b := s.Param("lora_B.weight", Zeros, y.Dim(-1), l.Rank)
+	return s.Add(y, s.Scale(s.MatMulT(s.MatMulT(x, a), b), l.Scale()))
+}
