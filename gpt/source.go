@@ -268,8 +268,16 @@ func (s *Source) Generator(x plan.Executor) (*Generator, error) {
 
 // Fill reads the values into the parameters of a state, which must have all of the model's, as float32. Parameters that
 // are not the model's own, such as a new head's or those of nn.LoRA, stay as they are.
-func (s *Source) Fill(state plan.State) error {
+func (s *Source) Fill(state plan.State) error { return s.fill(state, false) }
+
+// FillTrunk is [Source.Fill] for a model whose head was left out: an untied head of the files is not read.
+func (s *Source) FillTrunk(state plan.State) error { return s.fill(state, true) }
+
+func (s *Source) fill(state plan.State, trunk bool) error {
 	for _, name := range slices.Sorted(maps.Keys(s.params)) {
+		if trunk && name == "lm_head.weight" {
+			continue
+		}
 		t := s.params[name]
 		err := state.Fill(name, func(b graph.Buf) error {
 			if b.DType != graph.Float32 || b.Size() != graph.Shape(t.Shape).Size() {

@@ -1,0 +1,282 @@
+package record
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+var formats = map[string]Format{
+	".csv": CSV, ".tsv": TSV, ".tab": TSV, ".json": JSON, ".jsonl": JSON, ".ndjson": JSON, ".txt": Lines, ".text": Lines,
+}
+
+// formatOf returns the format that a file's extension tells, or "".
+func formatOf(path string) Format {
+	return formats[filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))]
+}
+
+// find returns path if it is a file, or the data files that lie directly in the folder: those of the wanted format, or
+// where there are none, all (so that a folder of .txt can be read as TSV).
+func find(path string, want Format) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "record: Open")
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "record: Open")
+	}
+	by := map[Format][]string{}
+	var all []string
+	for _, e := range entries {
+		p, f := filepath.Join(path, e.Name()), formatOf(e.Name())
+		if info, err := os.Stat(p); f == "" || strings.HasPrefix(e.Name(), ".") || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		by[f], all = append(by[f], p), append(all, p)
+	}
+	switch {
+	case len(all) == 0:
+		return nil, errors.Errorf("record: %s: no files of data (.csv, .tsv, .json, .jsonl, .txt, also .gz)", path)
+	case len(by[want]) > 0:
+		return by[want], nil
+	case want == "" && len(by) > 1:
+		return nil, errors.Errorf("record: %s: files of %d formats (%s …), choose one by its format",
+			path, len(by), filepath.Base(all[0]))
+	}
+	return all, nil
+}
+
+// file is one file of records.
+type file struct {
+	path   string
+	src    io.ReaderAt
+	size   int64
+	closer io.Closer // nil for what is in memory
+	format Format
+	comma  byte
+	max    int
+	array  bool    // JSON: one array, not an object a line
+	starts []int64 // offset of each record
+	place  []int   // of each column of the Records in a record of this file; not JSON
+	names  string  // where the columns come from: "the header"
+}
+
+// open opens a file and finds its format.
+func open(path string, o Options) (*file, error) {
+	f := &file{path: path, format: o.Format, comma: o.Comma, max: o.MaxRecord}
+	if f.format == "" {
+		f.format = formatOf(path)
+	}
+	if f.format == "" {
+		return nil, errors.Errorf("record: %s: extension %q tells no format, give one: csv, tsv, json or text",
+			path, filepath.Ext(path))
+	}
+	if f.format == TSV {
+		f.comma = '\t'
+	}
+	h, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "record: Open")
+	}
+	f.src, f.closer = h, h
+	info, err := h.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err == nil {
+		f.size = info.Size()
+		err = f.unpack(h, o.MaxUnpacked)
+	}
+	if err != nil {
+		h.Close()
+		return nil, errors.Wrapf(err, "record: %s", path)
+	}
+	return f, nil
+}
+
+// unpack reads a gzip file into memory; its first bytes tell that it is one.
+func (f *file) unpack(h *os.File, max int64) error {
+	magic := make([]byte, 2)
+	if n, _ := h.ReadAt(magic, 0); n < 2 || magic[0] != 0x1f || magic[1] != 0x8b { // RFC 1952, section 2.3.1
+		return nil
+	}
+	z, err := gzip.NewReader(h)
+	if err != nil {
+		return err
+	}
+	b, err := io.ReadAll(io.LimitReader(z, max))
+	if err != nil {
+		return err
+	}
+	switch _, err := io.ReadFull(z, make([]byte, 1)); err {
+	case io.EOF: // the checksum is right
+	case nil:
+		return errors.Errorf("unpacks to more than %d bytes; unpack the file, or raise MaxUnpacked", max)
+	default:
+		return err
+	}
+	f.closer = nil
+	f.src, f.size = bytes.NewReader(b), int64(len(b))
+	return h.Close()
+}
+
+func (f *file) close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
+
+// where tells a place as "file:line".
+func (f *file) where(offset int64) string {
+	line, buf, r := 1, make([]byte, 64<<10), io.NewSectionReader(f.src, 0, offset)
+	for {
+		n, err := r.Read(buf)
+		line += bytes.Count(buf[:n], []byte("\n"))
+		if err != nil {
+			return f.path + ":" + strconv.Itoa(line)
+		}
+	}
+}
+
+// index reads the whole file: it checks each record, notes where it begins, and gives r the columns.
+func (f *file) index(r *Records, o Options) error {
+	s := newScanner(64 << 10)
+	s.reset(f, 0)
+	err := f.prologue(s)
+	if err == nil && f.format != JSON {
+		err = f.header(s, r, o)
+	} else if err == nil && o.Columns != nil {
+		err = errors.New("Columns is for files without names; JSON has its own")
+	}
+	for err == nil {
+		if err = s.next(); err == nil {
+			err = f.check(s, r)
+		}
+		if err == nil {
+			f.starts = append(f.starts, s.start)
+		}
+	}
+	if err != io.EOF {
+		return errors.Errorf("record: %s: %v", f.where(s.start), err)
+	}
+	return nil
+}
+
+// prologue skips a byte order mark and finds whether JSON is one array.
+func (f *file) prologue(s *scanner) error {
+	head, err := s.b.Peek(3)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return errors.New("UTF-16, want UTF-8")
+	case string(head) == "\ufeff":
+		s.skip(3)
+	}
+	if f.format != JSON {
+		return nil
+	}
+	c, err := s.peekByte()
+	f.array = err == nil && c == '['
+	s.array = f.array
+	return nil
+}
+
+// header gives r the columns, or finds the places of r's columns among those of this file.
+func (f *file) header(s *scanner, r *Records, o Options) error {
+	columns := o.Columns
+	f.names = "Columns"
+	if columns == nil && f.format == Lines {
+		columns = []string{"text"}
+	}
+	if columns == nil {
+		f.names = "the header"
+		if err := s.next(); err != nil {
+			return err
+		}
+		if s.fields > maxColumns {
+			return errors.Errorf("%d columns, at most %d", s.fields, maxColumns)
+		}
+		for i := range s.fields {
+			v, err := f.field(s.rec, i)
+			if err != nil {
+				return err
+			}
+			columns = append(columns, strings.TrimSpace(string(v)))
+		}
+	}
+	if len(r.columns) == 0 {
+		r.columns = slices.Clone(columns)
+		for i, c := range columns {
+			if _, twice := r.number[c]; twice {
+				return errors.Errorf("two columns are called %q", c)
+			}
+			r.number[c] = i
+		}
+	}
+	for _, c := range r.columns {
+		f.place = append(f.place, slices.Index(columns, c))
+	}
+	if slices.Contains(f.place, -1) || len(columns) != len(r.columns) {
+		return errors.Errorf("columns %s, the first file has %s", names(columns), names(r.columns))
+	}
+	return nil
+}
+
+// check refuses a record that is broken.
+func (f *file) check(s *scanner, r *Records) error {
+	switch {
+	case f.format == JSON:
+		return keys(s.rec, r)
+	case s.fields != len(f.place):
+		return errors.Errorf("%d fields, %s has %d", s.fields, f.names, len(f.place))
+	}
+	return nil
+}
+
+// value returns column c of the record at offset; it is valid until s is used again.
+func (f *file) value(s *scanner, offset int64, c int, column string) ([]byte, error) {
+	s.reset(f, offset)
+	if err := s.next(); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	if f.format == JSON {
+		return member(s.rec, column)
+	}
+	return f.field(s.rec, f.place[c])
+}
+
+// field returns field i of a record.
+func (f *file) field(rec []byte, i int) ([]byte, error) {
+	if f.format == Lines {
+		return rec, nil
+	}
+	for ; ; i-- {
+		n, _, err := span(rec, f.comma, f.format == CSV, false)
+		switch {
+		case err != nil:
+			return nil, err
+		case i == 0:
+			return unquote(rec[:n], f.format == CSV), nil
+		case n == len(rec):
+			return nil, errors.New("the file has changed since it was opened")
+		}
+		rec = rec[n+1:]
+	}
+}
