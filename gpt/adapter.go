@@ -227,44 +227,12 @@ func (p *loraPair) merge(w []float32) {
 }
 
 // SaveAdapter writes what training with l (see nn.LoRA) has made of the model into folder dir, as PEFT saves it: the
-// low-rank matrices of state.
+// low-rank matrices of state and, as modules_to_save, the parameters of l.Also.
 func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA) error {
-	_, gpt2 := s.Model.(Config)
-	prefix := "base_model.model."
-	if gpt2 {
-		prefix += "transformer."
+	tensors, config, err := s.adapterFiles(state, l)
+	if err != nil {
+		return errors.Wrap(err, "gpt: SaveAdapter")
 	}
-	var tensors []safetensors.Tensor
-	var targets []string
-	for _, name := range state.Names(graph.Param) {
-		module, ok := strings.CutSuffix(name, ".lora_A.weight")
-		if !ok && !strings.HasSuffix(name, ".lora_B.weight") {
-			continue
-		}
-		if ok {
-			targets = append(targets, module)
-		}
-		d, err := state.Read(name)
-		if err != nil {
-			return errors.Wrap(err, "gpt: SaveAdapter")
-		}
-		v, err := float32s(d)
-		if err != nil {
-			return errors.Wrap(err, "gpt: SaveAdapter")
-		}
-		tensors = append(tensors, safetensors.Of(prefix+name, d.Shape(), v))
-	}
-	if len(targets) == 0 {
-		return errors.New("gpt: SaveAdapter: the state has no parameter of LoRA")
-	}
-	slices.Sort(targets)
-	alpha := l.Alpha
-	if alpha == 0 {
-		alpha = float64(l.Rank)
-	}
-	config := map[string]any{"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": s.Path, "inference_mode": true,
-		"r": l.Rank, "lora_alpha": alpha, "lora_dropout": l.Dropout, "use_rslora": l.RSLoRA, "target_modules": targets,
-		"bias": "none", "fan_in_fan_out": gpt2}
 	return errors.Wrap(atomicfile.Dir(atomicfile.OS, dir, func(d *atomicfile.DirWriter) error {
 		err := d.File(AdapterWeightsFile, func(w io.Writer) error { return safetensors.Write(w, tensors, map[string]string{"format": "pt"}) })
 		if err != nil {
@@ -276,4 +244,53 @@ func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA) error {
 			return e.Encode(config)
 		})
 	}), "gpt: SaveAdapter")
+}
+
+// adapterFiles are the contents of an adapter's files.
+func (s *Source) adapterFiles(state plan.State, l nn.LoRA) ([]safetensors.Tensor, map[string]any, error) {
+	_, gpt2 := s.Model.(Config)
+	targets, heads, task := []string{}, []string{}, "CAUSAL_LM"
+	var tensors []safetensors.Tensor
+	for _, name := range state.Names(graph.Param) {
+		module, isA := strings.CutSuffix(name, ".lora_A.weight")
+		prefix := "base_model.model."
+		switch {
+		case isA || strings.HasSuffix(name, ".lora_B.weight"):
+			if gpt2 {
+				prefix += "transformer."
+			}
+			if isA {
+				targets = append(targets, module)
+			}
+		case nn.Match(name, l.Also...):
+			heads = append(heads, name[:strings.LastIndexByte(name, '.')])
+		default:
+			continue
+		}
+		d, err := state.Read(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		v, err := float32s(d)
+		if err != nil {
+			return nil, nil, err
+		}
+		tensors = append(tensors, safetensors.Of(prefix+name, d.Shape(), v))
+	}
+	if len(targets) == 0 {
+		return nil, nil, errors.New("the state has no parameter of LoRA")
+	}
+	slices.Sort(targets)
+	slices.Sort(heads)
+	heads = slices.Compact(heads)
+	if slices.Contains(heads, "score") {
+		task = "SEQ_CLS"
+	}
+	alpha := l.Alpha
+	if alpha == 0 {
+		alpha = float64(l.Rank)
+	}
+	return tensors, map[string]any{"peft_type": "LORA", "task_type": task, "base_model_name_or_path": s.Path, "inference_mode": true,
+		"r": l.Rank, "lora_alpha": alpha, "lora_dropout": l.Dropout, "use_rslora": l.RSLoRA, "target_modules": targets,
+		"modules_to_save": heads, "bias": "none", "fan_in_fan_out": gpt2}, nil
 }

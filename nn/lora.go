@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"path"
+	"slices"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
@@ -18,9 +19,10 @@ import (
 type LoRA struct {
 	Targets []string // patterns of path.Match for a layer's whole path: "*.q_proj", "h.*.attn.c_attn", "*"
 	Rank    int
-	Alpha   float64 // 0 means Rank
-	Dropout float64 // of x, in mode Train
-	RSLoRA  bool    // the factor is Alpha/√Rank: Kalajdzievski, arXiv:2312.03732
+	Alpha   float64  // 0 means Rank
+	Dropout float64  // of x, in mode Train
+	Also    []string // patterns of parameters that are trained as well, such as a new head's: PEFT's modules_to_save
+	RSLoRA  bool     // the factor is Alpha/√Rank: Kalajdzievski, arXiv:2312.03732
 }
 
 // Scale is the factor of the product.
@@ -35,7 +37,7 @@ func (l LoRA) Scale() float64 {
 	return alpha / rank
 }
 
-// Adapt puts l into every graph that is built with the register from now on, and freezes all parameters but l's. It is
+// Adapt puts l into every graph that is built with the register from now on, and freezes all parameters but l's and Also. It is
 // an error after the first declaration, for a Rank below 1, a Dropout outside [0, 1) or a malformed pattern.
 func (p *Params) Adapt(l LoRA) error {
 	if len(p.list) > 0 {
@@ -44,16 +46,16 @@ func (p *Params) Adapt(l LoRA) error {
 	if l.Rank < 1 || !(l.Dropout >= 0 && l.Dropout < 1) || math.IsNaN(l.Alpha) || math.IsInf(l.Alpha, 0) || len(l.Targets) == 0 {
 		return errors.Errorf("nn: Adapt: %+v: want targets, a rank of at least 1, a finite alpha, a dropout in [0, 1)", l)
 	}
-	for _, t := range l.Targets {
+	for _, t := range append(slices.Clone(l.Targets), l.Also...) {
 		if _, err := path.Match(t, ""); err != nil {
-			return errors.Wrapf(err, "nn: Adapt: target %q", t)
+			return errors.Wrapf(err, "nn: Adapt: pattern %q", t)
 		}
 	}
 	p.lora = &l
 	if err := p.Freeze("*"); err != nil {
 		return err
 	}
-	return p.Unfreeze("*.lora_A.weight", "*.lora_B.weight")
+	return p.Unfreeze(append([]string{"*.lora_A.weight", "*.lora_B.weight"}, l.Also...)...)
 }
 
 // kaimingUniform is U(−1/√in, 1/√in) for a weight (out, in): PyTorch's default for Linear, and PEFT's for A.

@@ -11,10 +11,7 @@ import (
 // TestAdapt: which layers get low-rank matrices, their shapes and first values, and what is frozen.
 func TestAdapt(t *testing.T) {
 	params := NewParams(graph.Float32)
-	if err := params.Adapt(LoRA{Targets: []string{"*.a", "c"}, Rank: 2, Dropout: 0.5}); err != nil {
-		t.Fatal(err)
-	}
-	if err := params.Unfreeze("c.bias"); err != nil {
+	if err := params.Adapt(LoRA{Targets: []string{"*.a", "c"}, Rank: 2, Dropout: 0.5, Also: []string{"c.bias"}}); err != nil {
 		t.Fatal(err)
 	}
 	build := func(m Mode) *Scope {
