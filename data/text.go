@@ -210,6 +210,16 @@ type part struct {
 	text []byte
 }
 
+// Documents returns the texts of files, and of the files below folders that the options want, in the order of [Texts].
+func Documents(paths []string, o TextOptions) ([][]byte, error) {
+	parts, err := readAll(paths, o)
+	texts := make([][]byte, len(parts))
+	for i, p := range parts {
+		texts[i] = p.text
+	}
+	return texts, err
+}
+
 func readAll(paths []string, o TextOptions) ([]part, error) {
 	var files []string
 	for _, p := range paths {

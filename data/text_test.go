@@ -39,6 +39,21 @@ func text(t *testing.T, s string, o TextOptions) *TextData {
 	return d
 }
 
+// TestDocuments: each file a text, in the order of Texts, through a linked folder too.
+func TestDocuments(t *testing.T) {
+	dir := write(t, map[string]string{"b/2.txt": "two", "b/1.txt": "one", "a.txt": "zero"})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(dir, "b"), link); err != nil {
+		t.Skipf("no links here: %v", err)
+	}
+	got, err := Documents([]string{filepath.Join(dir, "a.txt"), link}, TextOptions{})
+	if want := [][]byte{[]byte("zero"), []byte("one"), []byte("two")}; err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	_, err = Documents([]string{filepath.Join(dir, "none")}, TextOptions{})
+	wantErr(t, "nothing", err, "no such file")
+}
+
 func TestTextVal(t *testing.T) {
 	d := text(t, "0123456789abcdefghij", TextOptions{Context: 3, Val: 0.6}) // val: 89abcdefghij, 3 windows, j is only a target
 	if a, b := d.Tokens(); a != 8 || b != 12 {

@@ -1,6 +1,8 @@
 package gpt
 
 import (
+	"slices"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -68,7 +70,7 @@ func (g *Generator) feed(rows [][]int32, parents []int) ([][]float32, error) {
 	if parents != nil {
 		held := make([][]int32, g.batch)
 		for b, p := range parents {
-			held[b] = g.held[p]
+			held[b] = slices.Clone(g.held[p])
 		}
 		g.held = held
 	}
@@ -86,7 +88,7 @@ func (g *Generator) feed(rows [][]int32, parents []int) ([][]float32, error) {
 		if parents != nil {
 			in.rows = append(in.rows, int32(parents[b]))
 		}
-		g.held[b] = append(g.held[b][:starts[b]:starts[b]], more...)
+		g.held[b] = append(g.held[b][:starts[b]], more...)
 	}
 	return g.run(planKey{size, parents != nil})
 }
@@ -108,10 +110,10 @@ func (g *Generator) missing(rows [][]int32) (starts []int, size int) {
 	if end+size <= g.capacity {
 		return starts, size
 	}
-	if end+most <= g.capacity && most == 1 {
-		return starts, 1
+	if room := g.capacity - end; most <= room {
+		return starts, room // with less padding
 	}
-	clear(starts) // the padding does not fit behind what is there: all of it again
+	clear(starts) // what one row lacks does not fit behind what another has: all of it again
 	return starts, min(power2(longest), g.capacity)
 }
 

@@ -125,6 +125,25 @@ func TestKeepCache(t *testing.T) {
 	})
 }
 
+// TestBatchSlides: rows of a batch fill the context at different steps, where one goes on with the later half of its
+// tokens while the others stand near the end; each is as alone.
+func TestBatchSlides(t *testing.T) {
+	eachGenerator(t, func(gold golden, g *gpt.Generator) {
+		text := graph.Data[int32](gold.buf("train.ids"))
+		prompts, opt := [][]int32{text[:14], text[20:26], text[30:31]}, gpt.SampleOptions{Tokens: 30}
+		batch, err := g.Generate(prompts, opt)
+		if err != nil {
+			gold.Fatal(err)
+		}
+		for i, p := range prompts {
+			alone, err := g.Sample(p, opt)
+			if err != nil || !slices.Equal(alone, batch[i].IDs) {
+				gold.Errorf("prompt %d: %v, alone %v, %v", i, batch[i].IDs, alone, err)
+			}
+		}
+	})
+}
+
 // TestNewWeights: without KeepCache a generation does not see what an earlier one left, though the prompt is the same:
 // parameters may have changed in between.
 func TestNewWeights(t *testing.T) {

@@ -44,8 +44,8 @@ func parseLlama2C(head []byte) (h llama2cHeader, ok bool) {
 }
 
 func isLlama2C(head []byte) bool {
-	h, ok := parseLlama2C(head)
-	return ok || h.version > 0 || len(head) >= 4 && binary.LittleEndian.Uint32(head) == llama2cMagic
+	_, ok := parseLlama2C(head)
+	return ok || len(head) >= 4 && binary.LittleEndian.Uint32(head) == llama2cMagic
 }
 
 // openLlama2C reads a checkpoint of llama2.c. Its rotary pairs lie beside each other.

@@ -94,18 +94,11 @@ func readTexts(paths []string) (texts [][]byte, size int, err error) {
 	if len(paths) == 0 {
 		return nil, 0, usagef("want the names of files or folders")
 	}
-	for _, path := range paths {
-		err := filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			text, err := os.ReadFile(p)
-			texts, size = append(texts, text), size+len(text)
-			return err
-		})
-		if err != nil {
-			return nil, 0, usage(err)
-		}
+	if texts, err = data.Documents(paths, data.TextOptions{}); err != nil {
+		return nil, 0, usage(err)
+	}
+	for _, t := range texts {
+		size += len(t)
 	}
 	return texts, size, nil
 }

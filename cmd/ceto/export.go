@@ -88,7 +88,7 @@ func (f *exportFlags) run(c *cobra.Command, dir string) error {
 	for _, name := range r.Files {
 		fmt.Fprintln(w, filepath.Join(dir, name))
 	}
-	_, err = fmt.Fprintf(w, "%d files, %.2f MiB\n", len(r.Files), float64(r.Bytes)/(1<<20))
+	_, err = fmt.Fprintf(w, "%d files, %s\n", len(r.Files), size(r.Bytes))
 	return err
 }
 

@@ -154,7 +154,7 @@ func (g *global) load(f *modelFlags) (*loaded, error) {
 		return nil, err
 	}
 	if need, free := 4*uint64(s.Model.Params()), availableMemory(); free > 0 && need > free {
-		return nil, errors.Errorf("%s: %d parameters need %.1f GiB as float32; %.1f GiB of memory are free", s.Path, s.Model.Params(), gib(need), gib(free))
+		return nil, errors.Errorf("%s: %d parameters need %s as float32; %s of memory are free", s.Path, s.Model.Params(), size(int64(need)), size(int64(free)))
 	}
 	exec, err := g.executor()
 	if err != nil {
@@ -168,8 +168,6 @@ func (g *global) load(f *modelFlags) (*loaded, error) {
 	gen.Tokenizer = tok
 	return &loaded{s, tok, gen, func() { exec.Close() }}, nil
 }
-
-func gib(n uint64) float64 { return float64(n) / (1 << 30) }
 
 // timing is how long a generation took.
 type timing struct {

@@ -102,9 +102,9 @@ func (f modelFacts) print(w io.Writer, s *gpt.Source) error {
 tensors        %s
 tokenizer      %s; end ids %v
 chat template  %s
-on disk        %.1f MiB
-in memory      %.1f MiB, as float32
+on disk        %s
+in memory      %s, as float32
 `, f.Architecture, f.Format, f.Params, f.Layers, f.Width, f.Vocab, f.Context, strings.Join(types, ", "), tokenizer, f.End, template,
-		float64(f.BytesDisk)/(1<<20), float64(f.BytesMemory)/(1<<20))
+		size(f.BytesDisk), size(f.BytesMemory))
 	return err
 }

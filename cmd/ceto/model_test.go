@@ -31,7 +31,7 @@ func TestTooLarge(t *testing.T) {
 	}
 	g := &global{device: "cpu", threads: 1}
 	_, err := g.load(&modelFlags{path: path, tokenizer: "byte", special: "parse"})
-	if err == nil || !strings.Contains(err.Error(), "GiB as float32") {
+	if err == nil || !strings.Contains(err.Error(), "309238235136 parameters need 1.1 TiB as float32; ") {
 		t.Errorf("%v; want an error that says how much memory is needed", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,10 +180,7 @@ func (f *tokenizeFlags) bench(c *cobra.Command, t token.Tokenizer, args []string
 	if err != nil {
 		return err
 	}
-	threads := f.threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads := f.workers()
 	parts := documents(text, threads)
 	tokens := 0
 	var rates []float64

@@ -44,7 +44,7 @@ func main() {
 	defer r.Close()
 	classes := must(r.Classes(*label))
 	all := record.Without(r.Rows(), must(record.Near{Text: r.Column(*text), Similarity: 1}.Within(r.Rows()))) // no text twice
-	if *rows > 0 {
+	if *rows > 0 && *rows < len(all) {
 		all = must(record.Split(all, classes, 1, float64(*rows), float64(len(all)-*rows)))[0]
 	}
 	parts := must(record.Split(all, classes, 1, 0.6, 0.2, 0.2))
