@@ -35,12 +35,12 @@ func BenchmarkXOR(b *testing.B) {
 // BenchmarkXORPlan is the plan of the step alone.
 func BenchmarkXORPlan(b *testing.B) {
 	l := xorLoop(b)
-	if _, err := l.src.Next(l.batch); err != nil {
+	if _, err := l.src.Next(l.step.batch); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.step.Run(l.in, graph.Scalars{Step: 1, LR: 0.01}); err != nil {
+		if err := l.step.prog.Run(l.step.in, graph.Scalars{Step: 1, LR: 0.01}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -167,12 +167,16 @@ func scenarios(t testing.TB) []scenario {
 	acc.Accumulate = 3
 	accText := text(d, AdamW{LR: 0.01, Decay: 0.1})
 	accText.Accumulate = 2
+	accRagged := raggedTrainer()
+	accRagged.Accumulate = 2
 	return []scenario{
 		{"rows SGD", rows(SGD{LR: 0.1, Momentum: 0.9}), table},
 		{"rows Adam", rows(Adam{LR: 0.02}), table},
 		{"rows accumulate Nesterov", acc, table},
 		{"text AdamW", text(d, AdamW{LR: 0.02, Decay: 0.1}), d},
 		{"text accumulate AdamW", accText, d},
+		{"ragged AdamW", raggedTrainer(), raggedData(22)}, // the last batch of an epoch is smaller
+		{"ragged accumulate AdamW", accRagged, raggedData(22)},
 	}
 }
 

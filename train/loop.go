@@ -39,9 +39,8 @@ type Loop struct {
 	Run     *Run
 	set     Trainer
 	src     data.Source
-	batch   data.Batch
-	in      map[string]any
-	step    plan.Program // the whole step, or one micro-batch
+	shapes  map[string]*shape
+	step    *shape       // the last one, or the largest
 	update  plan.Program // after the micro-batches; nil where step is whole
 	at      progress
 	before  progress             // at the start of the step: where to find its micro-batches again
@@ -59,16 +58,14 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.check(src.Len()); err != nil {
+	if err := t.check(src); err != nil {
 		return nil, err
 	}
 	run, err := newRun(&t, src.Fields())
 	if err != nil {
 		return nil, err
 	}
-	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed}, saved: -1, clock: time.Now()}
-	l.batch = data.NewBatch(src.Fields(), t.Batch)
-	l.in = run.feed(l.batch, t.Batch)
+	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed}, saved: -1, clock: time.Now(), shapes: map[string]*shape{}}
 	if err := l.compile(); err != nil {
 		return nil, err
 	}
@@ -99,18 +96,15 @@ func (l *Loop) compile() (err error) {
 	if err := b.checkFreeze(t.Freeze); err != nil {
 		return err
 	}
-	c := func(g *graph.Graph, err error) (plan.Program, error) {
-		return compileWithin(t.MemoryLimit, t.Executor, l.Run.State, plan.Options{}, g, err)
-	}
-	if t.Accumulate == 1 {
-		l.step, err = c(b.Step(l.src.Fields(), t.Batch))
-	} else if l.step, err = c(b.Accumulate(l.src.Fields(), t.Batch)); err == nil {
-		l.update, err = c(b.Update())
-	}
-	if err != nil {
+	if l.step, err = l.shape(l.src.Fields(), t.Batch); err != nil {
 		return err
 	}
-	l.Run.stepFLOPs = l.step.Plan().FLOPs() * int64(t.Accumulate)
+	if t.Accumulate > 1 {
+		if l.update, err = l.program(b.Update()); err != nil {
+			return err
+		}
+	}
+	l.Run.stepFLOPs = l.step.prog.Plan().FLOPs() * int64(t.Accumulate)
 	if err := b.hold(t.Executor, l.Run.State); err != nil {
 		return err
 	}
@@ -118,7 +112,7 @@ func (l *Loop) compile() (err error) {
 	if warn == nil {
 		warn = func(s string) { slog.Warn(s) }
 	}
-	for _, s := range append(b.warnings(), foreign(l.step.Plan())...) {
+	for _, s := range append(b.warnings(), foreign(l.step.prog.Plan())...) {
 		warn(s)
 	}
 	return nil
@@ -182,16 +176,16 @@ func (l *Loop) one() (*Status, error) {
 	l.before = l.at
 	l.before.Position = l.src.Position()
 	for range t.Accumulate {
-		if _, err := l.src.Next(l.batch); err != nil {
+		if err := l.next(); err != nil {
 			return nil, errors.Wrapf(err, "train: step %d: batch", l.at.Step+1)
 		}
 		sc.Micro = l.at.Micro
-		if err := l.step.Run(l.in, sc); err != nil {
-			return nil, l.diagnose(err, l.step, sc)
+		if err := l.step.prog.Run(l.step.in, sc); err != nil {
+			return nil, l.diagnose(err, l.step.prog, sc)
 		}
 		l.at.Micro++
 	}
-	p := l.step
+	p := l.step.prog
 	if l.update != nil {
 		p = l.update
 		if err := p.Run(nil, sc); err != nil {

@@ -38,7 +38,7 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 		return errors.Wrapf(err, "train: step %d", l.at.Step+1)
 	}
 	bad := &NotFiniteError{Step: l.at.Step + 1, Loss: guard.Value}
-	if loss, _, norm, e := sums(p, p != l.step || l.update == nil); e == nil {
+	if loss, _, norm, e := sums(p, p != l.step.prog || l.update == nil); e == nil {
 		bad.Loss, bad.GradNorm = loss, norm
 	}
 	first, e := l.trace(sc)
@@ -53,14 +53,11 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 
 // trace runs the batches of the step again, and finds the first result that is not finite.
 func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
-	b, fields, size := l.Run.builder, l.src.Fields(), l.set.Batch
 	check := plan.Options{NoFuse: true, NoAlias: true}
 	var late *plan.NotFiniteError
-	build := b.Step
 	if l.update != nil {
-		build = b.Accumulate
 		// What only the sum of the micro-batches shows counts where no micro-batch shows anything.
-		p, err := compile(l.set.Executor, l.Run.State, check)(b.Update())
+		p, err := compile(l.set.Executor, l.Run.State, check)(l.Run.builder.Update())
 		if err == nil {
 			err = p.Trace(nil, sc)
 		}
@@ -71,19 +68,19 @@ func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
 			return nil, err
 		}
 	}
-	p, err := compile(l.set.Executor, l.Run.State, check)(build(fields, size))
-	if err == nil {
-		err = l.src.Seek(l.before.Position)
-	}
+	err := l.src.Seek(l.before.Position)
 	for i := 0; i < l.set.Accumulate && err == nil; i++ {
-		if _, err = l.src.Next(l.batch); err != nil {
+		if err = l.next(); err != nil {
 			break
 		}
 		if bad := l.badInput(); bad != nil {
 			return bad, nil
 		}
 		sc.Micro = l.before.Micro + int64(i)
-		err = p.Trace(l.in, sc)
+		var p plan.Program
+		if p, err = l.step.build(check); err == nil {
+			err = p.Trace(l.step.in, sc)
+		}
 	}
 	var first *plan.NotFiniteError
 	if errors.As(err, &first) {
@@ -94,8 +91,8 @@ func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
 
 // badInput finds an array of the batch with a number that is not finite.
 func (l *Loop) badInput() *plan.NotFiniteError {
-	for _, name := range sortedKeys(l.batch) {
-		for _, v := range l.batch[name].Float {
+	for _, name := range sortedKeys(l.step.batch) {
+		for _, v := range l.step.batch[name].Float {
 			if !finite(float64(v)) {
 				return &plan.NotFiniteError{Op: "input " + name, Scope: "batch", Value: float64(v)}
 			}

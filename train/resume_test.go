@@ -118,6 +118,8 @@ type failingSource struct {
 	n *int
 }
 
+func (f failingSource) Shape(size int) (int, []data.Field) { return data.Shape(f.Source, size) }
+
 func (f failingSource) Next(b data.Batch) (int, error) {
 	if *f.n--; *f.n == 0 {
 		return 0, errStopped

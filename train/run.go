@@ -23,12 +23,8 @@ type Run struct {
 	builder    *Builder
 	exec       plan.Executor
 	fields     []data.Field
-	progs      map[progKey]plan.Program
-}
-
-type progKey struct {
-	size   int
-	fields string
+	evalBatch  int
+	progs      map[string]plan.Program // forward, by shape
 }
 
 func newRun(t *Trainer, fields []data.Field) (*Run, error) {
@@ -41,6 +37,9 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	if err := params.Freeze(t.Freeze...); err != nil {
 		return nil, err
 	}
+	if t.EvalBatch == 0 {
+		t.EvalBatch = defaultEvalBatch
+	}
 	own := t.Executor == nil
 	if own {
 		t.Executor = plan.CPU(0)
@@ -48,7 +47,7 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	r := &Run{
 		State:   &State{State: t.Executor.NewState(), Params: params},
 		builder: &Builder{Task: t.Task, Params: params, Optimizer: t.Optimizer, Clip: t.Clip},
-		exec:    t.Executor, fields: fields, progs: map[progKey]plan.Program{},
+		exec:    t.Executor, fields: fields, evalBatch: t.EvalBatch, progs: map[string]plan.Program{},
 	}
 	if own {
 		runtime.AddCleanup(r, func(x plan.Executor) { x.Close() }, t.Executor)
@@ -86,14 +85,14 @@ func (r *Run) feed(b data.Batch, n int) map[string]any {
 
 // forward returns the program that evaluates batches of the given size.
 func (r *Run) forward(fields []data.Field, size int) (plan.Program, error) {
-	key := progKey{size, fmt.Sprint(fields)}
+	key := fmt.Sprint(size, fields)
 	if p := r.progs[key]; p != nil {
 		return p, nil
 	}
-	if len(r.progs) > 8 {
+	if len(r.progs) == maxShapes {
 		clear(r.progs)
 	}
-	p, err := compile(r.exec, r.State, plan.Options{})(r.builder.Forward(nn.Eval, fields, size))
+	p, err := compile(r.exec, r.State, plan.Options{Shared: true})(r.builder.Forward(nn.Eval, fields, size))
 	if err == nil {
 		r.progs[key] = p
 	}
@@ -116,30 +115,19 @@ func (s Scores) String() string {
 	return b.String()
 }
 
-// evalBatch is the number of examples of an evaluation batch.
-const evalBatch = 64
+// defaultEvalBatch is the number of examples of an evaluation batch.
+const defaultEvalBatch = 64
 
 // Evaluate runs the model over d once, in mode Eval, and returns the mean loss and the metrics.
 func (r *Run) Evaluate(d EvalData, metrics ...metric.Metric) (Scores, error) {
-	src := d.Eval()
-	size := min(evalBatch, max(1, src.Len()))
-	batch := data.NewBatch(src.Fields(), size)
 	accs := make([]metric.Accumulator, len(metrics))
 	for i, m := range metrics {
 		accs[i] = m.New()
 	}
 	var s Scores
-	for {
-		n, err := src.Next(batch)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = r.evalBatch(&s, src.Fields(), batch, n, accs)
-		}
-		if err != nil {
-			return s, errors.Wrap(err, "train: Evaluate")
-		}
+	err := r.pass(d, func(p plan.Program, b data.Batch, n int) error { return s.add(p, b, n, accs) })
+	if err != nil {
+		return s, errors.Wrap(err, "train: Evaluate")
 	}
 	if s.Weight > 0 {
 		s.Loss /= s.Weight
@@ -151,14 +139,39 @@ func (r *Run) Evaluate(d EvalData, metrics ...metric.Metric) (Scores, error) {
 	return s, nil
 }
 
-func (r *Run) evalBatch(s *Scores, fields []data.Field, b data.Batch, n int, accs []metric.Accumulator) error {
-	p, err := r.forward(fields, n)
-	if err != nil {
-		return err
+// pass runs the model in mode Eval over one pass of d and calls f after each batch, of which the first n examples count.
+func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error) error {
+	src := d.Eval()
+	most, batches := min(r.evalBatch, max(1, src.Len())), map[string]data.Batch{}
+	for {
+		size, fields := data.Shape(src, most)
+		key := fmt.Sprint(size, fields)
+		if batches[key] == nil {
+			batches[key] = data.NewBatch(fields, max(1, size))
+		}
+		b := batches[key]
+		n, err := src.Next(b)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p, err := r.forward(fields, n)
+		if err == nil {
+			err = p.Run(r.feed(b, n), graph.Scalars{})
+		}
+		if err == nil {
+			err = f(p, b, n)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := p.Run(r.feed(b, n), graph.Scalars{}); err != nil {
-		return err
-	}
+}
+
+// add counts a batch's loss and metrics.
+func (s *Scores) add(p plan.Program, b data.Batch, n int, accs []metric.Accumulator) error {
 	loss, err := p.Scalar("loss")
 	if err != nil {
 		return err
@@ -222,6 +235,18 @@ func floats(p plan.Program, name string) ([]float32, int, error) {
 		return f, cols, nil
 	}
 	return nil, 0, errors.Errorf("train: output %q holds no floats", name)
+}
+
+// Outputs runs the model over d once, in mode Eval, and calls f with the named output of each batch: (n, …), row-major,
+// in the order of d.Eval.
+func (r *Run) Outputs(d EvalData, output string, f func(n int, y []float32) error) error {
+	return errors.Wrap(r.pass(d, func(p plan.Program, _ data.Batch, n int) error {
+		y, _, err := floats(p, output)
+		if err != nil {
+			return err
+		}
+		return f(n, y)
+	}), "train: Outputs")
 }
 
 // Predict returns what the model says of each row of x, as its loss reads it: probabilities, or the numbers themselves.

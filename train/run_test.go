@@ -16,7 +16,7 @@ import (
 // TestEvaluate has a short last batch: the mean over all equals what the examples give one by one, and what plain Go
 // makes of the logits.
 func TestEvaluate(t *testing.T) {
-	const n = 2*evalBatch + 9
+	const n = 2*defaultEvalBatch + 9
 	all := classes(n)
 	tr := rows(Adam{LR: 0.05})
 	tr.DType = graph.Float64

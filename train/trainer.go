@@ -41,6 +41,7 @@ type Trainer struct {
 
 	Val       EvalData // held-out data
 	EvalEvery int      // steps between evaluations; 0 evaluates at the end only
+	EvalBatch int      // examples of an evaluation batch; 64
 	Metrics   []metric.Metric
 	Stop      EarlyStopping
 	Callbacks []Callback
@@ -126,7 +127,8 @@ func (t *Trainer) source(d TrainData) (data.Source, error) {
 }
 
 // check fills in the defaults of a fit and refuses settings that cannot be.
-func (t *Trainer) check(examples int) error {
+func (t *Trainer) check(src data.Source) error {
+	examples := src.Len()
 	if t.Optimizer == nil {
 		return errors.New("train: Trainer has no Optimizer")
 	}
@@ -143,8 +145,7 @@ func (t *Trainer) check(examples int) error {
 		return errors.Errorf("train: %d examples, batch %d, accumulate %d: want at least 1 of each", examples, t.Batch, t.Accumulate)
 	}
 	if t.Steps == 0 {
-		per := t.Batch * t.Accumulate
-		t.Steps = (t.Epochs*examples + per - 1) / per
+		t.Steps = (data.Batches(src, t.Batch, t.Epochs) + t.Accumulate - 1) / t.Accumulate
 	}
 	switch {
 	case t.Steps < 1:

@@ -140,11 +140,6 @@ func TestSplitFixed(t *testing.T) {
 			t.Errorf("seed %d: digest %#x, %v, want %#x", w.seed, h.Sum64(), err, w.want)
 		}
 	}
-	batches := BucketByLength(slices.Repeat([]int{3, 1, 4, 1, 5, 9, 2, 6}, 100), 8, 1, 2)
-	h := fnv.New64a()
-	if fmt.Fprint(h, batches); h.Sum64() != buckets12 {
-		t.Errorf("buckets: digest %#x, want %#x", h.Sum64(), uint64(buckets12))
-	}
 }
 
 // Digests (FNV-1a of fmt.Sprint) by this package's own code, to hold it still.
@@ -205,54 +200,5 @@ func TestFolds(t *testing.T) {
 		if _, err := Folds(count(3), nil, 1, k); err == nil {
 			t.Errorf("%d folds of 3 rows", k)
 		}
-	}
-}
-
-func TestBucketByLength(t *testing.T) {
-	for seed := range uint64(50) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		lengths, batch := make([]int, r.IntN(3000)), 1+r.IntN(20)
-		for i := range lengths {
-			lengths[i] = int(r.ExpFloat64() * 40)
-		}
-		batches := BucketByLength(lengths, batch, seed, 1)
-		if all := slices.Sorted(slices.Values(slices.Concat(batches...))); !slices.Equal(all, count(len(lengths))) {
-			t.Fatalf("seed %d: the batches of %d records have %d, or others", seed, len(lengths), len(all))
-		}
-		small, real, padded := 0, 0, 0
-		for _, b := range batches {
-			longest := 0
-			for _, i := range b {
-				real, longest = real+lengths[i], max(longest, lengths[i])
-			}
-			padded += longest * len(b)
-			if len(b) < batch {
-				small++
-			}
-			if len(b) > batch || small > 1 {
-				t.Fatalf("seed %d: a batch of %d, %d small ones, want %d", seed, len(b), small, batch)
-			}
-		}
-		// In the order of the file 20 records with these lengths pad to 3.6 times; the tail of the last batch remains here.
-		if len(lengths) > 1000 && float64(padded) > 1.25*float64(real) {
-			t.Errorf("seed %d: %d records by %d: %d tokens are padded to %d", seed, len(lengths), batch, real, padded)
-		}
-		if len(batches) > 20 {
-			same, other := BucketByLength(lengths, batch, seed, 1), BucketByLength(lengths, batch, seed, 2)
-			if fmt.Sprint(same) != fmt.Sprint(batches) || fmt.Sprint(other) == fmt.Sprint(batches) {
-				t.Errorf("seed %d: the epoch does not decide", seed)
-			}
-			if mean := func(b []int) int { return lengths[b[len(b)/2]] }; slices.IsSortedFunc(batches, func(a, b []int) int { return mean(a) - mean(b) }) {
-				t.Errorf("seed %d: batches come by length", seed)
-			}
-		}
-	}
-	for _, batch := range []int{0, -1, math.MinInt} {
-		if b := BucketByLength([]int{1, 2}, batch, 0, 0); b != nil {
-			t.Errorf("batch %d gives %v", batch, b)
-		}
-	}
-	if b := BucketByLength([]int{1, 2}, math.MaxInt, 0, 0); len(b) != 1 || len(b[0]) != 2 {
-		t.Errorf("one batch for all is %v", b)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"time"
+	"unsafe"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/vec"
@@ -45,6 +46,7 @@ type cpuProgram struct {
 	exec    *cpu
 	state   *cpuState
 	arena   []byte
+	given   []byte // of the inputs
 	bufs    []graph.Buf
 	steps   []cpuStep
 	inputs  map[string]graph.Buf
@@ -74,30 +76,23 @@ func (c *cpu) Compile(p *Plan, s State) (Program, error) {
 		return nil, err
 	}
 	g := &cpuProgram{plan: p, exec: c, state: st, inputs: map[string]graph.Buf{}, outputs: map[string]graph.Buf{}}
-	g.arena = graph.Alloc(p.Sizes[Activations])
-	g.bind()
+	g.given = graph.Alloc(p.Sizes[Inputs])
 	scratch := graph.Alloc(p.Sizes[Scratch])
 	for _, s := range p.Steps {
-		step := cpuStep{op: s.Op, guarded: s.Guarded, ctx: graph.NewCtx(c.pool, &g.scalars, scratch[:s.Scratch:s.Scratch])}
-		for _, x := range s.In {
-			step.in = append(step.in, g.bufs[x])
-		}
-		for _, y := range s.Out {
-			b := graph.Buf{}
-			if y >= 0 {
-				b = g.bufs[y]
-			}
-			step.out = append(step.out, b)
-		}
-		g.steps = append(g.steps, step)
+		g.steps = append(g.steps, cpuStep{op: s.Op, guarded: s.Guarded, ctx: graph.NewCtx(c.pool, &g.scalars, scratch[:s.Scratch:s.Scratch])})
+	}
+	if p.Shared {
+		g.bind(st.activations(p.Sizes[Activations]))
+	} else {
+		g.bind(graph.Alloc(p.Sizes[Activations]))
 	}
 	return g, nil
 }
 
-// bind gives every slot its memory.
-func (g *cpuProgram) bind() {
+// bind gives every slot its memory, that of the activations in arena.
+func (g *cpuProgram) bind(arena []byte) {
 	p := g.plan
-	inputs := graph.Alloc(p.Sizes[Inputs])
+	g.arena = arena
 	g.bufs = make([]graph.Buf, len(p.Slots))
 	for i, s := range p.Slots {
 		r, off := p.root(i)
@@ -107,7 +102,7 @@ func (g *cpuProgram) bind() {
 		case root.Region == Activations && root.Last >= 0:
 			mem = g.arena[root.Offset:]
 		case root.Region == Inputs:
-			mem = inputs[root.Offset:]
+			mem = g.given[root.Offset:]
 		case root.Name != "":
 			v, _ := g.state.find(root.Name)
 			mem = v.buf.Mem
@@ -122,6 +117,20 @@ func (g *cpuProgram) bind() {
 	}
 	for _, o := range p.Outputs {
 		g.outputs[o.Name] = g.bufs[o.Slot]
+	}
+	for i, s := range p.Steps {
+		step := &g.steps[i]
+		step.in, step.out = step.in[:0], step.out[:0]
+		for _, x := range s.In {
+			step.in = append(step.in, g.bufs[x])
+		}
+		for _, y := range s.Out {
+			b := graph.Buf{}
+			if y >= 0 {
+				b = g.bufs[y]
+			}
+			step.out = append(step.out, b)
+		}
 	}
 }
 
@@ -214,6 +223,11 @@ func (g *cpuProgram) Trace(in map[string]any, s graph.Scalars) error {
 
 func (g *cpuProgram) start(in map[string]any, s graph.Scalars) error {
 	g.scalars = s
+	if g.plan.Shared {
+		if now := g.state.activations(len(g.arena)); unsafe.SliceData(now) != unsafe.SliceData(g.arena) { // a larger program came
+			g.bind(now)
+		}
+	}
 	if g.exec.poison {
 		for i := range g.arena {
 			g.arena[i] = 0xff

@@ -12,6 +12,15 @@ type cpuState struct {
 	at     map[string]int
 	parent *cpuState  // where set: has the values of kind common
 	common graph.Kind // see Share
+	arena  []byte     // activations of the programs that share them
+}
+
+// activations returns n bytes for the activations of programs that share them: the same ones until more are asked for.
+func (s *cpuState) activations(n int) []byte {
+	if len(s.arena) < n {
+		s.arena = graph.Alloc(n)
+	}
+	return s.arena[:n:n]
 }
 
 // owner is the state that has s's values of a kind.

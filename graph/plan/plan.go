@@ -100,6 +100,9 @@ type Plan struct {
 	Guards  []int        // scalars that must be finite before a Guarded step runs
 	Sizes   [regions]int // bytes of each region
 	Lower   int          // bytes: the largest sum of live activations, which no placement can beat
+	// Shared says that the programs of a state may have the memory of their activations in common: an output holds until
+	// another one runs.
+	Shared  bool
 	assigns []assign
 }
 
@@ -110,6 +113,7 @@ type assign struct{ state, value int }
 type Options struct {
 	NoFuse  bool // one step for each op of the graph
 	NoAlias bool // every value in memory of its own for the whole run
+	Shared  bool // see Plan.Shared
 }
 
 // New lowers g: everything that its outputs, assignments and guards need.
@@ -135,6 +139,7 @@ func New(g *graph.Graph, o Options) (*Plan, error) {
 	}
 	p.measure()
 	p.place(!o.NoAlias)
+	p.Shared = o.Shared
 	return p, nil
 }
 

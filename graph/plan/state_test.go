@@ -83,3 +83,58 @@ func TestShare(t *testing.T) {
 		t.Errorf("Fill that fails: %v", err)
 	}
 }
+
+// TestShared: programs that share the memory of their activations compute what they do alone, whichever ran before, also
+// when a larger one came after they were compiled.
+func TestShared(t *testing.T) {
+	x := plan.CPU(1)
+	defer x.Close()
+	compile := func(s plan.State, n int, o plan.Options) plan.Program {
+		g := graph.New()
+		in := g.Input("x", graph.Of(graph.Float32, n))
+		w := g.State("w", graph.Of(graph.Float32), graph.Param)
+		y := g.Exp(g.Mul(in, w))
+		g.Output("y", g.Mul(y, g.Sum(y)))
+		p, err := plan.New(g, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x.Compile(p, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	shared, alone := x.NewState(), x.NewState()
+	programs := map[int][2]plan.Program{}
+	for i, n := range []int{3, 5, 500, 4, 3, 5, 7000, 3, 500, 5} {
+		if programs[n][0] == nil {
+			programs[n] = [2]plan.Program{compile(shared, n, plan.Options{Shared: true}), compile(alone, n, plan.Options{})}
+		}
+		if i == 0 {
+			for _, s := range []plan.State{shared, alone} {
+				if err := s.Fill("w", func(b graph.Buf) error { graph.Data[float32](b)[0] = 0.25; return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		v := make([]float32, n)
+		for j := range v {
+			v[j] = float32(j%7) - float32(i)
+		}
+		var got [2][]float32
+		for k, p := range programs[n] {
+			if err := p.Run(map[string]any{"x": v}, graph.Scalars{}); err != nil {
+				t.Fatal(err)
+			}
+			d, err := p.Read("y")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[k] = d.Data().([]float32)
+		}
+		if !slices.Equal(got[0], got[1]) {
+			t.Fatalf("run %d of %d numbers: %v, alone %v", i, n, got[0][:3], got[1][:3])
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+)
+
+// shape is what batches of one shape need: memory for them, and the whole step, or one micro-batch, as a program.
+type shape struct {
+	batch data.Batch
+	in    map[string]any // the batch as the program's inputs
+	prog  plan.Program
+	build func(plan.Options) (plan.Program, error)
+}
+
+// maxShapes bounds the shapes kept: programs share the memory of their activations.
+const maxShapes = 64
+
+// shape returns that of batches of size examples with the given fields.
+func (l *Loop) shape(fields []data.Field, size int) (*shape, error) {
+	key := fmt.Sprint(size, fields)
+	if s := l.shapes[key]; s != nil {
+		return s, nil
+	}
+	if len(l.shapes) == maxShapes {
+		clear(l.shapes)
+	}
+	build := l.Run.builder.Step
+	if l.set.Accumulate > 1 {
+		build = l.Run.builder.Accumulate
+	}
+	s := &shape{batch: data.NewBatch(fields, size)}
+	s.in = l.Run.feed(s.batch, size)
+	var err error
+	if s.prog, err = l.program(build(fields, size)); err != nil {
+		return nil, err
+	}
+	s.build = func(o plan.Options) (plan.Program, error) {
+		return compile(l.set.Executor, l.Run.State, o)(build(fields, size))
+	}
+	l.shapes[key] = s
+	return s, nil
+}
+
+// program compiles a graph of the loop.
+func (l *Loop) program(g *graph.Graph, err error) (plan.Program, error) {
+	return compileWithin(l.set.MemoryLimit, l.set.Executor, l.Run.State, plan.Options{Shared: true}, g, err)
+}
+
+// next reads the next batch into l.step, that of its shape.
+func (l *Loop) next() error {
+	size, fields := data.Shape(l.src, l.set.Batch)
+	s, err := l.shape(fields, size)
+	if err != nil {
+		return err
+	}
+	l.step = s
+	_, err = l.src.Next(s.batch)
+	return err
+}
