@@ -33,6 +33,7 @@ type adapterJSON struct {
 	RSLoRA       bool               `json:"use_rslora"`
 	DoRA         bool               `json:"use_dora"`
 	Bias         string             `json:"bias"`
+	Heads        []string           `json:"modules_to_save"`
 }
 
 // Adapt merges a LoRA adapter, a folder as PEFT saves it, into the values that are read from now on:
@@ -40,39 +41,102 @@ type adapterJSON struct {
 //	W + (alpha/r)·B·A    and, with use_rslora,    W + (alpha/√r)·B·A
 //
 // for each matrix W (out, in) that it names, with A (r, in) and B (out, r); what is generated and exported is the adapted
-// model. Adapters may follow each other. An adapter of another model, of another kind than LoRA, or one with trained
-// biases, embeddings or magnitudes (DoRA) is an error; the values are then as before.
+// model. Adapters may follow each other, and [Source.Unadapt] takes the last one back. An adapter of another model, of
+// another kind than LoRA, or one with trained biases, embeddings or magnitudes (DoRA) is an error; the values are then as
+// before.
 // Source: Hu et al., arXiv:2106.09685, section 4.1; Kalajdzievski, arXiv:2312.03732 (rsLoRA).
 func (s *Source) Adapt(dir string) error {
-	return errors.Wrapf(s.adapt(dir), "gpt: adapter %s", dir)
+	heads, err := s.adapt(dir, false)
+	if err == nil && len(heads) > 0 {
+		err = errors.Errorf("it has a new head (%s): it is for a task, not for text", some(slices.Sorted(maps.Keys(heads))))
+	}
+	return errors.Wrapf(err, "gpt: adapter %s", dir)
 }
 
-func (s *Source) adapt(dir string) error {
+// AdaptTask is [Source.Adapt] for an adapter with a new head, such as [Classify]'s, and may have nothing but that. It
+// returns the parameters of the head, by name.
+func (s *Source) AdaptTask(dir string) (map[string]graph.Buf, error) {
+	heads, err := s.adapt(dir, true)
+	return heads, errors.Wrapf(err, "gpt: adapter %s", dir)
+}
+
+func (s *Source) adapt(dir string, task bool) (map[string]graph.Buf, error) {
 	var c adapterJSON
 	if err := readJSON(dir, AdapterConfigFile, &c); err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.check(); err != nil {
-		return errors.Wrap(err, AdapterConfigFile)
+		return nil, errors.Wrap(err, AdapterConfigFile)
 	}
 	f, err := safetensors.Open(filepath.Join(dir, AdapterWeightsFile))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close() // the values are copied
-	pairs, err := s.loraPairs(f)
+	heads, rest, err := c.heads(f.Tensors)
+	if err != nil || len(heads) > 0 && !task || len(rest) == 0 && len(heads) > 0 {
+		return heads, err
+	}
+	pairs, err := s.loraPairs(rest)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, param := range slices.Sorted(maps.Keys(pairs)) {
 		p := pairs[param]
 		if err := p.read(c.scale(p.module, p.a.Shape[0])); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	nth := s.adapters() + 1
 	for param, p := range pairs {
+		p.nth = nth
 		t := s.params[param]
-		t.merges = append(t.merges, p.merge)
+		t.merges = append(t.merges, p)
+	}
+	return heads, nil
+}
+
+// heads reads the parameters of modules_to_save, and returns the other tensors.
+func (c adapterJSON) heads(all []safetensors.Tensor) (heads map[string]graph.Buf, rest []safetensors.Tensor, err error) {
+	heads = map[string]graph.Buf{}
+	for _, t := range all {
+		name, _ := strings.CutPrefix(t.Name, "base_model.model.")
+		module := name[:max(0, strings.LastIndexByte(name, '.'))]
+		if !slices.Contains(c.Heads, module) {
+			rest = append(rest, t)
+			continue
+		}
+		b := graph.NewBuf(graph.Of(graph.Float32, t.Shape...))
+		if err := floats(graph.Data[float32](b), t); err != nil {
+			return nil, nil, errors.Wrap(err, t.Name)
+		}
+		heads[name] = b
+	}
+	return heads, rest, nil
+}
+
+// adapters is the number of adapters that are merged.
+func (s *Source) adapters() int {
+	n := 0
+	for _, t := range s.params {
+		if k := len(t.merges); k > 0 {
+			n = max(n, t.merges[k-1].nth)
+		}
+	}
+	return n
+}
+
+// Unadapt takes the last [Source.Adapt] back: values that are read from now on are bit for bit what they were before
+// it, as the file's values are decoded anew and nothing is subtracted. Without an adapter it is an error.
+func (s *Source) Unadapt() error {
+	last := s.adapters()
+	if last == 0 {
+		return errors.New("gpt: Unadapt: no adapter is merged")
+	}
+	for _, t := range s.params {
+		if k := len(t.merges); k > 0 && t.merges[k-1].nth == last {
+			t.merges = t.merges[:k-1]
+		}
 	}
 	return nil
 }
@@ -120,6 +184,7 @@ func (c adapterJSON) scale(module string, rank int) float32 {
 // loraPair is A and B of a matrix.
 type loraPair struct {
 	module  string // as the adapter names it
+	nth     int    // its adapter's place among those merged, from 1
 	a, b    safetensors.Tensor
 	out, in int
 	swapped bool      // the parameter is (in, out): GPT-2's
@@ -130,10 +195,10 @@ type loraPair struct {
 var loraTensor = regexp.MustCompile(`^base_model\.model\.(.+)\.lora_([AB])\.weight$`)
 
 // loraPairs finds the parameter of each pair.
-func (s *Source) loraPairs(f *safetensors.File) (map[string]*loraPair, error) {
+func (s *Source) loraPairs(tensors []safetensors.Tensor) (map[string]*loraPair, error) {
 	pairs := map[string]*loraPair{}
 	var unknown []string
-	for _, t := range f.Tensors {
+	for _, t := range tensors {
 		m := loraTensor.FindStringSubmatch(t.Name)
 		param := ""
 		if m != nil {
@@ -277,8 +342,8 @@ func (s *Source) adapterFiles(state plan.State, l nn.LoRA) ([]safetensors.Tensor
 		}
 		tensors = append(tensors, safetensors.Of(prefix+name, d.Shape(), v))
 	}
-	if len(targets) == 0 {
-		return nil, nil, errors.New("the state has no parameter of LoRA")
+	if len(targets)+len(heads) == 0 {
+		return nil, nil, errors.New("the state has no parameter of LoRA, and no head")
 	}
 	slices.Sort(targets)
 	slices.Sort(heads)

@@ -153,6 +153,51 @@ func unchanged(t *testing.T, s *gpt.Source) {
 	near(t, "after what was refused", got, e.Logits[1][0], 1e-4)
 }
 
+// TestUnadapt: adapters are taken back one by one, and the logits are bit for bit what they were before each.
+func TestUnadapt(t *testing.T) {
+	x := plan.CPU(1)
+	defer x.Close()
+	s, err := gpt.Open("testdata/hf/llama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	logits := func() []float32 {
+		g, err := s.Generator(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := g.Logits([]int32{3, 1, 4, 1, 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return y
+	}
+	want := [][]float32{logits()}
+	const all = "testdata/adapter/llama-qv"
+	first := changedAdapter(t, all, "", "", func(ts []safetensors.Tensor) []safetensors.Tensor { return ts[:2] }) // of one matrix
+	for _, dir := range []string{all, first, all} {
+		if err := s.Adapt(dir); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, logits())
+		if n := len(want); slices.Equal(want[n-1], want[n-2]) {
+			t.Errorf("adapter %d, %s, changes nothing", n-1, dir)
+		}
+	}
+	for n := len(want) - 2; n >= 0; n-- {
+		if err := s.Unadapt(); err != nil {
+			t.Fatal(err)
+		}
+		if got := logits(); !slices.Equal(got, want[n]) {
+			t.Errorf("taken back to %d adapters, the logits are not what they were", n)
+		}
+	}
+	if err := s.Unadapt(); err == nil || !strings.Contains(err.Error(), "no adapter is merged") {
+		t.Errorf("taken back once more: %v", err)
+	}
+}
+
 // changedAdapter returns a copy of an adapter with text of its config replaced and its tensors changed.
 func changedAdapter(t *testing.T, from, old, text string, tensors func([]safetensors.Tensor) []safetensors.Tensor) string {
 	t.Helper()

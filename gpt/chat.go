@@ -1,7 +1,7 @@
 package gpt
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/jinja"
@@ -30,6 +30,36 @@ func (s *Source) Template(t token.Tokenizer) (*ChatTemplate, error) {
 	if err != nil {
 		return nil, errors.Wrapf(err, "gpt: %s", s.Path)
 	}
+	return newTemplate(parsed, t), nil
+}
+
+// PlainTemplate writes chats for a model that has no template of its own, as Taori et al. 2023 (Stanford Alpaca) do:
+//
+//	### Instruction:
+//	…
+//
+//	### Response:
+//	…
+//
+// with the tokenizer's end token, or a blank line where it has none, behind each answer, blank lines between turns, and
+// a system message in front as it is.
+func PlainTemplate(t token.Tokenizer) (*ChatTemplate, error) {
+	parsed, err := jinja.Parse("plain template", plainTemplate)
+	if err != nil {
+		return nil, errors.Wrap(err, "gpt")
+	}
+	return newTemplate(parsed, t), nil
+}
+
+const plainTemplate = `{% for m in messages %}` +
+	`{% if m.role == 'system' %}{{ m.content + '\n\n' }}` +
+	`{% elif m.role == 'user' %}{{ '### Instruction:\n' + m.content + '\n\n' }}` +
+	`{% elif m.role == 'assistant' %}{{ '### Response:\n' + m.content + eos_token }}` +
+	`{% if not (loop.last and eos_token) %}{{ '\n\n' }}{% endif %}` +
+	`{% else %}{{ raise_exception('want the roles system, user and assistant') }}{% endif %}` +
+	`{% endfor %}{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}`
+
+func newTemplate(parsed *jinja.Template, t token.Tokenizer) *ChatTemplate {
 	c := &ChatTemplate{template: parsed}
 	if sub, ok := t.(token.Subword); ok {
 		if id, ok := sub.Begin(); ok {
@@ -39,17 +69,20 @@ func (s *Source) Template(t token.Tokenizer) (*ChatTemplate, error) {
 			c.end = string(sub.Piece(id))
 		}
 	}
-	return c, nil
+	return c
 }
 
 // Render returns the text of a chat up to where the assistant's answer begins.
-func (c *ChatTemplate) Render(chat []Message) (string, error) {
+func (c *ChatTemplate) Render(chat []Message) (string, error) { return c.render(chat, true) }
+
+// render returns the text of a chat, with what begins an answer behind it where next is set.
+func (c *ChatTemplate) render(chat []Message, next bool) (string, error) {
 	messages := make([]map[string]any, len(chat))
 	for i, m := range chat {
 		messages[i] = map[string]any{"role": m.Role, "content": m.Content}
 	}
 	return c.template.Render(map[string]any{
-		"messages": messages, "add_generation_prompt": true, "bos_token": c.begin, "eos_token": c.end,
+		"messages": messages, "add_generation_prompt": next, "bos_token": c.begin, "eos_token": c.end,
 	})
 }
 
@@ -68,10 +101,7 @@ func PromptIDs(t token.Tokenizer, prompt string, policy token.Policy) ([]int32, 
 		return []int32{0}, nil
 	}
 	id, begins := sub.Begin()
-	o := token.Options{Policy: policy, Add: true}
-	if begins && bytes.HasPrefix([]byte(prompt), sub.Piece(id)) {
-		o.Add = false // it has it, as what a chat template writes
-	}
+	o := token.Options{Policy: policy, Add: !starts(sub, prompt)}
 	ids, err := sub.EncodeWith([]byte(prompt), o)
 	switch {
 	case err != nil || len(ids) > 0:
@@ -83,4 +113,10 @@ func PromptIDs(t token.Tokenizer, prompt string, policy token.Policy) ([]int32, 
 		return []int32{id}, nil
 	}
 	return sub.EncodeWith([]byte("\n"), token.Options{})
+}
+
+// starts tells whether text has the begin token in front already, as what a chat template writes.
+func starts(t token.Subword, text string) bool {
+	id, ok := t.Begin()
+	return ok && strings.HasPrefix(text, string(t.Piece(id)))
 }

@@ -98,7 +98,7 @@ func (a llamaAttention) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 		}
 		return s.Rotary(y, positions, a.Rotary)
 	}
-	opt := graph.AttentionOpts{Causal: true, Start: s.Start()}
+	opt := graph.AttentionOpts{Causal: true, Start: s.Start(), Segments: s.Segments()}
 	if a.Layer >= a.FullLayers {
 		opt.Window = a.Window
 	}

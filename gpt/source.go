@@ -50,7 +50,7 @@ type stored struct {
 	rows       func(dst []float32, from, to int) error // decodes rows from … to−1 of the outermost axis
 	row        func(i int) int                         // the file's row that is the parameter's row i; nil for row i
 	transposed bool                                    // the file has the parameter's transpose
-	merges     []func(w []float32)                     // what adapters add to the values, in the parameter's layout
+	merges     []*loraPair                             // what adapters add to the values, the last adapter's last
 }
 
 // Open reads what is at path but for the values:
@@ -319,8 +319,8 @@ func (t *stored) read(dst []float32) error {
 	if err := t.plain(dst); err != nil {
 		return err
 	}
-	for _, merge := range t.merges {
-		merge(dst)
+	for _, p := range t.merges {
+		p.merge(dst)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 //	m = β₁·m + (1−β₁)·g;  v = β₂·v + (1−β₂)·g²
 //	p = p − lr·decay·p (if Decoupled) − lr·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε)
 //
-// The step count t and the learning rate come from the run's [Scalars]; t under 1 is an error of the run.
+// The step count, less Start, is t; it and the learning rate come from the run's [Scalars]; t under 1 is an error of the run.
 // Sources: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
 func (g *Graph) AdamW(op AdamW, p, dp, m, v, scale *Node) (p1, m1, v1 *Node) {
 	var out [3]*Node
@@ -31,6 +31,7 @@ type AdamW struct {
 	Decay             float64 // per step, times the learning rate where Decoupled
 	LRScale           float64 // times the learning rate; 0 means 1
 	Decoupled         bool    // AdamW; else Adam with the decay in the gradient (L2)
+	Start             int64   // the step count before the parameter's first update: t is counted from there
 	Of                int
 }
 
@@ -71,8 +72,8 @@ func (o AdamW) Scratch(in []Meta) int { return 3 * min(in[0].Size(), partSize) *
 
 // Eval updates.
 func (o AdamW) Eval(c *Ctx, out, in []Buf) error {
-	if c.Scalars.Step < 1 {
-		return errors.Errorf("step count %d, want 1 at the first update", c.Scalars.Step)
+	if c.Scalars.Step-o.Start < 1 {
+		return errors.Errorf("step count %d, want %d at the first update", c.Scalars.Step, o.Start+1)
 	}
 	if in[0].DType == Float64 {
 		adamw[float64](o, c, out, in)
@@ -90,7 +91,7 @@ type adamStep[T Float] struct {
 }
 
 func adamw[T Float](o AdamW, c *Ctx, out, in []Buf) {
-	t := float64(c.Scalars.Step)
+	t := float64(c.Scalars.Step - o.Start)
 	w := adamStep[T]{p: Data[T](in[0]), dp: Data[T](in[1]), m: Data[T](in[2]), v: Data[T](in[3])}
 	w.po, w.mo, w.vo = Data[T](out[0]), Data[T](out[1]), Data[T](out[2])
 	w.args = vec.AdamWArgs{LR: rate(c, o.LRScale), Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decay: o.Decay,

@@ -29,7 +29,7 @@ func (a SelfAttention) Forward(s *Scope, x *graph.Node) *graph.Node {
 	head := func(i int) *graph.Node {
 		return s.Reshape(s.Slice(qkv, -1, i*c, (i+1)*c), b, t, a.Heads, c/a.Heads) // (B, T, NH, HS)
 	}
-	opt := graph.AttentionOpts{Causal: a.Causal, Start: s.Start()}
+	opt := graph.AttentionOpts{Causal: a.Causal, Start: s.Start(), Segments: s.Segments()}
 	if a.Dropout > 0 && s.Mode() == Train {
 		opt.Drop, opt.Stream = a.Dropout, s.Stream("attn")
 	}

@@ -58,11 +58,17 @@ var goldenRows = []goldenRow{
 	{name: "cross_entropy", loss: nn.CrossEntropy{}},
 	{name: "cross_entropy_ignore", loss: nn.CrossEntropy{Ignore: -99}},
 	{name: "cross_entropy_smoothing", loss: nn.CrossEntropy{Smoothing: 0.1}},
+	{name: "cross_entropy_weighted", loss: nn.CrossEntropy{Ignore: -99, Weights: classWeight}},
+	{name: "cross_entropy_all", loss: nn.CrossEntropy{Ignore: -99, Smoothing: 0.1, Weights: classWeight}},
 	{name: "bce_with_logits", loss: nn.BCEWithLogits{}},
+	{name: "bce_with_logits_pos", loss: nn.BCEWithLogits{PosWeight: []float64{0.5, 1, 3, 7}}},
 	{name: "mse", loss: nn.MSE{}},
 	{name: "l1", loss: nn.L1{}},
 	{name: "huber", loss: nn.Huber{Delta: 0.7}},
 }
+
+// classWeight are the class weights of testdata/golden_layers.py, as float32 values.
+var classWeight = []float64{1.3791619539260864, 0.3721078634262085, 0.8213149309158325, 0.9848717451095581, 1.3082983493804932, 1.7791937589645386, 1.3594528436660767}
 
 // precision is a golden file's dtype and how near a value must be.
 type precision struct {

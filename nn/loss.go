@@ -1,6 +1,9 @@
 package nn
 
 import (
+	"math"
+	"slices"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
 )
@@ -39,12 +42,52 @@ func count(s *Scope, y *graph.Node) *graph.Node {
 	return s.Full(graph.Of(s.DType()), float64(y.Meta().Size()))
 }
 
-// BCEWithLogits is the binary cross-entropy of logits z with targets t in [0, 1], in nats: log(1+exp(z)) − t·z.
-type BCEWithLogits struct{}
+// BCEWithLogits is the binary cross-entropy of logits z with targets t in [0, 1], in nats: log(1+exp(z)) − t·z. With
+// PosWeight, of 1 number or one for each column of the last axis, a target of 1 weighs that much, as PyTorch's pos_weight:
+//
+//	w·t·log(1+exp(−z)) + (1−t)·log(1+exp(z))
+//
+// The weight of the objective is the number of logits with and without it.
+type BCEWithLogits struct{ PosWeight []float64 }
 
 // Loss takes logits and targets of as many elements.
-func (BCEWithLogits) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	return s.BCEWithLogits(y, like(s, y, target)), count(s, y)
+func (l BCEWithLogits) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
+	target = like(s, y, target)
+	if len(l.PosWeight) == 0 {
+		return s.BCEWithLogits(y, target), count(s, y)
+	}
+	if n := len(l.PosWeight); n != 1 && n != y.Dim(-1) {
+		return s.Fail(errors.Errorf("nn: BCEWithLogits: %d positive weights for logits %v: want 1, or one a column", n, y.Meta())), nil
+	}
+	w := weights(s, "BCEWithLogits", l.PosWeight)
+	positive := s.Mul(s.Mul(w, target), s.Softplus(s.Neg(y)))
+	negative := s.Mul(s.AddScalar(s.Neg(target), 1), s.Softplus(y))
+	return s.Sum(s.Add(positive, negative)), count(s, y)
+}
+
+// weights returns w as a vector of constants; a weight that is negative or not finite is an error.
+func weights(s *Scope, of string, w []float64) *graph.Node {
+	var runs []*graph.Node
+	for lo := 0; lo < len(w); {
+		if !(w[lo] >= 0) || math.IsInf(w[lo], 0) {
+			return s.Fail(errors.Errorf("nn: %s: weight %d is %g: want 0 or more", of, lo, w[lo]))
+		}
+		hi := lo + 1
+		for hi < len(w) && w[hi] == w[lo] {
+			hi++
+		}
+		runs = append(runs, s.Full(graph.Of(s.DType(), hi-lo), w[lo]))
+		lo = hi
+	}
+	const most = 16 // operands of Concat
+	for len(runs) > 1 {
+		var joined []*graph.Node
+		for part := range slices.Chunk(runs, most) {
+			joined = append(joined, s.Concat(0, part...))
+		}
+		runs = joined
+	}
+	return runs[0]
 }
 
 // Predict gives probabilities.
@@ -89,14 +132,22 @@ func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 
 // CrossEntropy is the cross-entropy of logits (…, V) with ids (…), in nats. Rows whose target is Ignore − 1 do not
 // count: the zero value ignores id −1, as nanoGPT does; PyTorch's −100 is Ignore: −99.
+//
+// With Weights, one for each class, a row weighs as much as its target's class and the mean is divided by the sum of the
+// weights of the rows' targets, as PyTorch's CrossEntropyLoss(weight=…); with Smoothing too: see [graph.Graph.CrossEntropy].
+// N/(V·n[c]) for n[c] rows of class c among N weighs all classes alike.
 type CrossEntropy struct {
 	Ignore    int32
 	Smoothing float64
+	Weights   []float64
 }
 
 // Loss takes logits (…, V) and ids (…).
 func (l CrossEntropy) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	opt := graph.CrossEntropyOpts{HasIgnore: true, IgnoreIndex: l.Ignore - 1, Smoothing: l.Smoothing}
+	if len(l.Weights) > 0 {
+		opt.Weights = weights(s, "CrossEntropy", l.Weights)
+	}
 	return s.CrossEntropy(y, target, opt), s.CrossEntropyWeight(y, target, opt)
 }
 

@@ -46,6 +46,7 @@ type build struct {
 	declared map[string]*graph.Node
 	rows     []Row
 	at       Generation // in mode Generate
+	packing  Packing
 }
 
 // Row is a line of [Summary]: a layer's path, type and output.
@@ -156,11 +157,14 @@ func hash64(s string) uint64 {
 	return h
 }
 
-// Positions returns the ids of the positions of T tokens: (T) counted from 0, and in mode Generate (B, T) counted
-// from where each row stands.
+// Positions returns the ids of the positions of T tokens: (T) counted from 0, in mode Generate (B, T) counted from where
+// each row stands, and of packed rows the (B, T) of [Packing].
 func (s *Scope) Positions(t int) *graph.Node {
 	if s.build.at.Start != nil {
 		return s.Graph.Positions(s.build.at.Start, t)
+	}
+	if p := s.build.packing.Positions; p != nil {
+		return p
 	}
 	return s.Iota(t)
 }

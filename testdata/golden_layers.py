@@ -135,10 +135,13 @@ def add_losses(f):
     x, t = r.normal(size=(5, 4)), r.normal(size=(5, 4))
     z = np.where(np.arange(20).reshape(5, 4) % 7 == 6, 12 * t, 2 * x)  # some far out
     f.case("bce_with_logits", lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="sum"),
-           dict(x=z, t=r.uniform(size=(5, 4))))
+           dict(x=z, t=(hits := r.uniform(size=(5, 4)))))
     f.case("mse", lambda x, t: F.mse_loss(x, t, reduction="sum"), dict(x=x, t=t))
     f.case("l1", lambda x, t: F.l1_loss(x, t, reduction="sum"), dict(x=x, t=t))
     f.case("huber", lambda x, t: F.huber_loss(x, t, reduction="sum", delta=0.7), dict(x=x, t=t), delta=0.7)
+    f.case("bce_with_logits_pos",
+           lambda x, t, pos_weight: F.binary_cross_entropy_with_logits(x, t, reduction="sum", pos_weight=pos_weight),
+           dict(x=z, t=hits), consts=dict(pos_weight=np.array([0.5, 1, 3, 7])))
 
 
 def norm(x, p, name):

@@ -11,21 +11,16 @@ import (
 // bestFile keeps the parameters of the best evaluation in a checkpoint, where EarlyStopping restores them.
 const bestFile = "best.safetensors"
 
-// snapshot copies what a model is made of: parameters and statistics.
-func (s *State) snapshot() (map[string]graph.Buf, error) {
+// snapshot copies what the run makes of a model: parameters that it may change, and statistics.
+func (l *Loop) snapshot() (map[string]graph.Buf, error) {
 	vals := map[string]graph.Buf{}
-	for _, name := range append(s.Names(graph.Param), s.Names(graph.Statistic)...) {
-		m, _, err := s.Meta(name)
+	names, _ := l.kept()
+	for _, name := range append(names, l.Run.State.Names(graph.Statistic)...) {
+		b, err := l.Run.State.value(name)
 		if err != nil {
 			return nil, err
 		}
-		d, err := s.Read(name)
-		if err != nil {
-			return nil, err
-		}
-		if vals[name], err = graph.BufOfDense(d, m); err != nil {
-			return nil, err
-		}
+		vals[name] = b
 	}
 	return vals, nil
 }
@@ -50,7 +45,8 @@ func writeValues(w io.Writer, vals map[string]graph.Buf) error {
 }
 
 // readBest reads the values of a snapshot.
-func (s *State) readBest(path string) (map[string]graph.Buf, error) {
-	vals, _, err := s.read(path, true, graph.Param, graph.Statistic)
+func (l *Loop) readBest(path string) (map[string]graph.Buf, error) {
+	names, rest := l.kept()
+	vals, _, err := l.Run.State.read(path, true, append(names, l.Run.State.Names(graph.Statistic)...), rest)
 	return vals, err
 }

@@ -18,9 +18,11 @@ type Builder struct {
 	Params    *nn.Params
 	Optimizer Optimizer
 	Clip      float64 // global norm of the mean gradient; 0 does not clip
+	EMA       float64 // decay of the moving averages of the parameters that train; 0 keeps none
 
-	trains    []string // parameters that have a gradient, since the first graph with one
-	unreached []string // trainable ones that have none
+	trains    []string       // parameters that have a gradient, since the first graph with one
+	unreached []string       // trainable ones that have none
+	start     map[string]int // updates before the first of parameters that were frozen until then
 }
 
 // Names of the states and outputs that training plans have besides parameters and moments.
@@ -183,6 +185,14 @@ func (b *Builder) warnings() []string {
 	return []string{"train: these parameters do not reach the loss and stay as they are: " + strings.Join(b.unreached, ", ")}
 }
 
+// optimizer is that of a parameter.
+func (b *Builder) optimizer(name string) Optimizer {
+	if o, ok := b.Optimizer.(counting); ok && b.start[name] > 0 {
+		return o.from(int64(b.start[name]))
+	}
+	return b.Optimizer
+}
+
 // checkFreeze refuses patterns that match no parameter of the graphs built so far.
 func (b *Builder) checkFreeze(patterns []string) error {
 	for _, s := range patterns {
@@ -214,8 +224,9 @@ func (b *Builder) update(g *graph.Graph, loss, weight *graph.Node, params, grads
 	scale := g.ClipScale(norm, weight, b.Clip)
 	g.Guard(loss, norm)
 	for i, p := range params {
-		b.Optimizer.Update(g, p, grads[i], scale)
+		b.optimizer(p.Name()).Update(g, p, grads[i], scale)
 	}
+	b.average(g)
 	g.Output("loss", loss)
 	g.Output("weight", weight)
 	g.Output("grad_norm", g.Div(norm, weight))
@@ -228,6 +239,15 @@ func compile(x plan.Executor, s plan.State, o plan.Options) func(*graph.Graph, e
 
 // compileWithin refuses a plan that needs more memory than the limit, if that is not 0, before any is allocated.
 func compileWithin(limit uint64, x plan.Executor, s plan.State, o plan.Options, g *graph.Graph, err error) (plan.Program, error) {
+	p, err := planWithin(limit, o, g, err)
+	if err != nil {
+		return nil, err
+	}
+	return x.Compile(p, s)
+}
+
+// planWithin lowers a graph, and refuses a plan that needs more memory than the limit, if that is not 0.
+func planWithin(limit uint64, o plan.Options, g *graph.Graph, err error) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -238,5 +258,5 @@ func compileWithin(limit uint64, x plan.Executor, s plan.State, o plan.Options, 
 	if need := uint64(p.Total()); limit > 0 && need > limit {
 		return nil, errors.Errorf("train: a step needs %.2f GiB of memory, %.2f GiB are free; take a smaller batch or context", float64(need)/(1<<30), float64(limit)/(1<<30))
 	}
-	return x.Compile(p, s)
+	return p, nil
 }

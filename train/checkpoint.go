@@ -192,7 +192,7 @@ func NewestCheckpoint(run string) (string, error) {
 // optimKinds are what a checkpoint keeps besides parameters. Gradients and sums start every step at zero.
 var optimKinds = []graph.Kind{graph.Moment, graph.Statistic, graph.Average}
 
-// Checkpoint writes checkpoints/step-N: the model, the optimizer's moments, where the loop stands, and the Trainer's
+// Checkpoint writes checkpoints/step-N: the model (where Trainer.From is set, the parameters that the run may change), the optimizer's moments, where the loop stands, and the Trainer's
 // own files. It is an error without a run folder. A checkpoint of the same step is written once.
 func (l *Loop) Checkpoint() error {
 	if l.folder == nil {
@@ -217,8 +217,9 @@ func (l *Loop) Checkpoint() error {
 	if files == nil {
 		files = map[string]func(io.Writer) error{}
 	}
-	files[modelFile] = func(w io.Writer) error { return s.write(w, graph.Param) }
-	files[optimFile] = func(w io.Writer) error { return s.write(w, optimKinds...) }
+	params, _ := l.kept()
+	files[modelFile] = func(w io.Writer) error { return s.write(w, params) }
+	files[optimFile] = func(w io.Writer) error { return s.write(w, s.names(optimKinds...)) }
 	files[stateFile] = func(w io.Writer) error {
 		_, err := w.Write(state)
 		return err
@@ -245,7 +246,7 @@ func (l *Loop) Checkpoint() error {
 func (l *Loop) resume() error {
 	path, err := NewestCheckpoint(l.set.Out)
 	if errors.Is(err, ErrNoCheckpoint) {
-		if err := l.Run.init(&l.set); err != nil {
+		if err := l.begin(); err != nil {
 			return err
 		}
 		return l.folder.cutLog(0)
@@ -260,23 +261,47 @@ func (l *Loop) resume() error {
 	if at.Seed != l.set.Seed {
 		return errors.Errorf("train: resume: %s is of a run with seed %d, the trainer has %d", path, at.Seed, l.set.Seed)
 	}
-	if err := l.Run.State.Load(filepath.Join(path, modelFile)); err != nil {
+	if err := l.load(path, at); err != nil {
 		return err
-	}
-	if _, err := l.Run.State.load(filepath.Join(path, optimFile), true, optimKinds...); err != nil {
-		return err
-	}
-	if at.KeepBest {
-		if l.best, err = l.Run.State.readBest(filepath.Join(path, bestFile)); err != nil {
-			return err
-		}
 	}
 	if err := l.src.Seek(at.Position); err != nil {
 		return errors.Wrapf(err, "train: resume: %s", path)
 	}
+	at.Frozen = l.at.Frozen
 	l.at, l.saved = at, at.Step
 	l.stopped = l.patienceOut()
 	return l.folder.cutLog(at.Step)
+}
+
+// load reads the values of a checkpoint: over those that the run started from, where it does not hold all.
+func (l *Loop) load(path string, at progress) (err error) {
+	if due, err := l.unfreeze(1, at.Step-1); err != nil {
+		return err
+	} else if due {
+		if err := l.plans(); err != nil {
+			return err
+		}
+	}
+	s := l.Run.State
+	params, rest := l.kept()
+	if len(rest) > 0 {
+		if err := l.begin(); err != nil {
+			return err
+		}
+		if at.Frozen != 0 && at.Frozen != l.at.Frozen {
+			return errors.Errorf("train: resume: %s is of a run from another pretrained model: the frozen parameters differ", path)
+		}
+	}
+	if _, err := s.load(filepath.Join(path, modelFile), true, params, rest); err != nil {
+		return err
+	}
+	if _, err := s.load(filepath.Join(path, optimFile), true, s.names(optimKinds...), nil); err != nil {
+		return err
+	}
+	if at.KeepBest {
+		l.best, err = l.readBest(filepath.Join(path, bestFile))
+	}
+	return err
 }
 
 // readProgress reads a state.json and refuses what no checkpoint holds.

@@ -11,6 +11,7 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/atomicfile/faultfs"
+	"github.com/ceto-ml/ceto/nn"
 )
 
 // TestFaults lets every operation of a run's files fail in turn, in every way: Fit returns an error, the last good
@@ -19,14 +20,23 @@ func TestFaults(t *testing.T) {
 	base := rows(AdamW{LR: 0.05, Decay: 0.1})
 	base.Steps, base.CheckpointEvery, base.Accumulate = 3, 2, 2
 	base.Val, base.EvalEvery, base.Stop = classes(7), 2, EarlyStopping{RestoreBest: true}
+	lora := base
+	lora.From, lora.LoRA = pretrained(1), &nn.LoRA{Targets: []string{"0"}, Rank: 2, Dropout: 0.1, Also: []string{"4.*"}}
+	lora.EMA, lora.Thaw = 0.9, []Thaw{{2, []string{"3.*"}}}
+	few := []faultfs.Kind{faultfs.NoSpace, faultfs.CrashAll}
+	everyFault(t, "", base, faultfs.Kinds, few)
+	everyFault(t, "LoRA, ", lora, few, few[1:])
+}
+
+// everyFault lets operations of base fail in the ways of kinds, of short where tests are to be short.
+func everyFault(t *testing.T, name string, base Trainer, kinds, short []faultfs.Kind) {
 	run, err := base.Fit(classes(22))
 	want := digest(t, must(t, run, err))
-	kinds := faultfs.Kinds
 	if testing.Short() {
-		kinds = []faultfs.Kind{faultfs.NoSpace, faultfs.CrashAll}
+		kinds = short
 	}
 	for _, kind := range kinds {
-		t.Run(kind.String(), func(t *testing.T) {
+		t.Run(name+kind.String(), func(t *testing.T) {
 			t.Parallel()
 			base := base
 			base.Executor = plan.CPU(1)

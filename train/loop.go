@@ -20,9 +20,11 @@ type progress struct {
 	LRScale  float64       `json:"lr_scale"`
 	Best     float64       `json:"best_val_loss"` // where HasBest
 	HasBest  bool          `json:"has_best"`
+	BestStep int           `json:"best_step"`
 	KeepBest bool          `json:"keep_best"` // the checkpoint has best.safetensors
 	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
 	Seconds  float64       `json:"seconds"`
+	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // of the parameters that the checkpoint leaves out
 }
 
 // Loop is a fit under way, for a loop of one's own around whole steps; [Trainer.Fit] is this:
@@ -77,7 +79,7 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 	if t.Resume {
 		err = l.resume()
 	} else {
-		err = run.init(&t)
+		err = l.begin()
 	}
 	if err != nil {
 		l.Close()
@@ -96,15 +98,18 @@ func (l *Loop) compile() (err error) {
 	if err := b.checkFreeze(t.Freeze); err != nil {
 		return err
 	}
-	if l.step, err = l.shape(l.src.Fields(), t.Batch); err != nil {
+	if err := t.checkThaw(b.Params); err != nil {
 		return err
 	}
-	if t.Accumulate > 1 {
-		if l.update, err = l.program(b.Update()); err != nil {
-			return err
-		}
+	if err := l.thawFits(); err != nil {
+		return err
 	}
-	l.Run.stepFLOPs = l.step.prog.Plan().FLOPs() * int64(t.Accumulate)
+	if _, err := l.unfreeze(0, 0); err != nil {
+		return err
+	}
+	if err := l.plans(); err != nil {
+		return err
+	}
 	if err := b.hold(t.Executor, l.Run.State); err != nil {
 		return err
 	}
@@ -115,6 +120,22 @@ func (l *Loop) compile() (err error) {
 	for _, s := range append(b.warnings(), foreign(l.step.prog.Plan())...) {
 		warn(s)
 	}
+	return nil
+}
+
+// plans makes the plans of a step for the parameters that train now.
+func (l *Loop) plans() (err error) {
+	clear(l.shapes)
+	t, b := &l.set, l.Run.builder
+	if l.step, err = l.shape(l.src.Fields(), t.Batch); err != nil {
+		return err
+	}
+	if t.Accumulate > 1 {
+		if l.update, err = l.program(b.Update()); err != nil {
+			return err
+		}
+	}
+	l.Run.stepFLOPs = l.step.prog.Plan().FLOPs() * int64(t.Accumulate)
 	return nil
 }
 
@@ -152,7 +173,7 @@ func (l *Loop) Step() (*Status, error) {
 		return nil, err
 	}
 	if t.Val != nil && (l.at.Step == t.Steps || t.EvalEvery > 0 && l.at.Step%t.EvalEvery == 0) {
-		if err := l.evaluate(s); err != nil {
+		if err := l.averaged(func() error { return l.evaluate(s) }); err != nil {
 			return s, err
 		}
 	}
@@ -168,6 +189,9 @@ func (l *Loop) Step() (*Status, error) {
 // one makes one update.
 func (l *Loop) one() (*Status, error) {
 	t := &l.set
+	if err := l.thaw(); err != nil {
+		return nil, errors.Wrapf(err, "train: step %d: Thaw", l.at.Step+1)
+	}
 	lr := t.Optimizer.Rate() * t.Schedule.Factor(l.at.Step, t.Steps) * l.at.LRScale
 	if !finite(lr) {
 		return nil, errors.Errorf("train: step %d: the learning rate is %g", l.at.Step+1, lr)
@@ -239,9 +263,9 @@ func (l *Loop) evaluate(s *Status) error {
 	stop := l.set.Stop
 	switch {
 	case finite(s.ValLoss) && (!l.at.HasBest || s.ValLoss < l.at.Best-stop.MinDelta):
-		l.at.Best, l.at.HasBest, l.at.Bad = s.ValLoss, true, 0
+		l.at.Best, l.at.HasBest, l.at.BestStep, l.at.Bad = s.ValLoss, true, s.Step, 0
 		if stop.RestoreBest {
-			if l.best, err = l.Run.State.snapshot(); err != nil {
+			if l.best, err = l.snapshot(); err != nil {
 				return err
 			}
 		}
@@ -252,6 +276,31 @@ func (l *Loop) evaluate(s *Status) error {
 	l.lastAt = time.Now()
 	return nil
 }
+
+// Evaluate evaluates on held-out data now, as the trainer does after every EvalEvery steps: it counts for early stopping,
+// and is reported. Before the first step it judges what training starts from.
+func (l *Loop) Evaluate() (*Status, error) {
+	if l.set.Val == nil {
+		return nil, errors.New("train: Evaluate wants Val, held-out data")
+	}
+	s := &Status{Step: l.at.Step, Steps: l.set.Steps, LRScale: l.at.LRScale, Run: l.Run, Seconds: l.seconds()}
+	if err := l.evaluate(s); err != nil {
+		return nil, err
+	}
+	return s, l.report(s)
+}
+
+// Best is the step of the best evaluation so far and its validation loss; ok is false before the first.
+func (l *Loop) Best() (step int, loss float64, ok bool) {
+	return l.at.BestStep, l.at.Best, l.at.HasBest
+}
+
+// StepsDone is the number of updates made, those before a resume included.
+func (l *Loop) StepsDone() int { return l.at.Step }
+
+// StepPlan is the plan of a whole step or, with Accumulate, of a micro-batch: of the largest shape at first, then of the
+// last one.
+func (l *Loop) StepPlan() *plan.Plan { return l.step.prog.Plan() }
 
 // patienceOut tells whether early stopping ends the run.
 func (l *Loop) patienceOut() bool { return l.set.Stop.Patience > 0 && l.at.Bad >= l.set.Stop.Patience }
@@ -280,7 +329,8 @@ func (l *Loop) report(s *Status) error {
 	return nil
 }
 
-// Finish writes the last checkpoint and then, with RestoreBest, puts the values of the best evaluation back.
+// Finish writes the last checkpoint and then puts in place what the run has made: with RestoreBest the values of the
+// best evaluation, else with EMA the averages.
 func (l *Loop) Finish() error { return l.finish(true) }
 
 func (l *Loop) finish(done bool) error {
@@ -291,6 +341,10 @@ func (l *Loop) finish(done bool) error {
 	}
 	if done && l.best != nil {
 		return l.Run.State.restore(l.best)
+	}
+	if done {
+		_, err := l.average()
+		return err
 	}
 	return nil
 }

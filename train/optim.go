@@ -16,6 +16,12 @@ type Optimizer interface {
 	Update(g *graph.Graph, p, dp, scale *graph.Node)
 }
 
+// counting is an optimizer whose update depends on how many came before.
+type counting interface {
+	// from is the optimizer of a parameter whose first update comes after start others.
+	from(start int64) Optimizer
+}
+
 // Group sets the learning rate and decay of the parameters whose names match a pattern; the first group that matches
 // counts. See nn.Match.
 type Group struct {
@@ -59,10 +65,16 @@ type AdamW struct {
 	Eps          float64
 	Decay        float64
 	Groups       []Group
+	start        int64
 }
 
 // Rate implements Optimizer.
 func (a AdamW) Rate() float64 { return a.LR }
+
+func (a AdamW) from(start int64) Optimizer {
+	a.start = start
+	return a
+}
 
 // Update implements Optimizer.
 func (a AdamW) Update(g *graph.Graph, p, dp, scale *graph.Node) {
@@ -74,7 +86,7 @@ func adam(g *graph.Graph, p, dp, scale *graph.Node, a AdamW, decoupled bool) {
 		return
 	}
 	decay, lr := find(g, a.Groups, p, a.Decay)
-	op := graph.AdamW{Beta1: or(a.Beta1, 0.9), Beta2: or(a.Beta2, 0.999), Eps: or(a.Eps, 1e-8), Decay: decay, LRScale: lr, Decoupled: decoupled}
+	op := graph.AdamW{Beta1: or(a.Beta1, 0.9), Beta2: or(a.Beta2, 0.999), Eps: or(a.Eps, 1e-8), Decay: decay, LRScale: lr, Decoupled: decoupled, Start: a.start}
 	m, v := moment(g, p, "exp_avg"), moment(g, p, "exp_avg_sq")
 	p1, m1, v1 := g.AdamW(op, p, dp, m, v, scale)
 	g.Assign(p, p1)
@@ -88,6 +100,11 @@ type Adam AdamW
 
 // Rate implements Optimizer.
 func (a Adam) Rate() float64 { return a.LR }
+
+func (a Adam) from(start int64) Optimizer {
+	a.start = start
+	return a
+}
 
 // Update implements Optimizer.
 func (a Adam) Update(g *graph.Graph, p, dp, scale *graph.Node) {

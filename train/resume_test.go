@@ -52,7 +52,7 @@ func wantLog(t *testing.T, name, run string, want []float64) {
 
 // TestResume stops a run after each step in turn and resumes it: everything is as if it had never stopped.
 func TestResume(t *testing.T) {
-	for _, sc := range scenarios(t) {
+	for _, sc := range append(scenarios(t), tuned(t)...) {
 		run, err := sc.trainer.Fit(sc.data)
 		whole := must(t, run, err)
 		want := everything(t, whole.State)
@@ -81,7 +81,7 @@ func TestResume(t *testing.T) {
 
 // TestInterrupt closes Interrupt in a step: it is finished, with all its micro-batches, and kept.
 func TestInterrupt(t *testing.T) {
-	for _, sc := range scenarios(t) {
+	for _, sc := range append(scenarios(t), tuned(t)...) {
 		run, err := sc.trainer.Fit(sc.data)
 		whole := must(t, run, err)
 		tr := sc.trainer

@@ -46,7 +46,7 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	}
 	r := &Run{
 		State:   &State{State: t.Executor.NewState(), Params: params},
-		builder: &Builder{Task: t.Task, Params: params, Optimizer: t.Optimizer, Clip: t.Clip},
+		builder: &Builder{Task: t.Task, Params: params, Optimizer: t.Optimizer, Clip: t.Clip, EMA: t.EMA, start: map[string]int{}},
 		exec:    t.Executor, fields: fields, evalBatch: t.EvalBatch, progs: map[string]plan.Program{},
 	}
 	if own {

@@ -30,6 +30,27 @@ func (s *State) Init(seed uint64) error {
 	})
 }
 
+// value copies a value.
+func (s *State) value(name string) (graph.Buf, error) {
+	m, _, err := s.Meta(name)
+	if err != nil {
+		return graph.Buf{}, err
+	}
+	d, err := s.Read(name)
+	if err != nil {
+		return graph.Buf{}, err
+	}
+	return graph.BufOfDense(d, m)
+}
+
+// names lists the values of the given kinds.
+func (s *State) names(kinds ...graph.Kind) (names []string) {
+	for _, k := range kinds {
+		names = append(names, s.Names(k)...)
+	}
+	return names
+}
+
 // zero sets all values of the given kinds to 0.
 func (s *State) zero(kinds ...graph.Kind) error {
 	for _, k := range kinds {

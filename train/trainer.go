@@ -35,8 +35,18 @@ type Trainer struct {
 	Seed       uint64   // of parameters, order and random ops
 	Freeze     []string // patterns of parameters that stay as they are; see nn.Match
 	LoRA       *nn.LoRA // trains low-rank additions alone: see nn.Params.Adapt
+	Thaw       []Thaw   // what is unfrozen in the course of the run
+	// EMA, where not 0, is the decay of exponential moving averages of the parameters that train, such as 0.999:
+	//
+	//	avg = EMA·avg + (1−EMA)·p after each update, from 0; read as avg/(1−EMAᵗ) after update t
+	//
+	// Evaluations, and with RestoreBest the best values, are those of the averages, which are put in place of the
+	// parameters at the end of the run, too. Training itself and the model of a checkpoint do not know of them; a
+	// checkpoint keeps them beside the moments. Source: Kingma and Ba 2015, arXiv:1412.6980, section 7.2.
+	EMA float64
 	// From, where set, fills parameters that have their first values with others: those of a pretrained model
-	// (gpt.Source.Fill). A run that is resumed takes them from its checkpoint.
+	// (gpt.Source.Fill). Checkpoints then leave out what stays frozen to the end, and a run that is resumed calls From
+	// again before it reads its checkpoint; other frozen values than the run began with are an error.
 	From func(s plan.State) error
 
 	Val       EvalData // held-out data
@@ -154,6 +164,8 @@ func (t *Trainer) check(src data.Source) error {
 		return errors.New("train: early stopping wants Val and EvalEvery")
 	case t.Stop.RestoreBest && t.Val == nil:
 		return errors.New("train: RestoreBest wants Val")
+	case !(t.EMA >= 0 && t.EMA < 1):
+		return errors.Errorf("train: EMA %g: want a decay in [0, 1)", t.EMA)
 	case t.Resume && t.Out == "":
 		return errors.New("train: Resume wants Out, the folder of the run")
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -14,12 +15,12 @@ import (
 
 // Save writes the parameters to a safetensors file; a crash leaves an old file or the new one whole.
 func (s *State) Save(path string) error {
-	return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return s.write(w, graph.Param) })
+	return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return s.write(w, s.Names(graph.Param)) })
 }
 
 // Load reads the parameters from a safetensors file, all of them and no others; an error changes none.
 func (s *State) Load(path string) error {
-	_, err := s.load(path, true, graph.Param)
+	_, err := s.load(path, true, s.Names(graph.Param), nil)
 	return err
 }
 
@@ -51,43 +52,35 @@ func (m Mismatch) String() string {
 
 // LoadMatching reads those parameters that a safetensors file has with their shape, and tells what did not match. An
 // error changes none.
-func (s *State) LoadMatching(path string) (Mismatch, error) { return s.load(path, false, graph.Param) }
+func (s *State) LoadMatching(path string) (Mismatch, error) {
+	return s.load(path, false, s.Names(graph.Param), nil)
+}
 
-// write writes all values of the given kinds.
-func (s *State) write(w io.Writer, kinds ...graph.Kind) error {
+// write writes the values of the given names.
+func (s *State) write(w io.Writer, names []string) error {
 	var ts []safetensors.Tensor
-	for _, k := range kinds {
-		for _, name := range s.Names(k) {
-			m, _, err := s.Meta(name)
-			if err != nil {
-				return err
-			}
-			d, err := s.Read(name)
-			if err != nil {
-				return err
-			}
-			b, err := graph.BufOfDense(d, m)
-			if err != nil {
-				return err
-			}
-			ts = append(ts, weights.Of(name, b))
+	for _, name := range names {
+		b, err := s.value(name)
+		if err != nil {
+			return err
 		}
+		ts = append(ts, weights.Of(name, b))
 	}
 	return safetensors.Write(w, ts, map[string]string{"format": "pt"})
 }
 
-// load reads values of the given kinds into the state; strict wants the file to have all of them and no others. An
-// error changes nothing.
-func (s *State) load(path string, strict bool, kinds ...graph.Kind) (Mismatch, error) {
-	vals, bad, err := s.read(path, strict, kinds...)
+// load reads the values of the given names into the state; strict wants the file to have all of them, and no others but
+// those of more. An error changes nothing.
+func (s *State) load(path string, strict bool, names, more []string) (Mismatch, error) {
+	vals, bad, err := s.read(path, strict, names, more)
 	if err != nil {
 		return bad, err
 	}
 	return bad, s.restore(vals)
 }
 
-// read reads values of the given kinds that a file has.
-func (s *State) read(path string, strict bool, kinds ...graph.Kind) (map[string]graph.Buf, Mismatch, error) {
+// read reads the values of the given names, and of more, that a file has.
+func (s *State) read(path string, strict bool, names, more []string) (map[string]graph.Buf, Mismatch, error) {
 	var bad Mismatch
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -96,12 +89,13 @@ func (s *State) read(path string, strict bool, kinds ...graph.Kind) (map[string]
 	defer f.Close()
 	vals := map[string]graph.Buf{}
 	known := map[string]bool{}
-	for _, k := range kinds {
-		for _, name := range s.Names(k) {
-			known[name] = true
-			if err := s.match(f, name, vals, &bad); err != nil {
-				return nil, bad, errors.Wrapf(err, "train: %s", path)
-			}
+	for i, name := range slices.Concat(names, more) {
+		known[name] = true
+		if _, ok := f.Tensor(name); !ok && i >= len(names) {
+			continue
+		}
+		if err := s.match(f, name, vals, &bad); err != nil {
+			return nil, bad, errors.Wrapf(err, "train: %s", path)
 		}
 	}
 	for _, t := range f.Tensors {

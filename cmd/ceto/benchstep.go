@@ -22,15 +22,17 @@ import (
 
 // stepConfig is a training step to be measured.
 type stepConfig struct {
-	model        gpt.Config
-	batch, steps int
+	model                 gpt.Model
+	context, batch, steps int
+	lora                  *nn.LoRA               // nil trains all parameters
+	from                  func(plan.State) error // values of the parameters; nil leaves random ones
 }
 
 // stepConfigs are those of the PyTorch peer that this is measured beside: biases, exact GELU, no dropout.
 var stepConfigs = map[string]stepConfig{
-	"A": {gpt.Config{Layers: 4, Heads: 4, Width: 128, Context: 64, Vocab: 65, GELUErf: true}, 12, 60},
-	"B": {gpt.Config{Layers: 6, Heads: 6, Width: 384, Context: 256, Vocab: 65, GELUErf: true}, 4, 8},
-	"C": {gpt.Config{Layers: 12, Heads: 12, Width: 768, Context: 256, Vocab: 50257, GELUErf: true}, 1, 4},
+	"A": {model: gpt.Config{Layers: 4, Heads: 4, Width: 128, Context: 64, Vocab: 65, GELUErf: true}, context: 64, batch: 12, steps: 60},
+	"B": {model: gpt.Config{Layers: 6, Heads: 6, Width: 384, Context: 256, Vocab: 65, GELUErf: true}, context: 256, batch: 4, steps: 8},
+	"C": {model: gpt.Config{Layers: 12, Heads: 12, Width: 768, Context: 256, Vocab: 50257, GELUErf: true}, context: 256, batch: 1, steps: 4},
 }
 
 // stepWarmup are steps before the clock starts.
@@ -39,9 +41,10 @@ const stepWarmup = 3
 // stepFlags are the flags of ceto bench step.
 type stepFlags struct {
 	*global
-	config, cpuProfile string
-	profile            bool
-	steps              int
+	config, model, cpuProfile   string
+	profile, lora               bool
+	steps, batch, context, rank int
+	targets                     []string
 }
 
 func benchStepCmd(g *global) *cobra.Command {
@@ -54,6 +57,12 @@ func benchStepCmd(g *global) *cobra.Command {
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.config, "config", "A", "A: 4 layers, 128 wide, 12×64 tokens; B: 6, 384, 4×256; C: 12, 768, 1×256, vocabulary 50257")
+	fl.StringVar(&f.model, "model", "", "measure this model instead: a run, a folder or a file")
+	fl.IntVar(&f.batch, "batch", 8, "with --model: rows of a batch")
+	fl.IntVar(&f.context, "context", 64, "with --model: tokens of a row")
+	fl.BoolVar(&f.lora, "lora", false, "train low-rank matrices alone")
+	fl.IntVar(&f.rank, "rank", 8, "of --lora; alpha is twice as much")
+	fl.StringSliceVar(&f.targets, "targets", []string{"*.q_proj", "*.v_proj", "*.c_attn"}, "of --lora: patterns of layers")
 	fl.IntVar(&f.steps, "steps", 0, "steps to measure (default: as many as the configuration has)")
 	fl.BoolVar(&f.profile, "profile", false, "print the time of each kind of op")
 	fl.StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile to this file")
@@ -62,31 +71,33 @@ func benchStepCmd(g *global) *cobra.Command {
 
 // stepResult is the JSON of ceto bench step.
 type stepResult struct {
-	Config     string  `json:"config"`
-	Threads    int     `json:"threads"`
-	Steps      int     `json:"steps"`
-	MsPerStep  float64 `json:"ms_per_step"` // median
-	MsMin      float64 `json:"ms_min"`
-	TokensPerS float64 `json:"tokens_per_s"`
-	GFLOPS     float64 `json:"gflops"` // by the plan: products and attention, the masked half left out
-	Peak       float64 `json:"peak_gflops"`
-	OfPeak     float64 `json:"of_peak"`
-	RSS        float64 `json:"rss_mib"`
-	PlanMiB    float64 `json:"plan_mib"`
-	FirstLoss  float64 `json:"first_loss"`
-	LastLoss   float64 `json:"last_loss"`
-	Params     int     `json:"params"`
-	CPU        string  `json:"cpu"`
+	Config     string      `json:"config"`
+	Threads    int         `json:"threads"`
+	Steps      int         `json:"steps"`
+	MsPerStep  float64     `json:"ms_per_step"` // median
+	MsMin      float64     `json:"ms_min"`
+	TokensPerS float64     `json:"tokens_per_s"`
+	GFLOPS     float64     `json:"gflops"` // by the plan: products and attention, the masked half left out
+	Peak       float64     `json:"peak_gflops"`
+	OfPeak     float64     `json:"of_peak"`
+	RSS        float64     `json:"rss_mib"`
+	PlanMiB    float64     `json:"plan_mib"`
+	FirstLoss  float64     `json:"first_loss"`
+	LastLoss   float64     `json:"last_loss"`
+	Params     int         `json:"params"`
+	Trained    int         `json:"trained_params"`
+	Bytes      regionBytes `json:"bytes"`   // of the plan
+	StepMs     float64     `json:"step_ms"` // ms_per_step
+	RSSMB      float64     `json:"rss_mb"`  // rss_mib in 10⁶ bytes
+	CPU        string      `json:"cpu"`
 }
 
 func (f *stepFlags) run(w io.Writer) error {
-	cfg, ok := stepConfigs[f.config]
-	if !ok {
-		return usagef("--config %q: want A, B or C", f.config)
+	cfg, done, err := f.stepConfig()
+	if err != nil {
+		return err
 	}
-	if f.steps > 0 {
-		cfg.steps = f.steps
-	}
+	defer done()
 	exec, err := f.executor()
 	if err != nil {
 		return err
@@ -111,7 +122,9 @@ func (f *stepFlags) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r.Config = f.config
+	if r.Config = f.config; f.model != "" {
+		r.Config = f.model
+	}
 	if f.profile {
 		if err := b.profile(w); err != nil {
 			return err
@@ -120,9 +133,38 @@ func (f *stepFlags) run(w io.Writer) error {
 	if f.json {
 		return printJSON(w, r)
 	}
-	_, err = fmt.Fprintf(w, "%s: %.2f ms/step (best %.2f), %.0f tokens/s, %.1f of %.1f GFLOP/s (%.1f %%), %d threads, %s, %.0f MiB resident\n",
-		r.Config, r.MsPerStep, r.MsMin, r.TokensPerS, r.GFLOPS, r.Peak, 100*r.OfPeak, r.Threads, r.CPU, r.RSS)
+	_, err = fmt.Fprintf(w, `%s: %.2f ms/step (best %.2f), %.0f tokens/s, %.1f of %.1f GFLOP/s (%.1f %%), %d threads, %s, %.0f MiB resident
+%d of %d parameters trained; the plan's memory: %s, of that gradients and moments %s
+`, r.Config, r.MsPerStep, r.MsMin, r.TokensPerS, r.GFLOPS, r.Peak, 100*r.OfPeak, r.Threads, r.CPU, r.RSS,
+		r.Trained, r.Params, size(int64(r.Bytes.Total)), size(int64(r.Bytes.Grads+r.Bytes.Optimizer)))
 	return err
+}
+
+// stepConfig is the step that the flags ask for; done releases its files.
+func (f *stepFlags) stepConfig() (cfg stepConfig, done func(), err error) {
+	done = func() {}
+	cfg, ok := stepConfigs[f.config]
+	if !ok {
+		return cfg, done, usagef("--config %q: want A, B or C", f.config)
+	}
+	if f.model != "" {
+		s, err := openModel(f.model)
+		if err != nil {
+			return cfg, done, err
+		}
+		done = func() { s.Close() }
+		if most := s.Model.Dims().Context; f.batch < 1 || f.context < 1 || f.context > most {
+			return cfg, done, usagef("--batch %d, --context %d: want at least 1 of each, and of the context at most the model's %d", f.batch, f.context, most)
+		}
+		cfg = stepConfig{model: s.Model, context: f.context, batch: f.batch, steps: 8, from: s.Fill}
+	}
+	if f.lora {
+		cfg.lora = &nn.LoRA{Targets: f.targets, Rank: f.rank, Alpha: 2 * float64(f.rank)}
+	}
+	if f.steps > 0 {
+		cfg.steps = f.steps
+	}
+	return cfg, done, nil
 }
 
 // stepBench is a compiled step and random tokens for it.
@@ -136,10 +178,15 @@ type stepBench struct {
 
 func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	params := nn.NewParams(graph.Float32)
+	if cfg.lora != nil {
+		if err := params.Adapt(*cfg.lora); err != nil {
+			return nil, usage(err)
+		}
+	}
 	b := &stepBench{stepConfig: cfg, exec: exec, state: &train.State{State: exec.NewState(), Params: params}}
 	build := train.Builder{Task: train.Supervised{Model: cfg.model, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1,
 		Optimizer: train.AdamW{LR: stepLR, Beta1: 0.9, Beta2: 0.95, Decay: 0.1}}
-	g, err := build.Step(tokenFields(cfg.model.Context), cfg.batch)
+	g, err := build.Step(tokenFields(cfg.context), cfg.batch)
 	if err != nil {
 		return nil, err
 	}
@@ -152,11 +199,13 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 		return nil, err
 	}
 	for i := range 4 {
-		d := data.NewBatch(tokenFields(cfg.model.Context), cfg.batch)
-		randomTokens(d, cfg.model.Vocab, uint64(i))
+		d := data.NewBatch(tokenFields(cfg.context), cfg.batch)
+		randomTokens(d, cfg.model.Dims().Vocab, uint64(i))
 		b.in = append(b.in, map[string]any{"x": d["x"].Int, "y": d["y"].Int})
 	}
-	err = b.state.Init(1337)
+	if err = b.state.Init(1337); err == nil && cfg.from != nil {
+		err = cfg.from(b.state)
+	}
 	debug.FreeOSMemory() // what Init has left behind
 	return b, err
 }
@@ -175,13 +224,14 @@ func (b *stepBench) step(i int) (float64, error) {
 		return 0, err
 	}
 	loss, err := b.prog.Scalar("loss")
-	return loss / float64(b.batch*b.model.Context), err
+	return loss / float64(b.batch*b.context), err
 }
 
 // measure runs the steps; the peak is measured before and after them, the better one counts.
 func (b *stepBench) measure() (stepResult, error) {
-	r := stepResult{Threads: b.exec.Threads(), Steps: b.steps, CPU: vec.Current().String(), PlanMiB: float64(b.prog.Plan().Total()) / (1 << 20)}
-	r.Params, _ = b.state.Params.Count()
+	r := stepResult{Threads: b.exec.Threads(), Steps: b.steps, CPU: vec.Current().String(), Bytes: bytesOf(b.prog.Plan(), b.state.Params)}
+	r.PlanMiB = float64(r.Bytes.Total) / (1 << 20)
+	r.Params, r.Trained = b.state.Params.Count()
 	var err error
 	for i := range stepWarmup {
 		loss, e := b.step(i)
@@ -204,8 +254,9 @@ func (b *stepBench) measure() (stepResult, error) {
 	r.Peak = max(r.Peak, vec.Peak(r.Threads, 2*benchTime))
 	s := median(d)
 	r.MsPerStep, r.MsMin = 1e3*s, slices.Min(d).Seconds()*1e3
-	r.TokensPerS = float64(b.batch*b.model.Context) / s
+	r.TokensPerS = float64(b.batch*b.context) / s
 	r.GFLOPS = float64(b.prog.Plan().FLOPs()) / s / 1e9
 	r.OfPeak, r.RSS = r.GFLOPS/r.Peak, peakRSS()
+	r.StepMs, r.RSSMB = r.MsPerStep, r.RSS*(1<<20)/1e6
 	return r, nil
 }

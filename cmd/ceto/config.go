@@ -75,15 +75,18 @@ func (c *config) load(path string) error {
 	return c.merge(b, "--config "+path)
 }
 
-func (c *config) merge(b []byte, from string) error {
-	if err := yaml.UnmarshalWithOptions(b, c, yaml.Strict()); err != nil {
+func (c *config) merge(b []byte, from string) error { return mergeYAML(c, b, from) }
+
+// mergeYAML reads YAML over v; unknown keys are refused.
+func mergeYAML(v any, b []byte, from string) error {
+	if err := yaml.UnmarshalWithOptions(b, v, yaml.Strict()); err != nil {
 		return usagef("%s: %s", from, strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
 	return nil
 }
 
-// set applies "a.b=c".
-func (c *config) set(expr string) error {
+// setKey applies "a.b=c" to settings.
+func setKey(v any, expr string) error {
 	key, value, ok := strings.Cut(expr, "=")
 	if !ok || key == "" {
 		return usagef("--set %q: want key=value, such as train.lr=0.001", expr)
@@ -97,7 +100,7 @@ func (c *config) set(expr string) error {
 		}
 	}
 	b.WriteString(" " + value + "\n")
-	return c.merge([]byte(b.String()), "--set "+expr)
+	return mergeYAML(v, []byte(b.String()), "--set "+expr)
 }
 
 // presetOf finds the preset that a config file names.

@@ -94,7 +94,7 @@ func root() *cobra.Command {
 	c.PersistentFlags().IntVar(&g.threads, "threads", 0, "worker threads; 0 takes one for each processor")
 	c.PersistentFlags().BoolVar(&g.json, "json", false, "print one JSON object as the last line of stdout")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	c.AddCommand(pretrainCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), tokenizeCmd(g), exportCmd(g), pullCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), versionCmd(g))
+	c.AddCommand(pretrainCmd(g), finetuneCmd(g), predictCmd(g), evalCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), tokenizeCmd(g), exportCmd(g), pullCmd(g), dataCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), versionCmd(g))
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {
 			sub.Args = noArgs

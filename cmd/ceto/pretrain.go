@@ -98,7 +98,7 @@ func (f *pretrainFlags) resolve(c *cobra.Command) (config, error) {
 		}
 	}
 	for _, s := range f.sets {
-		if err := cfg.set(s); err != nil {
+		if err := setKey(&cfg, s); err != nil {
 			return cfg, err
 		}
 	}

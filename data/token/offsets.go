@@ -1,6 +1,35 @@
 package token
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+)
+
+// Offsets returns the ids of a text and the bytes that each stands for, of any tokenizer of this package: [Subword]'s
+// method of that name where there is one. A tokenizer of bytes or characters has neither special tokens nor others to add.
+func Offsets(t Tokenizer, text []byte, o Options) (ids []int32, spans [][2]int, err error) {
+	if t, ok := t.(Subword); ok {
+		return t.Offsets(text, o)
+	}
+	if ids, err = t.Encode(text); err != nil {
+		return nil, nil, err
+	}
+	for i := 0; i < len(text); {
+		n := 1
+		switch t.(type) {
+		case Byte, *Byte:
+		case *Char:
+			_, n = utf8.DecodeRune(text[i:])
+		default:
+			return nil, nil, errors.Errorf("token: Offsets of a %s: want a tokenizer of bytes or characters, or one that tells them", t.Name())
+		}
+		spans = append(spans, [2]int{i, i + n})
+		i += n
+	}
+	return ids, spans, nil
+}
 
 // Offsets implements [Subword]. The spans of a text tile it, but for bytes that have no token and were dropped. Where
 // normalization changed the text, a token gets the whole of each changed stretch that it touches.

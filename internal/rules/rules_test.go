@@ -21,6 +21,7 @@ const module = "github.com/ceto-ml/ceto/"
 var allowed = map[string][]string{
 	"train":            {"nn", "graph", "graph/plan", "data", "train/metric", "internal/weights"},
 	"train/metric":     {},
+	"train/finetune":   {"train", "train/metric", "gpt", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/weights"},
 	"gpt":              {"nn", "graph", "graph/plan", "data/token", "internal/weights"},
 	"models":           {"nn", "graph"},
 	"nn":               {"graph"},

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/spf13/pflag"
+)
+
+const (
+	dataUsage    = "CSV, TSV, JSON or text file, also .gz, or a folder of such files"
+	formatUsage  = "csv, tsv, json or text (default: by the file's extension)"
+	columnsUsage = "names of the columns, with commas, of a file without a header"
+	commaUsage   = "between the fields of CSV: one character, or tab (default: ,)"
+)
+
+// dataFlags name a user's data and say how it is read.
+type dataFlags struct {
+	path, format, comma string
+	columns             []string
+}
+
+func (f *dataFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.path, "data", "", dataUsage)
+	fl.StringVar(&f.format, "format", "", formatUsage)
+	fl.StringSliceVar(&f.columns, "columns", nil, columnsUsage)
+	fl.StringVar(&f.comma, "comma", "", commaUsage)
+}
+
+// open opens the data that --data names.
+func (f *dataFlags) open() (*record.Records, error) {
+	if f.path == "" {
+		return nil, usagef("--data is missing: name a CSV, TSV, JSON or text file")
+	}
+	return f.openFile(f.path)
+}
+
+// openFile opens another file that is read as --data is.
+func (f *dataFlags) openFile(path string) (*record.Records, error) {
+	o := record.Options{Format: record.Format(f.format), Columns: f.columns}
+	if !slices.Contains([]record.Format{"", record.CSV, record.TSV, record.JSON, record.Lines}, o.Format) {
+		return nil, usagef("--format %q: want csv, tsv, json or text", f.format)
+	}
+	switch {
+	case f.comma == "tab", f.comma == `\t`:
+		o.Comma = '\t'
+	case len(f.comma) == 1:
+		o.Comma = f.comma[0]
+	case f.comma != "":
+		return nil, usagef("--comma %q: want one ASCII character, or tab", f.comma)
+	}
+	return record.Open(path, o)
+}
+
+// needColumn returns the column that a flag names, or where it was not given, the one that is called as the flag is.
+func needColumn(r *record.Records, flag, name string) (string, error) {
+	if name == "" {
+		name = flag
+		if !slices.Contains(r.Columns(), name) {
+			return "", usagef("--%s is missing: name one of the columns %s", flag, columnNames(r))
+		}
+	}
+	if !slices.Contains(r.Columns(), name) {
+		return "", usagef("--%s %s: no such column; there are %s", flag, name, columnNames(r))
+	}
+	return name, nil
+}
+
+// wantColumn is needColumn for data that may lack the column: then it returns "", unless the flag was given.
+func wantColumn(r *record.Records, flag, name string) (string, error) {
+	if name == "" && !slices.Contains(r.Columns(), flag) {
+		return "", nil
+	}
+	return needColumn(r, flag, name)
+}
+
+// columnNames lists the columns for a message, the first of many, long ones cut.
+func columnNames(r *record.Records) string {
+	const most, long = 20, 40
+	all := r.Columns()
+	var names []string
+	for _, c := range all[:min(most, len(all))] {
+		names = append(names, fmt.Sprintf("%q", cut(c, long)))
+	}
+	if len(all) > most {
+		names = append(names, fmt.Sprintf("… (%d in all)", len(all)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// cut returns the first n characters of a text on one line, and an ellipsis where there are more.
+func cut(s string, n int) string {
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return string(r)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data/record"
+)
+
+// examples are shown of each kind of finding.
+const dataExamples = 3
+
+// report writes what was found in plain words, with the first places.
+func (k *dataCheck) report(w io.Writer) error {
+	f, b := k.facts, &strings.Builder{}
+	fmt.Fprintf(b, "%s: %d rows, columns %s\n", k.path, f.Rows, columnNames(k.r))
+	fmt.Fprintf(b, "text %q: %s characters", k.text, f.Characters)
+	if f.Tokens != nil {
+		fmt.Fprintf(b, "; %s tokens", *f.Tokens)
+	}
+	if b.WriteByte('\n'); k.classes != nil {
+		fmt.Fprintf(b, "label %q: %v\n", k.label, k.balance)
+	}
+	b.WriteByte('\n')
+	finding(b, len(k.empty), "empty texts", "they teach nothing: leave them out")
+	for _, i := range k.empty[:min(dataExamples, len(k.empty))] {
+		fmt.Fprintf(b, "         %s\n", k.place(k.r, i))
+	}
+	finding(b, f.Duplicates, "duplicates: texts that an earlier row has, but for case and white space", "keep one of each")
+	k.pairs(b, k.same, k.r)
+	if k.similarity < 1 {
+		finding(b, f.Near, fmt.Sprintf("near duplicates: texts at least %g like an earlier one", k.similarity), "look whether they say the same")
+		k.pairs(b, k.near, k.r)
+	}
+	if k.classes != nil {
+		finding(b, f.Conflicts, "conflicts: duplicates with another label", "one of the two labels is wrong")
+		k.pairs(b, k.conflicts, k.r)
+	}
+	where, advice := fmt.Sprintf("the %d rows of %s", f.HeldOut, k.against), "scores on them say nothing of new texts"
+	if k.against == "" {
+		where = fmt.Sprintf("the %d rows that --val %g --seed %d holds out", f.HeldOut, k.val, k.seed)
+		advice = "remove duplicates before the split"
+	}
+	finding(b, f.Leaks, fmt.Sprintf("leaks: of %s, texts that training has too", where), advice)
+	k.pairs(b, k.leaks, k.held)
+	k.classWarnings(b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (l lengths) String() string {
+	return fmt.Sprintf("%d to %d (median %d, 95 %% up to %d)", l.Min, l.Max, l.Median, l.P95)
+}
+
+// finding writes a count and what it counts, and where there are some, what to do.
+func finding(b *strings.Builder, n int, what, advice string) {
+	fmt.Fprintf(b, "%6d %s", n, what)
+	if n > 0 {
+		fmt.Fprintf(b, "; %s", advice)
+	}
+	b.WriteByte('\n')
+}
+
+// pairs writes the first pairs with places and texts; the later row of each is in the records of.
+func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Records) {
+	const long = 60
+	for _, p := range pairs[:min(dataExamples, len(pairs))] {
+		text, err := of.Text(p.B, k.text)
+		if err != nil {
+			text = err.Error()
+		}
+		fmt.Fprintf(b, "         %s like %s", k.place(of, p.B), k.place(k.r, p.A))
+		if p.Similarity < 1 {
+			fmt.Fprintf(b, " (%.2f)", p.Similarity)
+		}
+		if k.classes != nil && of == k.r && k.classes.Of[p.A] != k.classes.Of[p.B] {
+			fmt.Fprintf(b, ", %q and %q", k.classes.Names[k.classes.Of[p.B]], k.classes.Names[k.classes.Of[p.A]])
+		}
+		fmt.Fprintf(b, ": %s\n", strconv.Quote(cut(text, long)))
+	}
+}
+
+// place is where row i of r is: the line alone where it is in the file that --data names.
+func (k *dataCheck) place(r *record.Records, i int) string {
+	where := r.Where(i)
+	if line, ok := strings.CutPrefix(where, k.path+":"); ok {
+		return "line " + line
+	}
+	return where
+}
+
+// classWarnings writes which labels cannot be learned or judged.
+func (k *dataCheck) classWarnings(b *strings.Builder) {
+	if k.classes == nil {
+		return
+	}
+	if len(k.classes.Names) == 1 {
+		fmt.Fprintf(b, "       only one label, %q: there is nothing to tell apart\n", k.classes.Names[0])
+	}
+	if k.facts.Classes[""] > 0 {
+		fmt.Fprintf(b, "%6d rows without a label; they count as a label of their own\n", k.facts.Classes[""])
+	}
+	finding(b, len(k.facts.Small), fmt.Sprintf("labels too small for both parts of a split of %g and %g", 1-k.val, k.val), "add examples, or leave them out"+listed(k.facts.Small))
+	if k.against != "" {
+		finding(b, len(k.facts.Unseen), "labels of "+k.against+" that the data never has", "no model learns them"+listed(k.facts.Unseen))
+	}
+}
+
+// listed is the first few names behind a colon.
+func listed(names []string) string {
+	const most = 5
+	var l []string
+	for _, n := range names[:min(most, len(names))] {
+		l = append(l, strconv.Quote(cut(n, 40)))
+	}
+	if len(names) > most {
+		l = append(l, "…")
+	}
+	return ": " + strings.Join(l, ", ")
+}

@@ -1,0 +1,69 @@
+package nn_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+)
+
+// TestManyClassWeights has more weights than an op has operands, some of them in runs: at equal logits the loss of a row
+// of class c is w[c]·ln V, and its weight w[c].
+func TestManyClassWeights(t *testing.T) {
+	const classes = 400
+	x := plan.CPU(1)
+	defer x.Close()
+	w := make([]float64, classes)
+	for i := range w {
+		w[i] = float64(1+i) / 64
+		if i%10 > 6 {
+			w[i] = 2
+		}
+	}
+	for _, c := range []int32{0, 6, 7, 9, 10, 255, 256, classes - 2, classes - 1} {
+		g := graph.New()
+		s := nn.NewScope(g, nn.NewParams(graph.Float64), nn.Train)
+		sum, weight := nn.CrossEntropy{Weights: w}.Loss(s, s.Full(graph.Of(graph.Float64, 1, classes), 0), s.Input("t", graph.Of(graph.Int32, 1)))
+		s.Output("sum", sum)
+		s.Output("weight", weight)
+		p := compile(t, x, g, func(plan.State) {})
+		if err := p.Run(map[string]any{"t": []int32{c}}, graph.Scalars{}); err != nil {
+			t.Fatal(err)
+		}
+		loss, err := p.Scalar("sum")
+		if err != nil {
+			t.Fatal(err)
+		}
+		count, err := p.Scalar("weight")
+		if want := w[c] * math.Log(classes); err != nil || math.Abs(loss-want) > 1e-12*want || count != w[c] {
+			t.Errorf("class %d: loss %g of weight %g, %v; want %g of %g", c, loss, count, err, want, w[c])
+		}
+	}
+}
+
+func TestLossErrors(t *testing.T) {
+	for _, c := range []struct {
+		loss nn.Loss
+		want string
+	}{
+		{nn.CrossEntropy{Weights: []float64{1, 2}}, "class weights float32[2], want (3)"},
+		{nn.CrossEntropy{Weights: []float64{1, -2, 1}}, "nn: CrossEntropy: weight 1 is -2: want 0 or more"},
+		{nn.CrossEntropy{Weights: []float64{math.NaN(), 1, 1}}, "weight 0 is NaN"},
+		{nn.CrossEntropy{Weights: []float64{1, 1, math.Inf(1)}}, "weight 2 is +Inf"},
+		{nn.BCEWithLogits{PosWeight: []float64{1, 2}}, "2 positive weights for logits float32[4 3]: want 1, or one a column"},
+		{nn.BCEWithLogits{PosWeight: []float64{-1}}, "nn: BCEWithLogits: weight 0 is -1"},
+	} {
+		s := scope(nn.NewParams(graph.Float32), nn.Train)
+		target := s.Input("t", graph.Of(graph.Int32, 4))
+		if _, ok := c.loss.(nn.BCEWithLogits); ok {
+			target = s.Input("of", graph.Of(graph.Float32, 4, 3))
+		}
+		c.loss.Loss(s, s.Input("x", graph.Of(graph.Float32, 4, 3)), target)
+		if err := s.Err(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.loss, err, c.want)
+		}
+	}
+}

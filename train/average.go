@@ -1,0 +1,90 @@
+package train
+
+import (
+	"math"
+	"strings"
+
+	"github.com/ceto-ml/ceto/graph"
+)
+
+// averageOf is before a parameter's name in that of its moving average.
+const averageOf = "ema."
+
+// average adds, for each parameter that g updates, the moving average of what it becomes.
+func (b *Builder) average(g *graph.Graph) {
+	if b.EMA == 0 {
+		return
+	}
+	for _, a := range g.Assignments() {
+		if a.State.Kind() != graph.Param {
+			continue
+		}
+		avg := g.State(averageOf+a.State.Name(), a.State.Meta(), graph.Average)
+		g.Assign(avg, g.EMA(avg, a.Value, b.EMA))
+	}
+}
+
+// averageWeight is the sum of the weights of an average of n updates, 1 − decayⁿ but for the rounding of decay and
+// 1 − decay to dtype d.
+func averageWeight(d graph.DType, decay float64, n int) float64 {
+	keep, add := decay, 1-decay
+	if d == graph.Float32 {
+		keep, add = float64(float32(keep)), float64(float32(add))
+	}
+	return add * (1 - math.Pow(keep, float64(n))) / (1 - keep)
+}
+
+// average puts the averages in place of the parameters and returns the parameters' own values, for [State.restore].
+func (l *Loop) average() (own map[string]graph.Buf, err error) {
+	s := l.Run.State
+	own = map[string]graph.Buf{}
+	if l.set.EMA == 0 || l.at.Step == 0 {
+		return own, nil
+	}
+	k := 1 / averageWeight(l.set.DType, l.set.EMA, l.at.Step)
+	for _, avg := range s.Names(graph.Average) {
+		name, ok := strings.CutPrefix(avg, averageOf)
+		if !ok {
+			continue
+		}
+		if own[name], err = s.value(name); err != nil {
+			return own, err
+		}
+		if err := s.writeScaled(name, avg, k); err != nil {
+			return own, err
+		}
+	}
+	return own, nil
+}
+
+// writeScaled gives name k times the value of from.
+func (s *State) writeScaled(name, from string, k float64) error {
+	b, err := s.value(from)
+	if err != nil {
+		return err
+	}
+	if b.DType == graph.Float64 {
+		scaleAll(graph.Data[float64](b), k)
+	} else {
+		scaleAll(graph.Data[float32](b), k)
+	}
+	return s.Write(name, graph.Dense(b))
+}
+
+func scaleAll[T graph.Float](v []T, k float64) {
+	for i, x := range v {
+		v[i] = T(float64(x) * k)
+	}
+}
+
+// averaged calls f with the averages in place of the parameters.
+func (l *Loop) averaged(f func() error) error {
+	own, err := l.average()
+	if err == nil {
+		err = f()
+	}
+	if e := l.Run.State.restore(own); err == nil {
+		err = e
+	}
+	return err
+}

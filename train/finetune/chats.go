@@ -1,0 +1,166 @@
+package finetune
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/pkg/errors"
+)
+
+// Layout says which columns of a file make a chat: Messages alone, or Prompt and Answer and perhaps Input.
+type Layout struct {
+	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. Of the
+	// roles human is user, and gpt, bot, model and chatbot are assistant; others stay as they are.
+	Messages string
+	Prompt   string // what the user says
+	Input    string // the text it is about, behind it after a blank line; "" and an empty field: none
+	Answer   string // what the assistant says
+	System   string // a message in front; "" and an empty field: none
+}
+
+// layouts are those that [DetectLayout] knows, by the names that others gave their columns. The first that fits counts.
+var layouts = []Layout{
+	{Messages: "messages"},                                        // OpenAI, Hugging Face TRL
+	{Messages: "conversations"},                                   // ShareGPT
+	{Prompt: "instruction", Input: "input", Answer: "output"},     // Alpaca
+	{Prompt: "instruction", Input: "context", Answer: "response"}, // Dolly
+	{Prompt: "instruction", Answer: "output"},
+	{Prompt: "instruction", Answer: "response"},
+	{Prompt: "prompt", Answer: "completion"},
+	{Prompt: "prompt", Answer: "response"},
+	{Prompt: "question", Answer: "answer"},
+}
+
+// columns are the columns that a layout names, and the two that it can do without last.
+func (l Layout) columns() (names []string) {
+	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System} {
+		if c != "" {
+			names = append(names, c)
+		}
+	}
+	return names
+}
+
+// DetectLayout finds the layout of a file by the names of its columns. A column system joins any. Files of no known
+// layout are an error that lists their columns.
+func DetectLayout(columns []string) (Layout, error) {
+	for _, l := range layouts {
+		if l.check(columns) != nil {
+			continue
+		}
+		if slices.Contains(columns, "system") {
+			l.System = "system"
+		}
+		return l, nil
+	}
+	return Layout{}, errors.Errorf("finetune: columns %s: want messages, conversations, or an instruction and its answer, such as instruction, input, output or prompt, completion; or say which columns they are",
+		strings.Join(columns, ", "))
+}
+
+// check returns an error where a column of the layout is missing.
+func (l Layout) check(columns []string) error {
+	for _, c := range l.columns() {
+		if !slices.Contains(columns, c) {
+			return errors.Errorf("finetune: no column %q; there are %s", c, strings.Join(columns, ", "))
+		}
+	}
+	return nil
+}
+
+// Check returns an error where the layout is not one, or the file lacks a column of it.
+func (l Layout) Check(r *record.Records) error {
+	if pair := l.Prompt != "" && l.Answer != ""; (l.Messages != "") == pair {
+		return errors.Errorf("finetune: layout %+v: want the column of messages, or those of the prompt and the answer", l)
+	}
+	return l.check(r.Columns())
+}
+
+// Chat returns record i as a chat that has an answer. A record without a prompt or an answer, or whose messages are not
+// what the layout says, is an error with its place.
+func (l Layout) Chat(r *record.Records, i int) ([]gpt.Message, error) {
+	chat, err := l.read(r, i)
+	if err == nil {
+		err = checkChat(chat)
+	}
+	if err != nil {
+		return nil, errors.Wrapf(err, "finetune: %s", r.Where(i))
+	}
+	return chat, nil
+}
+
+func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
+	texts := map[string]string{}
+	for _, c := range l.columns() {
+		if c == l.Messages {
+			continue
+		}
+		text, err := r.Text(i, c)
+		if err != nil {
+			return nil, err
+		}
+		texts[c] = text
+	}
+	var chat []gpt.Message
+	if l.System != "" && texts[l.System] != "" {
+		chat = []gpt.Message{{Role: "system", Content: texts[l.System]}}
+	}
+	if l.Messages != "" {
+		raw, err := r.Raw(i, l.Messages)
+		if err != nil {
+			return nil, err
+		}
+		messages, err := parseMessages(raw)
+		return append(chat, messages...), errors.Wrapf(err, "column %q", l.Messages)
+	}
+	prompt := texts[l.Prompt]
+	if l.Input != "" && texts[l.Input] != "" {
+		prompt += "\n\n" + texts[l.Input]
+	}
+	return append(chat, gpt.Message{Role: "user", Content: prompt}, gpt.Message{Role: "assistant", Content: texts[l.Answer]}), nil
+}
+
+// parseMessages reads the messages of a chat from JSON.
+func parseMessages(raw []byte) ([]gpt.Message, error) {
+	var messages []struct{ Role, Content, From, Value *string }
+	if err := json.Unmarshal(raw, &messages); err != nil {
+		return nil, errors.New(`want JSON messages, [{"role": "user", "content": "…"}, …], contents being texts`)
+	}
+	chat := make([]gpt.Message, len(messages))
+	for i, m := range messages {
+		role, content := m.Role, m.Content
+		if role == nil && content == nil {
+			role, content = m.From, m.Value
+		}
+		if role == nil || content == nil {
+			return nil, errors.Errorf(`message %d: want "role" and "content", or "from" and "value"`, i+1)
+		}
+		chat[i] = gpt.Message{Role: *role, Content: *content}
+		if r, ok := roles[*role]; ok {
+			chat[i].Role = r
+		}
+	}
+	return chat, nil
+}
+
+// roles are the names in ShareGPT's files and their like for those that chat templates know.
+var roles = map[string]string{"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant"}
+
+// checkChat refuses a chat from which no answer can be learned.
+func checkChat(chat []gpt.Message) error {
+	answers := 0
+	for i, m := range chat {
+		if m.Role == "assistant" {
+			answers++
+		}
+		if m.Role != "system" && strings.TrimSpace(m.Content) == "" {
+			return errors.Errorf("message %d (%s) is empty", i+1, m.Role)
+		}
+	}
+	if answers == 0 || chat[0].Role == "assistant" {
+		return errors.Errorf("%d messages, %d of them of the assistant: want at least one, and another before it", len(chat), answers)
+	}
+	return nil
+}

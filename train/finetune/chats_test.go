@@ -1,0 +1,115 @@
+package finetune_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/train/finetune"
+)
+
+// records opens a file of the given text.
+func records(t *testing.T, name, text string) *record.Records {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := record.Open(path, record.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// TestLayouts: what people's files call their columns, and the chat of each file's second record.
+func TestLayouts(t *testing.T) {
+	ask := []gpt.Message{{Role: "user", Content: "Q"}, {Role: "assistant", Content: "A"}}
+	about := []gpt.Message{{Role: "user", Content: "Q\n\nI"}, {Role: "assistant", Content: "A"}}
+	told := append([]gpt.Message{{Role: "system", Content: "S"}}, ask...)
+	for _, c := range []struct {
+		name, file, text string
+		want             []gpt.Message
+	}{
+		{"OpenAI", "a.jsonl", "{\"messages\": []}\n" + `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}], "id": 3}`, told},
+		{"ShareGPT", "a.json", `[{"conversations": []}, {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "system": "S"}]`, told},
+		{"messages in CSV", "a.csv", "messages\n[]\n\"[{\"\"role\"\":\"\"user\"\",\"\"content\"\":\"\"Q\"\"},{\"\"role\"\":\"\"assistant\"\",\"\"content\"\":\"\"A\"\"}]\"\n", ask},
+		{"Alpaca", "a.json", `[{"instruction": "x", "input": "", "output": "y"}, {"instruction": "Q", "input": "I", "output": "A"}]`, about},
+		{"Alpaca without input", "a.jsonl", "{\"instruction\": \"x\", \"output\": \"y\"}\n{\"instruction\": \"Q\", \"output\": \"A\"}\n", ask},
+		{"Alpaca with an empty input", "a.tsv", "instruction\tinput\toutput\nx\ty\tz\nQ\t\tA\n", ask},
+		{"Dolly", "a.jsonl", "{\"instruction\":\"x\",\"context\":\"\",\"response\":\"y\",\"category\":\"c\"}\n{\"instruction\":\"Q\",\"context\":\"I\",\"response\":\"A\",\"category\":\"c\"}\n", about},
+		{"prompt and completion", "a.csv", "id,prompt,completion\n1,x,y\n2,Q,A\n", ask},
+		{"prompt and response, a system", "a.csv", "system,prompt,response\n,x,y\nS,Q,A\n", told},
+		{"question and answer", "a.csv", "answer,question\ny,x\nA,Q\n", ask},
+	} {
+		r := records(t, c.file, c.text)
+		l, err := finetune.DetectLayout(r.Columns())
+		if err == nil {
+			err = l.Check(r)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got, err := l.Chat(r, 1); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, %v; want %v", c.name, got, err, c.want)
+		}
+	}
+}
+
+// TestLayoutOwn: columns of any names.
+func TestLayoutOwn(t *testing.T) {
+	r := records(t, "a.tsv", "zh\ten\n你好\thello\n")
+	l := finetune.Layout{Prompt: "en", Answer: "zh"}
+	got, err := l.Chat(r, 0)
+	want := []gpt.Message{{Role: "user", Content: "hello"}, {Role: "assistant", Content: "你好"}}
+	if err := l.Check(r); err != nil {
+		t.Error(err)
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	for wish, l := range map[string]finetune.Layout{
+		`no column "de"; there are zh, en`: {Prompt: "en", Answer: "de"},
+		"want the column of messages":      {Prompt: "en"},
+		"or those of the prompt":           {Messages: "zh", Prompt: "en", Answer: "zh"},
+	} {
+		if err := l.Check(r); err == nil || !strings.Contains(err.Error(), wish) {
+			t.Errorf("%+v: error %v, want one with %q", l, err, wish)
+		}
+	}
+	if _, err := finetune.DetectLayout(r.Columns()); err == nil || !strings.Contains(err.Error(), "columns zh, en: want messages") {
+		t.Errorf("columns of no known layout: %v", err)
+	}
+}
+
+// TestChatErrors: each has the file, the line and the message.
+func TestChatErrors(t *testing.T) {
+	for _, c := range []struct{ messages, want string }{
+		{`[]`, "0 messages, 0 of them of the assistant"},
+		{`null`, "0 messages"},
+		{`"text"`, "want JSON messages"},
+		{`[{"role": "user", "content": "Q"}]`, "1 messages, 0 of them"},
+		{`[{"role": "assistant", "content": "A"}]`, "another before it"},
+		{`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": " \n"}]`, "message 2 (assistant) is empty"},
+		{`[{"from": "human", "value": ""}, {"from": "gpt", "value": "A"}]`, "message 1 (user) is empty"},
+		{`[{"role": "user", "content": [{"type": "image"}]}]`, "contents being texts"},
+		{`[{"role": "user", "content": null}]`, `message 1: want "role" and "content"`},
+		{`[{"role": "user", "value": "Q"}]`, `message 1: want "role" and "content"`},
+	} {
+		r := records(t, "a.jsonl", "\n\n{\"messages\": "+c.messages+"}\n")
+		_, err := finetune.Layout{Messages: "messages"}.Chat(r, 0)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "a.jsonl:3: ") {
+			t.Errorf("%s: error %v, want one with a.jsonl:3 and %q", c.messages, err, c.want)
+		}
+	}
+	r := records(t, "a.csv", "prompt,completion\nQ,\n")
+	if _, err := (finetune.Layout{Prompt: "prompt", Answer: "completion"}).Chat(r, 0); err == nil || !strings.Contains(err.Error(), "a.csv:2: message 2 (assistant) is empty") {
+		t.Errorf("an empty answer: %v", err)
+	}
+}

@@ -1,0 +1,162 @@
+package finetune
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/internal/weights"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/pkg/errors"
+)
+
+// Predictor is what a run has learned, ready to be used. Close it after use. Not safe for concurrent use.
+type Predictor struct {
+	*Job
+	run *train.Run
+}
+
+// Answer is what a predictor says of a text.
+type Answer struct {
+	Label         string            `json:"label,omitempty"`       // of classify: the most probable class
+	Probability   *Number           `json:"probability,omitempty"` // of Label
+	Labels        []string          `json:"labels,omitempty"`      // of multilabel: those above one half
+	Probabilities map[string]Number `json:"probabilities,omitempty"`
+	Value         *Number           `json:"value,omitempty"` // of regress
+	Embedding     []float32         `json:"embedding,omitempty"`
+}
+
+// OpenRun opens the run in folder dir. Its model must be where it was; x may be nil for the CPU.
+func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
+	s, err := Load(filepath.Join(dir, SettingsFile))
+	if err != nil {
+		return nil, err
+	}
+	make := tasks[s.Task]
+	if make == nil {
+		return nil, errors.Errorf("finetune: %s is not a run of ceto finetune: its task is %q", dir, s.Task)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ResultFile)); err != nil {
+		return nil, errors.Errorf("finetune: %s has no %s: the run was not finished; go on with ceto finetune --resume", dir, ResultFile)
+	}
+	j := &Job{Settings: s, task: make()}
+	heads, err := j.openTrained(dir)
+	if err != nil {
+		j.Close()
+		return nil, err
+	}
+	p, err := j.predictor(x, heads)
+	if err != nil {
+		j.Close()
+	}
+	return p, err
+}
+
+// openTrained opens the model with what was learned, and returns the parameters of the head.
+func (j *Job) openTrained(dir string) (map[string]graph.Buf, error) {
+	if j.Settings.Method == Full {
+		j.Settings.Model = filepath.Join(dir, ModelDir)
+	}
+	if err := j.openModel(); err != nil {
+		return nil, err
+	}
+	if err := j.task.restore(j); err != nil {
+		return nil, err
+	}
+	if j.Settings.Method != Full {
+		return j.Source.AdaptTask(filepath.Join(dir, AdapterDir))
+	}
+	path := filepath.Join(dir, ModelDir, headFile)
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	heads := map[string]graph.Buf{}
+	for _, t := range f.Tensors {
+		if heads[t.Name], err = weights.Value(t, graph.Of(graph.Float32, t.Shape...)); err != nil {
+			return nil, errors.Wrap(err, path)
+		}
+	}
+	return heads, nil
+}
+
+// predictor builds the model and fills it.
+func (j *Job) predictor(x plan.Executor, heads map[string]graph.Buf) (*Predictor, error) {
+	t := train.Trainer{Task: j.task.build(j), Executor: x, EvalBatch: evalBatch, From: func(s plan.State) error {
+		if err := j.fill(s); err != nil {
+			return err
+		}
+		for name, b := range heads {
+			if err := s.Write(name, graph.Dense(b)); err != nil {
+				return errors.Wrapf(err, "finetune: the head's %s", name)
+			}
+		}
+		return nil
+	}}
+	run, err := t.New(&data.Sequences{Lengths: []int32{1}, Context: j.Settings.Data.Context})
+	if err != nil {
+		return nil, err
+	}
+	return &Predictor{j, run}, nil
+}
+
+// Predict answers texts, in their order.
+func (p *Predictor) Predict(texts []string) ([]Answer, error) {
+	ids, lengths := make([][]int32, len(texts)), make([]int32, len(texts))
+	for i, t := range texts {
+		var err error
+		if ids[i], err = p.ids(t); err != nil {
+			return nil, errors.Wrapf(err, "finetune: text %d", i)
+		}
+		lengths[i] = int32(len(ids[i]))
+	}
+	q := &data.Sequences{Lengths: lengths, Context: p.Settings.Data.Context, At: func(i int, _ uint64) (data.Sequence, error) {
+		return data.Sequence{IDs: ids[i]}, nil
+	}}
+	answers, at, order := make([]Answer, len(texts)), 0, q.Order()
+	err := p.run.Outputs(q, p.task.output(), func(n int, y []float32) error {
+		k := len(y) / n
+		for i := range n {
+			answers[order[at]] = p.task.answer(p.Job, y[i*k:(i+1)*k])
+			at++
+		}
+		return nil
+	})
+	return answers, err
+}
+
+// Evaluate measures the run on records of its columns: metrics and their 95 % intervals by name.
+func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95 map[string][2]Number, err error) {
+	if err := p.task.columns(p.Job, r); err != nil {
+		return nil, nil, err
+	}
+	q, err := p.sequences(&part{r, r.Rows()}, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	if q.Len() == 0 {
+		return nil, nil, errors.New("finetune: no records to measure on")
+	}
+	_, metrics, ci95, err = p.judge(p.run, q)
+	return metrics, ci95, err
+}
+
+// String is the answer and its probability, with a tab between.
+func (a Answer) String() string {
+	switch {
+	case a.Value != nil:
+		return strconv.FormatFloat(float64(*a.Value), 'g', 6, 64)
+	case a.Labels != nil:
+		return strings.Join(a.Labels, "|")
+	case a.Probability != nil:
+		return a.Label + "\t" + strconv.FormatFloat(float64(*a.Probability), 'f', 4, 64)
+	}
+	return a.Label
+}

@@ -1,0 +1,39 @@
+package train
+
+import (
+	"hash/crc32"
+
+	"github.com/ceto-ml/ceto/graph"
+)
+
+// kept lists the parameters that checkpoints and snapshots keep and, in rest, those that they leave out: with
+// Trainer.From the ones that stay frozen to the end.
+func (l *Loop) kept() (names, rest []string) {
+	for _, name := range l.Run.State.Names(graph.Param) {
+		if p := l.Run.State.Params.Get(name); l.set.From != nil && p != nil && !l.set.changes(p) {
+			rest = append(rest, name)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names, rest
+}
+
+// begin gives the parameters the values that training starts from, and notes what checkpoints leave out of them.
+func (l *Loop) begin() error {
+	if err := l.Run.init(&l.set); err != nil || l.folder == nil {
+		return err
+	}
+	_, rest := l.kept()
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, name := range rest {
+		b, err := l.Run.State.value(name)
+		if err != nil {
+			return err
+		}
+		sum.Write([]byte(name))
+		sum.Write(b.Mem)
+	}
+	l.at.Frozen = sum.Sum32()
+	return nil
+}
