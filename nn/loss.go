@@ -135,11 +135,29 @@ func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 //
 // With Weights, one for each class, a row weighs as much as its target's class and the mean is divided by the sum of the
 // weights of the rows' targets, as PyTorch's CrossEntropyLoss(weight=…); with Smoothing too: see [graph.Graph.CrossEntropy].
-// N/(V·n[c]) for n[c] rows of class c among N weighs all classes alike.
+// [Balance] gives weights that count all classes alike.
 type CrossEntropy struct {
 	Ignore    int32
 	Smoothing float64
 	Weights   []float64
+}
+
+// Balance returns class weights for classes of so many rows each: N/(V·n[c]) for n[c] of N rows and V classes that have
+// any, 0 for a class without rows. Every class then adds as much to the loss, and the weights' mean over the rows is 1.
+func Balance(rows []int) []float64 {
+	all, classes := 0, 0
+	for _, n := range rows {
+		if n > 0 {
+			all, classes = all+n, classes+1
+		}
+	}
+	w := make([]float64, len(rows))
+	for i, n := range rows {
+		if n > 0 {
+			w[i] = float64(all) / (float64(classes) * float64(n))
+		}
+	}
+	return w
 }
 
 // Loss takes logits (…, V) and ids (…).

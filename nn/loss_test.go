@@ -2,6 +2,7 @@ package nn_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,20 @@ func TestManyClassWeights(t *testing.T) {
 		count, err := p.Scalar("weight")
 		if want := w[c] * math.Log(classes); err != nil || math.Abs(loss-want) > 1e-12*want || count != w[c] {
 			t.Errorf("class %d: loss %g of weight %g, %v; want %g of %g", c, loss, count, err, want, w[c])
+		}
+	}
+}
+
+func TestBalance(t *testing.T) {
+	for _, c := range []struct {
+		rows []int
+		want []float64
+	}{
+		{nil, nil}, {[]int{0, 0}, []float64{0, 0}}, {[]int{5, 5}, []float64{1, 1}},
+		{[]int{90, 10}, []float64{100. / 180, 5}}, {[]int{2, 0, 6}, []float64{2, 0, 8. / 12}},
+	} {
+		if got := nn.Balance(c.rows); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.rows, got, c.want)
 		}
 	}
 }

@@ -193,6 +193,40 @@ func TestEMA(t *testing.T) {
 	wantErr(t, "decay 1", err, "EMA 1: want a decay in [0, 1)")
 }
 
+// TestEMANotFinite: a step that is not finite leaves the averages, too, as they were.
+func TestEMANotFinite(t *testing.T) {
+	for _, accumulate := range []int{1, 3} {
+		var before map[string][]float64
+		tr := Trainer{Model: nn.Linear{Out: 1}, Loss: nn.BCEWithLogits{}, Optimizer: Adam{LR: 0.1}, Batch: 2, Accumulate: accumulate, Steps: 25, EMA: 0.9}
+		tr.Callbacks = []Callback{CallbackFunc(func(s *Status) error { before = everything(t, s.Run.State); return nil })}
+		run, err := tr.Fit(spoilt(1e20, 1e20, 1e20))
+		wantErr(t, "spoilt", err, "gradient norm")
+		if d := cmp.Diff(before, everything(t, run.State)); d != "" || before == nil {
+			t.Errorf("accumulate %d: after %d steps the states changed:\n%s", accumulate, len(run.History), d)
+		}
+	}
+}
+
+// TestEMAMemory: an average costs the memory of what it is an average of, and no more.
+func TestEMAMemory(t *testing.T) {
+	for _, accumulate := range []int{1, 2} {
+		total := func(ema float64) int {
+			tr := rows(AdamW{LR: 0.05})
+			tr.Model, tr.EMA, tr.Freeze, tr.Accumulate = nn.Sequential{nn.Linear{Out: 64}, nn.Linear{Out: 64}, nn.Linear{Out: 3}}, ema, []string{"*.bias", "2.*"}, accumulate
+			l, err := tr.Start(classes(12))
+			must(t, l, err)
+			n := l.step.prog.Plan().Total()
+			if l.update != nil {
+				n = l.update.Plan().Total()
+			}
+			return n
+		}
+		if got, want := total(0.9)-total(0), 4*(3*64+64*64); got != want {
+			t.Errorf("accumulate %d: averages take %d bytes, want %d", accumulate, got, want)
+		}
+	}
+}
+
 // TestEMATrainsAlike: averages change nothing of the training that they follow.
 func TestEMATrainsAlike(t *testing.T) {
 	for _, sc := range scenarios(t) {

@@ -26,7 +26,7 @@ const (
 	verdictWindow = 10   // the part of the steps that a mean is over
 )
 
-// Verdict says in plain words how a run went and what to try next.
+// Verdict says in plain words how a run went and what to try next. Losses that are not finite are given as 0.
 type Verdict struct {
 	Name       string  `json:"name"` // Fits, Overfits, Underfits, StillImproving, Unstable or Undecided
 	Text       string  `json:"text"` // what was seen, with figures, and what to try
@@ -85,6 +85,11 @@ func Judge(h []Status, chance float64) Verdict {
 		v.underfits(chance)
 	default:
 		v.fits()
+	}
+	for _, f := range []*float64{&v.TrainFirst, &v.TrainBest, &v.TrainLast, &v.ValFirst, &v.ValBest, &v.ValLast} {
+		if !finite(*f) { // JSON has no NaN
+			*f = 0
+		}
 	}
 	return v
 }

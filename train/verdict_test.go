@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -86,6 +87,9 @@ func TestJudge(t *testing.T) {
 			if !strings.Contains(v.Text, s) {
 				t.Errorf("%s: %q lacks %q", c.name, v.Text, s)
 			}
+		}
+		if _, err := json.Marshal(v); err != nil {
+			t.Errorf("%s: %v", c.name, err)
 		}
 		if s := fmt.Sprint(v); !strings.HasPrefix(s, c.want+": ") || strings.Contains(s, "\n") || !strings.HasSuffix(s, ".") || strings.Contains(s, "%!") {
 			t.Errorf("%s: prints as %q", c.name, s)

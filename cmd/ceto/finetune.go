@@ -85,6 +85,7 @@ func trainSettingFlags(fl *pflag.FlagSet, t *finetune.TrainSettings) {
 	fl.StringVar(&t.ClassWeights, "class-weights", "", "balanced or none (default balanced)")
 	fl.Float64Var(&t.EMA, "ema", 0, "decay of the moving average of the weights; 0 takes none")
 	fl.IntVar(&t.Patience, "patience", 0, "evaluations without a better validation loss that end the run (default 3)")
+	fl.IntVar(&t.Checkpoint, "checkpoint-every", 0, "steps between checkpoints (default an epoch)")
 	fl.StringSliceVar(&t.Freeze, "freeze", nil, "patterns of parameters that stay as they are")
 	fl.StringArrayVar(&t.Thaw, "thaw", nil, `gradual unfreezing: "0.5 *.layers.29.*" trains these from half of the steps on; may be repeated`)
 	fl.Uint64Var(&t.Seed, "seed", 0, "seed of split, head, order and dropout")
@@ -153,8 +154,9 @@ func (f *finetuneFlags) settings(c *cobra.Command) (finetune.Settings, error) {
 
 // given puts the flags that were given over s.
 func given(c *cobra.Command, s *finetune.Settings) (err error) {
-	to := pflag.NewFlagSet("", pflag.ContinueOnError)
+	to, loaded := pflag.NewFlagSet("", pflag.ContinueOnError), *s
 	settingFlags(to, s)
+	*s = loaded // which the flags' defaults have replaced
 	c.Flags().Visit(func(f *pflag.Flag) {
 		t := to.Lookup(f.Name)
 		if t == nil || err != nil {

@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,37 +14,62 @@ import (
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 )
 
-// The run that is killed: steps of about a millisecond, a checkpoint after every tenth.
-const killSteps = 600
-
-func killArgs(dir string, resume bool) []string {
-	if resume {
-		return []string{"pretrain", "--resume", filepath.Join(dir, "run"), "--json", "--threads", "2"}
-	}
-	return []string{"pretrain", "--data", filepath.Join(dir, "text"), "--out", filepath.Join(dir, "run"), "--json", "--threads", "2",
-		"--set", "model.layers=1", "--set", "model.width=16", "--set", "model.heads=2", "--set", "train.warmup=5", "--set", "model.dropout=0.1",
-		"--context", "16", "--batch", "4", "--steps", strconv.Itoa(killSteps), "--eval-every", "100", "--checkpoint-every", "10"}
+// killed is a run that is killed, with a checkpoint after every tenth step.
+type killed struct {
+	command string
+	steps   int
+	args    func(dir string) []string
 }
 
-// TestKill kills ceto pretrain with SIGKILL: every fourth time while a checkpoint is being written (a kill that comes
+var killRuns = []killed{{"pretrain", 600, pretrainArgs}, {"finetune", 300, finetuneArgs}}
+
+// start are the arguments that start a run, or resume it.
+func (k killed) start(dir string, resume bool) []string {
+	if resume {
+		return []string{k.command, "--resume", filepath.Join(dir, "run"), "--json", "--threads", "2"}
+	}
+	return append([]string{k.command, "--out", filepath.Join(dir, "run"), "--json", "--threads", "2"}, k.args(dir)...)
+}
+
+// pretrainArgs make steps of about a millisecond.
+func pretrainArgs(dir string) []string {
+	return []string{"--data", filepath.Join(dir, "text"),
+		"--set", "model.layers=1", "--set", "model.width=16", "--set", "model.heads=2", "--set", "train.warmup=5", "--set", "model.dropout=0.1",
+		"--context", "16", "--batch", "4", "--steps", "600", "--eval-every", "100", "--checkpoint-every", "10"}
+}
+
+// finetuneArgs train with everything that a checkpoint has to keep: LoRA with dropout, averages, batches by length that
+// end with an epoch, and the best values, those of the head that was fitted first among them.
+func finetuneArgs(dir string) []string {
+	return []string{"--model", filepath.Join("..", "..", "gpt", "testdata", "hf", "llama-chat"), "--data", filepath.Join(dir, "texts.csv"), "--task", "classify",
+		"--lora-dropout", "0.1", "--ema", "0.9", "--batch", "8", "--epochs", "25", "--patience", "1000", "--lr", "0.003", "--checkpoint-every", "10"}
+}
+
+// TestKill kills ceto with SIGKILL: every fourth time while a checkpoint is being written (a kill that comes
 // too late for it is made again), else at a step read off its log. Resumed each time, it ends with the parameters of the run that was never stopped.
 func TestKill(t *testing.T) {
+	for _, k := range killRuns {
+		t.Run(k.command, k.test)
+	}
+}
+
+func (k killed) test(t *testing.T) {
 	kills := 20
 	if testing.Short() {
 		kills = 4
 	}
-	want := digestOf(t, killArgs(textDir(t), false))
+	want := k.digest(t, k.start(textDir(t), false))
 	dir := textDir(t)
 	run := filepath.Join(dir, "run")
 	for i := range kills {
 		for try := 0; ; try++ {
 			_, err := os.Stat(filepath.Join(run, "run.yaml"))
 			from := lines(run)
-			ready := func() bool { return lines(run) >= (i+1)*killSteps/(2*kills) }
+			ready := func() bool { return lines(run) >= (i+1)*k.steps/(2*kills) }
 			if i%4 == 3 {
 				ready = func() bool { return lines(run) > from && unfinished(run) }
 			}
-			if !killWhen(t, killArgs(dir, err == nil), ready) {
+			if !killWhen(t, k.start(dir, err == nil), ready) {
 				t.Fatalf("kill %d: the run ended before it", i)
 			}
 			if i%4 != 3 || unfinished(run) {
@@ -55,7 +80,7 @@ func TestKill(t *testing.T) {
 			}
 		}
 	}
-	if got := digestOf(t, killArgs(dir, true)); got != want {
+	if got := k.digest(t, k.start(dir, true)); got != want {
 		t.Errorf("digest %s after %d kills, want %s as without", got, kills, want)
 	}
 }
@@ -64,6 +89,14 @@ func textDir(t *testing.T) string {
 	dir := t.TempDir()
 	text := strings.Repeat("the quick brown fox jumps over the lazy dog;\nand then it sleeps.\n", 60)
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	table.WriteString("text,label\n")
+	for i := range 120 {
+		fmt.Fprintf(&table, "%s number %d is %s,%s\n", strings.Repeat("and ", i%7), i*37, [2]string{"thin", "an inn"}[i%2], [2]string{"a", "b"}[i%2])
+	}
+	if err := os.WriteFile(filepath.Join(dir, "texts.csv"), []byte(table.String()), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -111,12 +144,15 @@ func killWhen(t *testing.T, args []string, ready func() bool) bool {
 	}
 }
 
-// digestOf runs ceto to its end and returns the digest that it prints.
-func digestOf(t *testing.T, args []string) string {
+// digest runs ceto to its end and returns the digest that it prints.
+func (k killed) digest(t *testing.T, args []string) string {
 	t.Helper()
 	out, err := exec.Command("ceto", args...).Output()
-	var r pretrainResult
-	if err != nil || json.Unmarshal(bytes.TrimSpace(out), &r) != nil || r.Digest == "" || r.Steps != killSteps {
+	var r struct {
+		Digest        string
+		Steps, Epochs int
+	}
+	if err != nil || json.Unmarshal(bytes.TrimSpace(out), &r) != nil || r.Digest == "" || r.Steps != k.steps && r.Epochs != k.steps/12 {
 		t.Fatalf("ceto %v: %v, printed %q", args, err, out)
 	}
 	return r.Digest

@@ -197,7 +197,7 @@ func (p *Plan) storeAssigns(inPlace bool) {
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		if inPlace && i > guard && p.storesAll(s, i, state, count, u) {
+		if inPlace && p.storesAll(i, guard, state, count, u) {
 			for _, y := range s.Out {
 				if y >= 0 {
 					p.Slots[y].Base, p.Slots[y].Offset = state[y], 0
@@ -216,16 +216,25 @@ func (p *Plan) storeAssigns(inPlace bool) {
 	p.assigns = nil
 }
 
-// storesAll reports whether step i can write all its results into the states they are assigned to.
-func (p *Plan) storesAll(s *Step, i int, state, count map[int]int, u uses) bool {
-	any := false
+// storesAll reports whether step i can write all its results into the states they are assigned to: after the last guard
+// is known, as a step that is skipped must leave nothing to those that are not.
+func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
+	if i <= guard {
+		return false
+	}
+	s, any := &p.Steps[i], false
 	for part, y := range s.Out {
 		if y < 0 {
 			continue
 		}
 		st, ok := state[y]
-		if !ok || count[y] != 1 || len(p.Guards) > 0 && len(u.readers[y]) > 0 || p.isOutput(y) || p.Slots[y].Base >= 0 || p.touchedFrom(st, i, u) {
+		if !ok || count[y] != 1 || p.isOutput(y) || p.Slots[y].Base >= 0 || p.touchedFrom(st, i, u) {
 			return false
+		}
+		for _, k := range u.readers[y] {
+			if len(p.Guards) > 0 && !p.storesAll(k, guard, state, count, u) {
+				return false
+			}
 		}
 		for operand, x := range s.In {
 			r, _ := p.root(x)

@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"fmt"
+	"math"
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -121,6 +123,48 @@ func TestAssign(t *testing.T) {
 				if t.Failed() {
 					t.Fatalf("%s %+v, run %d:\n%v", r.name, o, run, p)
 				}
+			}
+		}
+	}
+}
+
+// TestAssignGuarded: new values that others are computed from. Of a run whose guard fails the outputs are right all the
+// same, and no state changes; of one whose guard holds, b is made in place of a's new value, with no memory beside.
+func TestAssignGuarded(t *testing.T) {
+	x := plan.CPU(1)
+	defer x.Close()
+	m := graph.Of(graph.Float64, 2)
+	for _, output := range []bool{false, true} {
+		g := graph.New()
+		a, b, in := g.State("a", m, graph.Statistic), g.State("b", m, graph.Average), g.Input("x", m)
+		g.Guard(g.Sum(g.Input("guard", m)))
+		y := g.AddScalar(a, 1)
+		g.Assign(a, y)
+		g.Assign(b, g.EMA(b, y, 0.5))
+		if output {
+			g.Output("product", g.Mul(y, in))
+		}
+		p := newPlan(t, g, plan.Options{})
+		if n := p.Sizes[plan.Activations]; !output && n > 64 {
+			t.Errorf("%d bytes of activations, want those of the guard alone:\n%v", n, p)
+		}
+		state := x.NewState()
+		prog, err := x.Compile(p, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, inf := range []float64{math.Inf(1), 0, math.Inf(1)} {
+			if err := prog.Run(map[string]any{"x": []float64{2, 3}, "guard": []float64{inf, 0}}, graph.Scalars{}); (err != nil) != (inf != 0) {
+				t.Fatal(err)
+			}
+			done := []float64{0, 1, 1}[i]
+			want := values{"a": {done, done}, "b": {done / 2, done / 2}}
+			if output {
+				k := []float64{1, 1, 2}[i]
+				want["product"] = []float64{2 * k, 3 * k}
+			}
+			for name, w := range want {
+				compare(t, fmt.Sprintf("output %v, run %d", output, i), values{name: read(t, prog, name)}, values{name: w}, 0, 0)
 			}
 		}
 	}

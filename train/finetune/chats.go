@@ -10,15 +10,19 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Layout says which columns of a file make a chat: Messages alone, or Prompt and Answer and perhaps Input.
+// Layout says which columns of a file make a chat: Messages alone, Prompt and Answer and perhaps Input, or Template and
+// Answer.
 type Layout struct {
 	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. Of the
 	// roles human is user, and gpt, bot, model and chatbot are assistant; others stay as they are.
-	Messages string
-	Prompt   string // what the user says
-	Input    string // the text it is about, behind it after a blank line; "" and an empty field: none
-	Answer   string // what the assistant says
-	System   string // a message in front; "" and an empty field: none
+	Messages string `yaml:"messages,omitempty"`
+	Prompt   string `yaml:"prompt,omitempty"` // what the user says
+	Input    string `yaml:"input,omitempty"`  // the text it is about, behind it after a blank line; "" and an empty field: none
+	Answer   string `yaml:"answer,omitempty"` // what the assistant says
+	System   string `yaml:"system,omitempty"` // a message in front; "" and an empty field: none
+	// Template makes what the user says, in place of Prompt and Input: "Translate into Chinese: {english}". {NAME} is the
+	// text of a column, {{ and }} are braces.
+	Template string `yaml:"prompt_template,omitempty"`
 }
 
 // layouts are those that [DetectLayout] knows, by the names that others gave their columns. The first that fits counts.
@@ -39,6 +43,12 @@ func (l Layout) columns() (names []string) {
 	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System} {
 		if c != "" {
 			names = append(names, c)
+		}
+	}
+	pieces, _ := l.pieces()
+	for _, p := range pieces {
+		if p.column {
+			names = append(names, p.text)
 		}
 	}
 	return names
@@ -72,8 +82,16 @@ func (l Layout) check(columns []string) error {
 
 // Check returns an error where the layout is not one, or the file lacks a column of it.
 func (l Layout) Check(r *record.Records) error {
-	if pair := l.Prompt != "" && l.Answer != ""; (l.Messages != "") == pair {
-		return errors.Errorf("finetune: layout %+v: want the column of messages, or those of the prompt and the answer", l)
+	pair := l.Answer != "" && (l.Prompt != "") != (l.Template != "") && (l.Template == "" || l.Input == "")
+	if (l.Messages != "") == pair || !pair && l.Template != "" {
+		return errors.Errorf("finetune: layout %+v: want the column of messages, or those of the prompt and the answer, or a prompt's template and the answer", l)
+	}
+	pieces, err := l.pieces()
+	if err != nil {
+		return err
+	}
+	if l.Template != "" && !slices.ContainsFunc(pieces, func(p piece) bool { return p.column }) {
+		return errors.Errorf("finetune: prompt template %q has no column; want one in braces, such as {%s}", l.Template, r.Columns()[0])
 	}
 	return l.check(r.Columns())
 }
@@ -89,6 +107,40 @@ func (l Layout) Chat(r *record.Records, i int) ([]gpt.Message, error) {
 		return nil, errors.Wrapf(err, "finetune: %s", r.Where(i))
 	}
 	return chat, nil
+}
+
+// Ask returns record i as a chat that ends where an answer is to come; a column of answers need not be there.
+func (l Layout) Ask(r *record.Records, i int) ([]gpt.Message, error) {
+	l.Answer = ""
+	err := l.check(r.Columns())
+	if err != nil {
+		return nil, err
+	}
+	chat, err := l.read(r, i)
+	if n := len(chat); n > 0 && chat[n-1].Role == "assistant" {
+		chat = chat[:n-1]
+	}
+	if err == nil && (len(chat) == 0 || strings.TrimSpace(chat[len(chat)-1].Content) == "") {
+		err = errors.New("no message to answer")
+	}
+	return chat, errors.Wrapf(err, "finetune: %s", r.Where(i))
+}
+
+// prompt is what the user says of a text: it stands for the column of a template that has one.
+func (l Layout) prompt(text string) string {
+	prompt, columns := "", 0
+	pieces, _ := l.pieces()
+	for _, p := range pieces {
+		if p.column {
+			p.text = text
+			columns++
+		}
+		prompt += p.text
+	}
+	if columns != 1 {
+		return text
+	}
+	return prompt
 }
 
 func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
@@ -116,10 +168,58 @@ func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
 		return append(chat, messages...), errors.Wrapf(err, "column %q", l.Messages)
 	}
 	prompt := texts[l.Prompt]
+	pieces, err := l.pieces()
+	for _, p := range pieces {
+		if p.column {
+			p.text = texts[p.text]
+		}
+		prompt += p.text
+	}
+	if err != nil {
+		return nil, err
+	}
 	if l.Input != "" && texts[l.Input] != "" {
 		prompt += "\n\n" + texts[l.Input]
 	}
 	return append(chat, gpt.Message{Role: "user", Content: prompt}, gpt.Message{Role: "assistant", Content: texts[l.Answer]}), nil
+}
+
+// A piece of a prompt's template is the name of a column, or text.
+type piece struct {
+	text   string
+	column bool
+}
+
+// pieces reads Template.
+func (l Layout) pieces() (all []piece, err error) {
+	bad := func(what string) error { return errors.Errorf("finetune: prompt template %q: %s", l.Template, what) }
+	text := ""
+	for rest := l.Template; rest != ""; {
+		i := strings.IndexAny(rest, "{}")
+		if i < 0 {
+			text += rest
+			break
+		}
+		brace := rest[i : i+1]
+		text += rest[:i]
+		rest = rest[i+1:]
+		if strings.HasPrefix(rest, brace) {
+			text, rest = text+brace, rest[1:]
+			continue
+		}
+		end := strings.IndexAny(rest, "{}")
+		switch {
+		case brace == "}":
+			return nil, bad("a } that closes nothing; want }} for a brace")
+		case end < 0 || rest[end] == '{':
+			return nil, bad("a { that nothing closes; want {COLUMN}, or {{ for a brace")
+		case end == 0:
+			return nil, bad("want the name of a column in {}")
+		}
+		all = append(all, piece{text: text}, piece{text: rest[:end], column: true})
+		text, rest = "", rest[end+1:]
+	}
+	return append(all, piece{text: text}), nil
 }
 
 // parseMessages reads the messages of a chat from JSON.

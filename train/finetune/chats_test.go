@@ -113,3 +113,43 @@ func TestChatErrors(t *testing.T) {
 		t.Errorf("an empty answer: %v", err)
 	}
 }
+
+// TestLayoutTemplate: what the user says is made of columns.
+func TestLayoutTemplate(t *testing.T) {
+	r := records(t, "a.csv", "en,to,zh\nhello {to},Chinese,你好\nno answer,Chinese,\n")
+	for _, c := range []struct{ template, want string }{
+		{"Translate into Chinese: {en}", "Translate into Chinese: hello {to}"},
+		{"{en}", "hello {to}"},
+		{"{en}{to}\n{en}", "hello {to}Chinese\nhello {to}"},
+		{"{{{to}}} {{to}}", "{Chinese} {to}"},
+	} {
+		l := finetune.Layout{Template: c.template, Answer: "zh"}
+		if err := l.Check(r); err != nil {
+			t.Errorf("%s: %v", c.template, err)
+		}
+		want := []gpt.Message{{Role: "user", Content: c.want}, {Role: "assistant", Content: "你好"}}
+		if got, err := l.Chat(r, 0); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %q, %v; want %q", c.template, got, err, want)
+		}
+		if got, err := l.Ask(r, 0); err != nil || !reflect.DeepEqual(got, want[:1]) {
+			t.Errorf("%s: ask %q, %v; want %q", c.template, got, err, want[:1])
+		}
+		if got, err := l.Ask(r, 1); err != nil || len(got) != 1 {
+			t.Errorf("%s: ask without an answer: %q, %v", c.template, got, err)
+		}
+	}
+	for wish, l := range map[string]finetune.Layout{
+		`no column "de"`:                 {Template: "{de}", Answer: "zh"},
+		"has no column; want one in":     {Template: "{{en}}", Answer: "zh"},
+		"a } that closes nothing":        {Template: "{en}}", Answer: "zh"},
+		"a { that nothing closes":        {Template: "{en} {to", Answer: "zh"},
+		"want the name of a column in":   {Template: "{}", Answer: "zh"},
+		"a prompt's template and the an": {Template: "{en}", Prompt: "en", Answer: "zh"},
+		"want the column of messages":    {Template: "{en}"},
+		"want the column of messages, o": {Template: "{en}", Messages: "en"},
+	} {
+		if err := l.Check(r); err == nil || !strings.Contains(err.Error(), wish) {
+			t.Errorf("%+v: error %v, want one with %q", l, err, wish)
+		}
+	}
+}

@@ -37,6 +37,7 @@ type Result struct {
 	TrainedParams int                  `json:"trained_params"`
 	Params        int                  `json:"params"`
 	ValLoss       Number               `json:"val_loss"`
+	BeforeLoss    Number               `json:"before_loss,omitempty"` // of chat and lm: of the validation records before training
 	Metrics       map[string]Number    `json:"metrics"`
 	CI95          map[string][2]Number `json:"ci95"`
 	Test          map[string]Number    `json:"test,omitempty"`
@@ -44,6 +45,7 @@ type Result struct {
 	TestRows      int                  `json:"test_rows,omitempty"`
 	Strength      float64              `json:"head_strength,omitempty"` // of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
+	Digest        string               `json:"digest"` // SHA-256 of the final parameters
 	Run           string               `json:"run"`
 	Verdict       train.Verdict        `json:"verdict"`
 	History       []train.Status       `json:"-"`
@@ -87,7 +89,7 @@ func (j *Job) Fit(o Options) (*Result, error) {
 	f := &fit{Job: j, o: o, start: time.Now()}
 	err := f.open()
 	if err == nil {
-		f.loop, err = f.trainer().Start(f.trainData)
+		f.loop, err = f.trainer().Start(f.batches())
 	}
 	if err != nil {
 		return nil, err
@@ -144,24 +146,25 @@ func (j *Job) FindRate(o Options, finder train.RateFinder) (train.RateCurve, err
 	if err := f.open(); err != nil {
 		return train.RateCurve{}, err
 	}
-	return f.trainer().FindRate(f.trainData, finder)
+	return f.trainer().FindRate(f.batches(), finder)
 }
 
 // trainer is the loop's, by the settings.
 func (f *fit) trainer() train.Trainer {
 	s := f.Settings.Train
-	batches := data.Batches(f.trainData.Train(s.Seed), s.Batch, 1)
+	batches := data.Batches(f.batches().Train(s.Seed), s.Batch, 1)
 	f.perEpoch = (batches + s.Accumulate - 1) / s.Accumulate
 	steps := f.perEpoch * s.Epochs
+	orElse(&s.Checkpoint, f.perEpoch)
 	t := train.Trainer{
 		Task: f.task.build(f.Job), LoRA: f.lora(), Freeze: s.Freeze, Thaw: f.thaw, EMA: s.EMA,
 		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay},
 		Schedule:  train.Linear{Warmup: int(math.Round(s.Warmup * float64(steps)))},
 		Clip:      s.Clip, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
-		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: evalBatch,
+		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.evalBatch(),
 		Stop:      train.EarlyStopping{Patience: s.Patience, RestoreBest: true},
 		Callbacks: f.o.Callbacks,
-		Out:       f.o.Out, Resume: f.o.Resume, CheckpointEvery: f.perEpoch, Config: f.Settings,
+		Out:       f.o.Out, Resume: f.o.Resume, CheckpointEvery: s.Checkpoint, Config: f.Settings,
 		Executor: f.o.Executor, MemoryLimit: f.o.MemoryLimit,
 		Warn: func(w string) { f.o.Say("warning: %s", w) },
 	}
@@ -277,9 +280,14 @@ func (f *fit) finish() (*Result, error) {
 		Epochs: float64(f.loop.StepsDone()) / float64(f.perEpoch), BestEpoch: float64(step) / float64(f.perEpoch),
 		ValLoss: Number(loss), Strength: f.strength, Run: f.o.Out, History: run.History, State: run.State}
 	r.Params, r.TrainedParams = run.State.Params.Count()
-	r.Verdict = train.Judge(steps(run.History), f.task.chance(f.Job))
 	var err error
-	if _, r.Metrics, r.CI95, err = f.judge(run, f.val); err != nil {
+	if _, ok := f.task.(writer); ok {
+		if r.BeforeLoss, err = f.beforeLoss(); err != nil {
+			return nil, err
+		}
+	}
+	r.Verdict = train.Judge(steps(run.History), f.task.chance(f.Job))
+	if _, r.Metrics, r.CI95, err = f.judgePart(run, f.Job.val, f.val); err != nil {
 		return nil, err
 	}
 	if step == 0 && !f.Settings.Head.NoFit {
@@ -295,9 +303,12 @@ func (f *fit) finish() (*Result, error) {
 		}
 	}
 	if f.test != nil {
-		if r.TestScores, r.Test, r.TestCI95, err = f.judge(run, f.test); err != nil {
+		if r.TestScores, r.Test, r.TestCI95, err = f.judgePart(run, f.Job.test, f.test); err != nil {
 			return nil, err
 		}
+	}
+	if r.Digest, err = run.State.Digest(); err != nil {
+		return nil, err
 	}
 	r.Seconds = time.Since(f.start).Seconds()
 	if f.o.Out == "" {
@@ -314,7 +325,22 @@ func steps(h []train.Status) []train.Status {
 	return h
 }
 
-// judge measures a part, with intervals.
+// measurer is a task with metrics of its own.
+type measurer interface {
+	measure(j *Job, run *train.Run, p *part, q *data.Sequences) (map[string]Number, map[string][2]Number, error)
+}
+
+// judgePart measures a part, whose examples are q, by the task's metrics; scores is nil where they are its own.
+func (j *Job) judgePart(run *train.Run, p *part, q *data.Sequences) (scores *metric.Rows, values map[string]Number, ci map[string][2]Number, err error) {
+	m, ok := j.task.(measurer)
+	if !ok {
+		return j.judge(run, q)
+	}
+	values, ci, err = m.measure(j, run, p, q)
+	return nil, values, ci, err
+}
+
+// judge measures examples by the metrics of package metric, with intervals.
 func (j *Job) judge(run *train.Run, q *data.Sequences) (*metric.Rows, map[string]Number, map[string][2]Number, error) {
 	rows, named := &metric.Rows{}, j.task.metrics(j)
 	if _, err := run.Evaluate(q, rows); err != nil {

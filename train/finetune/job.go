@@ -37,6 +37,7 @@ type Job struct {
 	train, val, test *part // test is nil without a file of its own
 	files            []*record.Records
 	augment          record.Augment
+	choose           bool // the context that suits a writer's examples
 }
 
 // Counts say what was read.
@@ -47,6 +48,8 @@ type Counts struct {
 	Train, Val int
 	Test       int
 	Truncated  int // examples longer than the context
+	LeftOut    int // chats whose answers lie behind the context, and empty texts of lm
+	LostSpans  int // of tag: spans without a token of their own, mostly behind the context
 	Tokens     int // of an epoch of training
 	Balance    record.Balance
 	Warnings   []string
@@ -77,7 +80,8 @@ type namedMetric struct {
 // tasks are the kinds by name.
 var tasks = map[string]func() task{
 	"classify": func() task { return &classify{} }, "multilabel": func() task { return &multilabel{} },
-	"regress": func() task { return &regress{} },
+	"regress": func() task { return &regress{} }, "chat": func() task { return &chat{} },
+	"lm": func() task { return &lm{} }, "tag": func() task { return &tag{} },
 }
 
 // Tasks lists the tasks.
@@ -92,8 +96,11 @@ func Tasks() []string {
 
 // part is some records of a file.
 type part struct {
-	r    *record.Records
-	rows []int
+	r       *record.Records
+	rows    []int
+	lengths []int32 // of their examples, once they were measured
+
+	pieces []data.Sequence // of lm: the examples
 }
 
 // Open reads what the settings name, all but the model's values, and divides the records. What is wrong with them is an
@@ -113,8 +120,13 @@ func Open(s Settings) (*Job, error) {
 
 func (j *Job) open() (err error) {
 	s := &j.Settings
+	_, writes := j.task.(writer)
+	j.choose = writes && s.Data.Context == 0
 	if err := j.openModel(); err != nil {
 		return err
+	}
+	if j.choose {
+		s.Data.Context = min(maxRow, j.Source.Model.Dims().Context)
 	}
 	if a := s.Data.Augment; a.Replace > 0 && a.Synonyms != "" {
 		if j.augment.Synonyms, err = record.ReadSynonyms(a.Synonyms); err != nil {
@@ -134,6 +146,11 @@ func (j *Job) open() (err error) {
 	}
 	if err := j.divide(main); err != nil {
 		return err
+	}
+	if t, ok := j.task.(*tag); ok {
+		if err := t.divided(j); err != nil {
+			return err
+		}
 	}
 	return j.measure()
 }
@@ -174,15 +191,15 @@ func (j *Job) Close() error {
 	return first
 }
 
-// text is the column that the task reads, "" where it reads several.
+// text is the column that the task reads; chat has a layout.
 func (j *Job) text() string { return j.Settings.Data.Text }
 
 // divide makes the parts.
 func (j *Job) divide(main *record.Records) (err error) {
 	d, seed := &j.Settings.Data, j.Settings.Train.Seed
 	rows := main.Rows()
-	if j.text() != "" && !d.Duplicates {
-		same, err := record.Near{Text: main.Column(j.text()), Similarity: 1}.Within(rows)
+	if !d.Duplicates {
+		same, err := record.Near{Text: j.key(main, true), Similarity: 1}.Within(rows)
 		if err != nil {
 			return err
 		}
@@ -211,21 +228,31 @@ func (j *Job) divide(main *record.Records) (err error) {
 		if err := j.task.columns(j, r); err != nil {
 			return err
 		}
-		held[name] = &part{r, r.Rows()}
+		held[name] = &part{r: r, rows: r.Rows()}
 	}
-	j.train, j.val, j.test = &part{main, rows}, held["val"], held["test"]
+	j.train, j.val, j.test = &part{r: main, rows: rows}, held["val"], held["test"]
 	if j.val == nil {
 		if d.Val == 0 {
 			d.Val = 0.1
 			if len(rows) <= 1000 {
 				d.Val = 0.2
 			}
+			if _, ok := j.task.(writer); ok { // each costs as much as training on it, nearly
+				d.Val = min(d.Val, 200/float64(len(rows)))
+			}
 		}
 		parts, err := record.Split(rows, classes, seed, 1-d.Val, d.Val)
 		if err != nil {
 			return err
 		}
-		j.train.rows, j.val = parts[0], &part{main, parts[1]}
+		j.train.rows, j.val = parts[0], &part{r: main, rows: parts[1]}
+		if _, ok := j.task.(*chat); ok { // a question may have several answers
+			leaks, err := record.Near{Text: j.key(main, false), Similarity: 1}.Leaks(parts[1], parts[0])
+			if err != nil {
+				return err
+			}
+			j.Counts.Leaks, j.train.rows = j.Counts.Leaks+len(leaks), record.Without(parts[0], leaks)
+		}
 	}
 	if len(j.train.rows) < 2 || len(j.val.rows) < 1 {
 		return errors.Errorf("finetune: %d records to train on and %d to validate on, of %d; want at least 2 and 1", len(j.train.rows), len(j.val.rows), main.Len())
@@ -249,17 +276,14 @@ func (j *Job) draw(rows []int, classes *record.Classes) ([]int, error) {
 	return parts[0], nil
 }
 
-// withoutLeaks returns rows of a without those whose text, folded, is in b.
+// withoutLeaks returns rows of a without those whose text or question, folded, is in b.
 func (j *Job) withoutLeaks(a *record.Records, rows []int, b *record.Records) ([]int, error) {
-	if j.text() == "" {
-		return rows, nil
-	}
-	n := b.Len()
+	n, ofA, ofB := b.Len(), j.key(a, false), j.key(b, false)
 	of := func(i int) (string, error) {
 		if i < n {
-			return b.Text(i, j.text())
+			return ofB(i)
 		}
-		return a.Text(i-n, j.text())
+		return ofA(i - n)
 	}
 	shifted := make([]int, len(rows))
 	for i, r := range rows {
@@ -290,14 +314,21 @@ func column(r *record.Records, setting, name string) error {
 
 // fill reads the model's values, without an untied head that the task does not have.
 func (j *Job) fill(s plan.State) error {
-	if j.task.pooled() {
-		return j.Source.FillTrunk(s)
+	if _, ok := j.task.(writer); ok {
+		return j.Source.Fill(s)
 	}
-	return j.Source.Fill(s)
+	return j.Source.FillTrunk(s)
 }
 
-// evalBatch is the number of examples of a batch that is not trained on.
-const evalBatch = 32
+// evalBatch is the number of examples of a batch that is not trained on: at most 32, and so many that the logits of a
+// writer take at most 256 MiB.
+func (j *Job) evalBatch() int {
+	const most, bytes = 32, 256 << 20
+	if _, ok := j.task.(writer); !ok {
+		return most
+	}
+	return max(1, min(most, bytes/(4*j.Source.Model.Dims().Vocab*j.Settings.Data.Context)))
+}
 
 // lora is the setting as nn has it; nil where all parameters are trained.
 func (j *Job) lora() *nn.LoRA {

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,8 @@ import (
 type Predictor struct {
 	*Job
 	run *train.Run
+	x   plan.Executor
+	own bool // x is the predictor's to close
 }
 
 // Answer is what a predictor says of a text.
@@ -29,6 +32,8 @@ type Answer struct {
 	Labels        []string          `json:"labels,omitempty"`      // of multilabel: those above one half
 	Probabilities map[string]Number `json:"probabilities,omitempty"`
 	Value         *Number           `json:"value,omitempty"` // of regress
+	Spans         []Span            `json:"spans,omitzero"`  // of tag
+	Text          *string           `json:"text,omitempty"`  // of chat and lm
 	Embedding     []float32         `json:"embedding,omitempty"`
 }
 
@@ -72,6 +77,9 @@ func (j *Job) openTrained(dir string) (map[string]graph.Buf, error) {
 	if j.Settings.Method != Full {
 		return j.Source.AdaptTask(filepath.Join(dir, AdapterDir))
 	}
+	if _, ok := j.task.(writer); ok {
+		return nil, nil
+	}
 	path := filepath.Join(dir, ModelDir, headFile)
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -89,7 +97,11 @@ func (j *Job) openTrained(dir string) (map[string]graph.Buf, error) {
 
 // predictor builds the model and fills it.
 func (j *Job) predictor(x plan.Executor, heads map[string]graph.Buf) (*Predictor, error) {
-	t := train.Trainer{Task: j.task.build(j), Executor: x, EvalBatch: evalBatch, From: func(s plan.State) error {
+	own := x == nil
+	if own {
+		x = plan.CPU(0)
+	}
+	t := train.Trainer{Task: j.task.build(j), Executor: x, EvalBatch: j.evalBatch(), From: func(s plan.State) error {
 		if err := j.fill(s); err != nil {
 			return err
 		}
@@ -102,13 +114,34 @@ func (j *Job) predictor(x plan.Executor, heads map[string]graph.Buf) (*Predictor
 	}}
 	run, err := t.New(&data.Sequences{Lengths: []int32{1}, Context: j.Settings.Data.Context})
 	if err != nil {
+		if own {
+			x.Close()
+		}
 		return nil, err
 	}
-	return &Predictor{j, run}, nil
+	return &Predictor{j, run, x, own}, nil
+}
+
+// Close frees what the predictor holds.
+func (p *Predictor) Close() error {
+	err := p.Job.Close()
+	if p.own {
+		p.own = false
+		if e := p.x.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
 }
 
 // Predict answers texts, in their order.
 func (p *Predictor) Predict(texts []string) ([]Answer, error) {
+	if _, ok := p.task.(writer); ok {
+		return p.goOn(texts)
+	}
+	if t, ok := p.task.(*tag); ok {
+		return t.predict(p, texts)
+	}
 	ids, lengths := make([][]int32, len(texts)), make([]int32, len(texts))
 	for i, t := range texts {
 		var err error
@@ -137,20 +170,26 @@ func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95
 	if err := p.task.columns(p.Job, r); err != nil {
 		return nil, nil, err
 	}
-	q, err := p.sequences(&part{r, r.Rows()}, false)
+	of := &part{r: r, rows: r.Rows()}
+	q, err := p.sequences(of, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	if q.Len() == 0 {
 		return nil, nil, errors.New("finetune: no records to measure on")
 	}
-	_, metrics, ci95, err = p.judge(p.run, q)
+	_, metrics, ci95, err = p.judgePart(p.run, of, q)
 	return metrics, ci95, err
 }
 
 // String is the answer and its probability, with a tab between.
 func (a Answer) String() string {
 	switch {
+	case a.Text != nil:
+		return strings.Join(strings.Fields(*a.Text), " ")
+	case a.Spans != nil:
+		b, _ := json.Marshal(a.Spans)
+		return string(b)
 	case a.Value != nil:
 		return strconv.FormatFloat(float64(*a.Value), 'g', 6, 64)
 	case a.Labels != nil:

@@ -45,14 +45,15 @@ type DataSettings struct {
 	Label  []string `yaml:"label,omitempty"`  // column of the labels; of several columns each is a label, 0 or 1
 	Layout Layout   `yaml:"layout,omitempty"` // columns of chats, where they are not to be found by their names
 
-	Val        float64 `yaml:"val,omitempty"`      // share held out for validation: 0.2 of up to 1,000 records, else 0.1
+	Val        float64 `yaml:"val,omitempty"`      // share held out for validation: 0.2 of up to 1,000 records, else 0.1; of a writer's at most 200 records
 	ValPath    string  `yaml:"val_path,omitempty"` // records of their own for it
 	TestPath   string  `yaml:"test_path,omitempty"`
 	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0: all
 	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, came before
 
-	Context int  `yaml:"context"`          // ids of an example; the rest is left out. 512, at most the model's
-	Strict  bool `yaml:"strict,omitempty"` // a longer one is an error
+	Context   int  `yaml:"context"`              // ids of an example; the rest is left out. 512, at most the model's; of a writer the rows', see chooseContext
+	Strict    bool `yaml:"strict,omitempty"`     // a longer one is an error
+	NoPacking bool `yaml:"no_packing,omitempty"` // a writer's examples get a row each, padded, in place of sharing them
 
 	Classes  []string        `yaml:"classes,omitempty"`  // in the order of their ids
 	Positive string          `yaml:"positive,omitempty"` // of two classes: the one that f1, precision and recall are of; the rarer
@@ -94,10 +95,11 @@ type TrainSettings struct {
 	Smoothing    float64  `yaml:"smoothing,omitempty"` // of labels
 	ClassWeights string   `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
 	EMA          float64  `yaml:"ema,omitempty"`
-	Patience     int      `yaml:"patience"`         // evaluations without a lower validation loss
-	Evaluations  int      `yaml:"evaluations"`      // an epoch
-	Freeze       []string `yaml:"freeze,omitempty"` // patterns of parameters
-	Thaw         []string `yaml:"thaw,omitempty"`   // "0.5 *.layers.29.*": from that share of the steps on these are trained
+	Patience     int      `yaml:"patience"`                   // evaluations without a lower validation loss
+	Evaluations  int      `yaml:"evaluations"`                // an epoch
+	Checkpoint   int      `yaml:"checkpoint_every,omitempty"` // steps; an epoch
+	Freeze       []string `yaml:"freeze,omitempty"`           // patterns of parameters
+	Thaw         []string `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
 	Seed         uint64   `yaml:"seed"`
 }
 
@@ -156,6 +158,12 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	orElse(&s.Train.ClassWeights, "balanced")
 	orElse(&s.Train.Patience, 3)
 	lr := 5e-4
+	if _, ok := t.(writer); ok {
+		lr = 3e-4
+	}
+	if _, ok := t.(*tag); ok {
+		lr = 1e-3 // the head is new: PEFT's guide to token classification
+	}
 	if s.Method == Full {
 		lr = 5e-5
 		if s.Random {
@@ -175,13 +183,18 @@ func blockTargets(m gpt.Model) []string {
 }
 
 // resolveSize fills in the defaults that depend on how many examples there are and how long they are.
-func (s *Settings) resolveSize(examples int, mean float64) {
+func (j *Job) resolveSize() {
+	s, examples := &j.Settings, j.Counts.Train
+	if _, ok := j.task.(writer); ok {
+		j.resolveRows()
+		return
+	}
 	batch := 8
-	if mean < 32 {
+	if float64(j.Counts.Tokens)/float64(examples) < 32 {
 		batch = 16
 	}
 	orElse(&s.Train.Batch, min(batch, examples))
-	orElse(&s.Train.Epochs, min(8, max(2, 4000/max(1, examples))))
+	orElse(&s.Train.Epochs, min(8, max(2, 2000/max(1, examples))))
 	each := 1
 	if s.Train.Epochs < 4 {
 		each = 2

@@ -1,0 +1,75 @@
+package finetune
+
+import (
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/pkg/errors"
+)
+
+// lm is the task of going on with texts: pretraining goes on, on texts of one's own. Each token carries loss, the one
+// that ends a text too.
+type lm struct{ causal }
+
+func (*lm) columns(j *Job, r *record.Records) error { return column(r, "text", j.Settings.Data.Text) }
+
+func (*lm) open(*Job, *record.Records) error { return nil }
+
+func (*lm) restore(*Job) error { return nil }
+
+// example is a whole text, of any length: one id in front that nothing foretells, then the text's and, where the
+// tokenizer has one, the token that ends a text. Values are the bytes that each target stands for.
+func (*lm) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data.Sequence, err error) {
+	text, err := r.Text(row, j.Settings.Data.Text)
+	if err != nil {
+		return e, err
+	}
+	ids, spans, err := j.begun(text)
+	if err != nil || len(ids) == 1 {
+		return e, err
+	}
+	if id, ok := j.end(); ok {
+		ids, spans = append(ids, id), append(spans, [2]int{})
+	}
+	e.IDs, e.Y = ids[:len(ids)-1], ids[1:]
+	for _, s := range spans {
+		e.Values = append(e.Values, float32(s[1]-s[0]))
+	}
+	return e, nil
+}
+
+// begun returns the ids of a text behind one that stands for its beginning, and the bytes of each but that.
+func (j *Job) begun(text string) (ids []int32, spans [][2]int, err error) {
+	first, err := gpt.PromptIDs(j.Tokenizer, "", token.AsText)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, spans, err = token.Offsets(j.Tokenizer, []byte(text), token.Options{Policy: token.AsText})
+	return append(first[:1:1], ids...), spans, err
+}
+
+// measurePart cuts the texts of a part into pieces of the context's length, each of which is an example, and keeps
+// them: 12 bytes a token. In a later piece the first token has the last one before it as context, and no more.
+func (l *lm) measurePart(j *Job, p *part) error {
+	kept := make([]int, 0, len(p.rows))
+	p.pieces, p.lengths = nil, []int32{}
+	for _, row := range p.rows {
+		e, err := l.example(j, p.r, row, false, 0)
+		if err != nil {
+			return errors.Wrapf(err, "finetune: %s", p.r.Where(row))
+		}
+		if len(e.IDs) == 0 {
+			j.Counts.LeftOut++
+			continue
+		}
+		kept = append(kept, row)
+		for from := 0; from < len(e.IDs); from += j.Settings.Data.Context {
+			to := min(from+j.Settings.Data.Context, len(e.IDs))
+			p.pieces = append(p.pieces, data.Sequence{IDs: e.IDs[from:to], Y: e.Y[from:to], Values: e.Values[from:to]})
+			p.lengths = append(p.lengths, int32(to-from))
+		}
+	}
+	p.rows = kept
+	return nil
+}
