@@ -12,8 +12,12 @@ import (
 type Ragged interface {
 	Source
 	// Shape tells how many examples the next batch of up to size has, 0 at the end of a pass, and its fields. Next wants
-	// a batch made for these. Fields tells the largest.
+	// a batch made for these.
 	Shape(size int) (n int, fields []Field)
+	// Largest is the shape of the largest batch of up to size.
+	Largest(size int) (n int, fields []Field)
+	// Batches is the number of batches of up to size of the first epochs.
+	Batches(size, epochs int) int
 }
 
 // Shape is the shape of the next batch of any source: size examples of its fields, where it is not Ragged.
@@ -24,11 +28,19 @@ func Shape(s Source, size int) (n int, fields []Field) {
 	return size, s.Fields()
 }
 
-// Batches is the number of batches of up to size of one epoch of s. An ordinary source joins epochs, so that of several
-// epochs it is what they have together; a Ragged one ends each with a batch of what is left.
+// Largest is the shape of the largest batch of any source.
+func Largest(s Source, size int) (n int, fields []Field) {
+	if r, ok := s.(Ragged); ok {
+		return r.Largest(size)
+	}
+	return size, s.Fields()
+}
+
+// Batches is the number of batches of up to size of the first epochs of any source. An ordinary one joins epochs; a
+// Ragged one ends each with a batch of what is left.
 func Batches(s Source, size, epochs int) int {
-	if _, ok := s.(Ragged); ok {
-		return epochs * ((s.Len() + size - 1) / size)
+	if r, ok := s.(Ragged); ok {
+		return r.Batches(size, epochs)
 	}
 	return (epochs*s.Len() + size - 1) / size
 }
@@ -49,6 +61,7 @@ type Sequence struct {
 type Sequences struct {
 	Lengths []int32 // of each example, at least 1: ids that At gives, or a bound
 	Context int     // T is at most this
+	Tokens  int     // a batch has at most so many, padding included, or one example; 0 does not bound it
 	Target  Field   // named y; Int and Shape say what At gives
 	PerID   bool    // a target for each id
 	// At returns example i as epoch, counted from 0, sees it. What it returns is read before the next call.
@@ -94,28 +107,36 @@ func (q *Sequences) Pick(examples []int32) *Sequences {
 	return &p
 }
 
-// byLength is the order of an epoch for batches of the given size: examples are shuffled, sorted by length within pools
-// of 64 batches, and the batches shuffled; what is left of a batch comes last.
-func (q *Sequences) byLength(size int, seed, epoch uint64) []int32 {
-	n := len(q.Lengths)
-	order := make([]int32, n)
-	permute(order, seed, epoch)
-	for p := range slices.Chunk(order, size*pool) {
+// byLength is the order of an epoch for batches of up to size, and where each batch begins and the last ends: examples
+// are shuffled, sorted by length within pools of 64 batches, and the batches shuffled.
+func (q *Sequences) byLength(size int, seed, epoch uint64) (order []int32, begins []int) {
+	sorted := make([]int32, len(q.Lengths))
+	permute(sorted, seed, epoch)
+	var batches [][]int32
+	for p := range slices.Chunk(sorted, min(size, len(sorted))*pool) {
 		sort.SliceStable(p, func(a, b int) bool { return q.Lengths[p[a]] < q.Lengths[p[b]] })
+		for len(p) > 0 {
+			n := q.batch(p, size)
+			batches, p = append(batches, p[:n]), p[n:]
+		}
 	}
-	batches := make([]int32, n/size)
-	permute(batches, seed^batchOrder, epoch)
-	// The examples that are left over lie anywhere in the order of lengths, so that none is always left over.
-	from := 0
-	if left := n % size; left > 0 && n > left {
-		from = below(draw(seed^batchOrder, epoch, uint64(n)), n/size+1) * size
-		order = append(slices.Delete(slices.Clone(order), from, from+left), order[from:from+left]...)
+	shuffled := make([]int32, len(batches))
+	permute(shuffled, seed^batchOrder, epoch)
+	begins = []int{0}
+	for _, b := range shuffled {
+		order = append(order, batches[b]...)
+		begins = append(begins, len(order))
 	}
-	shuffled := make([]int32, 0, n)
-	for _, b := range batches {
-		shuffled = append(shuffled, order[int(b)*size:int(b+1)*size]...)
+	return order, begins
+}
+
+// batch is how many of the first of p, whose longest comes last, make a batch of up to size.
+func (q *Sequences) batch(p []int32, size int) int {
+	n := 1
+	for n < min(size, len(p)) && (q.Tokens == 0 || (n+1)*q.width(int(q.Lengths[p[n]])) <= q.Tokens) {
+		n++
 	}
-	return append(shuffled, order[n/size*size:]...)
+	return n
 }
 
 // batchOrder makes the stream of the batches' order from that of the examples'.
@@ -126,11 +147,12 @@ type sequences struct {
 	cursor
 	q     *Sequences
 	order []int32 // of a pass, or of the epoch below for batches of size
+	begin []int   // places in order where batches begin
 	size  int
 	epoch uint64
 	of    uint64 // seed
 	pass  bool
-	asked int // by the last Shape: the last batch of an epoch is smaller
+	asked int // by the last Shape: batches may be smaller
 }
 
 // Fields implements Source.
@@ -167,14 +189,20 @@ func (q *Sequences) width(n int) int {
 // next returns the examples of the next batch.
 func (s *sequences) next(size int) []int32 {
 	if s.pass {
-		at := min(int(s.cursor.next), s.n)
-		return s.order[at:min(at+size, s.n)]
+		rest := s.order[min(int(s.cursor.next), s.n):]
+		n := min(size, len(rest))
+		if n > 0 && s.q.Tokens > 0 { // the longest comes first
+			n = max(1, min(n, s.q.Tokens/s.q.width(int(s.q.Lengths[rest[0]]))))
+		}
+		return rest[:n]
 	}
 	epoch, at := uint64(s.cursor.next/int64(s.n)), int(s.cursor.next%int64(s.n))
 	if s.order == nil || s.size != size || s.epoch != epoch || s.of != s.seed {
-		s.order, s.size, s.epoch, s.of = s.q.byLength(size, s.seed, epoch), size, epoch, s.seed
+		s.order, s.begin = s.q.byLength(size, s.seed, epoch)
+		s.size, s.epoch, s.of = size, epoch, s.seed
 	}
-	return s.order[at:min(at+size, s.n)]
+	i := sort.SearchInts(s.begin, at+1) // the batch that at lies in ends there
+	return s.order[at:s.begin[i]]
 }
 
 // Shape implements Ragged.
@@ -188,6 +216,31 @@ func (s *sequences) Shape(size int) (int, []Field) {
 		longest = max(longest, s.q.Lengths[i])
 	}
 	return len(examples), s.fields(longest)
+}
+
+// Largest implements Ragged.
+func (s *sequences) Largest(size int) (int, []Field) {
+	longest := s.Fields()
+	if s.q.Tokens == 0 || s.n == 0 {
+		return size, longest
+	}
+	most, of := 0, int32(1) // examples of one width
+	for _, n := range s.q.Lengths {
+		w := s.q.width(int(n))
+		if k := max(1, min(size, s.q.Tokens/w)); k*w > most {
+			most, of = k*w, n
+		}
+	}
+	return max(1, min(size, s.q.Tokens/s.q.width(int(of)))), s.fields(of)
+}
+
+// Batches implements Ragged.
+func (s *sequences) Batches(size, epochs int) (n int) {
+	for e := range epochs {
+		_, begins := s.q.byLength(size, s.seed, uint64(e))
+		n += len(begins) - 1
+	}
+	return n
 }
 
 // Next implements Source.

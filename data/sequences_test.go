@@ -28,11 +28,14 @@ func TestSequencesEpoch(t *testing.T) {
 		src := lengthsOf(lengths, 512).Train(seed).(*sequences)
 		var orders [2]string
 		for epoch := range orders {
-			seen, real, padded, widths := make([]int, len(lengths)), 0, 0, map[int]bool{}
+			seen, real, padded, small, widths := make([]int, len(lengths)), 0, 0, 0, map[int]bool{}
 			for step := range Batches(src, size, 1) {
 				n, fields := Shape(src, size)
-				if want := min(size, len(lengths)-step*size); n != want {
-					t.Fatalf("seed %d: batch %d has %d examples, want %d", seed, step, n, want)
+				if n < size {
+					small++
+				}
+				if n < 1 || n > size || small > 1 {
+					t.Fatalf("seed %d: batch %d has %d examples, want %d but for one", seed, step, n, size)
 				}
 				b := NewBatch(fields, n)
 				if got, err := src.Next(b); got != n || err != nil {
@@ -62,6 +65,38 @@ func TestSequencesEpoch(t *testing.T) {
 		}
 		if len(lengths) > 30 && orders[0] == orders[1] {
 			t.Errorf("seed %d: both epochs have one order", seed)
+		}
+	}
+}
+
+// TestSequencesTokens: no batch has more tokens than allowed, but for one example, and none of training is smaller than
+// it has to be but where lengths jump.
+func TestSequencesTokens(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	lengths := make([]int32, 500)
+	for i := range lengths {
+		lengths[i] = 1 + int32(min(r.ExpFloat64()*40, 500))
+	}
+	q := lengthsOf(lengths, 512)
+	q.Tokens = 256
+	for name, s := range map[string]Source{"train": q.Train(3), "eval": q.Eval()} {
+		seen, batches := 0, 0
+		most, largest := Largest(s, 16)
+		most *= largest[0].Shape[0]
+		for seen < 500 {
+			n, fields := Shape(s, 16)
+			b := NewBatch(fields, n)
+			if m, err := s.Next(b); m != n || err != nil {
+				t.Fatalf("%s: %d of %d, %v", name, m, n, err)
+			}
+			w := b["ids"].Shape[1]
+			if n > 16 || n > 1 && n*w > 256 || n*w > most {
+				t.Errorf("%s: a batch of %d by %d, the largest has %d tokens", name, n, w, most)
+			}
+			seen, batches = seen+n, batches+1
+		}
+		if want := Batches(q.Train(3), 16, 1); seen != 500 || name == "train" && batches != want || batches > 150 {
+			t.Errorf("%s: %d examples in %d batches, want 500 in %d", name, seen, batches, want)
 		}
 	}
 }

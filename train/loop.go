@@ -127,7 +127,8 @@ func (l *Loop) compile() (err error) {
 func (l *Loop) plans() (err error) {
 	clear(l.shapes)
 	t, b := &l.set, l.Run.builder
-	if l.step, err = l.shape(l.src.Fields(), t.Batch); err != nil {
+	size, fields := data.Largest(l.src, t.Batch)
+	if l.step, err = l.shape(fields, size); err != nil {
 		return err
 	}
 	if t.Accumulate > 1 {

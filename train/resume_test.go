@@ -120,6 +120,10 @@ type failingSource struct {
 
 func (f failingSource) Shape(size int) (int, []data.Field) { return data.Shape(f.Source, size) }
 
+func (f failingSource) Largest(size int) (int, []data.Field) { return data.Largest(f.Source, size) }
+
+func (f failingSource) Batches(size, epochs int) int { return data.Batches(f.Source, size, epochs) }
+
 func (f failingSource) Next(b data.Batch) (int, error) {
 	if *f.n--; *f.n == 0 {
 		return 0, errStopped

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/ceto-ml/ceto/data"
 	"math"
 	"slices"
 
@@ -64,7 +65,8 @@ func (l *Loop) thawFits() error {
 	if l.set.Accumulate > 1 {
 		build = b.Accumulate
 	}
-	g, err := build(l.src.Fields(), l.set.Batch)
+	size, fields := data.Largest(l.src, l.set.Batch)
+	g, err := build(fields, size)
 	_, err = planWithin(l.set.MemoryLimit, plan.Options{Shared: true}, g, err)
 	return errors.Wrap(err, "train: Thaw")
 }

@@ -52,8 +52,8 @@ var runs = []struct {
 	size  int
 	seeds uint64
 }{
-	{"svm", 100, 5}, {"svm", 500, 5}, {"svm", 4000, 3},
-	{"pretrained", 100, 5}, {"pretrained", 500, 5}, {"random", 100, 3}, {"pretrained", 4000, 3}, {"random", 500, 3}, {"random", 4000, 1},
+	{"svm", 100, 5}, {"svm", 500, 5}, {"svm", 4000, 3}, {"pretrained", 100, 5}, {"pretrained", 500, 5}, {"pretrained", 4000, 3},
+	{"random", 100, 3}, {"random", 500, 3}, {"random", 4000, 1},
 }
 
 func main() {

@@ -36,11 +36,17 @@ given: head, split, batch, learning rate, epochs and early stop have defaults th
   classify     one class a text: --text COLUMN --label COLUMN
   multilabel   labels that do not exclude each other: lists in one column (a|b or ["a", "b"]), or a column of 0 and 1 for each
   regress      a number a text
+  tag          stretches of a text: --label is a column of JSON spans, [{"start": 0, "end": 5, "label": "PER"}], in characters
+  chat         answers: columns messages, conversations, instruction and output, prompt and completion, or --prompt-template
+               and --answer; loss on the answers only, the model's own chat template, several chats to a row without leaks
+  lm           going on with a text: --text COLUMN
 
-First a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
+For classes, labels and numbers, first a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
 --method full, all parameters) goes on from there; what has the best validation loss is kept.`,
 		Example: `  ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label
   ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label --find-lr
+  ceto finetune --model smollm2 --data instructions.json --task chat
+  ceto finetune --model smollm2 --data pairs.tsv --task chat --prompt-template "Translate into Chinese: {english}" --answer chinese
   ceto finetune --resume runs/2026-01-02-150405`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
@@ -75,10 +81,11 @@ func settingFlags(fl *pflag.FlagSet, s *finetune.Settings) {
 
 // trainSettingFlags adds those of the loop.
 func trainSettingFlags(fl *pflag.FlagSet, t *finetune.TrainSettings) {
-	fl.IntVar(&t.Batch, "batch", 0, "examples of a micro-batch (default 8, of short texts 16)")
+	fl.IntVar(&t.Batch, "batch", 0, "examples of a micro-batch, of packed chats and texts rows (default by their length)")
+	fl.IntVar(&t.Tokens, "batch-tokens", 0, "tokens of a micro-batch by length, padding included, at most (default 1024)")
 	fl.IntVar(&t.Accumulate, "accumulate", 0, "micro-batches of a step (default 1)")
 	fl.IntVar(&t.Epochs, "epochs", 0, "passes over the data (default 2 to 8, by its size)")
-	fl.Float64Var(&t.LR, "lr", 0, "learning rate at its highest (default 5e-4; of all parameters 5e-5)")
+	fl.Float64Var(&t.LR, "lr", 0, "learning rate at its highest (default by task and method; see --find-lr)")
 	fl.Float64Var(&t.Warmup, "warmup", 0, "share of the steps in which the rate rises (default 0.1)")
 	fl.Float64Var(&t.Decay, "decay", 0, "weight decay of AdamW")
 	fl.Float64Var(&t.Smoothing, "smoothing", 0, "of the labels")
@@ -99,11 +106,19 @@ func dataSettingFlags(fl *pflag.FlagSet, d *finetune.DataSettings) {
 	fl.StringVar(&d.Comma, "comma", "", commaUsage)
 	fl.StringVar(&d.Text, "text", "", "column of the texts (default: text, where there is one)")
 	fl.StringSliceVar(&d.Label, "label", nil, "column of the labels (default: label, where there is one); for multilabel perhaps several")
+	l := &d.Layout
+	fl.StringVar(&l.Messages, "messages", "", "column of chats: JSON messages with role and content")
+	fl.StringVar(&l.Prompt, "prompt", "", "column of what the user says")
+	fl.StringVar(&l.Input, "input", "", "column of the text that this is about")
+	fl.StringVar(&l.Template, "prompt-template", "", `what the user says, made of columns: "Translate into Chinese: {english}"`)
+	fl.StringVar(&l.Answer, "answer", "", "column of the answers")
+	fl.StringVar(&l.System, "system", "", "column of the system's message")
+	fl.BoolVar(&d.NoPacking, "no-packing", false, "pad chats and texts in place of putting several in a row")
 	fl.StringVar(&d.ValPath, "val-data", "", "validation data in a file of its own")
 	fl.StringVar(&d.TestPath, "test-data", "", "test data, measured once at the end")
 	fl.Float64Var(&d.Val, "val", 0, "share of the data to validate on (default 0.2, above 1,000 records 0.1)")
 	fl.IntVar(&d.Rows, "rows", 0, "records to use, drawn by class and seed; 0: all")
-	fl.IntVar(&d.Context, "context", 0, "tokens of an example; the rest is left out (default 512, at most the model's)")
+	fl.IntVar(&d.Context, "context", 0, "tokens of an example; the rest is left out (default 512, of chats and texts as they need, at most the model's)")
 	fl.BoolVar(&d.Strict, "strict", false, "refuse examples longer than the context")
 	fl.BoolVar(&d.Duplicates, "keep-duplicates", false, "keep records whose text came before")
 	fl.StringVar(&d.Positive, "positive", "", "of two classes, the one that f1, precision and recall are of (default: the rarer)")

@@ -85,9 +85,9 @@ func describe(w io.Writer, j *finetune.Job, l *train.Loop, threads int) {
 	if n.Duplicates+n.Leaks > 0 {
 		fmt.Fprintf(w, "; left out: %d duplicates, %d that are in the held-out files", n.Duplicates, n.Leaks)
 	}
-	fmt.Fprintf(w, "\n%v", n.Balance)
+	fmt.Fprintln(w)
 	if len(n.Balance) > 0 {
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, n.Balance)
 	}
 	for _, line := range n.Warnings {
 		fmt.Fprintln(w, "warning:", line)
@@ -98,10 +98,11 @@ func describe(w io.Writer, j *finetune.Job, l *train.Loop, threads int) {
 	all, trained := l.Run.State.Params.Count()
 	fmt.Fprintf(w, "%s: %d of %d parameters are trained (%.2f %%)\n", j.Source.Model.Architecture(), trained, all, 100*float64(trained)/float64(all))
 	p := l.StepPlan()
-	fmt.Fprintf(w, "memory: %.2f GiB for a step of %d examples of up to %d tokens: weights %.2f, moments %.2f, activations %.2f\n", gib(p.Total()), s.Train.Batch, j.Width(),
+	size, width := j.LargestBatch()
+	fmt.Fprintf(w, "memory: %.2f GiB for a step of up to %d×%d tokens: weights %.2f, gradients and moments %.2f, activations %.2f\n", gib(p.Total()), size, width,
 		gib(p.Sizes[plan.Params]), gib(p.Sizes[plan.Moments]+p.Sizes[plan.Grads]+p.Sizes[plan.Averages]), gib(p.Sizes[plan.Activations]))
 	// A step's cost is by its tokens; a machine reaches about half of its peak on small products.
-	perToken := float64(p.FLOPs()) / float64(s.Train.Batch*j.Width())
+	perToken := float64(p.FLOPs()) / float64(size*width)
 	seconds := 1.15 * float64(n.Tokens) * perToken / (0.5 * 1e9 * vec.Peak(threads, peakTime))
 	fmt.Fprintf(w, "time: about %s an epoch of %d tokens, %d epochs at most\n", rounded(seconds), n.Tokens, s.Train.Epochs)
 }
@@ -151,13 +152,27 @@ func (f *finetuneFlags) report(w io.Writer, s finetune.Settings, r *finetune.Res
 	if r.BestEpoch == 0 && r.Strength > 0 {
 		kept = "the head on frozen features"
 	}
-	fmt.Fprintf(w, "kept: %s, validation loss %.4f\n\n", kept, float64(r.ValLoss))
+	fmt.Fprintf(w, "kept: %s, validation loss %.4f", kept, float64(r.ValLoss))
+	if r.BeforeLoss > 0 {
+		fmt.Fprintf(w, ", before training %.4f", float64(r.BeforeLoss))
+	}
+	fmt.Fprint(w, "\n\n")
 	figures(w, fmt.Sprintf("validation, %d records", r.ValRows), r.Metrics, r.CI95)
 	if r.TestRows > 0 {
 		figures(w, fmt.Sprintf("test, %d records", r.TestRows), r.Test, r.TestCI95)
 	}
 	fmt.Fprintf(w, "%s\n%s in all; the run is in %s\n\nnext:\n", r.Verdict, rounded(r.Seconds), r.Run)
-	_, err := fmt.Fprintf(w, "  ceto predict --run %[1]s --data FILE --text COLUMN\n  ceto eval --run %[1]s --data FILE\n", filepath.ToSlash(r.Run))
+	run := filepath.ToSlash(r.Run)
+	if s.Task == "chat" || s.Task == "lm" {
+		model := fmt.Sprintf("--model %s --adapter %s/%s", s.Model, run, finetune.AdapterDir)
+		if s.Method == finetune.Full {
+			model = fmt.Sprintf("--model %s/%s", run, finetune.ModelDir)
+		}
+		command := map[string]string{"chat": "chat", "lm": "generate"}[s.Task]
+		_, err := fmt.Fprintf(w, "  ceto %s %s\n  ceto eval --run %s --data FILE\n", command, model, run)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "  ceto predict --run %[1]s --data FILE --text COLUMN\n  ceto eval --run %[1]s --data FILE\n", run)
 	return err
 }
 
@@ -190,10 +205,11 @@ func curves(w io.Writer, r *finetune.Result) {
 			val = append(val, s.ValLoss)
 		}
 	}
-	for title, v := range map[string][]float64{"training loss": losses, "validation loss": val} {
-		if len(v) > 1 {
-			fmt.Fprintf(w, "%s\n\n", plot(v, title))
-		}
+	if len(losses) > 1 {
+		fmt.Fprintf(w, "%s\n\n", plot(losses, "training loss"))
+	}
+	if len(val) > 1 {
+		fmt.Fprintf(w, "%s\n\n", plot(val, "validation loss"))
 	}
 }
 

@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/spf13/cobra"
 )
@@ -15,6 +18,10 @@ type useFlags struct {
 	*global
 	dataFlags
 	run, text string
+	base      bool
+	embedding bool
+	metrics   []string
+	tokens    int
 }
 
 func (f *useFlags) add(c *cobra.Command) {
@@ -32,7 +39,7 @@ func (f *useFlags) open() (*finetune.Predictor, *record.Records, error) {
 		return nil, nil, err
 	}
 	smallHeap()
-	p, err := finetune.OpenRun(f.run, exec)
+	p, err := f.predictor(exec)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,6 +56,18 @@ func (f *useFlags) open() (*finetune.Predictor, *record.Records, error) {
 	return p, r, err
 }
 
+// predictor opens the run, or the pretrained model that it began with.
+func (f *useFlags) predictor(exec plan.Executor) (*finetune.Predictor, error) {
+	if !f.base {
+		return finetune.OpenRun(f.run, exec)
+	}
+	s, err := finetune.Load(filepath.Join(f.run, finetune.SettingsFile))
+	if err != nil {
+		return nil, err
+	}
+	return finetune.OpenBase(s, exec)
+}
+
 func predictCmd(g *global) *cobra.Command {
 	f := &useFlags{global: g}
 	c := &cobra.Command{
@@ -60,7 +79,8 @@ the text; with --json one object a record.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return f.predict(c) },
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.text, "text", "", "column of the texts (default: as the run's own data)")
+	c.Flags().StringVar(&f.text, "text", "", "column of the texts (default: the columns of the run's own data)")
+	c.Flags().BoolVar(&f.embedding, "embedding", false, "also the vector that the head sees, in JSON")
 	return c
 }
 
@@ -74,22 +94,18 @@ func (f *useFlags) predict(c *cobra.Command) error {
 	}
 	defer p.Close()
 	defer r.Close()
-	if f.text == "" {
-		f.text = p.Settings.Data.Text
-	}
-	column, err := needColumn(r, "text", f.text)
-	if err != nil {
-		return err
+	column := ""
+	if f.text != "" || p.Settings.Data.Text != "" {
+		if f.text == "" {
+			f.text = p.Settings.Data.Text
+		}
+		if column, err = needColumn(r, "text", f.text); err != nil {
+			return err
+		}
 	}
 	w := c.OutOrStdout()
 	for rows := range slices.Chunk(r.Rows(), predictChunk) {
-		texts := make([]string, len(rows))
-		for i, row := range rows {
-			if texts[i], err = r.Text(row, column); err != nil {
-				return err
-			}
-		}
-		answers, err := p.Predict(texts)
+		answers, texts, err := f.answers(p, r, column, rows)
 		if err != nil {
 			return err
 		}
@@ -110,6 +126,28 @@ func (f *useFlags) predict(c *cobra.Command) error {
 	return nil
 }
 
+// answers are those to records: to their texts, or where no column is named to what the run's layout makes of them.
+func (f *useFlags) answers(p *finetune.Predictor, r *record.Records, column string, rows []int) (answers []finetune.Answer, texts []string, err error) {
+	texts = make([]string, len(rows))
+	if column == "" {
+		answers, err = p.PredictRows(r, rows)
+		return answers, texts, err
+	}
+	for i, row := range rows {
+		if texts[i], err = r.Text(row, column); err != nil {
+			return nil, nil, err
+		}
+	}
+	if answers, err = p.Predict(texts); err != nil || !f.embedding {
+		return answers, texts, err
+	}
+	vectors, err := p.Embed(texts)
+	for i, v := range vectors {
+		answers[i].Embedding = v
+	}
+	return answers, texts, err
+}
+
 func evalCmd(g *global) *cobra.Command {
 	f := &useFlags{global: g}
 	c := &cobra.Command{
@@ -120,6 +158,9 @@ func evalCmd(g *global) *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return f.eval(c) },
 	}
 	f.add(c)
+	c.Flags().BoolVar(&f.base, "base", false, "measure the pretrained model that the run began with (chat and lm)")
+	c.Flags().StringSliceVar(&f.metrics, "metrics", nil, "of chat: have it answer, and compare by "+strings.Join(finetune.TextMetrics(), ", "))
+	c.Flags().IntVar(&f.tokens, "tokens", 128, "tokens of an answer, at most")
 	return c
 }
 
@@ -133,6 +174,14 @@ func (f *useFlags) eval(c *cobra.Command) error {
 	metrics, ci, err := p.Evaluate(r)
 	if err != nil {
 		return usage(err)
+	}
+	if len(f.metrics) > 0 {
+		values, intervals, _, err := p.EvaluateText(r, nil, f.metrics, f.tokens)
+		if err != nil {
+			return err
+		}
+		maps.Copy(metrics, values)
+		maps.Copy(ci, intervals)
 	}
 	if f.json {
 		return printJSON(c.OutOrStdout(), map[string]any{"metrics": metrics, "ci95": ci, "n": r.Len()})

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
-// TestClassify learns from a hundred texts which of two words they end with, on a random model of test data, and saves
-// an adapter.
+// TestClassify learns from a hundred texts which of two words they end with, on a random model of test data, and answers
+// two more.
 func TestClassify(t *testing.T) {
 	dir := t.TempDir()
 	var b strings.Builder
@@ -27,22 +27,16 @@ func TestClassify(t *testing.T) {
 	if err := os.WriteFile(file, []byte(b.String()), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	adapter := filepath.Join(dir, "adapter")
-	out, err := exampletest.Run("-model", "../../gpt/testdata/hf/llama-chat", "-data", file, "-steps", "60", "-lr", "0.01", "-adapter", adapter)
+	out, err := exampletest.Run("-model", "../../gpt/testdata/hf/llama-chat", "-data", file, "-out", filepath.Join(dir, "run"), "number 555 is thin", "number 7 is an inn")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	m := regexp.MustCompile(`(\d+) test texts never seen: accuracy (\S+), macro F1 (\S+) \(95 %: (\S+) to (\S+)\)\n$`).FindStringSubmatch(out)
+	m := regexp.MustCompile(`validation accuracy (\S+) \(95 %: \S+ to \S+\)\n(?s:.*)a, probability \S+: number 555 is thin\nb, probability \S+: number 7 is an inn\n$`).FindStringSubmatch(out)
 	if m == nil {
-		t.Fatalf("no last line with the scores:\n%s", out)
+		t.Fatalf("want a line with the accuracy and the two answers at the end:\n%s", out)
 	}
-	if acc, err := strconv.ParseFloat(m[2], 64); err != nil || acc < 0.95 || m[1] != "24" {
-		t.Errorf("accuracy %s of %s texts, want at least 0.95 of 24:\n%s", m[2], m[1], out)
-	}
-	for name, want := range map[string]string{"adapter_config.json": `"SEQ_CLS"`, "adapter_model.safetensors": `"base_model.model.score.weight"`} {
-		if b, err := os.ReadFile(filepath.Join(adapter, name)); err != nil || !strings.Contains(string(b), want) {
-			t.Errorf("%s: %v; want %s in it", name, err, want)
-		}
+	if acc, err := strconv.ParseFloat(m[1], 64); err != nil || acc < 0.95 {
+		t.Errorf("accuracy %s, want at least 0.95:\n%s", m[1], out)
 	}
 }
 

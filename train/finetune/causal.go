@@ -167,7 +167,8 @@ func (j *Job) chooseContext() {
 
 // resolveRows is resolveSize for a writer.
 func (j *Job) resolveRows() {
-	t, rows, width := &j.Settings.Train, j.Counts.Train, j.Width()
+	t, rows := &j.Settings.Train, j.Counts.Train
+	_, width := j.LargestBatch()
 	if j.packs() {
 		rows = j.Counts.Tokens/width + 1
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -246,4 +247,30 @@ func TestChatLeaks(t *testing.T) {
 	if c := open(t, s).Counts; c.Val != 10 || c.Leaks != 20 || c.Train != 100 {
 		t.Errorf("with a validation file: %+v", c)
 	}
+}
+
+// TestChatPlain: a model without a template learns the plain one, and is told so.
+func TestChatPlain(t *testing.T) {
+	s, dir := chatSettings(t, 120), filepath.Join(t.TempDir(), "plain")
+	if err := os.CopyFS(dir, os.DirFS(tiny)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "chat_template.jinja")); err != nil {
+		t.Fatal(err)
+	}
+	s.Model, s.Train.Epochs = dir, 8
+	j, out := open(t, s), filepath.Join(t.TempDir(), "run")
+	if w := j.Counts.Warnings; len(w) != 1 || !strings.Contains(w[0], "has no chat template") {
+		t.Errorf("warnings %q", w)
+	}
+	r, err := j.Fit(Options{Out: out, Executor: plan.CPU(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := OpenRun(out, plan.CPU(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	answers(t, j, p, r)
 }

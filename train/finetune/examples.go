@@ -104,7 +104,7 @@ func (j *Job) sequences(p *part, learn bool) (*data.Sequences, error) {
 		}
 	}
 	y, perID := j.task.target()
-	q := &data.Sequences{Lengths: p.lengths, Context: j.Settings.Data.Context, Target: y, PerID: perID}
+	q := &data.Sequences{Lengths: p.lengths, Context: j.Settings.Data.Context, Tokens: j.Settings.Train.Tokens, Target: y, PerID: perID}
 	augments := learn && j.augment.Swap+j.augment.Delete+j.augment.Replace > 0
 	if augments { // a variant may have more ids
 		q.Lengths = slices.Clone(q.Lengths)
@@ -149,19 +149,21 @@ func (j *Job) textOf(r *record.Records, row int, learn bool, epoch uint64) (stri
 	return text, err
 }
 
-// Width is the number of tokens that the longest example to train on is padded to, or that a row of several has.
-func (j *Job) Width() int {
+// LargestBatch is how many examples, or rows of several, the largest micro-batch has, and how many tokens each.
+func (j *Job) LargestBatch() (n, width int) {
+	n, width = j.Settings.Train.Batch, j.Settings.Data.Context
 	if j.packs() {
-		return j.Settings.Data.Context
+		return n, width
 	}
 	q, err := j.sequences(j.train, true)
 	if err != nil {
-		return j.Settings.Data.Context
+		return n, width
 	}
-	for _, f := range q.Train(0).Fields() {
+	n, fields := data.Largest(q.Train(j.Settings.Train.Seed), n)
+	for _, f := range fields {
 		if f.Name == "ids" {
-			return f.Shape[0]
+			width = f.Shape[0]
 		}
 	}
-	return j.Settings.Data.Context
+	return n, width
 }

@@ -36,10 +36,11 @@ type head struct{ weight, bias []float32 }
 
 // strengths are the regularisation strengths that are tried, from the strongest on, as scikit-learn's C: the fit
 // minimises Σ weight·loss + |W|²/(2C) over standardised features.
-var strengths = []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1}
+var strengths = []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3}
 
-// fitHead fits the head whose strength has the least mean loss in k-fold cross-validation, where fold gives the number
-// of each example's fold, and returns it with that strength.
+// fitHead fits the head whose strength has the least loss in k-fold cross-validation, where fold gives the number of
+// each example's fold, and returns it with that strength. Held-out examples count alike: by the weights of rare classes a
+// few doubtful ones would decide, and for too strong a regularisation.
 func fitHead(f features, fold []int, k int) (head, float64, error) {
 	losses := make([]float64, len(strengths))
 	for i := range k {
@@ -54,6 +55,9 @@ func fitHead(f features, fold []int, k int) (head, float64, error) {
 		train, held := f.pick(in), f.pick(out)
 		shift, scale := train.standardize()
 		held.apply(shift, scale)
+		for i := range held.weight {
+			held.weight[i] = 1
+		}
 		w := make([]float64, train.out*(train.dim+1))
 		for j, c := range strengths { // each goes on from the one before
 			if err := train.minimize(w, c); err != nil {

@@ -124,7 +124,7 @@ func TestHeadStrength(t *testing.T) {
 	for _, w := range []struct {
 		n, dim      int
 		least, most float64
-	}{{60, 200, 0.001, 0.1}, {600, 2, 0.1, 1}} {
+	}{{60, 200, 0.001, 0.1}, {600, 2, 0.1, 3}} {
 		f := randomFeatures(w.n, w.dim, softmax)
 		h, c, err := fitHead(f, folds(f, 5), 5)
 		if err != nil || c < w.least || c > w.most {

@@ -6,13 +6,19 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/pkg/errors"
+	"slices"
 )
 
 // lm is the task of going on with texts: pretraining goes on, on texts of one's own. Each token carries loss, the one
 // that ends a text too.
 type lm struct{ causal }
 
-func (*lm) columns(j *Job, r *record.Records) error { return column(r, "text", j.Settings.Data.Text) }
+func (*lm) columns(j *Job, r *record.Records) error {
+	if d := &j.Settings.Data; d.Text == "" && slices.Contains(r.Columns(), "text") {
+		d.Text = "text"
+	}
+	return column(r, "text", j.Settings.Data.Text)
+}
 
 func (*lm) open(*Job, *record.Records) error { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,27 +143,43 @@ func (p *Predictor) Predict(texts []string) ([]Answer, error) {
 	if t, ok := p.task.(*tag); ok {
 		return t.predict(p, texts)
 	}
+	answers := make([]Answer, len(texts))
+	err := p.outputs(texts, p.task.output(), func(i int, y []float32) { answers[i] = p.task.answer(p.Job, y) })
+	return answers, err
+}
+
+// Embed returns a vector for each text: what the head of a task of classes, labels or numbers sees, by the settings' pool.
+func (p *Predictor) Embed(texts []string) ([][]float32, error) {
+	if !p.task.pooled() {
+		return nil, errors.Errorf("finetune: Embed: a run of %s has no vector for a text", p.Settings.Task)
+	}
+	vectors := make([][]float32, len(texts))
+	err := p.outputs(texts, "pooled", func(i int, y []float32) { vectors[i] = slices.Clone(y) })
+	return vectors, err
+}
+
+// outputs runs the model over texts and calls f with the named output of each.
+func (p *Predictor) outputs(texts []string, output string, f func(i int, y []float32)) error {
 	ids, lengths := make([][]int32, len(texts)), make([]int32, len(texts))
 	for i, t := range texts {
 		var err error
 		if ids[i], err = p.ids(t); err != nil {
-			return nil, errors.Wrapf(err, "finetune: text %d", i)
+			return errors.Wrapf(err, "finetune: text %d", i)
 		}
 		lengths[i] = int32(len(ids[i]))
 	}
-	q := &data.Sequences{Lengths: lengths, Context: p.Settings.Data.Context, At: func(i int, _ uint64) (data.Sequence, error) {
+	q := &data.Sequences{Lengths: lengths, Context: p.Settings.Data.Context, Tokens: p.Settings.Train.Tokens, At: func(i int, _ uint64) (data.Sequence, error) {
 		return data.Sequence{IDs: ids[i]}, nil
 	}}
-	answers, at, order := make([]Answer, len(texts)), 0, q.Order()
-	err := p.run.Outputs(q, p.task.output(), func(n int, y []float32) error {
+	at, order := 0, q.Order()
+	return p.run.Outputs(q, output, func(n int, y []float32) error {
 		k := len(y) / n
 		for i := range n {
-			answers[order[at]] = p.task.answer(p.Job, y[i*k:(i+1)*k])
+			f(int(order[at]), y[i*k:(i+1)*k])
 			at++
 		}
 		return nil
 	})
-	return answers, err
 }
 
 // Evaluate measures the run on records of its columns: metrics and their 95 % intervals by name.

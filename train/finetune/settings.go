@@ -85,7 +85,8 @@ type LoRASettings struct {
 
 // TrainSettings are those of the loop.
 type TrainSettings struct {
-	Batch        int      `yaml:"batch"` // 8, of less than 32 tokens an example 16
+	Batch        int      `yaml:"batch"`                  // 8, of less than 32 tokens an example 16
+	Tokens       int      `yaml:"batch_tokens,omitempty"` // of a batch by length, padding included: 1024, or one example
 	Accumulate   int      `yaml:"accumulate"`
 	Epochs       int      `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
 	LR           float64  `yaml:"lr"`
@@ -157,7 +158,7 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	orElse(&s.Train.Clip, 1)
 	orElse(&s.Train.ClassWeights, "balanced")
 	orElse(&s.Train.Patience, 3)
-	lr := 5e-4
+	lr := 2e-4 // of a head that fits already, the rest is to move slowly
 	if _, ok := t.(writer); ok {
 		lr = 3e-4
 	}
@@ -194,6 +195,7 @@ func (j *Job) resolveSize() {
 		batch = 16
 	}
 	orElse(&s.Train.Batch, min(batch, examples))
+	orElse(&s.Train.Tokens, 1024)
 	orElse(&s.Train.Epochs, min(8, max(2, 2000/max(1, examples))))
 	each := 1
 	if s.Train.Epochs < 4 {
@@ -215,11 +217,12 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head of its own"},
 		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
 		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
+		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
 		{!(d.Val >= 0 && d.Val < 1), "val", d.Val, "a share below 1"},
 		{d.Rows < 0, "rows", d.Rows, "0 or more"},
 		{len(d.Comma) > 1 && d.Comma != "tab", "comma", d.Comma, "one ASCII character, or tab"},
-		{s.Train.Batch < 0 || s.Train.Accumulate < 0 || s.Train.Epochs < 0 || s.Train.Patience < 0 || s.Train.Evaluations < 0, "batch, accumulate, epochs, patience, evaluations",
-			[]int{s.Train.Batch, s.Train.Accumulate, s.Train.Epochs, s.Train.Patience, s.Train.Evaluations}, "none below 0"},
+		{s.Train.Batch < 0 || s.Train.Tokens < 0 || s.Train.Accumulate < 0 || s.Train.Epochs < 0 || s.Train.Patience < 0 || s.Train.Evaluations < 0, "batch, batch_tokens, accumulate, epochs, patience, evaluations",
+			[]int{s.Train.Batch, s.Train.Tokens, s.Train.Accumulate, s.Train.Epochs, s.Train.Patience, s.Train.Evaluations}, "none below 0"},
 		{!(s.Train.LR > 0 && s.Train.LR <= 10), "lr", s.Train.LR, "above 0, at most 10"},
 		{!(s.Train.Warmup >= 0 && s.Train.Warmup <= 1), "warmup", s.Train.Warmup, "a share"},
 		{!(s.Train.Decay >= 0) || math.IsInf(s.Train.Decay, 0), "decay", s.Train.Decay, "0 or more"},
