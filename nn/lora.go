@@ -75,5 +75,5 @@ func (s *Scope) adapt(x, y *graph.Node) *graph.Node {
 	}
 	a := s.Param("lora_A.weight", kaimingUniform, l.Rank, x.Dim(-1))
 	b := s.Param("lora_B.weight", Zeros, y.Dim(-1), l.Rank)
-	return s.Add(y, s.Scale(s.MatMulT(s.MatMulT(x, a), b), l.Scale()))
+	return s.Add(y, s.MatMulT(s.Scale(s.MatMulT(x, a), l.Scale()), b)) // the smaller product is scaled
 }

@@ -25,9 +25,9 @@ type counting interface {
 // Group sets the learning rate and decay of the parameters whose names match a pattern; the first group that matches
 // counts. See nn.Match.
 type Group struct {
-	Match   string
-	Decay   float64
-	LRScale float64 // on the learning rate; 0 means 1
+	Match   string  `yaml:"match"`
+	Decay   float64 `yaml:"decay,omitempty"`
+	LRScale float64 `yaml:"lr_scale,omitempty"` // on the learning rate; 0 means 1
 }
 
 // find returns the decay and learning rate scale of a parameter: its group's, else decay on matrices and 0 on biases

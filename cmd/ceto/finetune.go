@@ -21,7 +21,7 @@ type finetuneFlags struct {
 	text                          string
 	labels                        []string
 	findRate                      bool
-	seeds                         int
+	seeds, folds                  int
 	memory                        float64
 }
 
@@ -54,6 +54,7 @@ For classes, labels and numbers, first a new head is fitted to features of the f
 	settingFlags(fl, &f.s)
 	fl.BoolVar(&f.findRate, "find-lr", false, "test learning rates, plot them and suggest one; trains nothing")
 	fl.IntVar(&f.seeds, "seeds", 1, "runs with seeds that follow each other; figures are mean ± standard deviation")
+	fl.IntVar(&f.folds, "folds", 0, "cross-validation: as many runs, each validated on another part of the records")
 	fl.StringVar(&f.configFile, "config", "", "YAML file of settings, such as a run's run.yaml")
 	fl.StringArrayVar(&f.sets, "set", nil, "one setting, such as train.lr=0.001; may be repeated")
 	fl.StringVar(&f.out, "out", "", "run folder (default runs/DATE-TIME)")
@@ -131,7 +132,7 @@ func dataSettingFlags(fl *pflag.FlagSet, d *finetune.DataSettings) {
 // settings makes the settings from config file and flags, in this order.
 func (f *finetuneFlags) settings(c *cobra.Command) (finetune.Settings, error) {
 	if f.resume != "" {
-		for _, name := range []string{"out", "config", "model", "data", "task", "seeds"} {
+		for _, name := range []string{"out", "config", "model", "data", "task", "seeds", "folds"} {
 			if c.Flags().Changed(name) {
 				return f.s, usagef("--resume goes on with the run as it was set up; it cannot be given with --%s", name)
 			}

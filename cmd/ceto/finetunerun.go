@@ -33,10 +33,10 @@ func (f *finetuneFlags) run(c *cobra.Command) error {
 	switch {
 	case f.findRate:
 		return f.find(c, s, exec)
-	case f.seeds > 1:
+	case f.seeds < 1 || f.folds < 0 || f.folds == 1 || f.seeds > 1 && f.folds > 0:
+		return usagef("--seeds %d, --folds %d: want 1 seed or more, or 2 folds or more", f.seeds, f.folds)
+	case f.seeds > 1 || f.folds > 0:
 		return f.repeat(c, s, exec)
-	case f.seeds < 1:
-		return usagef("--seeds is %d; it must be 1 or more", f.seeds)
 	}
 	out := f.folder()
 	r, err := f.one(c, s, exec, out)
@@ -240,15 +240,24 @@ func (f *finetuneFlags) find(c *cobra.Command, s finetune.Settings, exec plan.Ex
 	return err
 }
 
-// repeat runs a job with several seeds and reports means and standard deviations.
+// repeat runs a job with several seeds or folds and reports means and standard deviations.
 func (f *finetuneFlags) repeat(c *cobra.Command, s finetune.Settings, exec plan.Executor) error {
 	out, sums := f.folder(), map[string][]float64{}
+	what, n := "seed", f.seeds
+	if f.folds > 0 {
+		what, n = "fold", f.folds
+	}
 	var all []*finetune.Result
-	for i := range f.seeds {
-		s := s
-		s.Train.Seed += uint64(i)
-		fmt.Fprintf(c.ErrOrStderr(), "seed %d\n", s.Train.Seed)
-		r, err := f.one(c, s, exec, filepath.Join(out, fmt.Sprintf("seed-%d", s.Train.Seed)))
+	for i := range n {
+		s, number := s, i+1
+		if what == "fold" {
+			s.Data.Folds, s.Data.Fold = n, number
+		} else {
+			s.Train.Seed += uint64(i)
+			number = int(s.Train.Seed)
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%s %d\n", what, number)
+		r, err := f.one(c, s, exec, filepath.Join(out, fmt.Sprintf("%s-%d", what, number)))
 		if err != nil {
 			return err
 		}
@@ -267,14 +276,14 @@ func (f *finetuneFlags) repeat(c *cobra.Command, s finetune.Settings, exec plan.
 		mean[name], sd[name] = finetune.Number(m), finetune.Number(d)
 	}
 	if f.json {
-		return printJSON(c.OutOrStdout(), map[string]any{"task": s.Task, "seeds": f.seeds, "metrics": mean, "sd": sd, "runs": all, "run": out})
+		return printJSON(c.OutOrStdout(), map[string]any{"task": s.Task, what + "s": n, "metrics": mean, "sd": sd, "runs": all, "run": out})
 	}
 	names := make([]string, 0, len(mean))
 	for n := range mean {
 		names = append(names, n)
 	}
 	sort.Strings(names)
-	fmt.Fprintf(c.OutOrStdout(), "%d seeds, mean ± standard deviation:\n", f.seeds)
+	fmt.Fprintf(c.OutOrStdout(), "%d %ss, mean ± standard deviation:\n", n, what)
 	for _, n := range names {
 		fmt.Fprintf(c.OutOrStdout(), "  %-16s %8.4f ± %.4f\n", n, float64(mean[n]), float64(sd[n]))
 	}

@@ -167,9 +167,9 @@ func (j *Job) chooseContext() {
 
 // resolveRows is resolveSize for a writer.
 func (j *Job) resolveRows() {
-	t, rows := &j.Settings.Train, j.Counts.Train
-	_, width := j.LargestBatch()
+	t, rows, width := &j.Settings.Train, j.Counts.Train, int(slices.Max(j.train.lengths))
 	if j.packs() {
+		width = j.Settings.Data.Context
 		rows = j.Counts.Tokens/width + 1
 	}
 	orElse(&t.Batch, max(1, min(rowTokens/width, rows/8))) // few examples are to give some steps, too

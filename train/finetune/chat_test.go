@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -10,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -199,6 +202,10 @@ func TestChatContext(t *testing.T) {
 	if c, d := j.Counts, j.Settings.Data; d.Context != 256 || c.LeftOut != 4 || c.Truncated != 6 || c.Rows != 96 || len(c.Warnings) != 2 || d.Layout.Prompt != "prompt" {
 		t.Errorf("%+v, %+v", c, d)
 	}
+	e, err := j.task.example(j, j.train.r, 92, false, 0)
+	if err != nil || len(e.IDs) != 256 || e.IDs[0] != 1 || e.IDs[1] == 1 || learns(data.Sequence{Y: e.Y[:8]}) {
+		t.Errorf("a chat that is cut: %v, %v", e, err)
+	}
 	s.Data.Strict = true
 	if _, err := Open(s); err == nil || !strings.Contains(err.Error(), "chats.csv:") || !strings.Contains(err.Error(), "the context holds 256") {
 		t.Errorf("strict: %v", err)
@@ -273,4 +280,40 @@ func TestChatPlain(t *testing.T) {
 	}
 	defer p.Close()
 	answers(t, j, p, r)
+}
+
+// TestChatUntied reads a head that is not the embedding: one of zeros gives each token the same probability.
+func TestChatUntied(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "untied")
+	if err := os.CopyFS(dir, os.DirFS(tiny)); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(tiny, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(filepath.Join(tiny, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, append(f.Tensors, safetensors.Of("lm_head.weight", []int{288, 32}, make([]float32, 288*32))), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"config.json": bytes.Replace(config, []byte(`embeddings": true`), []byte(`embeddings": false`), 1), "model.safetensors": b.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := chatSettings(t, 20)
+	s.Model = dir
+	p, err := OpenBase(s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if m, _, err := p.Evaluate(openRecords(t, s.Data.Path)); err != nil || math.Abs(float64(m["loss"])-math.Log(288)) > 1e-5 {
+		t.Errorf("loss %g, %v; want ln 288", m["loss"], err)
+	}
 }

@@ -158,7 +158,7 @@ func (f *fit) trainer() train.Trainer {
 	orElse(&s.Checkpoint, f.perEpoch)
 	t := train.Trainer{
 		Task: f.task.build(f.Job), LoRA: f.lora(), Freeze: s.Freeze, Thaw: f.thaw, EMA: s.EMA,
-		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay},
+		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},
 		Schedule:  train.Linear{Warmup: int(math.Round(s.Warmup * float64(steps)))},
 		Clip:      s.Clip, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
 		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.evalBatch(),

@@ -12,7 +12,6 @@
 package finetune
 
 import (
-	"slices"
 	"sort"
 
 	"github.com/ceto-ml/ceto/data"
@@ -193,124 +192,6 @@ func (j *Job) Close() error {
 
 // text is the column that the task reads; chat has a layout.
 func (j *Job) text() string { return j.Settings.Data.Text }
-
-// divide makes the parts.
-func (j *Job) divide(main *record.Records) (err error) {
-	d, seed := &j.Settings.Data, j.Settings.Train.Seed
-	rows := main.Rows()
-	if !d.Duplicates {
-		same, err := record.Near{Text: j.key(main, true), Similarity: 1}.Within(rows)
-		if err != nil {
-			return err
-		}
-		j.Counts.Duplicates = len(same)
-		rows = record.Without(rows, same)
-	}
-	var classes *record.Classes
-	if c, ok := j.task.(*classify); ok {
-		classes = c.classes
-	}
-	if rows, err = j.draw(rows, classes); err != nil {
-		return err
-	}
-	held := map[string]*part{}
-	for name, path := range map[string]string{"val": d.ValPath, "test": d.TestPath} {
-		if path == "" {
-			continue
-		}
-		r, err := j.openFile(path)
-		if err != nil {
-			return err
-		}
-		if rows, err = j.withoutLeaks(main, rows, r); err != nil {
-			return err
-		}
-		if err := j.task.columns(j, r); err != nil {
-			return err
-		}
-		held[name] = &part{r: r, rows: r.Rows()}
-	}
-	j.train, j.val, j.test = &part{r: main, rows: rows}, held["val"], held["test"]
-	if j.val == nil {
-		if d.Val == 0 {
-			d.Val = 0.1
-			if len(rows) <= 1000 {
-				d.Val = 0.2
-			}
-			if _, ok := j.task.(writer); ok { // each costs as much as training on it, nearly
-				d.Val = min(d.Val, 200/float64(len(rows)))
-			}
-		}
-		parts, err := record.Split(rows, classes, seed, 1-d.Val, d.Val)
-		if err != nil {
-			return err
-		}
-		j.train.rows, j.val = parts[0], &part{r: main, rows: parts[1]}
-		if _, ok := j.task.(*chat); ok { // a question may have several answers
-			leaks, err := record.Near{Text: j.key(main, false), Similarity: 1}.Leaks(parts[1], parts[0])
-			if err != nil {
-				return err
-			}
-			j.Counts.Leaks, j.train.rows = j.Counts.Leaks+len(leaks), record.Without(parts[0], leaks)
-		}
-	}
-	if len(j.train.rows) < 2 || len(j.val.rows) < 1 {
-		return errors.Errorf("finetune: %d records to train on and %d to validate on, of %d; want at least 2 and 1", len(j.train.rows), len(j.val.rows), main.Len())
-	}
-	if classes != nil {
-		return j.checkClasses(classes)
-	}
-	return nil
-}
-
-// draw returns as many of the rows as the settings want.
-func (j *Job) draw(rows []int, classes *record.Classes) ([]int, error) {
-	n := j.Settings.Data.Rows
-	if n == 0 || n >= len(rows) {
-		return rows, nil
-	}
-	parts, err := record.Split(rows, classes, j.Settings.Train.Seed, float64(n), float64(len(rows)-n))
-	if err != nil {
-		return nil, err
-	}
-	return parts[0], nil
-}
-
-// withoutLeaks returns rows of a without those whose text or question, folded, is in b.
-func (j *Job) withoutLeaks(a *record.Records, rows []int, b *record.Records) ([]int, error) {
-	n, ofA, ofB := b.Len(), j.key(a, false), j.key(b, false)
-	of := func(i int) (string, error) {
-		if i < n {
-			return ofB(i)
-		}
-		return ofA(i - n)
-	}
-	shifted := make([]int, len(rows))
-	for i, r := range rows {
-		shifted[i] = r + n
-	}
-	leaks, err := record.Near{Text: of, Similarity: 1}.Leaks(b.Rows(), shifted)
-	if err != nil {
-		return nil, err
-	}
-	j.Counts.Leaks += len(leaks)
-	kept := record.Without(shifted, leaks)
-	for i := range kept {
-		kept[i] -= n
-	}
-	return kept, nil
-}
-
-// column refuses a column that is missing, and names those there are.
-func column(r *record.Records, setting, name string) error {
-	if name == "" {
-		return errors.Errorf("finetune: no column is named as %s; there are %q", setting, r.Columns())
-	}
-	if !slices.Contains(r.Columns(), name) {
-		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())
-	}
-	return nil
-}
 
 // fill reads the model's values, without an untied head that the task does not have.
 func (j *Job) fill(s plan.State) error {

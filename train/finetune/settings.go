@@ -9,6 +9,7 @@ import (
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
@@ -46,6 +47,8 @@ type DataSettings struct {
 	Layout Layout   `yaml:"layout,omitempty"` // columns of chats, where they are not to be found by their names
 
 	Val        float64 `yaml:"val,omitempty"`      // share held out for validation: 0.2 of up to 1,000 records, else 0.1; of a writer's at most 200 records
+	Folds      int     `yaml:"folds,omitempty"`    // of cross-validation, in place of Val
+	Fold       int     `yaml:"fold,omitempty"`     // the one to validate on, from 1
 	ValPath    string  `yaml:"val_path,omitempty"` // records of their own for it
 	TestPath   string  `yaml:"test_path,omitempty"`
 	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0: all
@@ -85,23 +88,24 @@ type LoRASettings struct {
 
 // TrainSettings are those of the loop.
 type TrainSettings struct {
-	Batch        int      `yaml:"batch"`                  // 8, of less than 32 tokens an example 16
-	Tokens       int      `yaml:"batch_tokens,omitempty"` // of a batch by length, padding included: 1024, or one example
-	Accumulate   int      `yaml:"accumulate"`
-	Epochs       int      `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
-	LR           float64  `yaml:"lr"`
-	Warmup       float64  `yaml:"warmup"` // share of the steps
-	Decay        float64  `yaml:"decay"`  // AdamW's
-	Clip         float64  `yaml:"clip"`
-	Smoothing    float64  `yaml:"smoothing,omitempty"` // of labels
-	ClassWeights string   `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
-	EMA          float64  `yaml:"ema,omitempty"`
-	Patience     int      `yaml:"patience"`                   // evaluations without a lower validation loss
-	Evaluations  int      `yaml:"evaluations"`                // an epoch
-	Checkpoint   int      `yaml:"checkpoint_every,omitempty"` // steps; an epoch
-	Freeze       []string `yaml:"freeze,omitempty"`           // patterns of parameters
-	Thaw         []string `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
-	Seed         uint64   `yaml:"seed"`
+	Batch        int           `yaml:"batch"`                  // 8, of less than 32 tokens an example 16
+	Tokens       int           `yaml:"batch_tokens,omitempty"` // of a batch by length, padding included: 1024, or one example
+	Accumulate   int           `yaml:"accumulate"`
+	Epochs       int           `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
+	LR           float64       `yaml:"lr"`
+	Warmup       float64       `yaml:"warmup"` // share of the steps
+	Decay        float64       `yaml:"decay"`  // AdamW's
+	Clip         float64       `yaml:"clip"`
+	Smoothing    float64       `yaml:"smoothing,omitempty"` // of labels
+	ClassWeights string        `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
+	EMA          float64       `yaml:"ema,omitempty"`
+	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss
+	Evaluations  int           `yaml:"evaluations"`                // an epoch
+	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps; an epoch
+	Groups       []train.Group `yaml:"groups,omitempty"`           // learning rate and decay by pattern of parameters
+	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters
+	Thaw         []string      `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
+	Seed         uint64        `yaml:"seed"`
 }
 
 // Load reads settings from a YAML file; keys that are not known are refused.
@@ -219,6 +223,8 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
 		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
 		{!(d.Val >= 0 && d.Val < 1), "val", d.Val, "a share below 1"},
+		{d.Folds < 0 || d.Folds == 1 || d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "folds, fold", []int{d.Folds, d.Fold},
+			"2 folds or more, one of them, and no file to validate on"},
 		{d.Rows < 0, "rows", d.Rows, "0 or more"},
 		{len(d.Comma) > 1 && d.Comma != "tab", "comma", d.Comma, "one ASCII character, or tab"},
 		{s.Train.Batch < 0 || s.Train.Tokens < 0 || s.Train.Accumulate < 0 || s.Train.Epochs < 0 || s.Train.Patience < 0 || s.Train.Evaluations < 0, "batch, batch_tokens, accumulate, epochs, patience, evaluations",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,9 @@ func TestTagCounts(t *testing.T) {
 	c := j.Counts
 	if c.Truncated != 40 || c.LostSpans < 20 || len(c.Warnings) != 3 || !strings.Contains(c.Warnings[0], `span "C"`) || fmt.Sprint(j.Settings.Data.Classes) != "[A B]" {
 		t.Errorf("%+v, classes %v", c, j.Settings.Data.Classes)
+	}
+	if n := slices.Max(j.train.lengths); n != 12 {
+		t.Errorf("the longest example has %d tokens, want 12", n)
 	}
 	each := []found{{SpanCounts{"A": {Want: 2, Got: 1, Right: 1}}, 10, 9}, {SpanCounts{"A": {Got: 1}, "B": {Want: 1, Got: 1, Right: 1}}, 10, 8}}
 	for name, want := range map[string]float64{"f1": 4. / 6, "precision": 2. / 3, "recall": 2. / 3, "macro_f1": 0.75, "token_accuracy": 0.85} {

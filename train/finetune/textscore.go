@@ -50,7 +50,8 @@ const answerTokens = 128
 
 // Answer goes on with chats that each end where the assistant is to speak: with o.Tokens tokens at most, 128 by default,
 // and the most likely ones unless o has a Temperature. The answers are in the order of the chats, without white space
-// around them and without half a character at the end. A chat that leaves no room for its answer in the model's context is an error.
+// around them and half a character at the end. A chat that leaves no room for its answer in the model's context is an
+// error.
 func (p *Predictor) Answer(chats [][]gpt.Message, o gpt.SampleOptions) ([]string, error) {
 	c, ok := p.task.(*chat)
 	if !ok {
