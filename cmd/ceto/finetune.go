@@ -3,7 +3,6 @@ package main
 import (
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
@@ -203,14 +202,4 @@ func absolute(s *finetune.Settings) error {
 		s.Model = abs
 	}
 	return nil
-}
-
-func (f *finetuneFlags) folder() string {
-	switch {
-	case f.resume != "":
-		return f.resume
-	case f.out != "":
-		return f.out
-	}
-	return filepath.Join("runs", time.Now().Format("2006-01-02-150405"))
 }

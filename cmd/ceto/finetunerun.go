@@ -38,7 +38,7 @@ func (f *finetuneFlags) run(c *cobra.Command) error {
 	case f.seeds > 1 || f.folds > 0:
 		return f.repeat(c, s, exec)
 	}
-	out := f.folder()
+	out := runFolder(f.resume, f.out)
 	r, err := f.one(c, s, exec, out)
 	if errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto finetune --resume %s\n", filepath.ToSlash(out))
@@ -242,7 +242,7 @@ func (f *finetuneFlags) find(c *cobra.Command, s finetune.Settings, exec plan.Ex
 
 // repeat runs a job with several seeds or folds and reports means and standard deviations.
 func (f *finetuneFlags) repeat(c *cobra.Command, s finetune.Settings, exec plan.Executor) error {
-	out, sums := f.folder(), map[string][]float64{}
+	out, sums := runFolder(f.resume, f.out), map[string][]float64{}
 	what, n := "seed", f.seeds
 	if f.folds > 0 {
 		what, n = "fold", f.folds

@@ -146,7 +146,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer exec.Close()
-	out := f.folder()
+	out := runFolder(f.resume, f.out)
 	p := newProgress(c.ErrOrStderr(), exec.Threads())
 	t, err := f.trainer(cfg, text, exec, out)
 	if err != nil {
@@ -191,12 +191,13 @@ func fit(ctx context.Context, l *train.Loop) error {
 	return l.Finish()
 }
 
-func (f *pretrainFlags) folder() string {
+// runFolder is where a run writes: the one to resume, the one that was named, or one by date and time.
+func runFolder(resume, out string) string {
 	switch {
-	case f.resume != "":
-		return f.resume
-	case f.out != "":
-		return f.out
+	case resume != "":
+		return resume
+	case out != "":
+		return out
 	}
 	return filepath.Join("runs", time.Now().Format("2006-01-02-150405"))
 }

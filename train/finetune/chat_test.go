@@ -13,6 +13,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/train"
@@ -60,6 +61,9 @@ func TestChat(t *testing.T) {
 			}
 			if !(r.ValLoss < 0.2 && r.BeforeLoss > 4 && r.Metrics["token_accuracy"] > 0.9) || r.TrainRows != 96 || r.ValRows != 24 {
 				t.Errorf("loss %g after %g of %d and %d rows, %v; want below 0.2 after more than 4 of 96 and 24", r.ValLoss, r.BeforeLoss, r.TrainRows, r.ValRows, r.Metrics)
+			}
+			if n := r.History[0].Steps; !w.padded && n != 6*((j.Counts.Tokens+255)/256) {
+				t.Errorf("%d steps of one row for 6 times %d tokens in %d examples", n, j.Counts.Tokens, r.TrainRows)
 			}
 			if got := float64(r.Metrics["loss"]); math.Abs(got-float64(r.ValLoss)) > 1e-5 || math.Abs(math.Exp(got)-float64(r.Metrics["perplexity"])) > 1e-9 {
 				t.Errorf("metrics %v, the loop's loss %g", r.Metrics, r.ValLoss)
@@ -219,6 +223,20 @@ func TestChatContext(t *testing.T) {
 		k.Settings.Data.Context = 1024
 		if k.chooseContext(); k.Settings.Data.Context != w.want {
 			t.Errorf("%+v: rows of %d tokens", w, k.Settings.Data.Context)
+		}
+	}
+}
+
+// TestEvalBatch: the logits of an evaluation are at most 256 MiB.
+func TestEvalBatch(t *testing.T) {
+	j := &Job{Source: &gpt.Source{Model: gpt.GPT2}}
+	for context, want := range map[int]int{16: 32, 256: 5, 512: 2, 1024: 1} {
+		j.Settings.Data.Context = context
+		if j.task = (&chat{}); j.evalBatch() != want {
+			t.Errorf("%d chats of %d tokens, want %d", j.evalBatch(), context, want)
+		}
+		if j.task = (&classify{}); j.evalBatch() != 32 {
+			t.Errorf("%d texts of %d tokens, want 32", j.evalBatch(), context)
 		}
 	}
 }

@@ -76,6 +76,10 @@ func TestTag(t *testing.T) {
 			if m, _, err := p.Evaluate(j.val.r); err != nil || !(m["f1"] > 0.95) {
 				t.Errorf("of all records %v, %v", m, err)
 			}
+			wrong := openRecords(t, write(t, "wrong.jsonl", strings.Replace(tagged(1)[0], `"label": [`, `"label": [[0, 2, "B"], `, 1)))
+			if m, _, err := p.Evaluate(wrong); err != nil || m["precision"] != 1 || math.Abs(float64(m["recall"])-2./3) > 1e-6 {
+				t.Errorf("of three spans, one of which is wrong, %v, %v", m, err)
+			}
 		})
 	}
 }
@@ -90,6 +94,10 @@ func TestTagCounts(t *testing.T) {
 	c := j.Counts
 	if c.Truncated != 40 || c.LostSpans < 20 || len(c.Warnings) != 3 || !strings.Contains(c.Warnings[0], `span "C"`) || fmt.Sprint(j.Settings.Data.Classes) != "[A B]" {
 		t.Errorf("%+v, classes %v", c, j.Settings.Data.Classes)
+	}
+	r, err := j.Fit(Options{Executor: plan.CPU(1)})
+	if err != nil || j.Counts.Truncated != c.Truncated || j.Counts.LostSpans != c.LostSpans || r.Metrics["recall"] > 0.5 {
+		t.Errorf("after training %+v, %v; it has measured %v", j.Counts, err, r)
 	}
 	if n := slices.Max(j.train.lengths); n != 12 {
 		t.Errorf("the longest example has %d tokens, want 12", n)
