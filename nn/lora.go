@@ -25,6 +25,12 @@ type LoRA struct {
 	RSLoRA  bool     // the factor is Alpha/√Rank: Kalajdzievski, arXiv:2312.03732
 }
 
+// The ends of the names of its parameters.
+const (
+	LoRAA = "lora_A.weight"
+	LoRAB = "lora_B.weight"
+)
+
 // Scale is the factor of the product.
 func (l LoRA) Scale() float64 {
 	alpha, rank := l.Alpha, float64(l.Rank)
@@ -55,7 +61,7 @@ func (p *Params) Adapt(l LoRA) error {
 	if err := p.Freeze("*"); err != nil {
 		return err
 	}
-	return p.Unfreeze(append([]string{"*.lora_A.weight", "*.lora_B.weight"}, l.Also...)...)
+	return p.Unfreeze(append([]string{"*." + LoRAA, "*." + LoRAB}, l.Also...)...)
 }
 
 // kaimingUniform is U(−1/√in, 1/√in) for a weight (out, in): PyTorch's default for Linear, and PEFT's for A.
@@ -73,7 +79,7 @@ func (s *Scope) adapt(x, y *graph.Node) *graph.Node {
 	if l.Dropout > 0 && s.Mode() == Train {
 		x = s.Dropout(x, l.Dropout, s.Stream("lora"))
 	}
-	a := s.Param("lora_A.weight", kaimingUniform, l.Rank, x.Dim(-1))
-	b := s.Param("lora_B.weight", Zeros, y.Dim(-1), l.Rank)
+	a := s.Param(LoRAA, kaimingUniform, l.Rank, x.Dim(-1))
+	b := s.Param(LoRAB, Zeros, y.Dim(-1), l.Rank)
 	return s.Add(y, s.MatMulT(s.Scale(s.MatMulT(x, a), l.Scale()), b)) // the smaller product is scaled
 }

@@ -60,6 +60,9 @@ func TestRaggedEvaluate(t *testing.T) {
 	if whole.Weight != 23 {
 		t.Errorf("%g sequences were evaluated, want 23", whole.Weight)
 	}
+	if len(run.progs) < 4 {
+		t.Errorf("%d programs for batches of 1 to 40 ids", len(run.progs))
+	}
 	sum, alone := 0.0, make([]float32, 3*23)
 	for i := range int32(23) {
 		one := d.Pick([]int32{i})
@@ -94,9 +97,15 @@ func TestRaggedEvaluate(t *testing.T) {
 func TestRaggedEpochs(t *testing.T) {
 	tr := raggedTrainer()
 	tr.Steps, tr.Epochs = 0, 30
-	run, err := tr.Fit(raggedData(23))
-	must(t, run, err)
-	h := run.History
+	l, err := tr.Start(raggedData(23))
+	must(t, l, err)
+	if err := l.all(); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.shapes) < 4 {
+		t.Errorf("%d shapes of batches of 1 to 40 ids", len(l.shapes))
+	}
+	h := l.Run.History
 	if len(h) != 30*6 || h[5].Epoch != 1 || h[len(h)-1].Epoch != 30 {
 		t.Fatalf("%d steps, epoch %g after 6, want 180 and 1", len(h), h[5].Epoch)
 	}

@@ -137,4 +137,17 @@ func TestShared(t *testing.T) {
 			t.Fatalf("run %d of %d numbers: %v, alone %v", i, n, got[0][:3], got[1][:3])
 		}
 	}
+	v := make([]float32, 7000)
+	for j, n := range []int{3, 7000} { // the memory is one, also for the program that came before it grew
+		if err := programs[n][0].Run(map[string]any{"x": v[:n]}, graph.Scalars{}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := programs[3][0].Read("y")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Data().([]float32); (got[0] == 3) != (j == 0) {
+			t.Errorf("after the run of %d numbers that of 3 reads %v", n, got)
+		}
+	}
 }

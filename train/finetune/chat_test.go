@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
@@ -133,8 +134,8 @@ func TestBase(t *testing.T) {
 	if err != nil || math.Abs(float64(metrics["loss"]-r.BeforeLoss)) > 1e-5 {
 		t.Errorf("loss %g, %v; before training the run had %g", metrics["loss"], err, r.BeforeLoss)
 	}
-	if _, _, texts, err := p.EvaluateText(j.val.r, nil, []string{"bleu"}, 4); err != nil || len(texts) != 40 {
-		t.Errorf("%d answers, %v", len(texts), err)
+	if _, _, texts, err := p.EvaluateText(j.val.r, nil, []string{"bleu"}, 4); err != nil || len(texts) != 40 || !utf8.ValidString(strings.Join(texts, "")) {
+		t.Errorf("answers %q, %v", texts, err)
 	}
 	if _, _, _, err := p.EvaluateText(j.val.r, nil, []string{"blue"}, 4); err == nil || !strings.Contains(err.Error(), `"blue"; known: [bleu`) {
 		t.Errorf("a metric that is not known: %v", err)

@@ -258,3 +258,106 @@ func TestCounts(t *testing.T) {
 		t.Error("record 6 is in the validation file and in training")
 	}
 }
+
+// skewed are settings of 90 texts of class a and 30 of class b.
+func skewed(t *testing.T) Settings {
+	s := settings(t, "classify", 120)
+	lines := texts(180)
+	kept := lines[:1]
+	for i, l := range lines[1:] {
+		if i%2 == 0 || i%6 == 1 {
+			kept = append(kept, l)
+		}
+	}
+	s.Data.Path = write(t, "skewed.csv", kept...)
+	return s
+}
+
+// TestClassWeights: the rarer class is positive, and each class weighs the same in all; chance is what the shares say.
+func TestClassWeights(t *testing.T) {
+	for mode, want := range map[string]struct{ weight, chance float64 }{"": {2, math.Ln2}, "none": {1, -0.75*math.Log(0.75) - 0.25*math.Log(0.25)}} {
+		s := skewed(t)
+		s.Train.ClassWeights = mode
+		j := open(t, s)
+		c := j.task.(*classify)
+		w := c.weights(j)
+		if mode == "none" && w != nil || mode == "" && (math.Abs(w[1]-2) > 1e-9 || math.Abs(w[0]-2.0/3) > 1e-9) {
+			t.Errorf("%q: weights %v, want 2/3 and %g", mode, w, want.weight)
+		}
+		if got := c.chance(j); math.Abs(got-want.chance) > 1e-9 || j.Settings.Data.Positive != "b" {
+			t.Errorf("%q: chance %g, want %g; positive %q, want b", mode, got, want.chance, j.Settings.Data.Positive)
+		}
+	}
+}
+
+// TestRefit: the head that is kept was fitted to the validation records too.
+func TestRefit(t *testing.T) {
+	s := skewed(t)
+	s.Method = Head
+	var judged []float32
+	read := func(st *train.State) []float32 {
+		d, err := st.Read("score.weight")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Data().([]float32)
+	}
+	j := open(t, s)
+	r, err := j.Fit(Options{Executor: plan.CPU(1), Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
+		judged = read(s.Run.State)
+		return nil
+	})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := read(r.State); len(judged) == 0 || slices.Equal(kept, judged) || r.Epochs != 0 || r.TrainedParams != len(kept)+2 {
+		t.Errorf("the head was not fitted again: %v, %v; %g epochs, %d parameters", judged[:2], kept[:2], r.Epochs, r.TrainedParams)
+	}
+}
+
+// TestFolds: each record is in one fold's validation part.
+func TestFolds(t *testing.T) {
+	seen := map[int]int{}
+	for fold := 1; fold <= 3; fold++ {
+		s := settings(t, "classify", 60)
+		s.Data.Folds, s.Data.Fold = 3, fold
+		j := open(t, s)
+		for _, row := range j.val.rows {
+			seen[row]++
+		}
+		if len(j.val.rows) != 20 || len(j.train.rows) != 40 {
+			t.Errorf("fold %d has %d and %d records", fold, len(j.train.rows), len(j.val.rows))
+		}
+	}
+	if len(seen) != 60 {
+		t.Errorf("%d records are in some fold's validation part, want 60", len(seen))
+	}
+}
+
+// TestAugment: training sees another variant of a text each epoch, validation the text.
+func TestAugment(t *testing.T) {
+	s := settings(t, "classify", 60)
+	s.Data.Augment.Swap = 0.3
+	j := open(t, s)
+	at := func(p *part, learn bool, epoch uint64) string {
+		q, err := j.sequences(p, learn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := q.At(0, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(e.IDs)
+	}
+	variants := map[string]bool{}
+	for epoch := range uint64(20) {
+		variants[at(j.train, true, epoch)] = true
+		if at(j.val, false, epoch) != at(j.val, false, 0) || at(j.train, true, epoch) != at(j.train, true, epoch) {
+			t.Fatal("a text that is not trained on changes, or a variant is not the same twice")
+		}
+	}
+	if len(variants) < 5 {
+		t.Errorf("%d variants of a text in 20 epochs", len(variants))
+	}
+}

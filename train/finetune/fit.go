@@ -75,13 +75,15 @@ type fit struct {
 	thaw      []train.Thaw
 	perEpoch  int // steps
 	strength  float64
+	head      head      // that was fitted first; none after a resume
+	first     []float64 // losses of the validation records with it
 	start     time.Time
 }
 
 // Fit fine-tunes. The head is fitted first, to features of the frozen model, with a strength of regularisation that
 // cross-validation finds; then training goes on from there (with LoRA, or of all parameters), and what had the best
-// validation loss is kept. Where that is the fitted head, it is fitted again to training and validation records
-// together, after the metrics are taken.
+// validation loss is kept; of LoRA only where it is better than the head by more than a standard error. Where the head is
+// kept, it is fitted again to training and validation records together, after the metrics are taken.
 func (j *Job) Fit(o Options) (*Result, error) {
 	if o.Say == nil {
 		o.Say = func(string, ...any) {}
@@ -189,6 +191,11 @@ func (f *fit) learn() error {
 		if err != nil {
 			return err
 		}
+		if f.chooses() {
+			if f.first, err = f.losses(); err != nil {
+				return err
+			}
+		}
 		if !f.Settings.Head.NoFit {
 			f.o.Say("head on frozen features (strength %g): validation loss %.4f", f.strength, s.ValLoss)
 		}
@@ -224,6 +231,7 @@ func (f *fit) fitHead(parts ...*data.Sequences) error {
 	if len(parts) == 1 {
 		const k = 5
 		h, f.strength, err = fitHead(all, folds(all, min(k, all.n)), min(k, all.n))
+		defer func() { f.head = h }()
 	} else {
 		h, err = all.fit(f.strength)
 	}
@@ -287,18 +295,17 @@ func (f *fit) finish() (*Result, error) {
 		}
 	}
 	r.Verdict = train.Judge(steps(run.History), f.task.chance(f.Job))
+	head := step == 0 && !f.Settings.Head.NoFit
+	if step > 0 && f.chooses() {
+		if head, err = f.keepsHead(); err != nil {
+			return nil, err
+		}
+	}
 	if _, r.Metrics, r.CI95, err = f.judgePart(run, f.Job.val, f.val); err != nil {
 		return nil, err
 	}
-	if step == 0 && !f.Settings.Head.NoFit {
-		if f.strength == 0 { // the head was fitted before a resume
-			if err := f.fitHead(f.plain); err != nil {
-				return nil, err
-			}
-			r.Strength = f.strength
-		}
-		f.o.Say("the head on frozen features validates best; it is fitted again to all %d records", f.Counts.Train+f.Counts.Val)
-		if err := f.fitHead(f.plain, f.val); err != nil {
+	if head {
+		if err := f.refit(r); err != nil {
 			return nil, err
 		}
 	}
@@ -315,6 +322,22 @@ func (f *fit) finish() (*Result, error) {
 		return r, nil
 	}
 	return r, f.save(r)
+}
+
+// refit fits the head that is kept to all records but those of the test.
+func (f *fit) refit(r *Result) error {
+	if f.head.weight == nil { // it was fitted before a resume
+		if err := f.fitHead(f.plain); err != nil {
+			return err
+		}
+	}
+	s, err := f.loop.Run.Evaluate(f.val)
+	if err != nil {
+		return err
+	}
+	r.ValLoss, r.BestEpoch, r.Strength = Number(s.Loss), 0, f.strength
+	f.o.Say("the head on frozen features is kept; it is fitted again to all %d records", f.Counts.Train+f.Counts.Val)
+	return f.fitHead(f.plain, f.val)
 }
 
 // steps are the statuses of steps, without that of an evaluation before the first.

@@ -134,6 +134,13 @@ func TestHeadStrength(t *testing.T) {
 			t.Errorf("%d examples of %d features: weight %g of what decides", w.n, w.dim, h.weight[w.dim])
 		}
 	}
+	heavy := randomFeatures(60, 200, softmax)
+	for i := range heavy.weight {
+		heavy.weight[i] = 0.1 + 5*heavy.y[2*i]
+	}
+	if _, c, err := fitHead(heavy, folds(heavy, 5), 5); err != nil || c != leastLoss(t, heavy) {
+		t.Errorf("weights decide which strength is chosen: %g, want %g, %v", c, leastLoss(t, heavy), err)
+	}
 	f := randomFeatures(50, 3, softmax)
 	count := map[[2]int]int{}
 	for i, k := range folds(f, 5) {
@@ -144,4 +151,35 @@ func TestHeadStrength(t *testing.T) {
 			t.Errorf("fold %d has %d of a class, fold 0 has %d", k, a, b)
 		}
 	}
+}
+
+// leastLoss is the strength of the least loss in cross-validation in which held-out examples count alike.
+func leastLoss(t *testing.T, f features) (best float64) {
+	least, fold := math.Inf(1), folds(f, 5)
+	for _, c := range strengths {
+		sum := 0.0
+		for k := range 5 {
+			var in []int
+			for i, at := range fold {
+				if at != k {
+					in = append(in, i)
+				}
+			}
+			h, err := f.pick(in).fit(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, at := range fold {
+				if at == k {
+					for o, p := range h.apply(f.x[i*f.dim:(i+1)*f.dim], softmax) {
+						sum -= f.y[i*f.out+o] * math.Log(p)
+					}
+				}
+			}
+		}
+		if sum < least {
+			least, best = sum, c
+		}
+	}
+	return best
 }

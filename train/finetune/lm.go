@@ -1,12 +1,13 @@
 package finetune
 
 import (
+	"slices"
+
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/pkg/errors"
-	"slices"
 )
 
 // lm is the task of going on with texts: pretraining goes on, on texts of one's own. Each token carries loss, the one
@@ -25,7 +26,7 @@ func (*lm) open(*Job, *record.Records) error { return nil }
 func (*lm) restore(*Job) error { return nil }
 
 // example is a whole text, of any length: one id in front that nothing foretells, then the text's and, where the
-// tokenizer has one, the token that ends a text. Values are the bytes that each target stands for.
+// tokenizer has one, the token between texts. Values are the bytes that each target stands for.
 func (*lm) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data.Sequence, err error) {
 	text, err := r.Text(row, j.Settings.Data.Text)
 	if err != nil {
@@ -35,7 +36,7 @@ func (*lm) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data
 	if err != nil || len(ids) == 1 {
 		return e, err
 	}
-	if id, ok := j.end(); ok {
+	if id, ok := j.separator(); ok {
 		ids, spans = append(ids, id), append(spans, [2]int{})
 	}
 	e.IDs, e.Y = ids[:len(ids)-1], ids[1:]
@@ -45,14 +46,43 @@ func (*lm) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data
 	return e, nil
 }
 
-// begun returns the ids of a text behind one that stands for its beginning, and the bytes of each but that.
+// begun returns the ids of a text behind one that stands for its beginning, and the bytes of each but that: the begin
+// token where the model's files ask for one, else the one between texts.
 func (j *Job) begun(text string) (ids []int32, spans [][2]int, err error) {
 	first, err := gpt.PromptIDs(j.Tokenizer, "", token.AsText)
 	if err != nil {
 		return nil, nil, err
 	}
+	if id, ok := j.separator(); ok {
+		first[0] = id
+	}
+	if t, ok := j.Tokenizer.(token.Subword); ok {
+		added, err := t.EncodeWith(nil, token.Options{Add: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		if id, ok := t.Begin(); ok && len(added) > 0 && added[0] == id {
+			first[0] = id
+		}
+	}
 	ids, spans, err = token.Offsets(j.Tokenizer, []byte(text), token.Options{Policy: token.AsText})
 	return append(first[:1:1], ids...), spans, err
+}
+
+// separators end a text in pretraining, where the end token of a model for chats ends a turn: those of GPT-2, SmolLM2
+// and Qwen; of Llama 3.
+var separators = []string{"<|endoftext|>", "<|end_of_text|>"}
+
+// separator is the token between texts.
+func (j *Job) separator() (int32, bool) {
+	if t, ok := j.Tokenizer.(token.Subword); ok {
+		for _, name := range separators {
+			if id, ok := t.ID(name); ok {
+				return id, true
+			}
+		}
+	}
+	return j.end()
 }
 
 // measurePart cuts the texts of a part into pieces of the context's length, each of which is an example, and keeps

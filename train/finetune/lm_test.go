@@ -68,8 +68,7 @@ func TestLMPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end, _ := j.end()
-	ids = append(ids, end)
+	ids = append(ids, 0) // <|endoftext|>, not <|im_end|>
 	if want := (len(ids)+49)/50 + 5; q.Len() != want || j.Counts.LeftOut < 1 || len(all.rows) != 6 {
 		t.Errorf("%d examples of %d texts, want %d of 6; %+v", q.Len(), len(all.rows), want, j.Counts)
 	}
@@ -77,6 +76,9 @@ func TestLMPieces(t *testing.T) {
 		e, err := q.At(at/50, 0)
 		if err != nil || len(e.IDs) != len(e.Y) || len(e.IDs) > 50 {
 			t.Fatalf("piece %d: %v, %v", at/50, e, err)
+		}
+		if at == 0 && e.IDs[0] != 0 {
+			t.Errorf("the text begins behind %d, want 0", e.IDs[0])
 		}
 		for k, y := range e.Y {
 			if y != ids[at] || at > 0 && e.IDs[k] != ids[at-1] {

@@ -218,7 +218,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		want string
 	}{
 		{!slices.Contains([]string{LoRA, Full, Head}, s.Method), "method", s.Method, "lora, full or head"},
-		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head of its own"},
+		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
 		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
 		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
 		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},

@@ -226,5 +226,9 @@ func (p *Predictor) goOn(texts []string) ([]Answer, error) {
 			return nil, errors.Wrapf(err, "finetune: text %d", i)
 		}
 	}
-	return p.texts(p.write(prompts, gpt.SampleOptions{}))
+	var o gpt.SampleOptions
+	if id, ok := p.separator(); ok {
+		o.End = []int32{id}
+	}
+	return p.texts(p.write(prompts, o))
 }
