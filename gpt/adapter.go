@@ -292,9 +292,10 @@ func (p *loraPair) merge(w []float32) {
 }
 
 // SaveAdapter writes what training with l (see nn.LoRA) has made of the model into folder dir, as PEFT saves it: the
-// low-rank matrices of state and, as modules_to_save, the parameters of l.Also.
-func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA) error {
-	tensors, config, err := s.adapterFiles(state, l)
+// low-rank matrices of state and, as modules_to_save, the parameters of l.Also. The task is PEFT's name of one, such as
+// TOKEN_CLS; "" is SEQ_CLS with a head called score, else CAUSAL_LM.
+func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA, task string) error {
+	tensors, config, err := s.adapterFiles(state, l, task)
 	if err != nil {
 		return errors.Wrap(err, "gpt: SaveAdapter")
 	}
@@ -312,9 +313,9 @@ func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA) error {
 }
 
 // adapterFiles are the contents of an adapter's files.
-func (s *Source) adapterFiles(state plan.State, l nn.LoRA) ([]safetensors.Tensor, map[string]any, error) {
+func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safetensors.Tensor, map[string]any, error) {
 	_, gpt2 := s.Model.(Config)
-	targets, heads, task := []string{}, []string{}, "CAUSAL_LM"
+	targets, heads := []string{}, []string{}
 	var tensors []safetensors.Tensor
 	for _, name := range state.Names(graph.Param) {
 		module, isA := strings.CutSuffix(name, ".lora_A.weight")
@@ -348,8 +349,12 @@ func (s *Source) adapterFiles(state plan.State, l nn.LoRA) ([]safetensors.Tensor
 	slices.Sort(targets)
 	slices.Sort(heads)
 	heads = slices.Compact(heads)
-	if slices.Contains(heads, "score") {
+	switch {
+	case task != "":
+	case slices.Contains(heads, "score"):
 		task = "SEQ_CLS"
+	default:
+		task = "CAUSAL_LM"
 	}
 	alpha := l.Alpha
 	if alpha == 0 {

@@ -131,7 +131,7 @@ func checkTrained(t *testing.T, name string, x plan.Executor, s *gpt.Source, run
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "adapter")
-	if err := s.SaveAdapter(dir, run.State, l); err != nil {
+	if err := s.SaveAdapter(dir, run.State, l, ""); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := tensorNames(t, dir), tensorNames(t, "testdata/adapter/"+name); !slices.Equal(a, b) {

@@ -112,7 +112,7 @@ func TestTrained(t *testing.T) {
 				}
 				again, err = gpt.Open(dir)
 			} else if again, err = gpt.Open("testdata/hf/" + name); err == nil {
-				if err := s.SaveAdapter(dir, run.State, *l); err != nil {
+				if err := s.SaveAdapter(dir, run.State, *l, ""); err != nil {
 					t.Fatal(err)
 				}
 				if err := again.Adapt(dir); err == nil || !strings.Contains(err.Error(), "new head (score.bias, score.weight)") {

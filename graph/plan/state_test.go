@@ -84,32 +84,35 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// scaled compiles y = exp(w·x)·Σ exp(w·x) of n numbers against s.
+func scaled(t *testing.T, x plan.Executor, s plan.State, n int, o plan.Options) plan.Program {
+	t.Helper()
+	g := graph.New()
+	in := g.Input("x", graph.Of(graph.Float32, n))
+	w := g.State("w", graph.Of(graph.Float32), graph.Param)
+	y := g.Exp(g.Mul(in, w))
+	g.Output("y", g.Mul(y, g.Sum(y)))
+	p, err := plan.New(g, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x.Compile(p, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // TestShared: programs that share the memory of their activations compute what they do alone, whichever ran before, also
 // when a larger one came after they were compiled.
 func TestShared(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
-	compile := func(s plan.State, n int, o plan.Options) plan.Program {
-		g := graph.New()
-		in := g.Input("x", graph.Of(graph.Float32, n))
-		w := g.State("w", graph.Of(graph.Float32), graph.Param)
-		y := g.Exp(g.Mul(in, w))
-		g.Output("y", g.Mul(y, g.Sum(y)))
-		p, err := plan.New(g, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := x.Compile(p, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
 	shared, alone := x.NewState(), x.NewState()
 	programs := map[int][2]plan.Program{}
 	for i, n := range []int{3, 5, 500, 4, 3, 5, 7000, 3, 500, 5} {
 		if programs[n][0] == nil {
-			programs[n] = [2]plan.Program{compile(shared, n, plan.Options{Shared: true}), compile(alone, n, plan.Options{})}
+			programs[n] = [2]plan.Program{scaled(t, x, shared, n, plan.Options{Shared: true}), scaled(t, x, alone, n, plan.Options{})}
 		}
 		if i == 0 {
 			for _, s := range []plan.State{shared, alone} {

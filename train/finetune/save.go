@@ -26,8 +26,12 @@ const (
 // save writes what a run has come to into its folder: the adapter or the model, the settings, the result.
 func (f *fit) save(r *Result) error {
 	dir, state := f.o.Out, f.loop.Run.State
+	kind := ""
+	if _, ok := f.task.(*tag); ok {
+		kind = "TOKEN_CLS"
+	}
 	if l := f.lora(); l != nil {
-		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.Source.SaveAdapter(path, state, *l) }); err != nil {
+		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.Source.SaveAdapter(path, state, *l, kind) }); err != nil {
 			return err
 		}
 	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path) }); err != nil {
