@@ -22,6 +22,7 @@ type useFlags struct {
 	embedding bool
 	metrics   []string
 	tokens    int
+	stride    int
 }
 
 func (f *useFlags) add(c *cobra.Command) {
@@ -160,6 +161,7 @@ func evalCmd(g *global) *cobra.Command {
 	f.add(c)
 	c.Flags().BoolVar(&f.base, "base", false, "measure the pretrained model that the run began with (chat and lm)")
 	c.Flags().StringSliceVar(&f.metrics, "metrics", nil, "of chat: have it answer, and compare by "+strings.Join(finetune.TextMetrics(), ", "))
+	c.Flags().IntVar(&f.stride, "stride", 0, "of lm: tokens from one window to the next, so that each is foretold from more of the text (default the context)")
 	c.Flags().IntVar(&f.tokens, "tokens", 128, "tokens of an answer, at most")
 	return c
 }
@@ -171,6 +173,9 @@ func (f *useFlags) eval(c *cobra.Command) error {
 	}
 	defer p.Close()
 	defer r.Close()
+	if f.stride > 0 {
+		p.Settings.Data.Stride = f.stride
+	}
 	metrics, ci, err := p.Evaluate(r)
 	if err != nil {
 		return usage(err)

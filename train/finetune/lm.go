@@ -86,7 +86,8 @@ func (j *Job) separator() (int32, bool) {
 }
 
 // measurePart cuts the texts of a part into pieces of the context's length, each of which is an example, and keeps
-// them: 12 bytes a token. In a later piece the first token has the last one before it as context, and no more.
+// them: 12 bytes a token. In a later piece the first token has the last one before it as context, and no more; of
+// held-out texts, with the setting stride, all but that many of a context's.
 func (l *lm) measurePart(j *Job, p *part) error {
 	kept := make([]int, 0, len(p.rows))
 	p.pieces, p.lengths = nil, []int32{}
@@ -100,12 +101,28 @@ func (l *lm) measurePart(j *Job, p *part) error {
 			continue
 		}
 		kept = append(kept, row)
-		for from := 0; from < len(e.IDs); from += j.Settings.Data.Context {
-			to := min(from+j.Settings.Data.Context, len(e.IDs))
-			p.pieces = append(p.pieces, data.Sequence{IDs: e.IDs[from:to], Y: e.Y[from:to], Values: e.Values[from:to]})
-			p.lengths = append(p.lengths, int32(to-from))
+		stride := j.Settings.Data.Context
+		if p != j.train && j.Settings.Data.Stride > 0 {
+			stride = min(stride, j.Settings.Data.Stride)
+		}
+		for _, piece := range windows(e, j.Settings.Data.Context, stride) {
+			p.pieces, p.lengths = append(p.pieces, piece), append(p.lengths, int32(len(piece.IDs)))
 		}
 	}
 	p.rows = kept
 	return nil
+}
+
+// windows cuts a text into pieces of n tokens, each of which begins stride tokens after the one before. A target counts
+// in the first piece that has it, where it has the most context.
+func windows(e data.Sequence, n, stride int) (pieces []data.Sequence) {
+	for from, end := 0, 0; end < len(e.IDs); from += stride {
+		to := min(from+n, len(e.IDs))
+		w := data.Sequence{IDs: e.IDs[from:to], Y: slices.Clone(e.Y[from:to]), Values: slices.Clone(e.Values[from:to])}
+		for i := range end - from {
+			w.Y[i], w.Values[i] = -1, 0
+		}
+		pieces, end = append(pieces, w), to
+	}
+	return pieces
 }

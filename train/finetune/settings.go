@@ -55,6 +55,7 @@ type DataSettings struct {
 	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, came before
 
 	Context   int  `yaml:"context"`              // ids of an example; the rest is left out. 512, at most the model's; of a writer the rows', see chooseContext
+	Stride    int  `yaml:"stride,omitempty"`     // of lm: tokens from one window of a held-out text to the next; 0 is the context
 	Strict    bool `yaml:"strict,omitempty"`     // a longer one is an error
 	NoPacking bool `yaml:"no_packing,omitempty"` // a writer's examples get a row each, padded, in place of sharing them
 
@@ -225,6 +226,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		{!(d.Val >= 0 && d.Val < 1), "val", d.Val, "a share below 1"},
 		{d.Folds < 0 || d.Folds == 1 || d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "folds, fold", []int{d.Folds, d.Fold},
 			"2 folds or more, one of them, and no file to validate on"},
+		{d.Stride < 0, "stride", d.Stride, "0 or more"},
 		{d.Rows < 0, "rows", d.Rows, "0 or more"},
 		{len(d.Comma) > 1 && d.Comma != "tab", "comma", d.Comma, "one ASCII character, or tab"},
 		{s.Train.Batch < 0 || s.Train.Tokens < 0 || s.Train.Accumulate < 0 || s.Train.Epochs < 0 || s.Train.Patience < 0 || s.Train.Evaluations < 0, "batch, batch_tokens, accumulate, epochs, patience, evaluations",
