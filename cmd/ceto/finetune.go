@@ -41,7 +41,8 @@ given: head, split, batch, learning rate, epochs and early stop have defaults th
   lm           going on with a text: --text COLUMN
 
 For classes, labels and numbers, first a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
---method full, all parameters) goes on from there; what has the best validation loss is kept.`,
+--method full, all parameters) goes on from there; what has the best validation loss is kept, of LoRA only where it is
+clearly better than the head.`,
 		Example: `  ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label
   ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label --find-lr
   ceto finetune --model smollm2 --data instructions.json --task chat
