@@ -125,6 +125,7 @@ func translation(dir string) result {
 func learn(dir, name string, s finetune.Settings, trains, test []example, metrics []string, tokens int) (r result, before, after *finetune.Predictor) {
 	s.Data.Path = file(dir, name+"-train.json", trains)
 	held := file(dir, name+"-test.json", test)
+	s.Data.TestPath = held // questions that are in it are left out of training
 	s.Train.Seed = 1
 	run := filepath.Join(dir, name)
 	check(os.RemoveAll(run))
