@@ -42,10 +42,10 @@ func TestClassify(t *testing.T) {
 
 func TestWrongColumn(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "texts.csv")
-	if err := os.WriteFile(file, []byte("a,b\n1,2\n"), 0o666); err != nil {
+	if err := os.WriteFile(file, []byte("text,b\n1,2\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exampletest.Run("-data", file, "-label", "class")
+	out, err := exampletest.Run("-model", "../../gpt/testdata/hf/llama-chat", "-data", file, "-label", "class")
 	if err == nil || !strings.Contains(out, "class") || strings.Count(out, "\n") != 1 {
 		t.Errorf("%v, printed %q: want a failure and one line that names the column", err, out)
 	}
