@@ -63,12 +63,12 @@ func (f *fit) keepsHead() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if f.first != nil && clearlyLower(f.first, tuned) {
+		return false, nil
+	}
 	best, err := f.trained()
 	if err != nil {
 		return false, err
-	}
-	if f.first != nil && clearlyLower(f.first, tuned) {
-		return false, nil
 	}
 	if err := f.backToHead(); err != nil {
 		return false, err

@@ -139,10 +139,7 @@ func pooledExample(j *Job, r *record.Records, row int, learn bool, epoch uint64)
 }
 
 func (c *classify) build(j *Job) train.Task {
-	l := nn.CrossEntropy{Smoothing: j.Settings.Train.Smoothing}
-	if w := c.weights(j); w != nil {
-		l.Weights = w
-	}
+	l := nn.CrossEntropy{Smoothing: j.Settings.Train.Smoothing, Weights: c.weights(j)}
 	return j.classifier(len(j.Settings.Data.Classes), l)
 }
 
@@ -152,21 +149,21 @@ func (j *Job) classifier(outputs int, l nn.Loss) gpt.Classify {
 	return gpt.Classify{Model: j.Source.Model, Classes: outputs, Pool: pool, Bias: pool != gpt.PoolLast, Dropout: j.Settings.Head.Dropout, Loss: l}
 }
 
-// weights are those of the classes: n/(classes·n of the class), 0 where training has none of it; nil for equal ones.
+// rows counts the records of each class that are trained on.
+func (c *classify) rows(j *Job) []int {
+	n := make([]int, len(c.id))
+	for _, row := range j.train.rows {
+		n[c.id[c.classes.Names[c.classes.Of[row]]]]++
+	}
+	return n
+}
+
+// weights are those of the classes; nil for equal ones, and where nothing is trained.
 func (c *classify) weights(j *Job) []float64 {
 	if j.Settings.Train.ClassWeights == "none" || j.train == nil {
 		return nil
 	}
-	count := make([]float64, len(j.Settings.Data.Classes))
-	for _, row := range j.train.rows {
-		count[c.id[c.classes.Names[c.classes.Of[row]]]]++
-	}
-	for i, n := range count {
-		if n > 0 {
-			count[i] = float64(len(j.train.rows)) / float64(len(count)) / n
-		}
-	}
-	return count
+	return nn.Balance(c.rows(j))
 }
 
 func (c *classify) metrics(j *Job) []namedMetric {
@@ -185,13 +182,11 @@ func (c *classify) metrics(j *Job) []namedMetric {
 // chance is the entropy of the classes' shares, by their weights.
 func (c *classify) chance(j *Job) (h float64) {
 	share, sum, w := make([]float64, len(c.id)), 0.0, c.weights(j)
-	for _, row := range j.train.rows {
-		id, weight := c.id[c.classes.Names[c.classes.Of[row]]], 1.0
-		if w != nil {
-			weight = w[id]
+	for id, n := range c.rows(j) {
+		if share[id] = float64(n); w != nil {
+			share[id] *= w[id]
 		}
-		share[id] += weight
-		sum += weight
+		sum += share[id]
 	}
 	for _, p := range share {
 		if p > 0 {

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	if !finite(float64(n)) {
 		return []byte("null"), nil
 	}
-	return jsonNumber(float64(n))
+	return json.Marshal(float64(n))
 }
 
 // fit is a job under way.
@@ -225,7 +226,7 @@ func (f *fit) fitHead(parts ...*data.Sequences) error {
 		}
 	}
 	all.dim = len(all.x) / all.n
-	undo := all.prepare(f.Job)
+	undo := all.prepare()
 	var h head
 	var err error
 	if len(parts) == 1 {
@@ -261,6 +262,10 @@ func (f *fit) write(h head) error {
 
 // addFeatures runs the model over q and adds the pooled vectors and the targets.
 func (f *fit) addFeatures(all *features, q *data.Sequences) error {
+	var weights []float64
+	if c, ok := f.task.(*classify); ok {
+		weights = c.weights(f.Job)
+	}
 	at, order := 0, q.Order()
 	return f.loop.Run.Outputs(q, "pooled", func(n int, y []float32) error {
 		for i := range n {
@@ -273,7 +278,7 @@ func (f *fit) addFeatures(all *features, q *data.Sequences) error {
 			for _, v := range y[i*k : (i+1)*k] {
 				all.x = append(all.x, float64(v))
 			}
-			all.addTarget(f.Job, e)
+			all.addTarget(f.Job, e, weights)
 			all.n++
 		}
 		return nil

@@ -1,16 +1,13 @@
 package finetune
 
 import (
-	"encoding/json"
 	"math"
 
 	"github.com/ceto-ml/ceto/data"
 )
 
-func jsonNumber(v float64) ([]byte, error) { return json.Marshal(v) }
-
-// addTarget adds an example's target and weight.
-func (f *features) addTarget(j *Job, e data.Sequence) {
+// addTarget adds an example's target and weight, by the weights of its classes where there are any.
+func (f *features) addTarget(j *Job, e data.Sequence, classWeights []float64) {
 	weight := 1.0
 	switch t := j.task.(type) {
 	case *classify:
@@ -18,8 +15,8 @@ func (f *features) addTarget(j *Job, e data.Sequence) {
 		y := make([]float64, len(j.Settings.Data.Classes))
 		y[e.Y[0]] = 1
 		f.y = append(f.y, y...)
-		if w := t.weights(j); w != nil {
-			weight = w[e.Y[0]]
+		if classWeights != nil {
+			weight = classWeights[e.Y[0]]
 		}
 	default:
 		f.link = logistic
@@ -35,7 +32,7 @@ func (f *features) addTarget(j *Job, e data.Sequence) {
 
 // prepare completes the features and gives numbers that are to be predicted mean 0 and standard deviation 1; undo does
 // to a head what that asks for.
-func (f *features) prepare(*Job) (undo func(head)) {
+func (f *features) prepare() (undo func(head)) {
 	f.out = len(f.y) / f.n
 	sum := 0.0
 	for _, w := range f.weight {
