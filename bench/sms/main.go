@@ -40,6 +40,7 @@ type result struct {
 	Size     int        `json:"size"`
 	Seed     uint64     `json:"seed"`
 	Accuracy float64    `json:"accuracy"`
+	Within   [2]float64 `json:"accuracy_ci95"`
 	F1       float64    `json:"f1"` // of spam
 	CI95     [2]float64 `json:"f1_ci95"`
 	Kept     string     `json:"kept,omitempty"`
@@ -103,10 +104,10 @@ func measure(kind string, size int, seed uint64) result {
 		lines := strings.Split(strings.TrimSpace(string(must(c.Output()))), "\n")
 		var got struct {
 			Accuracy, F1 float64
-			CI95         struct{ F1 [2]float64 }
+			CI95         struct{ Accuracy, F1 [2]float64 }
 		}
 		check(json.Unmarshal([]byte(lines[len(lines)-1]), &got))
-		r.Accuracy, r.F1, r.CI95 = got.Accuracy, got.F1, got.CI95.F1
+		r.Accuracy, r.Within, r.F1, r.CI95 = got.Accuracy, got.CI95.Accuracy, got.F1, got.CI95.F1
 	} else {
 		fineTune(&r, kind == "random", labelled, test, dir)
 	}
@@ -150,7 +151,9 @@ func fineTune(r *result, random bool, labelled, test, dir string) {
 		return nil
 	})}}))
 	r.Accuracy, r.F1 = float64(got.Test["accuracy"]), float64(got.Test["f1"])
-	r.CI95 = [2]float64{float64(got.TestCI95["f1"][0]), float64(got.TestCI95["f1"][1])}
+	for name, ci := range map[string]*[2]float64{"accuracy": &r.Within, "f1": &r.CI95} {
+		ci[0], ci[1] = float64(got.TestCI95[name][0]), float64(got.TestCI95[name][1])
+	}
 	r.Kept = fmt.Sprintf("epoch %.2f of %.2f", got.BestEpoch, got.Epochs)
 }
 
