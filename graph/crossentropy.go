@@ -110,25 +110,41 @@ func crossEntropy[T Float](c *Ctx, in []Buf, w rowLosses[T], sum []T) error {
 	if w.Weighted {
 		w.weights = Data[T](in[2])
 	}
+	if err := w.check(); err != nil {
+		return err
+	}
+	if sum == nil {
+		w.each(c)
+	} else {
+		sum[0] = T(w.total(c))
+	}
+	return nil
+}
+
+// check wants a class in each row that counts.
+func (w *rowLosses[T]) check() error {
 	for i, t := range w.targets {
 		if (t < 0 || int(t) >= w.v) && !w.ignores(t) {
 			return errors.Errorf("target %d at position %d: there are classes 0 to %d", t, i, w.v-1)
 		}
 	}
-	w.per = max(1, lossBlock/w.v)
-	n := parts(len(w.targets), w.per)
-	if sum == nil {
-		eachPart(c, n, w)
-		return nil
-	}
-	w.sums = ScratchOf[float64](c, 0, n)
-	eachPart(c, n, w)
-	total := 0.0
-	for _, v := range w.sums {
-		total += v
-	}
-	sum[0] = T(total)
 	return nil
+}
+
+// each fills the results of all rows.
+func (w *rowLosses[T]) each(c *Ctx) {
+	w.per = max(1, lossBlock/w.v)
+	eachPart(c, parts(len(w.targets), w.per), *w)
+}
+
+// total is each, and the sum of the losses.
+func (w *rowLosses[T]) total(c *Ctx) (sum float64) {
+	w.sums = ScratchOf[float64](c, 0, parts(len(w.targets), max(1, lossBlock/w.v)))
+	w.each(c)
+	for _, v := range w.sums {
+		sum += v
+	}
+	return sum
 }
 
 func (o CrossEntropy) ignores(target int32) bool { return o.HasIgnore && target == o.IgnoreIndex }

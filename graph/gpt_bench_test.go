@@ -28,6 +28,7 @@ func gptOps(rows, c, v int) []struct {
 		{"EmbeddingGrad", graph.EmbeddingGrad{Vocab: v, Acc: true}, []graph.Meta{i32(rows), x, f32(v, c)}},
 		{"CrossEntropy", graph.CrossEntropy{}, []graph.Meta{f32(rows, v), i32(rows)}},
 		{"CrossEntropyBoth", graph.CrossEntropyBoth{}, []graph.Meta{f32(rows, v), i32(rows), f32()}},
+		{"LinearCrossEntropy", graph.LinearCrossEntropy{TransB: true}, []graph.Meta{x, f32(v, c), i32(rows), f32()}},
 		{"Softmax", graph.Softmax{Axis: 1}, []graph.Meta{f32(rows, v)}},
 		{"Softmax/columns", graph.Softmax{Axis: 0}, []graph.Meta{f32(v, rows)}},
 		{"AdamW", graph.AdamW{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: 0.1, Decoupled: true}, []graph.Meta{f32(c, 4*c), f32(c, 4*c), f32(c, 4*c), f32(c, 4*c), f32()}},
@@ -97,6 +98,9 @@ func part(op graph.Op, i int) graph.Op {
 		o.Of = i
 		return o
 	case graph.CrossEntropyBoth:
+		o.Grad = i == 1
+		return o
+	case graph.LinearCrossEntropy:
 		o.Grad = i == 1
 		return o
 	}

@@ -146,6 +146,11 @@ var refused = []struct {
 	{graph.CrossEntropyGrad{}, []graph.Meta{f32(2, 3), i32(2), f32(1)}, "dy float32[1], want a scalar"},
 	{graph.CrossEntropyRows{}, []graph.Meta{f32(2, 3), i32(2), f32(3)}, "3 operands, want 2"},
 	{graph.CrossEntropyBoth{}, []graph.Meta{f32(2, 3), i32(2)}, "2 operands, want 3"},
+	{graph.LinearCrossEntropy{}, []graph.Meta{f32(2, 3), f32(3, 4), i32(2)}, "3 operands, want 4"},
+	{graph.LinearCrossEntropy{}, []graph.Meta{f32(2, 3), f32(4, 3), i32(2), f32()}, "inner axes 3 and 4"},
+	{graph.LinearCrossEntropy{}, []graph.Meta{f32(2, 2, 3), f32(2, 3, 4), i32(2, 2), f32()}, "weight float32[2 3 4], want one matrix"},
+	{graph.LinearCrossEntropy{TransB: true}, []graph.Meta{f32(2, 3), f32(4, 3), i32(3), f32()}, "logits (…, V) and ids (…)"},
+	{graph.LinearCrossEntropy{}, []graph.Meta{f32(2, 3), f32(3, 4), i32(2), f32(1)}, "dy float32[1], want a scalar"},
 	{graph.CrossEntropyWeight{}, []graph.Meta{f32(2)}, "want ids"},
 	{graph.CrossEntropyWeight{}, nil, "want ids"},
 	{graph.AdamW{Beta1: 1}, []graph.Meta{f32(2), f32(2), f32(2), f32(2), f32()}, "betas 1 and 0"},
@@ -182,6 +187,7 @@ var failing = []struct {
 	{graph.EmbeddingGrad{Vocab: 3}, bufs(graph.BufOf([]int32{3}, 1), graph.BufOf([]float64{1}, 1, 1)), "id 3 at position 0: the table has rows 0 to 2"},
 	{graph.CrossEntropy{}, bufs(graph.BufOf([]float32{1, 2}, 1, 2), graph.BufOf([]int32{2}, 1)), "target 2 at position 0: there are classes 0 to 1"},
 	{graph.CrossEntropyGrad{CrossEntropy: graph.CrossEntropy{HasIgnore: true, IgnoreIndex: -1}}, bufs(graph.BufOf([]float64{1, 2}, 1, 2), graph.BufOf([]int32{-2}, 1), graph.BufOf([]float64{1})), "target -2 at position 0"},
+	{graph.LinearCrossEntropy{}, bufs(graph.BufOf([]float32{1}, 1, 1), graph.BufOf([]float32{1, 2}, 1, 2), graph.BufOf([]int32{2}, 1), graph.BufOf([]float32{1})), "target 2 at position 0: there are classes 0 to 1"},
 	{graph.CrossEntropyWeight{DType: graph.Float32}, bufs(graph.BufOf([]int32{2}, 1), graph.BufOf([]float32{1, 2}, 2)), "target 2 at position 0: there are classes 0 to 1"},
 }
 

@@ -44,6 +44,24 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// TestRecompute: activations that are computed again change no bit of a run, and its steps need less memory.
+func TestRecompute(t *testing.T) {
+	for _, sc := range scenarios(t) {
+		fit := func(share float64) (string, int) {
+			tr := sc.trainer
+			tr.Recompute = share
+			l, err := tr.Start(sc.data)
+			must(t, l, err)
+			run, err := tr.Fit(sc.data)
+			return digest(t, must(t, run, err)), l.StepPlan().Sizes[plan.Activations]
+		}
+		want, all := fit(0)
+		if got, some := fit(1); got != want || some > all || some == all && strings.HasPrefix(sc.name, "text") {
+			t.Errorf("%s: digest %s and %d bytes, without %s and %d", sc.name, got, some, want, all)
+		}
+	}
+}
+
 // withoutDropout is the model of scenarios at dropout 0.
 func withoutDropout(l nn.Layer) nn.Layer {
 	q := slices.Clone(l.(nn.Sequential))

@@ -47,8 +47,11 @@ func (l *Loop) shape(fields []data.Field, size int) (*shape, error) {
 
 // program compiles a graph of the loop.
 func (l *Loop) program(g *graph.Graph, err error) (plan.Program, error) {
-	return compileWithin(l.set.MemoryLimit, l.set.Executor, l.Run.State, plan.Options{Shared: true}, g, err)
+	return compileWithin(l.set.MemoryLimit, l.set.Executor, l.Run.State, l.set.plan(), g, err)
 }
+
+// plan says how steps are planned.
+func (t *Trainer) plan() plan.Options { return plan.Options{Shared: true, Recompute: t.Recompute} }
 
 // next reads the next batch into l.step, that of its shape.
 func (l *Loop) next() error {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
@@ -67,7 +66,7 @@ func (l *Loop) thawFits() error {
 	}
 	size, fields := data.Largest(l.src, l.set.Batch)
 	g, err := build(fields, size)
-	_, err = planWithin(l.set.MemoryLimit, plan.Options{Shared: true}, g, err)
+	_, err = planWithin(l.set.MemoryLimit, l.set.plan(), g, err)
 	return errors.Wrap(err, "train: Thaw")
 }
 

@@ -28,6 +28,7 @@ type Trainer struct {
 	Optimizer  Optimizer
 	Schedule   Schedule // Constant
 	Clip       float64  // global gradient norm; 0 does not clip
+	Recompute  float64  // share of a step's work that may be done twice to need less memory, 0 to 1; see plan.Options
 	Batch      int      // examples of a micro-batch; 32, or as many as there are
 	Accumulate int      // micro-batches of a step; 1
 	Epochs     int      // passes over the data, where Steps is 0
@@ -150,6 +151,9 @@ func (t *Trainer) check(src data.Source) error {
 	}
 	if t.Accumulate == 0 {
 		t.Accumulate = 1
+	}
+	if !(t.Recompute >= 0 && t.Recompute <= 1) {
+		return errors.Errorf("train: Recompute %g: want a share, 0 to 1", t.Recompute)
 	}
 	if examples < 1 || t.Batch < 1 || t.Accumulate < 1 {
 		return errors.Errorf("train: %d examples, batch %d, accumulate %d: want at least 1 of each", examples, t.Batch, t.Accumulate)

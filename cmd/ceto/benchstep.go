@@ -25,6 +25,7 @@ type stepConfig struct {
 	model                 gpt.Model
 	context, batch, steps int
 	lora                  *nn.LoRA               // nil trains all parameters
+	recompute             float64                // see plan.Options
 	from                  func(plan.State) error // values of the parameters; nil leaves random ones
 }
 
@@ -45,6 +46,17 @@ type stepFlags struct {
 	profile, lora               bool
 	steps, batch, context, rank int
 	targets                     []string
+	recompute                   float64
+}
+
+// recomputeUsage describes the flag --recompute.
+const recomputeUsage = "share of a step's work, 0 to 1, that may be done twice to need less memory: activations are computed again in the backward pass"
+
+func checkRecompute(share float64) error {
+	if !(share >= 0 && share <= 1) {
+		return usagef("--recompute %g: want a share, 0 to 1", share)
+	}
+	return nil
 }
 
 func benchStepCmd(g *global) *cobra.Command {
@@ -63,6 +75,7 @@ func benchStepCmd(g *global) *cobra.Command {
 	fl.BoolVar(&f.lora, "lora", false, "train low-rank matrices alone")
 	fl.IntVar(&f.rank, "rank", 8, "of --lora; alpha is twice as much")
 	fl.StringSliceVar(&f.targets, "targets", []string{"*.q_proj", "*.v_proj", "*.c_attn"}, "of --lora: patterns of layers")
+	fl.Float64Var(&f.recompute, "recompute", 0, recomputeUsage)
 	fl.IntVar(&f.steps, "steps", 0, "steps to measure (default: as many as the configuration has)")
 	fl.BoolVar(&f.profile, "profile", false, "print the time of each kind of op")
 	fl.StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile to this file")
@@ -161,6 +174,10 @@ func (f *stepFlags) stepConfig() (cfg stepConfig, done func(), err error) {
 	if f.lora {
 		cfg.lora = &nn.LoRA{Targets: f.targets, Rank: f.rank, Alpha: 2 * float64(f.rank)}
 	}
+	if err := checkRecompute(f.recompute); err != nil {
+		return cfg, done, err
+	}
+	cfg.recompute = f.recompute
 	if f.steps > 0 {
 		cfg.steps = f.steps
 	}
@@ -190,7 +207,7 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.New(g, plan.Options{})
+	p, err := plan.New(g, plan.Options{Recompute: cfg.recompute})
 	if err != nil {
 		return nil, err
 	}

@@ -36,8 +36,9 @@ type trainConfig struct {
 	Beta2      float64 `yaml:"beta2"`
 	Decay      float64 `yaml:"decay"`
 	Clip       float64 `yaml:"clip"`
-	EvalEvery  int     `yaml:"eval_every"`       // steps
-	Checkpoint int     `yaml:"checkpoint_every"` // steps
+	Recompute  float64 `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to need less memory
+	EvalEvery  int     `yaml:"eval_every"`          // steps
+	Checkpoint int     `yaml:"checkpoint_every"`    // steps
 	Seed       uint64  `yaml:"seed"`
 }
 
@@ -166,6 +167,7 @@ func (c *config) check() error {
 		{"train.beta1", t.Beta1, t.Beta1 >= 0 && t.Beta1 < 1, "from 0 to below 1"},
 		{"train.beta2", t.Beta2, t.Beta2 >= 0 && t.Beta2 < 1, "from 0 to below 1"},
 		{"train.decay", t.Decay, t.Decay >= 0 && t.Decay < math.Inf(1), "0 or more"},
+		{"train.recompute", t.Recompute, t.Recompute >= 0 && t.Recompute <= 1, "a share, 0 to 1"},
 		{"train.clip", t.Clip, t.Clip >= 0 && t.Clip < math.Inf(1), "0 or more"},
 		{"data.val", c.Data.Val, c.Data.Val > 0 && c.Data.Val < 1, "between 0 and 1"},
 	} {

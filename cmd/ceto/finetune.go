@@ -41,8 +41,8 @@ given: head, split, batch, learning rate, epochs and early stop have defaults th
   lm           going on with a text: --text COLUMN
 
 For classes, labels and numbers, first a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
---method full, all parameters) goes on from there; what has the best validation loss is kept, of LoRA only where it is
-clearly better than the head.`,
+--method full, all parameters) goes on from there; what has the best validation loss is kept; where fewer than 100
+records validate, LoRA only if it is clearly better than the head.`,
 		Example: `  ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label
   ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label --find-lr
   ceto finetune --model smollm2 --data instructions.json --task chat
@@ -89,6 +89,7 @@ func trainSettingFlags(fl *pflag.FlagSet, t *finetune.TrainSettings) {
 	fl.Float64Var(&t.LR, "lr", 0, "learning rate at its highest (default by task and method; see --find-lr)")
 	fl.Float64Var(&t.Warmup, "warmup", 0, "share of the steps in which the rate rises (default 0.1)")
 	fl.Float64Var(&t.Decay, "decay", 0, "weight decay of AdamW")
+	fl.Float64Var(&t.Recompute, "recompute", 0, recomputeUsage)
 	fl.Float64Var(&t.Smoothing, "smoothing", 0, "of the labels")
 	fl.StringVar(&t.ClassWeights, "class-weights", "", "balanced or none (default balanced)")
 	fl.Float64Var(&t.EMA, "ema", 0, "decay of the moving average of the weights; 0 takes none")

@@ -21,6 +21,7 @@ type inspectFlags struct {
 	preset, model, svg string
 	batch, context     int
 	plan               bool
+	recompute          float64
 }
 
 func inspectCmd(g *global) *cobra.Command {
@@ -40,6 +41,7 @@ Of a model in files: what they hold. With --batch, the training step too.`,
 	fl.StringVar(&f.model, "model", "", "in place of a preset: "+modelUsage)
 	fl.IntVar(&f.batch, "batch", 0, "sequences of a step (default: the preset's)")
 	fl.IntVar(&f.context, "context", 0, "tokens of a sequence (default: the model's)")
+	fl.Float64Var(&f.recompute, "recompute", 0, recomputeUsage)
 	fl.BoolVar(&f.plan, "plan", false, "print the plan of the training step")
 	fl.StringVar(&f.svg, "svg", "", "draw the forward graph to this file; a name that ends in .dot gets Graphviz's text")
 	return c
@@ -94,6 +96,9 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if batch < 1 {
 		return usagef("--batch is %d; it must be at least 1", batch)
 	}
+	if err := checkRecompute(f.recompute); err != nil {
+		return err
+	}
 	if err := usage(cfg.Validate()); err != nil {
 		return err
 	}
@@ -108,14 +113,14 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if err != nil {
 		return err
 	}
-	p, params, err := stepPlan(cfg, batch, context)
+	p, params, err := stepPlan(cfg, batch, context, f.recompute)
 	if err != nil {
 		return err
 	}
 	r := inspectResult{Batch: batch, Context: context, Steps: len(p.Steps), FreeBytes: availableMemory(), Bytes: bytesOf(p, params)}
 	r.Params, _ = params.Count()
 	r.FLOPsPerToken = float64(p.FLOPs()) / float64(batch*context)
-	if r.MaxBatch, err = maxBatch(cfg, context, r.FreeBytes); err != nil {
+	if r.MaxBatch, err = maxBatch(cfg, context, f.recompute, r.FreeBytes); err != nil {
 		return err
 	}
 	if f.svg != "" {
@@ -168,14 +173,14 @@ func forwardScope(cfg gpt.Model, batch, context int) (*nn.Scope, error) {
 }
 
 // stepPlan plans a training step with AdamW and clip, without memory for it.
-func stepPlan(cfg gpt.Model, batch, context int) (*plan.Plan, *nn.Params, error) {
+func stepPlan(cfg gpt.Model, batch, context int, recompute float64) (*plan.Plan, *nn.Params, error) {
 	params := nn.NewParams(graph.Float32)
 	b := train.Builder{Task: train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1, Optimizer: train.AdamW{LR: 1e-3, Decay: 0.1}}
 	g, err := b.Step(tokenFields(context), batch)
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := plan.New(g, plan.Options{})
+	p, err := plan.New(g, plan.Options{Recompute: recompute})
 	return p, params, err
 }
 
@@ -193,9 +198,9 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 
 // maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does: two plans give a line,
 // the plans at its end the exact answer.
-func maxBatch(cfg gpt.Model, context int, free uint64) (int, error) {
+func maxBatch(cfg gpt.Model, context int, recompute float64, free uint64) (int, error) {
 	size := func(batch int) (float64, error) {
-		p, _, err := stepPlan(cfg, batch, context)
+		p, _, err := stepPlan(cfg, batch, context, recompute)
 		if err != nil {
 			return 0, err
 		}

@@ -27,7 +27,7 @@ type pretrainFlags struct {
 	configFile, preset, data, tokenizer, out, resume  string
 	sets                                              []string
 	steps, batch, context, accumulate, eval, snapshot int
-	lr                                                float64
+	lr, recompute                                     float64
 	seed                                              uint64
 	memory                                            float64
 }
@@ -58,6 +58,7 @@ func pretrainCmd(g *global) *cobra.Command {
 	fl.IntVar(&f.accumulate, "accumulate", 0, "micro-batches of a step")
 	fl.IntVar(&f.eval, "eval-every", 0, "steps between evaluations")
 	fl.IntVar(&f.snapshot, "checkpoint-every", 0, "steps between checkpoints")
+	fl.Float64Var(&f.recompute, "recompute", 0, recomputeUsage)
 	fl.Float64Var(&f.lr, "lr", 0, "learning rate at its highest")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of parameters, batches and dropout")
 	fl.Float64Var(&f.memory, "memory-limit", 0, "GiB that the run may need (default: what is free)")
@@ -115,6 +116,7 @@ func (f *pretrainFlags) over(c *cobra.Command, cfg *config) {
 		"steps":            func() { t.Steps = f.steps },
 		"batch":            func() { t.Batch = f.batch },
 		"context":          func() { cfg.Model.Context = f.context },
+		"recompute":        func() { t.Recompute = f.recompute },
 		"accumulate":       func() { t.Accumulate = f.accumulate },
 		"eval-every":       func() { t.EvalEvery = f.eval },
 		"checkpoint-every": func() { t.Checkpoint = f.snapshot },
@@ -220,7 +222,7 @@ func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Execu
 		Model: cfg.Model, Loss: nn.CrossEntropy{},
 		Optimizer: train.AdamW{LR: tc.LR, Beta1: tc.Beta1, Beta2: tc.Beta2, Decay: tc.Decay},
 		Schedule:  train.Cosine{Warmup: tc.Warmup, Min: tc.MinLR / tc.LR},
-		Clip:      tc.Clip, Batch: tc.Batch, Accumulate: tc.Accumulate, Steps: tc.Steps, Seed: tc.Seed,
+		Clip:      tc.Clip, Recompute: tc.Recompute, Batch: tc.Batch, Accumulate: tc.Accumulate, Steps: tc.Steps, Seed: tc.Seed,
 		Val: text, EvalEvery: tc.EvalEvery,
 		Out: out, CheckpointEvery: tc.Checkpoint, Resume: f.resume != "", Config: cfg, Files: files,
 		Executor: exec, MemoryLimit: limit,

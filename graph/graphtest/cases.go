@@ -5,7 +5,7 @@ func Cases() []Case {
 	var all []Case
 	for _, family := range [][]Case{
 		binaryCases, whereCases, unaryCases, activationCases, shapeCases, reductionCases, lossCases,
-		matmulCases, softmaxCases, normCases, entropyCases, embeddingCases, updateCases,
+		matmulCases, softmaxCases, normCases, entropyCases, linearEntropyCases, embeddingCases, updateCases,
 		attentionCases, dropoutCases, rotaryCases, positionCases,
 	} {
 		all = append(all, family...)

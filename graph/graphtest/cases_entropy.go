@@ -1,6 +1,10 @@
 package graphtest
 
-import "github.com/ceto-ml/ceto/graph"
+import (
+	"math"
+
+	"github.com/ceto-ml/ceto/graph"
+)
 
 type xent = graph.CrossEntropyOpts
 
@@ -68,6 +72,87 @@ var entropyCases = flat(
 		}},
 	},
 )
+
+// linearEntropy is the row of a LinearCrossEntropy: operands x (rows, K), w, targets, and class weights; its gradient
+// first where op.Grad.
+func linearEntropy(name string, op graph.LinearCrossEntropy, in ...[]Operand) Case {
+	other := op
+	other.Grad = !op.Grad
+	return Case{Name: "LinearCrossEntropy" + name, In: join(append(in, within(0.3, 3, S{}))...), NoGrad: "it is one",
+		BuildAll: func(g *G, x []*N) []*N { return []*N{g.Apply(op, x...), g.Apply(other, x...)} },
+		Want:     func(c Case, _ S, x [][]float64) []float64 { return linearEntropyOracle(op, c, x) }}
+}
+
+// linearEntropyOracle computes −Σᵢ q[i]·ln p[i], q what the targets, their smoothing and the weights ask of each class,
+// and dy·(p·Σq − q)·wᵀ.
+func linearEntropyOracle(op graph.LinearCrossEntropy, c Case, x [][]float64) []float64 {
+	rows, k := c.In[0].Shape[0], c.In[0].Shape[1]
+	n := c.In[1].Shape.Size() / k
+	w := func(i, j int) float64 { // of input i, class j
+		if op.TransB {
+			return x[1][j*k+i]
+		}
+		return x[1][i*n+j]
+	}
+	sum, grad := 0.0, make([]float64, rows*k)
+	for r := range rows {
+		target := int(x[2][r])
+		if op.HasIgnore && target == int(op.IgnoreIndex) {
+			continue
+		}
+		p, all, asked := make([]float64, n), 0.0, 0.0
+		for j := range n {
+			for i := range k {
+				p[j] += x[0][r*k+i] * w(i, j)
+			}
+			p[j] = math.Exp(p[j])
+			all += p[j]
+		}
+		q := make([]float64, n)
+		for j := range n {
+			if q[j] = op.Smoothing / float64(n); j == target {
+				q[j] += 1 - op.Smoothing
+			}
+			if op.Weighted {
+				weight := j
+				if op.Smoothing == 0 {
+					weight = target
+				}
+				q[j] *= x[3][weight]
+			}
+			p[j] /= all
+			asked += q[j]
+			sum -= q[j] * math.Log(p[j])
+		}
+		for i := range k {
+			for j := range n {
+				grad[r*k+i] += x[len(x)-1][0] * (p[j]*asked - q[j]) * w(i, j)
+			}
+		}
+	}
+	if op.Grad {
+		return grad
+	}
+	return []float64{sum}
+}
+
+type linearXent = graph.LinearCrossEntropy
+
+var linearEntropyCases = []Case{
+	linearEntropy("", linearXent{}, floats(S{10, 5}, S{5, 7}), ids(S{10}, 7)),
+	linearEntropy("/grad", linearXent{Grad: true}, floats(S{10, 5}, S{5, 7}), ids(S{10}, 7)),
+	linearEntropy("/transposed", linearXent{Grad: true, TransB: true}, floats(S{10, 5}, S{7, 5}), ids(S{10}, 7)),
+	linearEntropy("/one-row", linearXent{Grad: true, TransB: true}, floats(S{1, 5}, S{7, 5}), ids(S{1}, 7)),
+	linearEntropy("/turns", linearXent{TransB: true}, floats(S{300, 6}, S{9, 6}), ids(S{300}, 9)),
+	linearEntropy("/turns-grad", linearXent{Grad: true, TransB: true}, floats(S{300, 6}, S{9, 6}), ids(S{300}, 9)),
+	linearEntropy("/parts", linearXent{Grad: true}, floats(S{140, 3}, S{3, 700}), ids(S{140}, 700)),
+	linearEntropy("/ignore", linearXent{CrossEntropy: graph.CrossEntropy{HasIgnore: true, IgnoreIndex: 3}, TransB: true}, floats(S{300, 6}, S{9, 6}), ids(S{300}, 9)),
+	linearEntropy("/ignore-grad", linearXent{CrossEntropy: graph.CrossEntropy{HasIgnore: true, IgnoreIndex: -1}, Grad: true, TransB: true}, floats(S{7, 6}, S{9, 6}), idsOf(S{7}, -1, 4, -1, -1, 0, 8, -1)),
+	linearEntropy("/ignore-all", linearXent{CrossEntropy: graph.CrossEntropy{HasIgnore: true, IgnoreIndex: -1}, Grad: true}, floats(S{4, 6}, S{6, 9}), idsOf(S{4}, -1)),
+	linearEntropy("/smooth", linearXent{CrossEntropy: graph.CrossEntropy{Smoothing: 0.2}, Grad: true}, floats(S{10, 5}, S{5, 7}), ids(S{10}, 7)),
+	linearEntropy("/weights", linearXent{CrossEntropy: graph.CrossEntropy{Weighted: true}, Grad: true}, floats(S{10, 5}, S{5, 7}), ids(S{10}, 7), classes),
+	linearEntropy("/weights-smooth", linearXent{CrossEntropy: graph.CrossEntropy{Weighted: true, Smoothing: 0.3}}, floats(S{10, 5}, S{5, 7}), ids(S{10}, 7), classes),
+}
 
 func embed(g *G, x []*N) *N { return g.Embedding(x[0], x[1]) }
 

@@ -32,6 +32,30 @@ func fuseCrossEntropy(p *Plan) {
 	p.drop(dead)
 }
 
+// fuseLinearLoss computes the logits and the loss, and takes the gradient back through the product, in one step that
+// has no room for all logits, where the product's weight does not train.
+func fuseLinearLoss(p *Plan) {
+	u, dead := p.uses(), map[int]bool{}
+	for j := range p.Steps {
+		s := &p.Steps[j]
+		loss, ok := s.Op.(graph.CrossEntropyBoth)
+		if !ok || u.writer[s.In[0]] < 0 || !u.only(s.In[0]) || !u.only(s.Out[1]) {
+			continue
+		}
+		i, k := u.writer[s.In[0]], u.readers[s.Out[1]][0]
+		forth, back := &p.Steps[i], &p.Steps[k]
+		op, ok := forth.Op.(graph.MatMul)
+		plain := ok && op == graph.MatMul{TransB: op.TransB} && back.Op == graph.Op(graph.MatMul{TransB: !op.TransB})
+		if !plain || !slices.Equal(back.In, []int{s.Out[1], forth.In[1]}) || len(p.Slots[forth.In[1]].Meta.Shape) != 2 {
+			continue
+		}
+		s.Op = graph.LinearCrossEntropy{CrossEntropy: loss.CrossEntropy, TransB: op.TransB}
+		s.In, s.Out = append(slices.Clone(forth.In), s.In[1:]...), []int{s.Out[0], back.Out[0]}
+		dead[i], dead[k] = true, true
+	}
+	p.drop(dead)
+}
+
 func readBefore(readers []int, step int) bool {
 	return slices.ContainsFunc(readers, func(r int) bool { return r < step })
 }

@@ -214,7 +214,7 @@ func check(p *plan.Plan) error {
 // TestMemory: in every model's plan no value is overwritten while it is needed, and none is read before it is written.
 func TestMemory(t *testing.T) {
 	for _, m := range models() {
-		for _, o := range []plan.Options{{}, {NoFuse: true}, {NoAlias: true}} {
+		for _, o := range options {
 			if err := check(newPlan(t, m.step(t, graph.Float32), o)); err != nil {
 				t.Errorf("%s %+v: %v", m.name, o, err)
 			}

@@ -18,6 +18,7 @@ type model struct {
 	build  train.Builder
 	fields []data.Field
 	batch  int
+	lora   *nn.LoRA // nil trains all parameters
 }
 
 // small is a GPT in which no two kinds of buffers have one size, and (B, NH, T, T) would be the largest.
@@ -25,7 +26,7 @@ var small = gpt.Config{Vocab: 61, Context: 64, Layers: 2, Heads: 4, Width: 32}
 
 func gptModel(name string, c gpt.Config, batch int) model {
 	return model{name, train.Builder{Task: train.Supervised{Model: c, Loss: nn.CrossEntropy{}}, Clip: 1, Optimizer: train.AdamW{Decay: 0.1}},
-		[]data.Field{{Name: "x", Int: true, Shape: []int{c.Context}}, {Name: "y", Int: true, Shape: []int{c.Context}}}, batch}
+		[]data.Field{{Name: "x", Int: true, Shape: []int{c.Context}}, {Name: "y", Int: true, Shape: []int{c.Context}}}, batch, nil}
 }
 
 func models() []model {
@@ -33,14 +34,22 @@ func models() []model {
 	xor := train.Builder{Task: train.Supervised{Model: net, Loss: nn.BCEWithLogits{}}, Optimizer: train.SGD{Momentum: 0.9}}
 	bare := small
 	bare.NoBias, bare.GELUErf, bare.Dropout = true, true, 0.2
-	return []model{{"xor", xor, []data.Field{{Name: "x", Shape: []int{2}}, {Name: "y"}}, 4},
-		gptModel("gpt", small, 2), gptModel("gpt with dropout", bare, 2)}
+	adapted := gptModel("gpt with LoRA", small, 3)
+	adapted.lora = &nn.LoRA{Targets: []string{"*.c_attn"}, Rank: 2}
+	adapted.build.Task = train.Supervised{Model: small, Loss: nn.CrossEntropy{Ignore: 8}}
+	return []model{{"xor", xor, []data.Field{{Name: "x", Shape: []int{2}}, {Name: "y"}}, 4, nil},
+		gptModel("gpt", small, 2), gptModel("gpt with dropout", bare, 2), adapted}
 }
 
 // step builds the training step.
 func (m *model) step(t testing.TB, d graph.DType) *graph.Graph {
 	t.Helper()
 	m.build.Params = nn.NewParams(d)
+	if m.lora != nil {
+		if err := m.build.Params.Adapt(*m.lora); err != nil {
+			t.Fatal(err)
+		}
+	}
 	g, err := m.build.Step(m.fields, m.batch)
 	if err != nil {
 		t.Fatal(err)

@@ -114,6 +114,9 @@ type Options struct {
 	NoFuse  bool // one step for each op of the graph
 	NoAlias bool // every value in memory of its own for the whole run
 	Shared  bool // see Plan.Shared
+	// Recompute is the share of the plan's work that it may do twice to need less memory: activations are computed again
+	// where the backward pass wants them. Results keep their bits. 0 keeps them all.
+	Recompute float64
 }
 
 // New lowers g: everything that its outputs, assignments and guards need.
@@ -126,7 +129,8 @@ func New(g *graph.Graph, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.keepOld()
-	passes := []func(*Plan){fuseCrossEntropy, fusePads, fuseScatter, fuseAccumulate, fuseActivation, viewReshapes, viewSlices, viewConcats}
+	again := func(p *Plan) { p.recompute(o.Recompute) }
+	passes := []func(*Plan){fuseCrossEntropy, fuseLinearLoss, fusePads, fuseScatter, fuseAccumulate, viewReshapes, viewSlices, viewConcats, again, fuseActivation}
 	if o.NoFuse || o.NoAlias {
 		passes = nil
 	}

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -24,6 +25,9 @@ func flops(p *plan.Plan, types ...graph.Op) (n int64) {
 	}
 	return n
 }
+
+// options are those that plans are tested with.
+var options = []plan.Options{{}, {NoFuse: true}, {NoAlias: true}, {Recompute: 0.05}, {Recompute: 1}}
 
 // TestFLOPs compares the products and the attention of a training step with the closed formulas. A token needs 12·C²
 // multiplications and additions a layer and C·V for the logits, forward, and twice as many backward. A pair of a query
@@ -77,7 +81,7 @@ func TestPoison(t *testing.T) {
 	defer poisoned.Close()
 	plan.Poison(poisoned)
 	for _, m := range models() {
-		for _, o := range []plan.Options{{}, {NoFuse: true}, {NoAlias: true}} {
+		for _, o := range options {
 			compare(t, m.name, m.trained(t, poisoned, graph.Float32, o), m.trained(t, clean, graph.Float32, o), 0, 0)
 		}
 	}
@@ -88,9 +92,49 @@ func TestFused(t *testing.T) {
 	x := plan.CPU(2)
 	defer x.Close()
 	for _, m := range models() {
-		for _, o := range []plan.Options{{}, {NoFuse: true}, {NoAlias: true}} {
+		for _, o := range options {
 			want := m.trained(t, x, graph.Float64, plan.Options{NoFuse: true, NoAlias: true})
 			compare(t, m.name+" float64", m.trained(t, x, graph.Float64, o), want, 1e-12, 1e-9)
+		}
+	}
+}
+
+// TestRecompute: computing activations again changes no bit, needs less memory the more it may, and no more work than
+// it may.
+func TestRecompute(t *testing.T) {
+	x := plan.CPU(2)
+	defer x.Close()
+	for _, m := range models()[1:] {
+		want, all := m.trained(t, x, graph.Float32, plan.Options{}), newPlan(t, m.step(t, graph.Float32), plan.Options{})
+		before := all.Sizes[plan.Activations]
+		for _, share := range []float64{0.02, 0.1, 1} {
+			o := plan.Options{Recompute: share}
+			compare(t, fmt.Sprint(m.name, share), m.trained(t, x, graph.Float32, o), want, 0, 0)
+			p := newPlan(t, m.step(t, graph.Float32), o)
+			now := p.Sizes[plan.Activations]
+			if now > before || now == all.Sizes[plan.Activations] {
+				t.Errorf("%s: share %g: %d bytes of activations, %d with less", m.name, share, now, before)
+			}
+			before = now
+			if p.FLOPs() > all.FLOPs()+int64(share*float64(all.FLOPs()+16*all.Moved())) {
+				t.Errorf("%s: share %g: %d FLOPs, %d without", m.name, share, p.FLOPs(), all.FLOPs())
+			}
+		}
+	}
+}
+
+// TestLinearLoss: where the logits' weight is frozen no step has room for all logits.
+func TestLinearLoss(t *testing.T) {
+	m := models()[3]
+	p := newPlan(t, m.step(t, graph.Float32), plan.Options{})
+	if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+		return s.Op == graph.Op(graph.LinearCrossEntropy{CrossEntropy: graph.CrossEntropy{HasIgnore: true, IgnoreIndex: 7}, TransB: true})
+	}) {
+		t.Errorf("no LinearCrossEntropy:\n%v", p)
+	}
+	for i, s := range p.Slots {
+		if s.Last >= 0 && s.Meta.Equal(graph.Of(graph.Float32, m.batch, small.Context, small.Vocab)) {
+			t.Errorf("slot %d is %v", i, s.Meta)
 		}
 	}
 }

@@ -42,9 +42,12 @@ func (f *fit) losses() ([]float64, error) {
 // logOf is ln p, of a probability that is not quite 0.
 func logOf(p float32) float64 { return math.Log(max(1e-7, float64(p))) }
 
-// clearlyLower tells whether the mean of b is below that of a, of the same records, by more than the standard error of
-// their difference: of two models that validate alike the simpler one is taken. Source: Breiman, Friedman, Olshen
-// and Stone 1984, Classification and Regression Trees, section 3.4.3, the one-standard-error rule.
+// fewLosses is the number of validation records below which one of them can decide between two models.
+const fewLosses = 100
+
+// clearlyLower tells whether the mean of b is below that of a, of the same records; of fewer than fewLosses by more than
+// the standard error of their difference: of two models that validate alike the simpler one is taken. Source: Breiman,
+// Friedman, Olshen and Stone 1984, Classification and Regression Trees, section 3.4.3, the one-standard-error rule.
 func clearlyLower(a, b []float64) bool {
 	n, mean, square := float64(len(a)), 0.0, 0.0
 	for i := range a {
@@ -53,11 +56,11 @@ func clearlyLower(a, b []float64) bool {
 	for i := range a {
 		square += (a[i] - b[i] - mean) * (a[i] - b[i] - mean)
 	}
-	return mean > 0 && (n < 2 || mean > math.Sqrt(square/(n-1)/n))
+	return mean > 0 && (n < 2 || n >= fewLosses || mean > math.Sqrt(square/(n-1)/n))
 }
 
 // keepsHead decides between the best that LoRA has made, which is in the state, and the head on frozen features: the
-// head stays unless LoRA is clearly better. What is kept is in the state then.
+// head stays unless LoRA is better, see clearlyLower. What is kept is in the state then.
 func (f *fit) keepsHead() (bool, error) {
 	tuned, err := f.losses()
 	if err != nil {

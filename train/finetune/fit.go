@@ -83,8 +83,8 @@ type fit struct {
 
 // Fit fine-tunes. The head is fitted first, to features of the frozen model, with a strength of regularisation that
 // cross-validation finds; then training goes on from there (with LoRA, or of all parameters), and what had the best
-// validation loss is kept; of LoRA only where it is better than the head by more than a standard error. Where the head is
-// kept, it is fitted again to training and validation records together, after the metrics are taken.
+// validation loss is kept; where fewer than 100 records validate, LoRA only if it is better than the head by more than a
+// standard error. Where the head is kept, it is fitted again to training and validation records together, after the metrics are taken.
 func (j *Job) Fit(o Options) (*Result, error) {
 	if o.Say == nil {
 		o.Say = func(string, ...any) {}
@@ -163,7 +163,7 @@ func (f *fit) trainer() train.Trainer {
 		Task: f.task.build(f.Job), LoRA: f.lora(), Freeze: s.Freeze, Thaw: f.thaw, EMA: s.EMA,
 		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},
 		Schedule:  train.Linear{Warmup: int(math.Round(s.Warmup * float64(steps)))},
-		Clip:      s.Clip, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
+		Clip:      s.Clip, Recompute: s.Recompute, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
 		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.evalBatch(),
 		Stop:      train.EarlyStopping{Patience: s.Patience, RestoreBest: true},
 		Callbacks: f.o.Callbacks,

@@ -97,6 +97,7 @@ type TrainSettings struct {
 	Warmup       float64       `yaml:"warmup"` // share of the steps
 	Decay        float64       `yaml:"decay"`  // AdamW's
 	Clip         float64       `yaml:"clip"`
+	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to need less memory
 	Smoothing    float64       `yaml:"smoothing,omitempty"` // of labels
 	ClassWeights string        `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
 	EMA          float64       `yaml:"ema,omitempty"`
@@ -234,6 +235,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		{!(s.Train.LR > 0 && s.Train.LR <= 10), "lr", s.Train.LR, "above 0, at most 10"},
 		{!(s.Train.Warmup >= 0 && s.Train.Warmup <= 1), "warmup", s.Train.Warmup, "a share"},
 		{!(s.Train.Decay >= 0) || math.IsInf(s.Train.Decay, 0), "decay", s.Train.Decay, "0 or more"},
+		{!(s.Train.Recompute >= 0 && s.Train.Recompute <= 1), "recompute", s.Train.Recompute, "a share, 0 to 1"},
 		{!(s.Train.Smoothing >= 0 && s.Train.Smoothing < 1), "smoothing", s.Train.Smoothing, "from 0 to below 1"},
 		{!(s.Train.EMA >= 0 && s.Train.EMA < 1), "ema", s.Train.EMA, "from 0 to below 1"},
 		{!slices.Contains([]string{"balanced", "none"}, s.Train.ClassWeights), "class_weights", s.Train.ClassWeights, "balanced or none"},
