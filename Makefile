@@ -2,7 +2,7 @@
 test: ; go test ./...
 ci: ; bash .ci/run
 fuzz: ; for f in FuzzInfer:./graph FuzzPlan:./graph/plan FuzzCheckpoint:./train FuzzLoad:./internal/safetensors FuzzParse:./internal/gguf FuzzRender:./internal/jinja FuzzOpen:./gpt FuzzSubword:./data/token FuzzOpenJSON:./data/token FuzzSplit:./data/token; do go test -run '^$$' -fuzz $${f%%:*} -fuzztime 60s -fuzzminimizetime 2s $${f##*:} || exit 1; done
-golden: ; python3 testdata/golden.py && python3 testdata/golden_hf.py && python3 testdata/golden_adapter.py && python3 testdata/golden_heads.py && python3 testdata/golden_sft.py && python3 testdata/golden_head.py && python3 testdata/golden_spans.py
+golden: ; python3 testdata/golden.py && python3 testdata/golden_hf.py && python3 testdata/golden_adapter.py && python3 testdata/golden_heads.py && python3 testdata/golden_sft.py && python3 testdata/golden_head.py && python3 testdata/golden_spans.py && python3 testdata/golden_stride.py
 generate: ; go generate ./internal/vec
 bench: ; go run ./cmd/ceto bench gemm && for c in A B C; do go run ./cmd/ceto bench step --config $$c; done
 shakespeare: ; go run ./cmd/ceto pretrain --preset shakespeare-char-cpu --data $${CETO_DATA:?names a folder with tinyshakespeare/input.txt}/tinyshakespeare/input.txt

@@ -1,10 +1,48 @@
 package finetune
 
 import (
+	"encoding/json"
+	"math"
+	"os"
 	"testing"
 
 	"github.com/ceto-ml/ceto/data"
 )
+
+// TestStride: the perplexity by windows is that of transformers; see testdata/golden_stride.py.
+func TestStride(t *testing.T) {
+	var golden struct {
+		Text  string
+		Cases []struct {
+			Context, Stride  int
+			Loss, Perplexity float64
+		}
+	}
+	b, err := os.ReadFile("testdata/stride.json")
+	if err == nil {
+		err = json.Unmarshal(b, &golden)
+	}
+	if err != nil || len(golden.Cases) < 5 {
+		t.Fatalf("%d cases, %v", len(golden.Cases), err)
+	}
+	r := openRecords(t, write(t, "text.tsv", "text", golden.Text))
+	for _, w := range golden.Cases {
+		p, err := OpenBase(Settings{Task: "lm", Model: tiny, Data: DataSettings{Text: "text", Context: w.Context, Stride: w.Stride}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		metrics, _, err := p.Evaluate(r)
+		p.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]float64{"loss": w.Loss, "perplexity": w.Perplexity} {
+			if got := float64(metrics[name]); !(math.Abs(got-want) <= 1e-6*want*max(1, w.Loss)) {
+				t.Errorf("context %d, stride %d: %s %.9g, want %.9g", w.Context, w.Stride, name, got, want)
+			}
+		}
+	}
+}
 
 // TestWindows: every target counts once, and but for the text's beginning behind n−stride tokens at least.
 func TestWindows(t *testing.T) {
