@@ -110,10 +110,16 @@ func (c adapterJSON) heads(all []safetensors.Tensor) (heads map[string]graph.Buf
 		if err := floats(graph.Data[float32](b), t); err != nil {
 			return nil, nil, errors.Wrap(err, t.Name)
 		}
+		if rest, ok := strings.CutPrefix(name, gpt2Tag+"."); ok {
+			name = "score." + rest
+		}
 		heads[name] = b
 	}
 	return heads, rest, nil
 }
+
+// gpt2Tag is what GPT2ForTokenClassification calls the head that the other families call score.
+const gpt2Tag = "classifier"
 
 // adapters is the number of adapters that are merged.
 func (s *Source) adapters() int {
@@ -319,7 +325,7 @@ func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safet
 	var tensors []safetensors.Tensor
 	for _, name := range state.Names(graph.Param) {
 		module, isA := strings.CutSuffix(name, ".lora_A.weight")
-		prefix := "base_model.model."
+		prefix, saved := "base_model.model.", name
 		switch {
 		case isA || strings.HasSuffix(name, ".lora_B.weight"):
 			if gpt2 {
@@ -329,7 +335,10 @@ func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safet
 				targets = append(targets, module)
 			}
 		case nn.Match(name, l.Also...):
-			heads = append(heads, name[:strings.LastIndexByte(name, '.')])
+			if rest, ok := strings.CutPrefix(name, "score."); ok && gpt2 && task == "TOKEN_CLS" {
+				saved = gpt2Tag + "." + rest
+			}
+			heads = append(heads, saved[:strings.LastIndexByte(saved, '.')])
 		default:
 			continue
 		}
@@ -341,7 +350,7 @@ func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safet
 		if err != nil {
 			return nil, nil, err
 		}
-		tensors = append(tensors, safetensors.Of(prefix+name, d.Shape(), v))
+		tensors = append(tensors, safetensors.Of(prefix+saved, d.Shape(), v))
 	}
 	if len(targets)+len(heads) == 0 {
 		return nil, nil, errors.New("the state has no parameter of LoRA, and no head")

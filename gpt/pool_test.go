@@ -10,6 +10,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 )
@@ -137,6 +138,48 @@ func TestTrained(t *testing.T) {
 				sameHead(t, run.State, heads)
 			}
 		}
+	}
+}
+
+// TestTagAdapter: the head of a tagger has the name that transformers gives it, and comes back.
+func TestTagAdapter(t *testing.T) {
+	x := plan.CPU(1)
+	defer x.Close()
+	table := data.Examples(data.Batch{"ids": {Shape: []int{2, 3}, Int: []int32{3, 4, 5, 6, 7, 8}}, "y": {Shape: []int{2, 3}, Int: []int32{0, 1, -1, 1, 0, 1}}})
+	for name, head := range map[string]string{"gpt2": "classifier", "llama": "score"} {
+		s, err := gpt.Open("testdata/hf/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		l := nn.LoRA{Targets: []string{"*attn*"}, Rank: 2, Also: []string{"score.*"}}
+		run, err := train.Trainer{Task: gpt.Tag{Model: s.Model, Classes: 2}, Executor: x, From: s.FillTrunk, LoRA: &l, Optimizer: train.AdamW{LR: 0.05}, Steps: 3}.Fit(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "adapter")
+		if err := s.SaveAdapter(dir, run.State, l, "TOKEN_CLS"); err != nil {
+			t.Fatal(err)
+		}
+		f, err := safetensors.Open(filepath.Join(dir, gpt.AdapterWeightsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, v := range f.Tensors {
+			if strings.Contains(v.Name, "model."+head+".") {
+				names = append(names, v.Name)
+			}
+		}
+		f.Close()
+		if len(names) != 2 {
+			t.Errorf("%s: the head is %q, want %s.weight and %s.bias", name, names, head, head)
+		}
+		heads, err := s.AdaptTask(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameHead(t, run.State, heads)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 //
 // Inputs: ids (B, T), padded behind the last token with any ids; and the targets y that Loss wants, (B, T) class ids for
 // nn.CrossEntropy with −1 where no token counts: padding, special tokens, the later pieces of a word. Parameters:
-// score.weight (Classes, Width) and score.bias (Classes), by LlamaForTokenClassification's names; GPT2ForTokenClassification
-// calls the same two classifier. Outputs: y, the logits (B, T, Classes), and predict, how Loss reads them.
+// score.weight (Classes, Width) and score.bias (Classes), by LlamaForTokenClassification's names; an adapter for
+// GPT2ForTokenClassification calls the same two classifier. Outputs: y, the logits (B, T, Classes), and predict, how Loss reads them.
 type Tag struct {
 	Model   Model
 	Classes int
