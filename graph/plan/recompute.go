@@ -16,13 +16,19 @@ func (p *Plan) recompute(share float64) {
 	for i := range p.Steps {
 		total += p.Steps[i].work()
 	}
-	for budget := share * total; budget > 0; {
-		r := p.again(budget)
+	tried := map[int]bool{} // steps that are not worth it, by their first result
+	for l, budget := p.lives(), share*total; budget > 0; {
+		r := p.again(l, budget, tried)
 		if r.net <= 0 {
-			break
+			return
 		}
-		budget -= r.work
+		old, first := Plan{Steps: slices.Clone(p.Steps), Slots: slices.Clone(p.Slots)}, p.Steps[r.step].Out[0]
 		p.insert(r)
+		if now := p.lives(); now.most < l.most {
+			l, budget = now, budget-r.work
+			continue
+		}
+		p.Steps, p.Slots, tried[first] = old.Steps, old.Slots, true // operands that live longer take more elsewhere
 	}
 }
 
@@ -43,8 +49,8 @@ type rerun struct {
 // lives tells where the values of a plan are read: by root, steps in order.
 type lives struct {
 	readers, writers [][]int
-	kept             []bool
-	peak, most       int // the step at which most memory is in use, and how much
+	kept             []bool // outputs, what is stored in states, gradients: never computed again
+	peak, most       int    // the step at which most memory is in use, and how much
 }
 
 func (p *Plan) lives() lives {
@@ -56,9 +62,16 @@ func (p *Plan) lives() lives {
 			to[r] = append(to[r], step)
 		}
 	}
+	stored := map[int]bool{} // in states: no activations
+	for _, a := range p.assigns {
+		stored[a.value] = true
+	}
 	for i, s := range p.Steps {
+		updates := slices.ContainsFunc(s.Out, func(y int) bool { return stored[y] })
 		for _, x := range s.In {
 			add(l.readers, x, i)
+			r, _ := p.root(x)
+			l.kept[r] = l.kept[r] || updates // a gradient
 		}
 		for _, y := range s.Out {
 			if y >= 0 {
@@ -70,7 +83,7 @@ func (p *Plan) lives() lives {
 	for x := range p.Slots {
 		r, _ := p.root(x)
 		l.kept[r] = l.kept[r] || u.kept[x]
-		if s := &p.Slots[x]; s.Base < 0 && s.Region == Activations && s.Last >= 0 {
+		if s := &p.Slots[x]; s.Base < 0 && s.Region == Activations && s.Last >= 0 && !stored[x] {
 			more[s.First] += aligned(s.Meta.Bytes())
 			more[s.Last+1] -= aligned(s.Meta.Bytes())
 		}
@@ -86,11 +99,11 @@ func (p *Plan) lives() lives {
 
 // again returns the best step to run again for at most the given work, of those that free a thousandth of the memory in
 // use; with net 0 where there is none.
-func (p *Plan) again(budget float64) (best rerun) {
-	l := p.lives()
+func (p *Plan) again(l lives, budget float64, tried map[int]bool) (best rerun) {
 	for i := range l.peak {
 		r := p.rerun(i, l)
-		if r.net*1000 >= l.most && r.work <= budget && (best.net == 0 || float64(r.net)*best.work > float64(best.net)*r.work) {
+		better := best.net == 0 || float64(r.net)*best.work > float64(best.net)*r.work
+		if r.net*1000 >= l.most && r.work <= budget && better && !tried[p.Steps[i].Out[0]] {
 			best = r
 		}
 	}
@@ -133,6 +146,7 @@ func (p *Plan) insert(r rerun) {
 	first := &p.Steps[r.step]
 	again := *first
 	again.In, again.Out = slices.Clone(first.In), slices.Repeat([]int{-1}, len(first.Out))
+	first.Out = slices.Clone(first.Out)
 	for k, y := range first.Out {
 		if r.late[k] {
 			again.Out[k] = p.copySlot(y, r.at)
@@ -162,9 +176,11 @@ func (p *Plan) copySlot(y, at int) int {
 		}
 	}
 	for i := at; i < len(p.Steps); i++ {
-		for k, x := range p.Steps[i].In {
+		s := &p.Steps[i]
+		for k, x := range s.In {
 			if f, ok := fresh[x]; ok {
-				p.Steps[i].In[k] = f
+				s.In = slices.Clone(s.In)
+				s.In[k] = f
 			}
 		}
 	}
