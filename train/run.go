@@ -57,10 +57,14 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 
 // init gives the parameters the values that training starts from.
 func (r *Run) init(t *Trainer) error {
-	if err := r.State.Init(t.Seed); err != nil || t.From == nil {
+	if t.From == nil {
+		return r.State.Init(t.Seed)
+	}
+	w := &written{State: r.State, names: map[string]bool{}}
+	if err := t.From(w); err != nil {
 		return err
 	}
-	return t.From(r.State)
+	return r.State.init(t.Seed, w.names)
 }
 
 // StepFLOPs is the number of floating-point operations of one update, by its plan.

@@ -9,6 +9,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
+	"gorgonia.org/tensor"
 )
 
 // State is an executor's state with the register of the parameters in it.
@@ -21,13 +22,47 @@ type State struct {
 func (s *State) Unwrap() plan.State { return s.State }
 
 // Init gives every parameter its first value from a seed, and zeros to all other state.
-func (s *State) Init(seed uint64) error {
+func (s *State) Init(seed uint64) error { return s.init(seed, nil) }
+
+// init is Init that leaves the parameters in have as they are: drawing 100 million numbers takes seconds.
+func (s *State) init(seed uint64, have map[string]bool) error {
 	if err := s.zero(graph.Grad, graph.Moment, graph.Statistic, graph.Cache, graph.Average); err != nil {
 		return err
 	}
-	return s.Params.Fill(seed, func(name string, b graph.Buf) error {
-		return s.Write(name, graph.Dense(b))
-	})
+	for _, p := range s.Params.All() {
+		if have[p.Name] {
+			continue
+		}
+		b, err := p.Value(seed)
+		if err != nil {
+			return err
+		}
+		if err := s.Write(p.Name, graph.Dense(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// written is a state that remembers which values were set.
+type written struct {
+	plan.State
+	names map[string]bool
+}
+
+// Unwrap returns the state itself; executors ask for it.
+func (w *written) Unwrap() plan.State { return w.State }
+
+// Write is the state's.
+func (w *written) Write(name string, v *tensor.Dense) error {
+	w.names[name] = true
+	return w.State.Write(name, v)
+}
+
+// Fill is the state's.
+func (w *written) Fill(name string, f func(b graph.Buf) error) error {
+	w.names[name] = true
+	return w.State.Fill(name, f)
 }
 
 // value copies a value.

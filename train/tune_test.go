@@ -111,6 +111,35 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// TestFrom counts the parameters that are drawn: those alone that From does not write, with the values they have without it.
+func TestFrom(t *testing.T) {
+	drawn := 0
+	count := func(w []float64, s graph.Shape, r *nn.Rand) error {
+		drawn++
+		return nn.Normal(0, 0.5)(w, s, r)
+	}
+	tr := rows(AdamW{LR: 0.1})
+	tr.Model = nn.Sequential{nn.Linear{Out: 3, Init: count}, nn.Linear{Out: 3, Init: count}}
+	fresh, err := tr.New(classes(12))
+	must(t, fresh, err)
+	tr.From = func(s plan.State) error {
+		return s.Write("0.weight", graph.Dense(graph.NewBuf(fresh.State.Params.Get("0.weight").Meta)))
+	}
+	run, err := tr.New(classes(12))
+	if must(t, run, err); drawn != 3 {
+		t.Errorf("%d matrices were drawn, want 2 and then 1", drawn)
+	}
+	for _, name := range []string{"0.weight", "0.bias", "1.weight", "1.bias"} {
+		want, got := values(t, fresh.State, name), values(t, run.State, name)
+		if name == "0.weight" {
+			clear(want)
+		}
+		if !slices.Equal(want, got) {
+			t.Errorf("%s: want %v, got %v", name, want, got)
+		}
+	}
+}
+
 // TestResumeFrom resumes a run whose checkpoint lacks the frozen parameters: from another pretrained model it is an
 // error, and a checkpoint with all parameters is read whole.
 func TestResumeFrom(t *testing.T) {
