@@ -2,11 +2,13 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
 )
 
@@ -14,7 +16,7 @@ import (
 type dataFacts struct {
 	Rows       int            `json:"rows"`
 	Columns    []string       `json:"columns"`
-	Text       string         `json:"text"`
+	Text       string         `json:"text"`    // of chats "instruction, output" or whatever the columns are
 	Label      string         `json:"label"`   // "" for none
 	Classes    map[string]int `json:"classes"` // rows of each label
 	Characters lengths        `json:"characters"`
@@ -22,7 +24,7 @@ type dataFacts struct {
 	Empty      int            `json:"empty"`           // rows without a text but for white space
 	Duplicates int            `json:"duplicates"`      // rows whose folded text an earlier row has
 	Near       int            `json:"near_duplicates"` // other rows that are like an earlier one
-	Conflicts  int            `json:"conflicts"`       // duplicates whose label is not the earlier row's
+	Conflicts  int            `json:"conflicts"`       // duplicates whose label, or answer, is not the earlier row's
 	Leaks      int            `json:"leaks"`           // held-out rows that are like a row of the data
 	HeldOut    int            `json:"held_out"`        // rows that leaks were looked for in
 	Unseen     []string       `json:"unseen"`          // labels of held-out rows that the data lacks
@@ -47,7 +49,8 @@ func lengthsOf(n []int) lengths {
 // dataCheck is what is found in data, and where.
 type dataCheck struct {
 	*checkFlags
-	r, held *record.Records // held: what --against names, else r
+	r, held *record.Records  // held: what --against names, else r
+	chats   *finetune.Layout // where the rows are chats: their texts end before the last answer
 	facts   dataFacts
 	classes *record.Classes // nil without labels
 	balance record.Balance
@@ -56,8 +59,26 @@ type dataCheck struct {
 	same, near, conflicts, leaks []record.Pair // of leaks, A is a row of r and B one of held
 }
 
+// detect finds out whether the rows are chats: no column was named, none is called text, and a layout fits.
+func (k *dataCheck) detect() {
+	if l, err := finetune.DetectLayout(k.r.Columns()); err == nil && k.checkFlags.text == "" && !slices.Contains(k.r.Columns(), "text") {
+		k.chats, k.checkFlags.text = &l, strings.Join(l.Columns(), ", ")
+	}
+}
+
+// textsOf are the texts of the rows of r, which is k.r or k.held.
+func (k *dataCheck) textsOf(r *record.Records) record.Texts {
+	if k.chats != nil {
+		return k.chats.Texts(r, false)
+	}
+	return r.Column(k.text)
+}
+
 // comparable refuses held-out data that lacks the columns.
 func (k *dataCheck) comparable() error {
+	if k.chats != nil {
+		return usage(errors.WithMessage(k.chats.Check(k.held), "--against "+k.against))
+	}
 	for _, c := range []struct{ flag, name string }{{"text", k.text}, {"label", k.label}} {
 		if c.name == "" {
 			continue
@@ -100,8 +121,9 @@ func (k *dataCheck) texts() (rows []int, err error) {
 		}
 	}
 	var chars, tokens []int
+	texts := k.textsOf(k.r)
 	for i := range k.r.Len() {
-		text, err := k.r.Text(i, k.text)
+		text, err := texts(i)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +178,7 @@ func (k *dataCheck) labels() (err error) {
 
 // duplicates finds rows that repeat or resemble earlier ones and returns the rows whose text no earlier one has.
 func (k *dataCheck) duplicates(rows []int) (different []int, err error) {
-	texts := k.r.Column(k.text)
+	texts := k.textsOf(k.r)
 	if k.same, err = (record.Near{Text: texts, Similarity: 1}).Within(rows); err != nil {
 		return nil, err
 	}
@@ -167,12 +189,29 @@ func (k *dataCheck) duplicates(rows []int) (different []int, err error) {
 		}
 	}
 	for _, p := range k.same {
-		if k.classes != nil && k.classes.Of[p.A] != k.classes.Of[p.B] {
+		differ := k.classes != nil && k.classes.Of[p.A] != k.classes.Of[p.B]
+		if k.chats != nil {
+			if differ, err = k.answersDiffer(p); err != nil {
+				return nil, err
+			}
+		}
+		if differ {
 			k.conflicts = append(k.conflicts, p)
 		}
 	}
 	k.facts.Duplicates, k.facts.Near, k.facts.Conflicts = len(k.same), len(k.near), len(k.conflicts)
 	return different, nil
+}
+
+// answersDiffer tells whether two chats that are alike up to the last answer have another one, but for case and white space.
+func (k *dataCheck) answersDiffer(p record.Pair) (bool, error) {
+	whole := k.chats.Texts(k.r, true)
+	a, err := whole(p.A)
+	if err != nil {
+		return false, err
+	}
+	b, err := whole(p.B)
+	return record.FoldText(a) != record.FoldText(b), err
 }
 
 // split divides rows as training would.
@@ -206,7 +245,7 @@ func (k *dataCheck) small(rows []int) error {
 
 // leak looks for the texts of rows among those held out; without --against, those are a part of the rows.
 func (k *dataCheck) leak(rows []int) error {
-	n, texts := k.r.Len(), k.r.Column(k.text)
+	n, texts := k.r.Len(), k.textsOf(k.r)
 	train, held := rows, k.held.Rows()
 	if k.against == "" {
 		parts, err := k.split(rows)
@@ -218,7 +257,7 @@ func (k *dataCheck) leak(rows []int) error {
 		for i := range held {
 			held[i] += n
 		}
-		own, other := texts, k.held.Column(k.text)
+		own, other := texts, k.textsOf(k.held)
 		texts = func(i int) (string, error) {
 			if i < n {
 				return own(i)

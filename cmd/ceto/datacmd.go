@@ -38,7 +38,7 @@ func dataCheckCmd(g *global) *cobra.Command {
 	}
 	fl := c.Flags()
 	f.add(fl)
-	fl.StringVar(&f.text, "text", "", `column of the texts (default: the one called "text")`)
+	fl.StringVar(&f.text, "text", "", `column of the texts (default: the one called "text", or chats by their columns, as finetune --task chat finds them)`)
 	fl.StringVar(&f.label, "label", "", `column of the labels (default: the one called "label", if there is one)`)
 	fl.StringVar(&f.against, "against", "", "held-out data with the same columns, to look for texts that --data has too (default: the split's validation part)")
 	fl.Float64Var(&f.similarity, "similarity", 0.9, "least share of common runs of 5 characters of two near duplicates, from 0.5 to 1")
@@ -61,13 +61,15 @@ func (f *checkFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer r.Close()
-	if f.text, err = needColumn(r, "text", f.text); err != nil {
-		return err
+	k := &dataCheck{checkFlags: f, r: r, held: r}
+	if k.detect(); k.chats == nil {
+		if f.text, err = needColumn(r, "text", f.text); err != nil {
+			return err
+		}
 	}
 	if f.label, err = wantColumn(r, "label", f.label); err != nil {
 		return err
 	}
-	k := &dataCheck{checkFlags: f, r: r, held: r}
 	if f.against != "" {
 		if k.held, err = f.openFile(f.against); err != nil {
 			return errors.WithMessage(err, "--against")

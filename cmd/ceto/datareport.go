@@ -16,7 +16,11 @@ const dataExamples = 3
 func (k *dataCheck) report(w io.Writer) error {
 	f, b := k.facts, &strings.Builder{}
 	fmt.Fprintf(b, "%s: %d rows, columns %s\n", k.path, f.Rows, columnNames(k.r))
-	fmt.Fprintf(b, "text %q: %s characters", k.text, f.Characters)
+	if k.chats != nil {
+		fmt.Fprintf(b, "chats of %s, up to the last answer: %s characters", k.text, f.Characters)
+	} else {
+		fmt.Fprintf(b, "text %q: %s characters", k.text, f.Characters)
+	}
 	if f.Tokens != nil {
 		fmt.Fprintf(b, "; %s tokens", *f.Tokens)
 	}
@@ -34,7 +38,10 @@ func (k *dataCheck) report(w io.Writer) error {
 		finding(b, f.Near, fmt.Sprintf("near duplicates: texts at least %g like an earlier one", k.similarity), "look whether they say the same")
 		k.pairs(b, k.near, k.r)
 	}
-	if k.classes != nil {
+	if k.chats != nil {
+		finding(b, f.Conflicts, "conflicts: duplicates with another answer", "keep the better one")
+		k.pairs(b, k.conflicts, k.r)
+	} else if k.classes != nil {
 		finding(b, f.Conflicts, "conflicts: duplicates with another label", "one of the two labels is wrong")
 		k.pairs(b, k.conflicts, k.r)
 	}
@@ -67,7 +74,7 @@ func finding(b *strings.Builder, n int, what, advice string) {
 func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Records) {
 	const long = 60
 	for _, p := range pairs[:min(dataExamples, len(pairs))] {
-		text, err := of.Text(p.B, k.text)
+		text, err := k.textsOf(of)(p.B)
 		if err != nil {
 			text = err.Error()
 		}

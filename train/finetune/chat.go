@@ -2,7 +2,6 @@ package finetune
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
@@ -83,27 +82,5 @@ func (j *Job) key(r *record.Records, whole bool) record.Texts {
 	if _, ok := j.task.(*chat); !ok {
 		return r.Column(j.text())
 	}
-	return func(i int) (string, error) {
-		m, err := j.Settings.Data.Layout.Chat(r, i)
-		if err != nil {
-			return "", err
-		}
-		if !whole {
-			m = m[:lastAnswer(m)]
-		}
-		var b strings.Builder
-		for _, x := range m {
-			b.WriteString(x.Role + "\n" + x.Content + "\n")
-		}
-		return b.String(), nil
-	}
-}
-
-// lastAnswer is the place of the last message of the assistant, of which there is one.
-func lastAnswer(m []gpt.Message) int {
-	last := len(m) - 1
-	for m[last].Role != "assistant" {
-		last--
-	}
-	return last
+	return j.Settings.Data.Layout.Texts(r, whole)
 }

@@ -38,8 +38,8 @@ var layouts = []Layout{
 	{Prompt: "question", Answer: "answer"},
 }
 
-// columns are the columns that a layout names, and the two that it can do without last.
-func (l Layout) columns() (names []string) {
+// Columns are the columns that the layout names.
+func (l Layout) Columns() (names []string) {
 	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System} {
 		if c != "" {
 			names = append(names, c)
@@ -72,7 +72,7 @@ func DetectLayout(columns []string) (Layout, error) {
 
 // check returns an error where a column of the layout is missing.
 func (l Layout) check(columns []string) error {
-	for _, c := range l.columns() {
+	for _, c := range l.Columns() {
 		if !slices.Contains(columns, c) {
 			return errors.Errorf("finetune: no column %q; there are %s", c, strings.Join(columns, ", "))
 		}
@@ -126,6 +126,33 @@ func (l Layout) Ask(r *record.Records, i int) ([]gpt.Message, error) {
 	return chat, errors.Wrapf(err, "finetune: %s", r.Where(i))
 }
 
+// Texts are the chats of r as texts, roles and contents in turn, up to the last answer; with whole that too.
+func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
+	return func(i int) (string, error) {
+		m, err := l.Chat(r, i)
+		if err != nil {
+			return "", err
+		}
+		if !whole {
+			m = m[:lastAnswer(m)]
+		}
+		var b strings.Builder
+		for _, x := range m {
+			b.WriteString(x.Role + "\n" + x.Content + "\n")
+		}
+		return b.String(), nil
+	}
+}
+
+// lastAnswer is the place of the last message of the assistant, of which there is one.
+func lastAnswer(m []gpt.Message) int {
+	last := len(m) - 1
+	for m[last].Role != "assistant" {
+		last--
+	}
+	return last
+}
+
 // prompt is what the user says of a text: it stands for the column of a template that has one.
 func (l Layout) prompt(text string) string {
 	prompt, columns := "", 0
@@ -145,7 +172,7 @@ func (l Layout) prompt(text string) string {
 
 func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
 	texts := map[string]string{}
-	for _, c := range l.columns() {
+	for _, c := range l.Columns() {
 		if c == l.Messages {
 			continue
 		}
