@@ -116,8 +116,8 @@ func TestRecompute(t *testing.T) {
 				t.Errorf("%s: share %g: %d bytes of activations, %d with less", m.name, share, now, before)
 			}
 			before = now
-			if p.FLOPs() > all.FLOPs()+int64(share*float64(all.FLOPs()+16*all.Moved())) {
-				t.Errorf("%s: share %g: %d FLOPs, %d without", m.name, share, p.FLOPs(), all.FLOPs())
+			if was := float64(all.FLOPs() + 16*all.Moved()); float64(p.FLOPs()+16*p.Moved()) > (1+share)*was {
+				t.Errorf("%s: share %g: %d FLOPs and %d bytes moved, %d and %d without", m.name, share, p.FLOPs(), p.Moved(), all.FLOPs(), all.Moved())
 			}
 		}
 	}
