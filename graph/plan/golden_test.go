@@ -12,6 +12,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
 )
 
 var update = flag.Bool("update", false, "write the golden plans anew")
@@ -24,14 +25,20 @@ func TestGoldenPlan(t *testing.T) {
 }
 
 // TestGoldenRecompute compares memory, steps and work of plans that compute activations again with those in testdata:
-// of the models here, and of GPT-2 with LoRA, a row of 256 tokens.
+// of the models here, of GPT-2 on a row of 256 tokens, and of SmolLM2 with LoRA on 8 rows of 64.
 func TestGoldenRecompute(t *testing.T) {
-	short := gpt.GPT2
-	short.Context = 256
-	long := gptModel("GPT-2 with LoRA", short, 1)
-	long.lora = &nn.LoRA{Targets: []string{"*.c_attn"}, Rank: 8}
+	row := gpt.GPT2
+	row.Context = 256
+	smol := gpt.Llama{Vocab: 49152, Context: 64, Layers: 30, Width: 576, MLPWidth: 1536, Heads: 9, KVHeads: 3, Eps: 1e-5, Rotary: graph.RotaryOpts{Base: 1e5}, Tied: true}
+	gpt2, llama := gptModel("GPT-2 with LoRA", row, 1), gptModel("SmolLM2 with LoRA", row, 8)
+	gpt2.lora = &nn.LoRA{Targets: []string{"*.c_attn"}, Rank: 8}
+	llama.lora = &nn.LoRA{Targets: []string{"*.q_proj", "*.v_proj"}, Rank: 8}
+	llama.build.Task = train.Supervised{Model: smol, Loss: nn.CrossEntropy{}}
+	for i := range llama.fields {
+		llama.fields[i].Shape = []int{smol.Context}
+	}
 	var b strings.Builder
-	for _, m := range append(models()[1:], gptModel("tiny", gpt.Tiny, 8), long) {
+	for _, m := range append(models()[1:], gptModel("tiny", gpt.Tiny, 8), gptModel("GPT-2", row, 1), gptModel("GPT-2", row, 4), gpt2, llama) {
 		fmt.Fprintf(&b, "%s, batch %d\n", m.name, m.batch)
 		g := m.step(t, graph.Float32)
 		for _, share := range []float64{0, 0.01, 0.02, 0.05, 0.1, 0.2, 1} {
