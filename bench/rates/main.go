@@ -6,14 +6,12 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
-	"os"
 	"strings"
 
+	"github.com/ceto-ml/ceto/bench/internal/results"
 	"github.com/ceto-ml/ceto/train/finetune"
 )
 
@@ -77,13 +75,8 @@ func main() {
 	log.SetFlags(0)
 	flag.Parse()
 	done := map[string]bool{}
-	if f, err := os.Open(*out); err == nil {
-		for s := bufio.NewScanner(f); s.Scan(); {
-			var r result
-			check(json.Unmarshal(s.Bytes(), &r))
-			done[r.key()] = true
-		}
-		f.Close()
+	for _, r := range results.Read[result](*out) {
+		done[r.key()] = true
 	}
 	for _, v := range variants {
 		for _, lr := range v.rates {
@@ -92,11 +85,7 @@ func main() {
 				continue
 			}
 			measure(&r, v)
-			line := must(json.Marshal(r))
-			fmt.Printf("%s\n", line)
-			f := must(os.OpenFile(*out, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666))
-			must(f.Write(append(line, '\n')))
-			check(f.Close())
+			results.Append(*out, r)
 		}
 	}
 }
@@ -109,9 +98,9 @@ func measure(r *result, v variant) {
 		Data:  finetune.DataSettings{Path: *data, Columns: []string{"label", "text"}, Rows: 1000, Val: 0.5},
 		Train: finetune.TrainSettings{LR: r.LR, Epochs: v.epochs, Evaluations: 4 / v.epochs, Patience: 100, Seed: r.Seed}}
 	v.change(&s)
-	j := must(finetune.Open(s))
+	j := results.Must(finetune.Open(s))
 	defer j.Close()
-	got := must(j.Fit(finetune.Options{Say: log.Printf}))
+	got := results.Must(j.Fit(finetune.Options{Say: log.Printf}))
 	r.Messages, r.Trained, r.Kept = j.Counts.Train, got.TrainedParams, got.BestEpoch
 	r.F1, r.LogLoss = float64(got.Metrics["f1"]), float64(got.Metrics["log_loss"])
 	r.Verdict, r.Seconds = got.Verdict.Name, got.Seconds
@@ -126,16 +115,5 @@ func measure(r *result, v variant) {
 			r.Curve = append(r.Curve, point{h.Epoch, sum / n, h.ValLoss})
 			sum, n = 0, 0
 		}
-	}
-}
-
-func must[T any](v T, err error) T {
-	check(err)
-	return v
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
 	}
 }

@@ -8,7 +8,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"flag"
@@ -20,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ceto-ml/ceto/bench/internal/results"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
@@ -62,13 +62,8 @@ func main() {
 	log.SetFlags(0)
 	flag.Parse()
 	done := map[string]bool{}
-	if f, err := os.Open(*out); err == nil {
-		for s := bufio.NewScanner(f); s.Scan(); {
-			var r result
-			check(json.Unmarshal(s.Bytes(), &r))
-			done[key(r.Kind, r.Size, r.Seed)] = true
-		}
-		f.Close()
+	for _, r := range results.Read[result](*out) {
+		done[key(r.Kind, r.Size, r.Seed)] = true
 	}
 	for _, w := range runs {
 		for seed := uint64(1); seed <= w.seeds; seed++ {
@@ -76,11 +71,7 @@ func main() {
 				continue
 			}
 			r := measure(w.kind, w.size, seed)
-			line := must(json.Marshal(r))
-			fmt.Printf("%s\n", line)
-			f := must(os.OpenFile(*out, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666))
-			must(f.Write(append(line, '\n')))
-			check(f.Close())
+			results.Append(*out, r)
 		}
 	}
 }
@@ -89,7 +80,7 @@ func key(kind string, size int, seed uint64) string { return fmt.Sprint(kind, si
 
 // measure makes the files of a run and runs it.
 func measure(kind string, size int, seed uint64) result {
-	dir := must(os.MkdirTemp("", "sms"))
+	dir := results.Must(os.MkdirTemp("", "sms"))
 	defer os.RemoveAll(dir)
 	labelled, test := filepath.Join(dir, "train.csv"), filepath.Join(dir, "test.csv")
 	split(labelled, test, size, seed)
@@ -101,12 +92,12 @@ func measure(kind string, size int, seed uint64) result {
 			c.Args = append(c.Args, "--plain")
 		}
 		c.Stderr = os.Stderr
-		lines := strings.Split(strings.TrimSpace(string(must(c.Output()))), "\n")
+		lines := strings.Split(strings.TrimSpace(string(results.Must(c.Output()))), "\n")
 		var got struct {
 			Accuracy, F1 float64
 			CI95         struct{ Accuracy, F1 [2]float64 }
 		}
-		check(json.Unmarshal([]byte(lines[len(lines)-1]), &got))
+		results.Check(json.Unmarshal([]byte(lines[len(lines)-1]), &got))
 		r.Accuracy, r.Within, r.F1, r.CI95 = got.Accuracy, got.CI95.Accuracy, got.F1, got.CI95.F1
 	} else {
 		fineTune(&r, kind == "random", labelled, test, dir)
@@ -117,34 +108,34 @@ func measure(kind string, size int, seed uint64) result {
 
 // split writes the labelled messages and the test messages of a seed.
 func split(labelled, test string, size int, seed uint64) {
-	r := must(record.Open(*data, record.Options{Columns: []string{"label", "text"}}))
+	r := results.Must(record.Open(*data, record.Options{Columns: []string{"label", "text"}}))
 	defer r.Close()
-	rows := record.Without(r.Rows(), must(record.Near{Text: r.Column("text"), Similarity: 1}.Within(r.Rows())))
+	rows := record.Without(r.Rows(), results.Must(record.Near{Text: r.Column("text"), Similarity: 1}.Within(r.Rows())))
 	const testing = 1000
-	classes := must(r.Classes("label"))
-	parts := must(record.Split(rows, classes, seed, float64(testing), float64(len(rows)-testing)))
-	pool := must(record.Split(parts[1], classes, seed, float64(size), float64(len(parts[1])-size)))
+	classes := results.Must(r.Classes("label"))
+	parts := results.Must(record.Split(rows, classes, seed, float64(testing), float64(len(rows)-testing)))
+	pool := results.Must(record.Split(parts[1], classes, seed, float64(size), float64(len(parts[1])-size)))
 	for path, rows := range map[string][]int{test: parts[0], labelled: pool[0]} {
-		f := must(os.Create(path))
+		f := results.Must(os.Create(path))
 		w := csv.NewWriter(f)
-		check(w.Write([]string{"text", "label"}))
+		results.Check(w.Write([]string{"text", "label"}))
 		for _, i := range rows {
-			check(w.Write([]string{must(r.Text(i, "text")), must(r.Text(i, "label"))}))
+			results.Check(w.Write([]string{results.Must(r.Text(i, "text")), results.Must(r.Text(i, "label"))}))
 		}
 		w.Flush()
-		check(w.Error())
-		check(f.Close())
+		results.Check(w.Error())
+		results.Check(f.Close())
 	}
 }
 
 // fineTune runs a job with the defaults.
 func fineTune(r *result, random bool, labelled, test, dir string) {
-	j := must(finetune.Open(finetune.Settings{Task: "classify", Model: *model, Random: random,
+	j := results.Must(finetune.Open(finetune.Settings{Task: "classify", Model: *model, Random: random,
 		Data:  finetune.DataSettings{Path: labelled, TestPath: test, Text: "text", Label: []string{"label"}},
 		Train: finetune.TrainSettings{Seed: r.Seed}}))
 	defer j.Close()
 	fmt.Fprintf(os.Stderr, "%+v\n%+v\n", j.Counts, j.Settings)
-	got := must(j.Fit(finetune.Options{Say: log.Printf, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
+	got := results.Must(j.Fit(finetune.Options{Say: log.Printf, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
 		if s.Evaluated {
 			fmt.Fprintf(os.Stderr, "step %d/%d, epoch %.2f, loss %.4f, validation %.4f, %.0f s\n", s.Step, s.Steps, s.Epoch, s.Loss, s.ValLoss, s.Seconds)
 		}
@@ -155,15 +146,4 @@ func fineTune(r *result, random bool, labelled, test, dir string) {
 		ci[0], ci[1] = float64(got.TestCI95[name][0]), float64(got.TestCI95[name][1])
 	}
 	r.Kept = fmt.Sprintf("epoch %.2f of %.2f", got.BestEpoch, got.Epochs)
-}
-
-func must[T any](v T, err error) T {
-	check(err)
-	return v
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ceto-ml/ceto/bench/internal/results"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
@@ -58,23 +59,19 @@ func main() {
 		}
 		dir := *runs
 		if dir == "" {
-			dir = must(os.MkdirTemp("", "tasks"))
+			dir = results.Must(os.MkdirTemp("", "tasks"))
 			defer os.RemoveAll(dir)
 		}
 		r := t.run(dir)
 		r.Task = t.name
-		line := must(json.Marshal(r))
-		fmt.Printf("%s\n", line)
-		f := must(os.OpenFile(*out, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666))
-		must(f.Write(append(line, '\n')))
-		check(f.Close())
+		results.Append(*out, r)
 	}
 }
 
 // instructions holds out a tenth of the examples, drawn by seed, and all that ask for a summary.
 func instructions(dir string) result {
 	var all, trains, test, summaries []example
-	check(json.Unmarshal(must(os.ReadFile(filepath.Join(*folder, "instruction-1100", "instruction-data.json"))), &all))
+	results.Check(json.Unmarshal(results.Must(os.ReadFile(filepath.Join(*folder, "instruction-1100", "instruction-data.json"))), &all))
 	shuffle(all)
 	for _, e := range all {
 		if strings.Contains(strings.ToLower(e["instruction"]), "summar") {
@@ -94,30 +91,30 @@ func instructions(dir string) result {
 		p  *finetune.Predictor
 		to map[string][3]float64
 	}{{before, r.Before}, {after, r.After}} {
-		records := must(record.Open(few, record.Options{}))
+		records := results.Must(record.Open(few, record.Options{}))
 		v, ci, _, err := p.p.EvaluateText(records, nil, []string{"rougel"}, 64)
-		check(err)
+		results.Check(err)
 		p.to["rougel of summaries"] = triple(v["rougel"], ci["rougel"])
-		check(records.Close())
+		results.Check(records.Close())
 	}
 	return r
 }
 
 // translation learns 2,000 pairs and is tested on 200, all drawn by seed.
 func translation(dir string) result {
-	r := must(record.Open(filepath.Join(*folder, "tatoeba-cmn-eng", "cmn.txt"), record.Options{Format: record.TSV, Columns: []string{"english", "chinese"}}))
+	r := results.Must(record.Open(filepath.Join(*folder, "tatoeba-cmn-eng", "cmn.txt"), record.Options{Format: record.TSV, Columns: []string{"english", "chinese"}}))
 	defer r.Close()
-	same := must(record.Near{Text: r.Column("english"), Similarity: 1}.Within(r.Rows()))
+	same := results.Must(record.Near{Text: r.Column("english"), Similarity: 1}.Within(r.Rows()))
 	var all []example
 	for _, i := range record.Without(r.Rows(), same) {
-		all = append(all, example{"english": must(r.Text(i, "english")), "chinese": must(r.Text(i, "chinese"))})
+		all = append(all, example{"english": results.Must(r.Text(i, "english")), "chinese": results.Must(r.Text(i, "chinese"))})
 	}
 	shuffle(all)
 	s := finetune.Settings{Task: "chat", Model: *model}
 	s.Data.Layout = finetune.Layout{Template: "Translate into Chinese: {english}", Answer: "chinese"}
 	got, before, after := learn(dir, "translation", s, all[:2000], all[2000:2200], []string{"bleu_zh", "chrf"}, 48)
-	check(before.Close())
-	check(after.Close())
+	results.Check(before.Close())
+	results.Check(after.Close())
 	return got
 }
 
@@ -128,10 +125,10 @@ func learn(dir, name string, s finetune.Settings, trains, test []example, metric
 	s.Data.TestPath = held // questions that are in it are left out of training
 	s.Train.Seed = 1
 	run := filepath.Join(dir, name)
-	check(os.RemoveAll(run))
+	results.Check(os.RemoveAll(run))
 	start := time.Now()
-	j := must(finetune.Open(s))
-	got := must(j.Fit(finetune.Options{Out: run, Say: log.Printf, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
+	j := results.Must(finetune.Open(s))
+	got := results.Must(j.Fit(finetune.Options{Out: run, Say: log.Printf, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
 		if s.Evaluated || s.Step%10 == 0 {
 			fmt.Fprintf(os.Stderr, "step %d/%d, loss %.4f, validation %.4f, %.0f s\n", s.Step, s.Steps, s.Loss, s.ValLoss, s.Seconds)
 		}
@@ -139,10 +136,10 @@ func learn(dir, name string, s finetune.Settings, trains, test []example, metric
 	})}}))
 	r = result{Train: got.TrainRows, Test: len(test), Seconds: time.Since(start).Seconds(), Settings: j.Settings.Train}
 	s = j.Settings
-	check(j.Close())
-	records := must(record.Open(held, record.Options{}))
+	results.Check(j.Close())
+	records := results.Must(record.Open(held, record.Options{}))
 	defer records.Close()
-	before, after = must(finetune.OpenBase(s, nil)), must(finetune.OpenRun(run, nil))
+	before, after = results.Must(finetune.OpenBase(s, nil)), results.Must(finetune.OpenRun(run, nil))
 	var first, second []string
 	r.Before, first = measure(before, records, metrics, tokens)
 	r.After, second = measure(after, records, metrics, tokens)
@@ -160,12 +157,12 @@ func learn(dir, name string, s finetune.Settings, trains, test []example, metric
 func measure(p *finetune.Predictor, r *record.Records, metrics []string, tokens int) (map[string][3]float64, []string) {
 	all := map[string][3]float64{}
 	v, ci, err := p.Evaluate(r)
-	check(err)
+	results.Check(err)
 	for name := range v {
 		all[name] = triple(v[name], ci[name])
 	}
 	v, ci, answers, err := p.EvaluateText(r, nil, metrics, tokens)
-	check(err)
+	results.Check(err)
 	for name := range v {
 		all[name] = triple(v[name], ci[name])
 	}
@@ -182,18 +179,7 @@ func shuffle(all []example) {
 
 func file(dir, name string, all []example) string {
 	path := filepath.Join(dir, name)
-	check(os.MkdirAll(dir, 0o777))
-	check(os.WriteFile(path, must(json.Marshal(all)), 0o666))
+	results.Check(os.MkdirAll(dir, 0o777))
+	results.Check(os.WriteFile(path, results.Must(json.Marshal(all)), 0o666))
 	return path
-}
-
-func must[T any](v T, err error) T {
-	check(err)
-	return v
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
 }

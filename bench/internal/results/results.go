@@ -1,0 +1,51 @@
+// Package results keeps the figures of programs that measure for hours: a file of JSON, a line a run, that a program
+// started again goes on with.
+package results
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+)
+
+// Read returns the lines of a file; of one that is not there none.
+func Read[T any](path string) (all []T) {
+	f, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	Check(err)
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		var v T
+		Check(json.Unmarshal(s.Bytes(), &v))
+		all = append(all, v)
+	}
+	Check(s.Err())
+	return all
+}
+
+// Append prints v and adds it to the file.
+func Append(path string, v any) {
+	line := Must(json.Marshal(v))
+	fmt.Printf("%s\n", line)
+	f := Must(os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666))
+	Must(f.Write(append(line, '\n')))
+	Check(f.Close())
+}
+
+// Must returns v; an error ends the program.
+func Must[T any](v T, err error) T {
+	Check(err)
+	return v
+}
+
+// Check ends the program where there is an error.
+func Check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
