@@ -1,8 +1,7 @@
 package gpt
 
 import (
-	"encoding/json"
-	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"path/filepath"
@@ -11,10 +10,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
-	"github.com/ceto-ml/ceto/graph/plan"
-	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -41,7 +37,7 @@ type adapterJSON struct {
 //	W + (alpha/r)·B·A    and, with use_rslora,    W + (alpha/√r)·B·A
 //
 // for each matrix W (out, in) that it names, with A (r, in) and B (out, r); what is generated and exported is the adapted
-// model. Adapters may follow each other, and [Source.Unadapt] takes the last one back. An adapter of another model, of
+// model. Ids that a generation_config.json of the adapter's folder has as ends of texts join Source.End. Adapters may follow each other, and [Source.Unadapt] takes the last one back. An adapter of another model, of
 // another kind than LoRA, or one with trained biases, embeddings or magnitudes (DoRA) is an error; the values are then as
 // before.
 // Source: Hu et al., arXiv:2106.09685, section 4.1; Kalajdzievski, arXiv:2312.03732 (rsLoRA).
@@ -87,6 +83,11 @@ func (s *Source) adapt(dir string, task bool) (map[string]graph.Buf, error) {
 			return nil, err
 		}
 	}
+	ends, err := s.moreEnds(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.ends, s.End = append(s.ends, s.End), ends
 	nth := s.adapters() + 1
 	for param, p := range pairs {
 		p.nth = nth
@@ -94,6 +95,23 @@ func (s *Source) adapt(dir string, task bool) (map[string]graph.Buf, error) {
 		t.merges = append(t.merges, p)
 	}
 	return heads, nil
+}
+
+// moreEnds are the ids that end a text, with those of an adapter's own generation_config.json, where it has one.
+func (s *Source) moreEnds(dir string) ([]int32, error) {
+	var g struct {
+		End idList `json:"eos_token_id"`
+	}
+	if err := readJSON(dir, GenerationFile, &g); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	all := slices.Clone(s.End)
+	for _, id := range g.End {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all, errors.Wrap(SampleOptions{End: all}.fits(s.Model.Dims().Vocab), GenerationFile)
 }
 
 // heads reads the parameters of modules_to_save, and returns the other tensors.
@@ -144,6 +162,8 @@ func (s *Source) Unadapt() error {
 			t.merges = t.merges[:k-1]
 		}
 	}
+	n := len(s.ends) - 1
+	s.End, s.ends = s.ends[n], s.ends[:n]
 	return nil
 }
 
@@ -295,81 +315,4 @@ func (p *loraPair) merge(w []float32) {
 			w[o*p.in+i] += d
 		}
 	}
-}
-
-// SaveAdapter writes what training with l (see nn.LoRA) has made of the model into folder dir, as PEFT saves it: the
-// low-rank matrices of state and, as modules_to_save, the parameters of l.Also. The task is PEFT's name of one, such as
-// TOKEN_CLS; "" is SEQ_CLS with a head called score, else CAUSAL_LM.
-func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA, task string) error {
-	tensors, config, err := s.adapterFiles(state, l, task)
-	if err != nil {
-		return errors.Wrap(err, "gpt: SaveAdapter")
-	}
-	return errors.Wrap(atomicfile.Dir(atomicfile.OS, dir, func(d *atomicfile.DirWriter) error {
-		err := d.File(AdapterWeightsFile, func(w io.Writer) error { return safetensors.Write(w, tensors, map[string]string{"format": "pt"}) })
-		if err != nil {
-			return err
-		}
-		return d.File(AdapterConfigFile, func(w io.Writer) error {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(config)
-		})
-	}), "gpt: SaveAdapter")
-}
-
-// adapterFiles are the contents of an adapter's files.
-func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safetensors.Tensor, map[string]any, error) {
-	_, gpt2 := s.Model.(Config)
-	targets, heads := []string{}, []string{}
-	var tensors []safetensors.Tensor
-	for _, name := range state.Names(graph.Param) {
-		module, isA := strings.CutSuffix(name, ".lora_A.weight")
-		prefix, saved := "base_model.model.", name
-		switch {
-		case isA || strings.HasSuffix(name, ".lora_B.weight"):
-			if gpt2 {
-				prefix += "transformer."
-			}
-			if isA {
-				targets = append(targets, module)
-			}
-		case nn.Match(name, l.Also...):
-			if rest, ok := strings.CutPrefix(name, "score."); ok && gpt2 && task == "TOKEN_CLS" {
-				saved = gpt2Tag + "." + rest
-			}
-			heads = append(heads, saved[:strings.LastIndexByte(saved, '.')])
-		default:
-			continue
-		}
-		d, err := state.Read(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		v, err := float32s(d)
-		if err != nil {
-			return nil, nil, err
-		}
-		tensors = append(tensors, safetensors.Of(prefix+saved, d.Shape(), v))
-	}
-	if len(targets)+len(heads) == 0 {
-		return nil, nil, errors.New("the state has no parameter of LoRA, and no head")
-	}
-	slices.Sort(targets)
-	slices.Sort(heads)
-	heads = slices.Compact(heads)
-	switch {
-	case task != "":
-	case slices.Contains(heads, "score"):
-		task = "SEQ_CLS"
-	default:
-		task = "CAUSAL_LM"
-	}
-	alpha := l.Alpha
-	if alpha == 0 {
-		alpha = float64(l.Rank)
-	}
-	return tensors, map[string]any{"peft_type": "LORA", "task_type": task, "base_model_name_or_path": s.Path, "inference_mode": true,
-		"r": l.Rank, "lora_alpha": alpha, "lora_dropout": l.Dropout, "use_rslora": l.RSLoRA, "target_modules": targets,
-		"modules_to_save": heads, "bias": "none", "fan_in_fan_out": gpt2}, nil
 }

@@ -153,6 +153,41 @@ func unchanged(t *testing.T, s *gpt.Source) {
 	near(t, "after what was refused", got, e.Logits[1][0], 1e-4)
 }
 
+// TestAdapterEnds: what an adapter's own generation_config.json has as ends of texts joins the model's, until it is taken back.
+func TestAdapterEnds(t *testing.T) {
+	s, err := gpt.Open("testdata/hf/llama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	was := slices.Clone(s.End)
+	dir := changedAdapter(t, "testdata/adapter/llama-qv", "", "", nil)
+	for _, c := range []struct {
+		config string
+		want   []int32 // nil: an error
+	}{
+		{`{"eos_token_id": 7}`, append(slices.Clone(was), 7)},
+		{fmt.Sprintf(`{"eos_token_id": [9, %d]}`, was[0]), append(slices.Clone(was), 9)},
+		{`{}`, was},
+		{`{"eos_token_id": 100000}`, nil},
+		{`{"eos_token_id": "two"}`, nil},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, gpt.GenerationFile), []byte(c.config), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Adapt(dir)
+		if (err == nil) != (c.want != nil) || err == nil && !slices.Equal(s.End, c.want) {
+			t.Errorf("%s: ends %v, %v; want %v", c.config, s.End, err, c.want)
+		}
+		if err == nil {
+			err = s.Unadapt()
+		}
+		if c.want != nil && err != nil || !slices.Equal(s.End, was) {
+			t.Errorf("%s: taken back, ends %v, %v; want %v", c.config, s.End, err, was)
+		}
+	}
+}
+
 // TestUnadapt: adapters are taken back one by one, and the logits are bit for bit what they were before each.
 func TestUnadapt(t *testing.T) {
 	x := plan.CPU(1)

@@ -31,6 +31,7 @@ type Source struct {
 	Sampling SampleOptions // what the model's files say of temperature, top-k and the like; zero for nothing
 
 	params    map[string]*stored // by the model's names
+	ends      [][]int32          // End before each adapter that is merged
 	tokenizer func() (token.Tokenizer, error)
 	tok       token.Tokenizer // once it was read
 	files     []io.Closer

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
@@ -51,6 +53,17 @@ func TestLM(t *testing.T) {
 	a, err := p.Predict([]string{"the inn on the thin hill has", ""})
 	if err != nil || len(a) != 2 || a[0].Text == nil || !strings.Contains(*a[0].Text, "rooms") {
 		t.Errorf("%v, %v", a, err)
+	}
+	source, err := gpt.Open(tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	if slices.Contains(source.End, 0) { // <|endoftext|>, not <|im_end|>
+		t.Fatal("the model itself ends at 0")
+	}
+	if err := source.Adapt(filepath.Join(out, AdapterDir)); err != nil || !slices.Contains(source.End, 0) {
+		t.Errorf("with the adapter texts end at %v, %v; want 0 among them", source.End, err)
 	}
 }
 

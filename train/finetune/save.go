@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
@@ -31,7 +32,7 @@ func (f *fit) save(r *Result) error {
 		kind = "TOKEN_CLS"
 	}
 	if l := f.lora(); l != nil {
-		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.Source.SaveAdapter(path, state, *l, kind) }); err != nil {
+		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.ending().SaveAdapter(path, state, *l, kind) }); err != nil {
 			return err
 		}
 	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path) }); err != nil {
@@ -57,6 +58,18 @@ func (f *fit) save(r *Result) error {
 	return nil
 }
 
+// ending is the model's source; of one that has learnt texts, the token behind them is among those that end a text.
+func (f *fit) ending() *gpt.Source {
+	if _, ok := f.task.(*lm); !ok {
+		return f.Source
+	}
+	s := *f.Source
+	if id, ok := f.separator(); ok && !slices.Contains(s.End, id) {
+		s.End = append(slices.Clone(s.End), id)
+	}
+	return &s
+}
+
 // replace removes what an earlier end of the same run has left at path, and makes it anew.
 func replace(path string, make func(path string) error) error {
 	if err := os.RemoveAll(path); err != nil {
@@ -68,7 +81,7 @@ func replace(path string, make func(path string) error) error {
 // saveModel writes all parameters as a model's folder, those of a new head beside it.
 func (f *fit) saveModel(path string) error {
 	state := f.loop.Run.State
-	if _, err := f.Source.With(state).Export(path, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
+	if _, err := f.ending().With(state).Export(path, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
 		return err
 	}
 	var head []safetensors.Tensor
