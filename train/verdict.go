@@ -50,7 +50,8 @@ func (v Verdict) String() string { return v.Name + ": " + v.Text }
 //   - StillImproving: the last evaluation is the best, and 2 % or more below the best of the first three quarters
 //   - Overfits: the last evaluation is more than 2 % above the best, and the training loss did not rise by 10 % since;
 //     where it did, Unstable
-//   - Underfits: the training loss has fallen by less than 5 %, or the best validation loss is not 5 % below chance
+//   - Underfits: the training loss has fallen by less than 5 % and is not below half of the validation loss, as that of a
+//     head is that was fitted before the first step; or the best validation loss is not 5 % below chance
 //   - Fits: all else
 //
 // Training losses are means over a tenth of the steps, and a rise within twice the standard error that the noise of
@@ -81,7 +82,7 @@ func Judge(h []Status, chance float64) Verdict {
 			v.BestStep, v.Steps, v.TrainBest, v.TrainLast, v.ValBest, v.ValLast))
 	case v.ValLast > v.ValBest+verdictRise*math.Abs(v.ValBest):
 		v.overfits()
-	case v.TrainLast > v.TrainFirst-verdictLearn*math.Abs(v.TrainFirst) || chance > 0 && v.ValBest > chance*(1-verdictLearn):
+	case v.TrainLast > v.TrainFirst-verdictLearn*math.Abs(v.TrainFirst) && v.TrainLast >= verdictGap*v.ValLast || chance > 0 && v.ValBest > chance*(1-verdictLearn):
 		v.underfits(chance)
 	default:
 		v.fits()

@@ -71,6 +71,7 @@ func TestJudge(t *testing.T) {
 		{"falls to the end", history(100, line(2, 1), line(2, 1.1)), 0, StillImproving, []string{"still getting better", "to 1.1", "more epochs"}},
 		{"falls slowly at the end", history(100, bend(2, 1, 0.5, 0.95), bend(2, 1.1, 0.5, 1.08)), 0, Fits, nil},
 		{"learns nothing", history(100, line(2, 1.95), line(2, 1.98)), 0, Underfits, []string{"hardly learnt", "higher learning rate", "rank"}},
+		{"knew it all before the first step", history(100, line(0.0023, 0.0022), line(0.167, 0.166)), math.Ln2, Fits, []string{"by heart", "more data"}},
 		{"no better than chance", history(100, bend(2, 0.7, 0.5, 0.69), bend(1, 0.68, 0.5, 0.68)), math.Ln2, Underfits, []string{"guessing", "0.68", "0.693"}},
 		{"better than chance", history(100, bend(2, 0.7, 0.5, 0.69), bend(1, 0.6, 0.5, 0.6)), math.Ln2, Fits, nil},
 		{"rises", history(100, line(1, 2), line(1, 2)), 0, Unstable, []string{"rose from 1.", "to 1.9", "smaller"}},
