@@ -200,15 +200,23 @@ func (e *export) ends() (begin, end any) {
 	return begin, e.End
 }
 
-// generation writes generation_config.json: a folder's own, or the end tokens and what the files say of sampling.
+// generation writes generation_config.json: a folder's own, with other end tokens where an adapter brought some; or the
+// end tokens and what the files say of sampling.
 func (e *export) generation() error {
+	begin, end := e.ends()
+	g := map[string]any{}
 	if dir := e.folder(); dir != "" {
-		if err := e.copyFile(filepath.Join(dir, GenerationFile)); !errors.Is(err, fs.ErrNotExist) {
+		var err error
+		if slices.Equal(e.End, e.fileEnd) {
+			err = e.copyFile(filepath.Join(dir, GenerationFile))
+		} else if err = readJSON(dir, GenerationFile, &g); err == nil {
+			g["eos_token_id"] = end
+			err = e.json(GenerationFile, g)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	g := map[string]any{}
-	begin, end := e.ends()
 	for key, v := range map[string]any{"bos_token_id": begin, "eos_token_id": end} {
 		if v != nil {
 			g[key] = v

@@ -250,7 +250,7 @@ func TestExportKinds(t *testing.T) {
 }
 
 // TestExportSettings keeps the end tokens, what the files say of sampling, and the chat template; a folder's own files
-// are copied byte for byte.
+// are copied byte for byte, but for end tokens that an adapter has brought.
 func TestExportSettings(t *testing.T) {
 	files := map[string]string{
 		GenerationFile: `{"eos_token_id": [0, 7, 9], "do_sample": true, "temperature": 0.5, "top_k": 0, "top_p": 0.75, "repetition_penalty": 1.25, "no_repeat_ngram_size": 3}`,
@@ -294,6 +294,13 @@ func TestExportSettings(t *testing.T) {
 		if err != nil || !bytes.Equal(a, b) || x.Chat != s.Chat || !slices.Equal(x.End, s.End) {
 			t.Errorf("%s: sampling %s, chat %q, end %v; want %s, %q, %v", x.Format, a, x.Chat, x.End, b, s.Chat, s.End)
 		}
+	}
+	s.End = append(slices.Clone(s.End), 11)
+	_, adapted := exportOnce(t, s, ExportOptions{Format: FormatHF})
+	a, err := json.Marshal(adapted.Sampling.scalars())
+	b, _ = json.Marshal(s.Sampling.scalars())
+	if err != nil || !bytes.Equal(a, b) || !slices.Equal(adapted.End, s.End) {
+		t.Errorf("with an adapter's end token: sampling %s, end %v; want %s, %v", a, adapted.End, b, s.End)
 	}
 }
 

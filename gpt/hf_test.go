@@ -24,7 +24,7 @@ func writeModel(t *testing.T, c Config, d graph.DType, change func([]safetensors
 		t.Fatal(err)
 	}
 	var ts []safetensors.Tensor
-	err := params.Fill(1, func(name string, b graph.Buf) error {
+	err := params.Fill(1, nil, func(name string, b graph.Buf) error {
 		if d == graph.Float64 {
 			ts = append(ts, safetensors.Of(name, b.Shape, graph.Data[float64](b)))
 		} else {
@@ -99,7 +99,7 @@ func valuesLogits(t *testing.T, ids []int32) []float32 {
 	params := nn.NewParams(graph.Float32)
 	s := nn.NewScope(graph.New(), params, nn.Eval)
 	folderConfig.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 1)))
-	if err := params.Fill(1, func(name string, b graph.Buf) error { return g.State.Write(name, graph.Dense(b)) }); err != nil {
+	if err := params.Fill(1, nil, func(name string, b graph.Buf) error { return g.State.Write(name, graph.Dense(b)) }); err != nil {
 		t.Fatal(err)
 	}
 	y, err := g.Logits(ids)

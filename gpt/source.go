@@ -31,6 +31,7 @@ type Source struct {
 	Sampling SampleOptions // what the model's files say of temperature, top-k and the like; zero for nothing
 
 	params    map[string]*stored // by the model's names
+	fileEnd   []int32            // End by the model's own files
 	ends      [][]int32          // End before each adapter that is merged
 	tokenizer func() (token.Tokenizer, error)
 	tok       token.Tokenizer // once it was read
@@ -83,6 +84,7 @@ func Open(path string) (*Source, error) {
 		return nil, errors.Wrapf(err, "gpt: %s", path)
 	}
 	sort.Slice(s.Tensors, func(i, j int) bool { return s.Tensors[i].Name < s.Tensors[j].Name })
+	s.fileEnd = s.End
 	return s, nil
 }
 

@@ -42,7 +42,7 @@ func runTag(t *testing.T, task gpt.Tag, ids, y []int32) (loss, weight float64, p
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := params.Fill(1, func(name string, b graph.Buf) error { return state.Write(name, graph.Dense(b)) }); err != nil {
+	if err := params.Fill(1, nil, func(name string, b graph.Buf) error { return state.Write(name, graph.Dense(b)) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := prog.Run(feed, graph.Scalars{}); err != nil {

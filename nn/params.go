@@ -127,9 +127,13 @@ func (p *Param) Value(seed uint64) (graph.Buf, error) {
 	return b, nil
 }
 
-// Fill writes the first value of every parameter through write: an executor State's Write, with graph.Dense.
-func (p *Params) Fill(seed uint64, write func(name string, b graph.Buf) error) error {
+// Fill writes the first value of every parameter but those in have through write: an executor State's Write, with
+// graph.Dense. What is in have is not drawn: 100 million numbers take seconds.
+func (p *Params) Fill(seed uint64, have map[string]bool, write func(name string, b graph.Buf) error) error {
 	for _, q := range p.list {
+		if have[q.Name] {
+			continue
+		}
 		b, err := q.Value(seed)
 		if err != nil {
 			return err

@@ -198,7 +198,7 @@ func TestTied(t *testing.T) {
 	var state plan.State
 	prog := compile(t, x, s.Graph, func(st plan.State) {
 		state = st
-		if err := params.Fill(1, func(name string, b graph.Buf) error { return st.Write(name, graph.Dense(b)) }); err != nil {
+		if err := params.Fill(1, nil, func(name string, b graph.Buf) error { return st.Write(name, graph.Dense(b)) }); err != nil {
 			t.Fatal(err)
 		}
 	})

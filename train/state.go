@@ -24,24 +24,12 @@ func (s *State) Unwrap() plan.State { return s.State }
 // Init gives every parameter its first value from a seed, and zeros to all other state.
 func (s *State) Init(seed uint64) error { return s.init(seed, nil) }
 
-// init is Init that leaves the parameters in have as they are: drawing 100 million numbers takes seconds.
+// init is Init that leaves the parameters in have as they are.
 func (s *State) init(seed uint64, have map[string]bool) error {
 	if err := s.zero(graph.Grad, graph.Moment, graph.Statistic, graph.Cache, graph.Average); err != nil {
 		return err
 	}
-	for _, p := range s.Params.All() {
-		if have[p.Name] {
-			continue
-		}
-		b, err := p.Value(seed)
-		if err != nil {
-			return err
-		}
-		if err := s.Write(p.Name, graph.Dense(b)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.Params.Fill(seed, have, func(name string, b graph.Buf) error { return s.Write(name, graph.Dense(b)) })
 }
 
 // written is a state that remembers which values were set.
