@@ -68,10 +68,6 @@ type Sequences struct {
 	At func(i int, epoch uint64) (Sequence, error)
 }
 
-// pool is the number of batches among whose examples lengths are sorted: enough that little is padded, few enough that
-// each epoch puts other examples together.
-const pool = 64
-
 // Train returns a source without end.
 func (q *Sequences) Train(seed uint64) Source {
 	return &sequences{cursor: cursor{seed: seed, n: len(q.Lengths)}, q: q}
@@ -108,12 +104,12 @@ func (q *Sequences) Pick(examples []int32) *Sequences {
 }
 
 // byLength is the order of an epoch for batches of up to size, and where each batch begins and the last ends: examples
-// are shuffled, sorted by length within pools of 64 batches, and the batches shuffled.
+// are shuffled, sorted by length within pools, and the batches shuffled.
 func (q *Sequences) byLength(size int, seed, epoch uint64) (order []int32, begins []int) {
 	sorted := make([]int32, len(q.Lengths))
 	permute(sorted, seed, epoch)
 	var batches [][]int32
-	for p := range slices.Chunk(sorted, min(size, len(sorted))*pool) {
+	for p := range slices.Chunk(sorted, pool(len(sorted), min(size, len(sorted)))) {
 		sort.SliceStable(p, func(a, b int) bool { return q.Lengths[p[a]] < q.Lengths[p[b]] })
 		for len(p) > 0 {
 			n := q.batch(p, size)
@@ -128,6 +124,15 @@ func (q *Sequences) byLength(size int, seed, epoch uint64) (order []int32, begin
 		begins = append(begins, len(order))
 	}
 	return order, begins
+}
+
+// pool is the number of examples, of n in batches of up to size, among which lengths are sorted: 64 batches, so that
+// little is padded. Of an epoch of less than 50 it is a quarter or 2 batches, or every epoch would put the same examples together.
+func pool(n, size int) int {
+	if batches := n / size; batches < 50 {
+		return size * max(2, batches/4)
+	}
+	return size * 64
 }
 
 // batch is how many of the first of p, whose longest comes last, make a batch of up to size.

@@ -70,6 +70,46 @@ func TestSequencesEpoch(t *testing.T) {
 	}
 }
 
+// TestSequencesRegroup: of two examples that share a batch of a small set few share one in the next epoch too, and not
+// too much is padded for it.
+func TestSequencesRegroup(t *testing.T) {
+	for n, most := range map[int]float64{80: 3, 400: 1.5, 780: 1.4} {
+		const size = 16
+		r := rand.New(rand.NewPCG(uint64(n), 1))
+		q := lengthsOf(make([]int32, n), 512)
+		for i := range q.Lengths {
+			q.Lengths[i] = 1 + int32(min(r.ExpFloat64()*40, 500))
+		}
+		var in [2][]int // batch of an example
+		real, padded := 0, 0
+		for epoch := range in {
+			in[epoch] = make([]int, n)
+			order, begins := q.byLength(size, 1, uint64(epoch))
+			for b := range len(begins) - 1 {
+				batch, longest := order[begins[b]:begins[b+1]], 0
+				for _, i := range batch {
+					in[epoch][i], longest, real = b, max(longest, int(q.Lengths[i])), real+int(q.Lengths[i])
+				}
+				padded += longest * len(batch)
+			}
+		}
+		pairs, again := 0, 0
+		for i := range n {
+			for k := range i {
+				if in[0][i] == in[0][k] {
+					pairs++
+					if in[1][i] == in[1][k] {
+						again++
+					}
+				}
+			}
+		}
+		if again*10 > pairs*3 || float64(padded) > most*float64(real) {
+			t.Errorf("%d examples: %d of %d pairs again, %d tokens padded to %d", n, again, pairs, real, padded)
+		}
+	}
+}
+
 // TestSequencesTokens: no batch has more tokens than allowed, but for one example, and none of training is smaller than
 // it has to be but where lengths jump.
 func TestSequencesTokens(t *testing.T) {

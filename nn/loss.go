@@ -135,11 +135,14 @@ func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 //
 // With Weights, one for each class, a row weighs as much as its target's class and the mean is divided by the sum of the
 // weights of the rows' targets, as PyTorch's CrossEntropyLoss(weight=…); with Smoothing too: see [graph.Graph.CrossEntropy].
+// With PerRow it is divided by their number, as Keras's class_weight: where batches are small, dividing by each batch's own
+// weights takes away what the weights are for (a batch of one class has the same mean whatever its weight).
 // [Balance] gives weights that count all classes alike.
 type CrossEntropy struct {
 	Ignore    int32
 	Smoothing float64
 	Weights   []float64
+	PerRow    bool // with Weights: the mean is divided by the number of rows
 }
 
 // Balance returns class weights for classes of so many rows each: N/(V·n[c]) for n[c] of N rows and V classes that have
@@ -166,7 +169,11 @@ func (l CrossEntropy) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.
 	if len(l.Weights) > 0 {
 		opt.Weights = weights(s, "CrossEntropy", l.Weights)
 	}
-	return s.CrossEntropy(y, target, opt), s.CrossEntropyWeight(y, target, opt)
+	sum = s.CrossEntropy(y, target, opt)
+	if l.PerRow {
+		opt.Weights = nil
+	}
+	return sum, s.CrossEntropyWeight(y, target, opt)
 }
 
 // Predict gives probabilities.

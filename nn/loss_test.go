@@ -12,7 +12,7 @@ import (
 )
 
 // TestManyClassWeights has more weights than an op has operands, some of them in runs: at equal logits the loss of a row
-// of class c is w[c]·ln V, and its weight w[c].
+// of class c is w[c]·ln V, and its weight w[c], or 1 where the mean is over rows.
 func TestManyClassWeights(t *testing.T) {
 	const classes = 400
 	x := plan.CPU(1)
@@ -27,9 +27,12 @@ func TestManyClassWeights(t *testing.T) {
 	for _, c := range []int32{0, 6, 7, 9, 10, 255, 256, classes - 2, classes - 1} {
 		g := graph.New()
 		s := nn.NewScope(g, nn.NewParams(graph.Float64), nn.Train)
-		sum, weight := nn.CrossEntropy{Weights: w}.Loss(s, s.Full(graph.Of(graph.Float64, 1, classes), 0), s.Input("t", graph.Of(graph.Int32, 1)))
+		y, target := s.Full(graph.Of(graph.Float64, 1, classes), 0), s.Input("t", graph.Of(graph.Int32, 1))
+		sum, weight := nn.CrossEntropy{Weights: w}.Loss(s, y, target)
+		_, rows := nn.CrossEntropy{Weights: w, PerRow: true}.Loss(s, y, target)
 		s.Output("sum", sum)
 		s.Output("weight", weight)
+		s.Output("rows", rows)
 		p := compile(t, x, g, func(plan.State) {})
 		if err := p.Run(map[string]any{"t": []int32{c}}, graph.Scalars{}); err != nil {
 			t.Fatal(err)
@@ -41,6 +44,9 @@ func TestManyClassWeights(t *testing.T) {
 		count, err := p.Scalar("weight")
 		if want := w[c] * math.Log(classes); err != nil || math.Abs(loss-want) > 1e-12*want || count != w[c] {
 			t.Errorf("class %d: loss %g of weight %g, %v; want %g of %g", c, loss, count, err, want, w[c])
+		}
+		if n, err := p.Scalar("rows"); err != nil || n != 1 {
+			t.Errorf("class %d: %g rows, %v; want 1", c, n, err)
 		}
 	}
 }

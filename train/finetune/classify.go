@@ -139,7 +139,7 @@ func pooledExample(j *Job, r *record.Records, row int, learn bool, epoch uint64)
 }
 
 func (c *classify) build(j *Job) train.Task {
-	l := nn.CrossEntropy{Smoothing: j.Settings.Train.Smoothing, Weights: c.weights(j)}
+	l := nn.CrossEntropy{Smoothing: j.Settings.Train.Smoothing, Weights: c.weights(j), PerRow: true}
 	return j.classifier(len(j.Settings.Data.Classes), l)
 }
 
