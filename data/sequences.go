@@ -127,7 +127,8 @@ func (q *Sequences) byLength(size int, seed, epoch uint64) (order []int32, begin
 }
 
 // pool is the number of examples, of n in batches of up to size, among which lengths are sorted: 64 batches, so that
-// little is padded. Of an epoch of less than 50 it is a quarter or 2 batches, or every epoch would put the same examples together.
+// little is padded. Of an epoch of less than 50 it is a quarter, at least 2 batches, or every epoch would put the same
+// examples together.
 func pool(n, size int) int {
 	if batches := n / size; batches < 50 {
 		return size * max(2, batches/4)

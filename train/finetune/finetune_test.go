@@ -290,6 +290,23 @@ func TestClassWeights(t *testing.T) {
 	}
 }
 
+// TestWeightsOfOneClass: records of the rarer class alone, as a batch by length may have, keep their weight: 118/(2·28),
+// as two of the 30 to train on are held out.
+func TestWeightsOfOneClass(t *testing.T) {
+	s := skewed(t)
+	s.Method = Head
+	lines := texts(20)
+	s.Data.ValPath = write(t, "b.csv", lines[0], lines[2], lines[4], lines[6], lines[8])
+	r, err := open(t, s).Fit(Options{Executor: plan.CPU(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss, want := float64(r.ValLoss), float64(r.Metrics["log_loss"])*118/(2*28)
+	if !(math.Abs(loss-want) <= 1e-6*want) || r.TrainRows != 118 {
+		t.Errorf("loss %g of %d rows, want %g of 118", loss, r.TrainRows, want)
+	}
+}
+
 // TestRefit: the head that is kept was fitted to the validation records too.
 func TestRefit(t *testing.T) {
 	s := skewed(t)
