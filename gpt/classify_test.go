@@ -12,7 +12,9 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/goldentest"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -54,12 +56,12 @@ func TestClassify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := gpt.Open("testdata/hf/" + e.Model)
+		s, err := pretrained.Open("testdata/hf/" + e.Model)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if c, ok := s.Model.(gpt.Config); ok {
+		if c, ok := s.Model.(gpt.GPT2); ok {
 			c.Dropout = 0 // transformers' steps were made in mode eval
 			s.Model = c
 		}
@@ -67,7 +69,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func (e headed) check(t *testing.T, x plan.Executor, s *gpt.Source) {
+func (e headed) check(t *testing.T, x plan.Executor, s *pretrained.Source) {
 	t.Helper()
 	tr := train.Trainer{
 		Task: gpt.Classify{Model: s.Model, Classes: 3}, Optimizer: train.AdamW{LR: 0.001}, Steps: len(e.Losses), Batch: len(e.IDs), Executor: x,
@@ -115,7 +117,7 @@ func (e headed) check(t *testing.T, x plan.Executor, s *gpt.Source) {
 		t.Fatal(err)
 	}
 	for i, want := range e.Logits {
-		near(t, fmt.Sprintf("%s: row %d", e.Model, i), d.Data().([]float32)[3*i:3*i+3], want, 1e-4)
+		goldentest.Near(t, fmt.Sprintf("%s: row %d", e.Model, i), d.Data().([]float32)[3*i:3*i+3], want, 1e-4)
 	}
 	if run, err = tr.Fit(e.data()); err != nil {
 		t.Fatal(err)

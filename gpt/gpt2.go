@@ -8,46 +8,46 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Config is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head that is the embedding. It is an
+// GPT2 is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head that is the embedding. It is an
 // nn.Layer from ids (B, T) to logits (B, T, Vocab). Parameters carry the names of Hugging Face's GPT2LMHeadModel.
-type Config struct {
-	Vocab   int     `yaml:"vocab" json:"vocab_size"`
-	Context int     `yaml:"context" json:"n_positions"` // tokens
-	Layers  int     `yaml:"layers" json:"n_layer"`
-	Heads   int     `yaml:"heads" json:"n_head"`
-	Width   int     `yaml:"width" json:"n_embd"`
-	Dropout float64 `yaml:"dropout" json:"dropout"`
-	NoBias  bool    `yaml:"no_bias" json:"no_bias"`   // no biases in linear layers and norms: nanoGPT
-	GELUErf bool    `yaml:"gelu_erf" json:"gelu_erf"` // the exact GELU: nanoGPT; otherwise the tanh form: GPT-2
-	Eps     float64 `yaml:"eps" json:"layer_norm_epsilon"`
+type GPT2 struct {
+	Vocab   int     `yaml:"vocab"`
+	Context int     `yaml:"context"` // tokens
+	Layers  int     `yaml:"layers"`
+	Heads   int     `yaml:"heads"`
+	Width   int     `yaml:"width"`
+	Dropout float64 `yaml:"dropout"`
+	NoBias  bool    `yaml:"no_bias"`  // no biases in linear layers and norms: nanoGPT
+	GELUErf bool    `yaml:"gelu_erf"` // the exact GELU: nanoGPT; otherwise the tanh form: GPT-2
+	Eps     float64 `yaml:"eps"`
 
-	MLPWidth int  `yaml:"mlp_width,omitempty" json:"-"` // 0 means 4·Width
-	Untied   bool `yaml:"untied,omitempty" json:"-"`    // the head is a matrix of its own, lm_head.weight (Vocab, Width)
+	MLPWidth int  `yaml:"mlp_width,omitempty"` // 0 means 4·Width
+	Untied   bool `yaml:"untied,omitempty"`    // the head is a matrix of its own, lm_head.weight (Vocab, Width)
 }
 
 // The presets. GPT-2's sizes: Radford et al. 2019, table 2. Shakespeare's two: nanoGPT, config/train_shakespeare_char.py
 // and its README's CPU settings. Tiny is the default run's.
 var (
-	GPT2               = Config{Vocab: 50257, Context: 1024, Layers: 12, Heads: 12, Width: 768}
-	GPT2Medium         = Config{Vocab: 50257, Context: 1024, Layers: 24, Heads: 16, Width: 1024}
-	GPT2Large          = Config{Vocab: 50257, Context: 1024, Layers: 36, Heads: 20, Width: 1280}
-	GPT2XL             = Config{Vocab: 50257, Context: 1024, Layers: 48, Heads: 25, Width: 1600}
-	ShakespeareChar    = Config{Vocab: 65, Context: 256, Layers: 6, Heads: 6, Width: 384, Dropout: 0.2, NoBias: true, GELUErf: true}
-	ShakespeareCharCPU = Config{Vocab: 65, Context: 64, Layers: 4, Heads: 4, Width: 128, NoBias: true, GELUErf: true}
-	Tiny               = Config{Vocab: 256, Context: 64, Layers: 4, Heads: 4, Width: 128}
+	GPT2Small          = GPT2{Vocab: 50257, Context: 1024, Layers: 12, Heads: 12, Width: 768}
+	GPT2Medium         = GPT2{Vocab: 50257, Context: 1024, Layers: 24, Heads: 16, Width: 1024}
+	GPT2Large          = GPT2{Vocab: 50257, Context: 1024, Layers: 36, Heads: 20, Width: 1280}
+	GPT2XL             = GPT2{Vocab: 50257, Context: 1024, Layers: 48, Heads: 25, Width: 1600}
+	ShakespeareChar    = GPT2{Vocab: 65, Context: 256, Layers: 6, Heads: 6, Width: 384, Dropout: 0.2, NoBias: true, GELUErf: true}
+	ShakespeareCharCPU = GPT2{Vocab: 65, Context: 64, Layers: 4, Heads: 4, Width: 128, NoBias: true, GELUErf: true}
+	Tiny               = GPT2{Vocab: 256, Context: 64, Layers: 4, Heads: 4, Width: 128}
 )
 
-var presets = map[string]Config{
-	"gpt2": GPT2, "gpt2-medium": GPT2Medium, "gpt2-large": GPT2Large, "gpt2-xl": GPT2XL,
+var presets = map[string]GPT2{
+	"gpt2": GPT2Small, "gpt2-medium": GPT2Medium, "gpt2-large": GPT2Large, "gpt2-xl": GPT2XL,
 	"shakespeare-char": ShakespeareChar, "shakespeare-char-cpu": ShakespeareCharCPU, "tiny": Tiny,
 }
 
 // Preset returns the preset of that name; an unknown name is an error that lists the known ones.
-func Preset(name string) (Config, error) {
+func Preset(name string) (GPT2, error) {
 	if c, ok := presets[name]; ok {
 		return c, nil
 	}
-	return Config{}, errors.Errorf("gpt: unknown preset %q; known: %v", name, Presets())
+	return GPT2{}, errors.Errorf("gpt: unknown preset %q; known: %v", name, Presets())
 }
 
 // Presets lists the names of the presets.
@@ -61,7 +61,7 @@ func Presets() []string {
 }
 
 // Validate implements Model.
-func (c Config) Validate() error {
+func (c GPT2) Validate() error {
 	if err := positive([]setting{{"vocab", c.Vocab}, {"context", c.Context}, {"layers", c.Layers}, {"heads", c.Heads}, {"width", c.Width}, {"MLP width", c.mlpWidth()}}); err != nil {
 		return err
 	}
@@ -75,12 +75,12 @@ func (c Config) Validate() error {
 }
 
 // Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
-func (c Config) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
+func (c GPT2) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
 // Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
-func (c Config) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
+func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	if err := c.Validate(); err != nil {
 		return s.Fail(err)
 	}
@@ -100,16 +100,16 @@ func (c Config) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 }
 
 // Head takes the normalised output (…, Width) and returns logits (…, Vocab) by the embedding's rows.
-func (c Config) Head(s *nn.Scope, x *graph.Node) *graph.Node {
+func (c GPT2) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Untied {
 		return s.Call("lm_head", nn.Linear{Out: c.Vocab, OutIn: true, NoBias: true, Init: nn.Normal(0, 0.02)}, x)
 	}
 	return s.MatMulT(x, s.Shared("wte.weight"))
 }
 
-func (c Config) norm() nn.Layer { return nn.LayerNorm{NoBias: c.NoBias, Eps: c.Eps} }
+func (c GPT2) norm() nn.Layer { return nn.LayerNorm{NoBias: c.NoBias, Eps: c.Eps} }
 
-func (c Config) block() nn.Layer {
+func (c GPT2) block() nn.Layer {
 	act := nn.Layer(nn.GELU)
 	if c.GELUErf {
 		act = nn.GELUErf
@@ -125,12 +125,9 @@ func (c Config) block() nn.Layer {
 }
 
 // Dims implements Model.
-func (c Config) Dims() Dims { return Dims{c.Vocab, c.Context, c.Layers, c.Width} }
+func (c GPT2) Dims() Dims { return Dims{c.Vocab, c.Context, c.Layers, c.Width} }
 
-// Architecture implements Model.
-func (c Config) Architecture() string { return "GPT2LMHeadModel" }
-
-func (c Config) mlpWidth() int {
+func (c GPT2) mlpWidth() int {
 	if c.MLPWidth == 0 {
 		return 4 * c.Width
 	}
@@ -138,7 +135,7 @@ func (c Config) mlpWidth() int {
 }
 
 // Params implements Model.
-func (c Config) Params() int {
+func (c GPT2) Params() int {
 	w, h := c.Width, c.mlpWidth()
 	n := c.Vocab*w + c.Context*w + c.Layers*(4*w*w+2*w*h+2*w) + w
 	if !c.NoBias {

@@ -45,16 +45,16 @@ func TestPresets(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for _, r := range []struct {
 		word  string
-		spoil func(*gpt.Config)
+		spoil func(*gpt.GPT2)
 	}{
-		{"vocab", func(c *gpt.Config) { c.Vocab = 0 }},
-		{"context", func(c *gpt.Config) { c.Context = 0 }},
-		{"layers", func(c *gpt.Config) { c.Layers = -1 }},
-		{"heads", func(c *gpt.Config) { c.Heads = 0 }},
-		{"width", func(c *gpt.Config) { c.Width = 0 }},
-		{"3 heads do not divide", func(c *gpt.Config) { c.Heads = 3 }},
-		{"dropout", func(c *gpt.Config) { c.Dropout = 1 }},
-		{"dropout", func(c *gpt.Config) { c.Dropout = -0.1 }},
+		{"vocab", func(c *gpt.GPT2) { c.Vocab = 0 }},
+		{"context", func(c *gpt.GPT2) { c.Context = 0 }},
+		{"layers", func(c *gpt.GPT2) { c.Layers = -1 }},
+		{"heads", func(c *gpt.GPT2) { c.Heads = 0 }},
+		{"width", func(c *gpt.GPT2) { c.Width = 0 }},
+		{"3 heads do not divide", func(c *gpt.GPT2) { c.Heads = 3 }},
+		{"dropout", func(c *gpt.GPT2) { c.Dropout = 1 }},
+		{"dropout", func(c *gpt.GPT2) { c.Dropout = -0.1 }},
 	} {
 		c := gpt.Tiny
 		r.spoil(&c)

@@ -12,7 +12,9 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/goldentest"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -42,7 +44,7 @@ type steps struct {
 // tuning is one task on one model, whole or with LoRA.
 type tuning struct {
 	name   string
-	source *gpt.Source
+	source *pretrained.Source
 	task   train.Task
 	last   []int32
 	batch  data.Batch
@@ -65,12 +67,12 @@ func TestHeads(t *testing.T) {
 		if err := json.Unmarshal(b, &f); err != nil {
 			t.Fatal(err)
 		}
-		s, err := gpt.Open("testdata/hf/" + f.Model)
+		s, err := pretrained.Open("testdata/hf/" + f.Model)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if c, ok := s.Model.(gpt.Config); ok {
+		if c, ok := s.Model.(gpt.GPT2); ok {
 			c.Dropout = 0 // the steps were made in mode eval
 			s.Model = c
 		}
@@ -84,7 +86,7 @@ func TestHeads(t *testing.T) {
 }
 
 // tunings are the cases of a file.
-func (f fineTuned) tunings(t *testing.T, s *gpt.Source) (all []tuning) {
+func (f fineTuned) tunings(t *testing.T, s *pretrained.Source) (all []tuning) {
 	t.Helper()
 	tasks := map[string]train.Task{
 		"classify":   gpt.Classify{Model: s.Model, Classes: 3},
@@ -257,7 +259,7 @@ func (c tuning) sameLogits(t *testing.T, got []float32) {
 		if _, rows := c.task.(gpt.Classify); !rows {
 			n = each / width * int(last+1)
 		}
-		near(t, "logits", got[i*each:i*each+n], c.want.Logits[i*each:i*each+n], 1e-4)
+		goldentest.Near(t, "logits", got[i*each:i*each+n], c.want.Logits[i*each:i*each+n], 1e-4)
 	}
 }
 

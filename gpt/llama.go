@@ -186,16 +186,3 @@ func (c Llama) Params() int {
 	}
 	return n
 }
-
-// Architecture implements Model: the name of the variant that the settings are.
-func (c Llama) Architecture() string {
-	switch {
-	case c.QKNorm:
-		return "Qwen3ForCausalLM"
-	case c.QKVBias && !c.OutBias:
-		return "Qwen2ForCausalLM"
-	case c.Window > 0:
-		return "MistralForCausalLM"
-	}
-	return "LlamaForCausalLM"
-}

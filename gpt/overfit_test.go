@@ -13,7 +13,7 @@ import (
 
 // TestOverfit learns one batch by heart, to under 0.01 nats/token.
 func TestOverfit(t *testing.T) {
-	model := gpt.Config{Vocab: 32, Context: 16, Layers: 2, Heads: 2, Width: 32}
+	model := gpt.GPT2{Vocab: 32, Context: 16, Layers: 2, Heads: 2, Width: 32}
 	params := nn.NewParams(graph.Float32)
 	b := train.Builder{Params: params, Clip: 1, Task: train.Supervised{Model: model, Loss: nn.CrossEntropy{}}, Optimizer: train.AdamW{LR: 1e-2}}
 	g, err := b.Step([]data.Field{{Name: "x", Int: true, Shape: []int{16}}, {Name: "y", Int: true, Shape: []int{16}}}, 4)

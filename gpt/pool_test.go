@@ -12,6 +12,7 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -23,7 +24,7 @@ func (h hiddenStates) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 }
 
 // pooled runs a task over rows of ids and returns its vectors.
-func pooled(t *testing.T, x plan.Executor, s *gpt.Source, task train.Task, table *data.Table) (v []float32) {
+func pooled(t *testing.T, x plan.Executor, s *pretrained.Source, task train.Task, table *data.Table) (v []float32) {
 	t.Helper()
 	run, err := train.Trainer{Task: task, Executor: x, From: s.FillTrunk}.New(table)
 	if err == nil {
@@ -40,7 +41,7 @@ func TestPools(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
 	for _, name := range []string{"gpt2", "llama"} {
-		s, err := gpt.Open("testdata/hf/" + name)
+		s, err := pretrained.Open("testdata/hf/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func TestTrained(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
 	for _, name := range []string{"gpt2", "llama"} {
-		s, err := gpt.Open("testdata/hf/" + name)
+		s, err := pretrained.Open("testdata/hf/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,14 +106,14 @@ func TestTrained(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := filepath.Join(t.TempDir(), "trained")
-			var again *gpt.Source
+			var again *pretrained.Source
 			heads := map[string]graph.Buf{}
 			if l == nil {
-				if _, err := s.With(run.State).Export(dir, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
+				if _, err := s.With(run.State).Export(dir, pretrained.ExportOptions{Format: pretrained.FormatHF}); err != nil {
 					t.Fatal(err)
 				}
-				again, err = gpt.Open(dir)
-			} else if again, err = gpt.Open("testdata/hf/" + name); err == nil {
+				again, err = pretrained.Open(dir)
+			} else if again, err = pretrained.Open("testdata/hf/" + name); err == nil {
 				if err := s.SaveAdapter(dir, run.State, *l, ""); err != nil {
 					t.Fatal(err)
 				}
@@ -147,7 +148,7 @@ func TestTagAdapter(t *testing.T) {
 	defer x.Close()
 	table := data.Examples(data.Batch{"ids": {Shape: []int{2, 3}, Int: []int32{3, 4, 5, 6, 7, 8}}, "y": {Shape: []int{2, 3}, Int: []int32{0, 1, -1, 1, 0, 1}}})
 	for name, head := range map[string]string{"gpt2": "classifier", "llama": "score"} {
-		s, err := gpt.Open("testdata/hf/" + name)
+		s, err := pretrained.Open("testdata/hf/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +162,7 @@ func TestTagAdapter(t *testing.T) {
 		if err := s.SaveAdapter(dir, run.State, l, "TOKEN_CLS"); err != nil {
 			t.Fatal(err)
 		}
-		f, err := safetensors.Open(filepath.Join(dir, gpt.AdapterWeightsFile))
+		f, err := safetensors.Open(filepath.Join(dir, pretrained.AdapterWeightsFile))
 		if err != nil {
 			t.Fatal(err)
 		}

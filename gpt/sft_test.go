@@ -12,13 +12,14 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 )
 
 // taught is a pretrained model of testdata built for batches as gpt.CausalLM.
 type taught struct {
 	*testing.T
-	source *gpt.Source
+	source *pretrained.Source
 	dtype  graph.DType
 	mode   nn.Mode
 	smooth float64
@@ -27,12 +28,12 @@ type taught struct {
 // eachTaught runs f with GPT-2, Llama, and Mistral, whose window is shorter than its context, in both precisions.
 func eachTaught(t *testing.T, f func(m taught, tol float64)) {
 	for _, name := range []string{"gpt2", "llama", "mistral"} {
-		s, err := gpt.Open("testdata/hf/" + name)
+		s, err := pretrained.Open("testdata/hf/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if c, ok := s.Model.(gpt.Config); ok {
+		if c, ok := s.Model.(gpt.GPT2); ok {
 			c.Dropout = 0
 			s.Model = c
 		}
@@ -307,7 +308,7 @@ func TestCausalLMOneLogits(t *testing.T) {
 func TestPackedTraining(t *testing.T) {
 	x := plan.CPU(2)
 	defer x.Close()
-	s, err := gpt.Open("testdata/hf/llama")
+	s, err := pretrained.Open("testdata/hf/llama")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/goldentest"
 	"github.com/ceto-ml/ceto/nn"
 )
 
@@ -81,13 +82,13 @@ func TestTag(t *testing.T) {
 		t.Errorf("loss %g over %g tokens, want %g over 3", loss, weight, want)
 	}
 	other, _, q := runTag(t, tagged, []int32{3, 5, 7, 19, 9, 4, 18, 2}, y)
-	near(t, "row 0 with other padding", q[:9], p[:9], 0)
-	near(t, "row 1 with other padding", q[12:18], p[12:18], 0)
+	goldentest.Near(t, "row 0 with other padding", q[:9], p[:9], 0)
+	goldentest.Near(t, "row 1 with other padding", q[12:18], p[12:18], 0)
 	if other != loss {
 		t.Errorf("loss %g with other padding, %g without", other, loss)
 	}
 	_, _, none := runTag(t, tagged, []int32{3, 5, 7, 0, 9, 4, 0, 0}, nil)
-	near(t, "without targets", none, p, 0)
+	goldentest.Near(t, "without targets", none, p, 0)
 }
 
 // TestTagDropout: hidden states are dropped in training alone; a probability that is none is an error.

@@ -7,6 +7,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/graphtest"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/goldentest"
 	"github.com/ceto-ml/ceto/nn"
 )
 
@@ -23,7 +24,7 @@ type taped struct {
 var tapes = []taped{
 	{"mlp", nn.Sequential{nn.Linear{Out: 5}, nn.Tanh, nn.Linear{Out: 4}, nn.GELU, nn.Linear{Out: 1}}, nn.BCEWithLogits{}, []int{6, 3}, []int{6}, 0, 0},
 	{"block", nn.TransformerBlock{Norm: nn.LayerNorm{}, Attn: nn.SelfAttention{Heads: 2, Causal: true}, MLP: nn.MLP{}}, nn.MSE{}, []int{2, 5, 8}, []int{2, 5, 8}, 0, 0},
-	{"gpt", gpt.Config{Layers: 2, Heads: 4, Width: 32, Vocab: 96, Context: 16}, nn.CrossEntropy{}, []int{2, 16}, []int{2, 16}, 96, 96},
+	{"gpt", gpt.GPT2{Layers: 2, Heads: 4, Width: 32, Vocab: 96, Context: 16}, nn.CrossEntropy{}, []int{2, 16}, []int{2, 16}, 96, 96},
 }
 
 // numbers draws a value: ids below n, or floats between 0 and 1.
@@ -81,9 +82,9 @@ func (r taped) run(t *testing.T, x plan.Executor, d graph.DType) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gold := golden{T: t, atol: 1e-5, rtol: 1e-4}
+	gold := goldentest.Golden{T: t, Atol: 1e-5, Rtol: 1e-4}
 	if d == graph.Float64 {
-		gold.atol, gold.rtol = 1e-12, 1e-9
+		gold.Atol, gold.Rtol = 1e-12, 1e-9
 	}
 	for i, n := range out {
 		v, err := prog.Read(n.String())
@@ -94,7 +95,7 @@ func (r taped) run(t *testing.T, x plan.Executor, d graph.DType) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gold.equal(n.String(), floats(got), floats(want[i]))
+		equal(gold, n.String(), goldentest.Floats(got), goldentest.Floats(want[i]))
 	}
 }
 
@@ -125,13 +126,13 @@ func planned(t *testing.T, x plan.Executor, s *nn.Scope, out []*graph.Node, in m
 }
 
 // equal compares two values.
-func (gold golden) equal(name string, got, want []float64) {
+func equal(gold goldentest.Golden, name string, got, want []float64) {
 	gold.Helper()
 	if len(got) != len(want) || len(got) == 0 {
 		gold.Fatalf("%s: %d elements, want %d", name, len(got), len(want))
 	}
 	for i := range want {
-		if !gold.near(got[i], want[i]) {
+		if !gold.Near(got[i], want[i]) {
 			gold.Errorf("%s[%d] = %.12g, want %.12g", name, i, got[i], want[i])
 			return
 		}

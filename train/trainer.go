@@ -45,7 +45,7 @@ type Trainer struct {
 	// parameters at the end of the run, too. Training itself and the model of a checkpoint do not know of them; a
 	// checkpoint keeps them beside the moments. Source: Kingma and Ba 2015, arXiv:1412.6980, section 7.2.
 	EMA float64
-	// From, where set, writes values of a pretrained model into the state (gpt.Source.Fill); first values are drawn from
+	// From, where set, writes values of a pretrained model into the state (pretrained.Source.Fill); first values are drawn from
 	// Seed only for the parameters that it leaves out. Checkpoints then leave out what stays frozen to the end, and a run
 	// that is resumed calls From again before it reads its checkpoint; other frozen values than the run began with are an
 	// error.

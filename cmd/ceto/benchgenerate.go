@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/spf13/cobra"
 )
 
@@ -86,8 +86,8 @@ func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, l
 }
 
 // measure fills in the figures.
-func (r *generateFigures) measure(gen *gpt.Generator, prompt, long []int32, tokens, rounds int) error {
-	if _, err := gen.Sample(prompt, gpt.SampleOptions{Tokens: 1}); err != nil {
+func (r *generateFigures) measure(gen *generate.Generator, prompt, long []int32, tokens, rounds int) error {
+	if _, err := gen.Sample(prompt, generate.Options{Tokens: 1}); err != nil {
 		return err
 	}
 	r.FirstTokenS = time.Since(started).Seconds()
@@ -95,7 +95,7 @@ func (r *generateFigures) measure(gen *gpt.Generator, prompt, long []int32, toke
 	for i := range rounds + 1 { // the first is a warm-up
 		var first time.Duration
 		start := time.Now()
-		_, err := gen.Sample(prompt, gpt.SampleOptions{Tokens: tokens, Stream: func(int32) bool {
+		_, err := gen.Sample(prompt, generate.Options{Tokens: tokens, Stream: func(int32) bool {
 			if first == 0 {
 				first = time.Since(start)
 			}

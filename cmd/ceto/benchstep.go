@@ -31,9 +31,9 @@ type stepConfig struct {
 
 // stepConfigs are those of the PyTorch peer that this is measured beside: biases, exact GELU, no dropout.
 var stepConfigs = map[string]stepConfig{
-	"A": {model: gpt.Config{Layers: 4, Heads: 4, Width: 128, Context: 64, Vocab: 65, GELUErf: true}, context: 64, batch: 12, steps: 60},
-	"B": {model: gpt.Config{Layers: 6, Heads: 6, Width: 384, Context: 256, Vocab: 65, GELUErf: true}, context: 256, batch: 4, steps: 8},
-	"C": {model: gpt.Config{Layers: 12, Heads: 12, Width: 768, Context: 256, Vocab: 50257, GELUErf: true}, context: 256, batch: 1, steps: 4},
+	"A": {model: gpt.GPT2{Layers: 4, Heads: 4, Width: 128, Context: 64, Vocab: 65, GELUErf: true}, context: 64, batch: 12, steps: 60},
+	"B": {model: gpt.GPT2{Layers: 6, Heads: 6, Width: 384, Context: 256, Vocab: 65, GELUErf: true}, context: 256, batch: 4, steps: 8},
+	"C": {model: gpt.GPT2{Layers: 12, Heads: 12, Width: 768, Context: 256, Vocab: 50257, GELUErf: true}, context: 256, batch: 1, steps: 4},
 }
 
 // stepWarmup are steps before the clock starts.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -46,11 +46,11 @@ Ctrl-C stops an answer, and between answers the program. When the context is ful
 // chat is a conversation under way.
 type chat struct {
 	*loaded
-	template *gpt.ChatTemplate
+	template *generate.ChatTemplate
 	policy   token.Policy
-	opt      gpt.SampleOptions
-	system   []gpt.Message // none or one
-	turns    []gpt.Message
+	opt      generate.Options
+	system   []generate.Message // none or one
+	turns    []generate.Message
 }
 
 // run answers --prompt, or the lines of the input.
@@ -76,7 +76,7 @@ func (f *chatFlags) run(c *cobra.Command) error {
 		return err
 	}
 	if f.system != "" {
-		t.system = []gpt.Message{{Role: "system", Content: f.system}}
+		t.system = []generate.Message{{Role: "system", Content: f.system}}
 	}
 	if c.Flags().Changed("prompt") {
 		return t.once(c.Context(), c.OutOrStdout(), f.prompt, f.json)
@@ -98,7 +98,7 @@ func (t *chat) once(ctx context.Context, w io.Writer, prompt string, json bool) 
 		return err
 	}
 	if json {
-		r := result([]gpt.Sequence{seq}, [][]int32{ids}, timing{})
+		r := result([]generate.Sequence{seq}, [][]int32{ids}, timing{})
 		return printJSON(w, map[string]any{"text": r.Text, "ids": r.IDs, "prompt_ids": r.PromptIDs})
 	}
 	_, err = fmt.Fprintln(w)
@@ -113,7 +113,7 @@ func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 	lines := readLines(r)
 	shell := isTerminal(w)
 	if shell {
-		fmt.Fprintf(notes, "%s, %d parameters; /reset forgets the turns, Ctrl-D ends\n", t.source.Model.Architecture(), t.source.Model.Params())
+		fmt.Fprintf(notes, "%s, %d parameters; /reset forgets the turns, Ctrl-D ends\n", t.source.Architecture.Class, t.source.Model.Params())
 	}
 	for {
 		if shell {
@@ -170,20 +170,20 @@ func readLines(r io.Reader) <-chan string {
 }
 
 // answer adds a turn and writes the model's answer as it comes; what was written when ctx ends stays a turn.
-func (t *chat) answer(ctx context.Context, w io.Writer, text string) (gpt.Sequence, []int32, error) {
-	t.turns = append(t.turns, gpt.Message{Role: "user", Content: text})
+func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.Sequence, []int32, error) {
+	t.turns = append(t.turns, generate.Message{Role: "user", Content: text})
 	ids, err := t.ids()
 	if err != nil {
 		t.turns = t.turns[:len(t.turns)-1]
-		return gpt.Sequence{}, nil, err
+		return generate.Sequence{}, nil, err
 	}
 	o := t.opt
 	o.Tokens = min(o.Tokens, t.source.Model.Dims().Context-len(ids))
 	seqs, _, err := t.generate(ctx, w, "", [][]int32{ids}, o)
 	if len(seqs) == 0 {
-		return gpt.Sequence{}, ids, err
+		return generate.Sequence{}, ids, err
 	}
-	t.turns = append(t.turns, gpt.Message{Role: "assistant", Content: seqs[0].Text})
+	t.turns = append(t.turns, generate.Message{Role: "assistant", Content: seqs[0].Text})
 	return seqs[0], ids, err
 }
 
@@ -197,11 +197,11 @@ func (t *chat) ids() ([]int32, error) {
 		if err := t.refuse(); err != nil {
 			return nil, err
 		}
-		text, err := t.template.Render(append(append([]gpt.Message{}, t.system...), t.turns...))
+		text, err := t.template.Render(append(append([]generate.Message{}, t.system...), t.turns...))
 		if err != nil {
 			return nil, err
 		}
-		ids, err := gpt.PromptIDs(t.tok, text, token.Parse)
+		ids, err := generate.PromptIDs(t.tok, text, token.Parse)
 		if err != nil || len(ids)+min(room, t.opt.Tokens) <= context {
 			return ids, err
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 )
 
 // interrupting is a terminal whose user presses Ctrl-C at the first characters of an answer.
@@ -36,7 +36,7 @@ func TestChatInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.close()
-	c := &chat{loaded: m, opt: gpt.SampleOptions{Tokens: 40}}
+	c := &chat{loaded: m, opt: generate.Options{Tokens: 40}}
 	if c.template, err = m.source.Template(m.tok); err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +64,14 @@ func TestChatForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.close()
-	c := &chat{loaded: m, opt: gpt.SampleOptions{Tokens: 20}, system: []gpt.Message{{Role: "system", Content: "Be brief."}}}
+	c := &chat{loaded: m, opt: generate.Options{Tokens: 20}, system: []generate.Message{{Role: "system", Content: "Be brief."}}}
 	if c.template, err = m.source.Template(m.tok); err != nil {
 		t.Fatal(err)
 	}
 	for range 12 {
-		c.turns = append(c.turns, gpt.Message{Role: "user", Content: "What is it?"}, gpt.Message{Role: "assistant", Content: "an answer"})
+		c.turns = append(c.turns, generate.Message{Role: "user", Content: "What is it?"}, generate.Message{Role: "assistant", Content: "an answer"})
 	}
-	c.turns = append(c.turns, gpt.Message{Role: "user", Content: "And then?"})
+	c.turns = append(c.turns, generate.Message{Role: "user", Content: "And then?"})
 	ids, err := c.ids()
 	if err != nil {
 		t.Fatal(err)

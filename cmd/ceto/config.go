@@ -14,7 +14,7 @@ import (
 // config is what a pretraining run is made from; run.yaml records it, resolved.
 type config struct {
 	Preset string      `yaml:"preset"`
-	Model  gpt.Config  `yaml:"model"`
+	Model  gpt.GPT2    `yaml:"model"`
 	Data   dataConfig  `yaml:"data"`
 	Train  trainConfig `yaml:"train"`
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
 )
@@ -136,7 +136,7 @@ func (k *dataCheck) texts() (rows []int, err error) {
 		if tok == nil {
 			continue
 		}
-		ids, err := gpt.PromptIDs(tok, text, token.AsText)
+		ids, err := generate.PromptIDs(tok, text, token.AsText)
 		if err != nil {
 			return nil, errors.WithMessage(err, k.r.Where(i))
 		}

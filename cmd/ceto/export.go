@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -18,7 +18,7 @@ type exportFlags struct {
 	*global
 	model, shard string
 	adapters     []string
-	opt          gpt.ExportOptions
+	opt          pretrained.ExportOptions
 }
 
 func exportCmd(g *global) *cobra.Command {

@@ -96,7 +96,7 @@ func describe(w io.Writer, j *finetune.Job, l *train.Loop, threads int) {
 		fmt.Fprintf(w, "settings, which the run keeps:\n  %s\n", strings.ReplaceAll(strings.TrimSpace(string(b)), "\n", "\n  "))
 	}
 	all, trained := l.Run.State.Params.Count()
-	fmt.Fprintf(w, "%s: %d of %d parameters are trained (%.2f %%)\n", j.Source.Model.Architecture(), trained, all, 100*float64(trained)/float64(all))
+	fmt.Fprintf(w, "%s: %d of %d parameters are trained (%.2f %%)\n", j.Source.Architecture.Class, trained, all, 100*float64(trained)/float64(all))
 	p := l.StepPlan()
 	size, width := j.LargestBatch()
 	fmt.Fprintf(w, "memory: %.2f GiB for a step of up to %d×%d tokens: weights %.2f, gradients and moments %.2f, activations %.2f\n", gib(p.Total()), size, width,

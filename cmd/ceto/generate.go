@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -39,7 +40,7 @@ func generateCmd(g *global) *cobra.Command {
 	o := &f.opt
 	fl.IntVar(&o.Beams, "beams", 0, "beam search that goes on with this many sequences")
 	fl.Float64Var(&o.LengthPenalty, "length-penalty", 1, "beams are ranked by log-probability / tokens^this")
-	fl.StringVar(&o.EarlyStopping, "early-stopping", gpt.EarlyFalse, "when beam search ends: false, true or never")
+	fl.StringVar(&o.EarlyStopping, "early-stopping", generate.EarlyFalse, "when beam search ends: false, true or never")
 	fl.IntVar(&o.Returns, "returns", 1, "sequences for each prompt")
 	fl.BoolVar(&f.stream, "stream", true, "print the text as it comes")
 	return c
@@ -86,7 +87,7 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	}
 	ids := make([][]int32, len(f.prompts))
 	for i, p := range f.prompts {
-		if ids[i], err = gpt.PromptIDs(m.tok, p, policy); err != nil {
+		if ids[i], err = generate.PromptIDs(m.tok, p, policy); err != nil {
 			return usage(errors.WithMessage(err, "--prompt"))
 		}
 	}
@@ -114,7 +115,7 @@ func (f *generateFlags) run(c *cobra.Command) error {
 }
 
 // print writes finished sequences, with a line before each where there are several.
-func (f *generateFlags) print(w io.Writer, seqs []gpt.Sequence) error {
+func (f *generateFlags) print(w io.Writer, seqs []generate.Sequence) error {
 	for _, s := range seqs {
 		if len(seqs) > 1 {
 			fmt.Fprintf(w, "--- prompt %d, log-probability %.4f, ended by %s\n", s.Prompt, s.Score, s.End)
@@ -136,9 +137,9 @@ func shown(w io.Writer, text []byte) []byte {
 
 // loaded is a model ready to generate.
 type loaded struct {
-	source *gpt.Source
+	source *pretrained.Source
 	tok    token.Tokenizer
-	gen    *gpt.Generator
+	gen    *generate.Generator
 	close  func()
 }
 
@@ -177,7 +178,7 @@ type timing struct {
 }
 
 // generate runs the model until it ends or ctx is done, and writes before and then the text as it comes.
-func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [][]int32, o gpt.SampleOptions) ([]gpt.Sequence, timing, error) {
+func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [][]int32, o generate.Options) ([]generate.Sequence, timing, error) {
 	var t timing
 	var failed error
 	start := time.Now()
@@ -204,7 +205,7 @@ func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [
 }
 
 // result is the JSON of sequences.
-func result(seqs []gpt.Sequence, prompts [][]int32, t timing) generated {
+func result(seqs []generate.Sequence, prompts [][]int32, t timing) generated {
 	var all []sequence
 	for _, s := range seqs {
 		logProbs := make([]float64, len(s.LogProbs))

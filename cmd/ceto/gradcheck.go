@@ -49,7 +49,7 @@ type gradcheckResult struct {
 // checked is a model under gradcheck.
 type checked struct {
 	name string
-	cfg  gpt.Config
+	cfg  gpt.GPT2
 }
 
 // checkBatch and checkContext bound a check: a loss of few tokens is precise enough to be differenced.
@@ -65,7 +65,7 @@ const (
 // models lists what is to be checked.
 func (f *gradcheckFlags) models() ([]checked, error) {
 	if f.preset == "" {
-		tiny := gpt.Config{Layers: 2, Heads: 4, Width: checkWidth, Vocab: checkVocab, Context: checkContext}
+		tiny := gpt.GPT2{Layers: 2, Heads: 4, Width: checkWidth, Vocab: checkVocab, Context: checkContext}
 		nano := tiny
 		nano.NoBias, nano.GELUErf = true, true
 		return []checked{{"gpt2-style", tiny}, {"nanogpt-style", nano}}, nil
@@ -122,7 +122,7 @@ func (s *gradcheckResult) add(name string, r train.GradReport) {
 }
 
 // check checks one model on random tokens.
-func (f *gradcheckFlags) check(cfg gpt.Config) (train.GradReport, error) {
+func (f *gradcheckFlags) check(cfg gpt.GPT2) (train.GradReport, error) {
 	x, err := f.executor()
 	if err != nil {
 		return train.GradReport{}, err

@@ -7,7 +7,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -62,9 +62,9 @@ func (f *inspectFlags) runModel(c *cobra.Command) error {
 	return facts.print(w, s)
 }
 
-func factsOf(s *gpt.Source) (modelFacts, error) {
+func factsOf(s *pretrained.Source) (modelFacts, error) {
 	d := s.Model.Dims()
-	f := modelFacts{Format: s.Format, Architecture: s.Model.Architecture(), Params: s.Model.Params(), TensorTypes: map[string]int{},
+	f := modelFacts{Format: s.Format, Architecture: s.Architecture.Class, Params: s.Model.Params(), TensorTypes: map[string]int{},
 		Layers: d.Layers, Width: d.Width, Vocab: d.Vocab, Context: d.Context, ChatTemplate: len(s.Chat), BytesDisk: s.Bytes,
 		BytesMemory: 4 * int64(s.Model.Params()), End: append([]int32{}, s.End...)}
 	for _, t := range s.Tensors {
@@ -81,7 +81,7 @@ func factsOf(s *gpt.Source) (modelFacts, error) {
 }
 
 // print writes the tensors and the facts.
-func (f modelFacts) print(w io.Writer, s *gpt.Source) error {
+func (f modelFacts) print(w io.Writer, s *pretrained.Source) error {
 	for _, t := range s.Tensors {
 		fmt.Fprintf(w, "%-48s %-5s %-16s %12d B\n", t.Name, t.Type, fmt.Sprint(t.Shape), t.Bytes)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/hub"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 	"github.com/spf13/pflag"
@@ -43,12 +43,12 @@ func policyOf(special string) (token.Policy, error) {
 }
 
 // openModel opens what --model names, with the adapters merged.
-func openModel(path string, adapters ...string) (*gpt.Source, error) {
+func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 	path, err := findModel(path)
 	if err != nil {
 		return nil, err
 	}
-	s, err := gpt.Open(path)
+	s, err := pretrained.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func findModel(path string) (string, error) {
 	if err != nil {
 		return "", usagef("--model %s: no such file or folder", path)
 	}
-	if !info.IsDir() || exists(filepath.Join(path, gpt.ConfigFile)) {
+	if !info.IsDir() || exists(filepath.Join(path, pretrained.ConfigFile)) {
 		return path, nil
 	}
 	if dir, err := train.NewestCheckpoint(path); err == nil {
@@ -89,7 +89,7 @@ func exists(path string) bool {
 }
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
-func (f *modelFlags) openTokenizer(s *gpt.Source) (token.Tokenizer, error) {
+func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error) {
 	if f.tokenizer == "" {
 		t, err := s.Tokenizer()
 		if errors.Is(err, fs.ErrNotExist) {

@@ -16,6 +16,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -206,7 +207,7 @@ func runFolder(resume, out string) string {
 
 func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Executor, out string) (train.Trainer, error) {
 	tc := cfg.Train
-	files := map[string]func(io.Writer) error{"config.json": func(w io.Writer) error { return gpt.WriteConfig(w, cfg.Model) }}
+	files := map[string]func(io.Writer) error{"config.json": func(w io.Writer) error { return pretrained.WriteConfig(w, cfg.Model) }}
 	if tok := text.Tokenizer(); tok != nil {
 		own, err := token.Files(tok)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/data"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -114,8 +114,8 @@ func (f *pretrainFlags) sample(w io.Writer, cfg config, text *data.TextData, run
 			return err
 		}
 	}
-	g := gpt.Generator{Model: cfg.Model, State: run.State}
-	more, err := g.Sample(ids, gpt.SampleOptions{Tokens: 300, Temperature: 0.8, TopK: 40, Seed: cfg.Train.Seed})
+	g := generate.Generator{Model: cfg.Model, State: run.State}
+	more, err := g.Sample(ids, generate.Options{Tokens: 300, Temperature: 0.8, TopK: 40, Seed: cfg.Train.Seed})
 	if err != nil {
 		return err
 	}

@@ -4,13 +4,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/spf13/pflag"
 )
 
 // sampleFlags say how tokens are chosen.
 type sampleFlags struct {
-	opt  gpt.SampleOptions
+	opt  generate.Options
 	bias []string
 }
 
@@ -33,7 +34,7 @@ func (f *sampleFlags) add(fl *pflag.FlagSet, tokens int, temperature, topP float
 }
 
 // options returns what the flags say, and for flags that were not given what the model's files do.
-func (f *sampleFlags) options(fl *pflag.FlagSet, s *gpt.Source) (gpt.SampleOptions, error) {
+func (f *sampleFlags) options(fl *pflag.FlagSet, s *pretrained.Source) (generate.Options, error) {
 	o, m := f.opt, s.Sampling
 	o.End = s.End
 	if o.Beams > 1 && !fl.Changed("temperature") {

@@ -12,8 +12,9 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/pretrained"
 )
 
 func main() {
@@ -22,14 +23,14 @@ func main() {
 	tokens := flag.Int("tokens", 200, "tokens of the answer, at most")
 	flag.Parse()
 
-	model := must(gpt.Open(*path))
+	model := must(pretrained.Open(*path))
 	defer model.Close()
 	g := must(model.Generator(plan.CPU(0)))
 	chat := must(model.Template(g.Tokenizer))
 
-	text := must(chat.Render([]gpt.Message{{Role: "user", Content: strings.Join(flag.Args(), " ")}}))
-	prompt := must(gpt.PromptIDs(g.Tokenizer, text, token.Parse))
-	must(g.Generate([][]int32{prompt}, gpt.SampleOptions{Tokens: *tokens, End: model.End, StreamText: func(text []byte) bool {
+	text := must(chat.Render([]generate.Message{{Role: "user", Content: strings.Join(flag.Args(), " ")}}))
+	prompt := must(generate.PromptIDs(g.Tokenizer, text, token.Parse))
+	must(g.Generate([][]int32{prompt}, generate.Options{Tokens: *tokens, End: model.End, StreamText: func(text []byte) bool {
 		_, err := os.Stdout.Write(text)
 		return err == nil
 	}}))

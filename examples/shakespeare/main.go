@@ -8,6 +8,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 )
@@ -37,8 +38,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	g := gpt.Generator{Model: cfg, State: run.State}
-	ids, err := g.Sample(prompt, gpt.SampleOptions{Tokens: 300, Temperature: 0.8})
+	g := generate.Generator{Model: cfg, State: run.State}
+	ids, err := g.Sample(prompt, generate.Options{Tokens: 300, Temperature: 0.8})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestGoldenPlan(t *testing.T) {
 // TestGoldenRecompute compares memory, steps and work of plans that compute activations again with those in testdata:
 // of the models here, of GPT-2 on a row of 256 tokens, and of SmolLM2 with LoRA on 8 rows of 64.
 func TestGoldenRecompute(t *testing.T) {
-	row := gpt.GPT2
+	row := gpt.GPT2Small
 	row.Context = 256
 	smol := gpt.Llama{Vocab: 49152, Context: 64, Layers: 30, Width: 576, MLPWidth: 1536, Heads: 9, KVHeads: 3, Eps: 1e-5, Rotary: graph.RotaryOpts{Base: 1e5}, Tied: true}
 	gpt2, llama := gptModel("GPT-2 with LoRA", row, 1), gptModel("SmolLM2 with LoRA", row, 8)

@@ -22,9 +22,9 @@ type model struct {
 }
 
 // small is a GPT in which no two kinds of buffers have one size, and (B, NH, T, T) would be the largest.
-var small = gpt.Config{Vocab: 61, Context: 64, Layers: 2, Heads: 4, Width: 32}
+var small = gpt.GPT2{Vocab: 61, Context: 64, Layers: 2, Heads: 4, Width: 32}
 
-func gptModel(name string, c gpt.Config, batch int) model {
+func gptModel(name string, c gpt.GPT2, batch int) model {
 	return model{name, train.Builder{Task: train.Supervised{Model: c, Loss: nn.CrossEntropy{}}, Clip: 1, Optimizer: train.AdamW{Decay: 0.1}},
 		[]data.Field{{Name: "x", Int: true, Shape: []int{c.Context}}, {Name: "y", Int: true, Shape: []int{c.Context}}}, batch, nil}
 }

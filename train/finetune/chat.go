@@ -6,13 +6,14 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/pkg/errors"
 )
 
 // chat is the task of answering: loss on what the assistant says.
 type chat struct {
 	causal
-	template *gpt.ChatTemplate
+	template *generate.ChatTemplate
 	plain    bool // the model has no template of its own
 }
 
@@ -39,7 +40,7 @@ func (c *chat) open(j *Job, _ *record.Records) error {
 
 func (c *chat) restore(j *Job) (err error) {
 	if c.plain = j.Source.Chat == ""; c.plain {
-		c.template, err = gpt.PlainTemplate(j.Tokenizer)
+		c.template, err = generate.PlainTemplate(j.Tokenizer)
 	} else {
 		c.template, err = j.Source.Template(j.Tokenizer)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -230,7 +231,7 @@ func TestChatContext(t *testing.T) {
 
 // TestEvalBatch: the logits of an evaluation are at most 256 MiB.
 func TestEvalBatch(t *testing.T) {
-	j := &Job{Source: &gpt.Source{Model: gpt.GPT2}}
+	j := &Job{Source: &pretrained.Source{Model: gpt.GPT2Small}}
 	for context, want := range map[int]int{16: 32, 256: 5, 512: 2, 1024: 1} {
 		j.Settings.Data.Context = context
 		if j.task = (&chat{}); j.evalBatch() != want {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/record"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/pkg/errors"
 )
 
@@ -98,7 +98,7 @@ func (l Layout) Check(r *record.Records) error {
 
 // Chat returns record i as a chat that has an answer. A record without a prompt or an answer, or whose messages are not
 // what the layout says, is an error with its place.
-func (l Layout) Chat(r *record.Records, i int) ([]gpt.Message, error) {
+func (l Layout) Chat(r *record.Records, i int) ([]generate.Message, error) {
 	chat, err := l.read(r, i)
 	if err == nil {
 		err = checkChat(chat)
@@ -110,7 +110,7 @@ func (l Layout) Chat(r *record.Records, i int) ([]gpt.Message, error) {
 }
 
 // Ask returns record i as a chat that ends where an answer is to come; a column of answers need not be there.
-func (l Layout) Ask(r *record.Records, i int) ([]gpt.Message, error) {
+func (l Layout) Ask(r *record.Records, i int) ([]generate.Message, error) {
 	l.Answer = ""
 	err := l.check(r.Columns())
 	if err != nil {
@@ -145,7 +145,7 @@ func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 }
 
 // lastAnswer is the place of the last message of the assistant, of which there is one.
-func lastAnswer(m []gpt.Message) int {
+func lastAnswer(m []generate.Message) int {
 	last := len(m) - 1
 	for m[last].Role != "assistant" {
 		last--
@@ -170,7 +170,7 @@ func (l Layout) prompt(text string) string {
 	return prompt
 }
 
-func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
+func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
 	texts := map[string]string{}
 	for _, c := range l.Columns() {
 		if c == l.Messages {
@@ -182,9 +182,9 @@ func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
 		}
 		texts[c] = text
 	}
-	var chat []gpt.Message
+	var chat []generate.Message
 	if l.System != "" && texts[l.System] != "" {
-		chat = []gpt.Message{{Role: "system", Content: texts[l.System]}}
+		chat = []generate.Message{{Role: "system", Content: texts[l.System]}}
 	}
 	if l.Messages != "" {
 		raw, err := r.Raw(i, l.Messages)
@@ -208,7 +208,7 @@ func (l Layout) read(r *record.Records, i int) ([]gpt.Message, error) {
 	if l.Input != "" && texts[l.Input] != "" {
 		prompt += "\n\n" + texts[l.Input]
 	}
-	return append(chat, gpt.Message{Role: "user", Content: prompt}, gpt.Message{Role: "assistant", Content: texts[l.Answer]}), nil
+	return append(chat, generate.Message{Role: "user", Content: prompt}, generate.Message{Role: "assistant", Content: texts[l.Answer]}), nil
 }
 
 // A piece of a prompt's template is the name of a column, or text.
@@ -250,12 +250,12 @@ func (l Layout) pieces() (all []piece, err error) {
 }
 
 // parseMessages reads the messages of a chat from JSON.
-func parseMessages(raw []byte) ([]gpt.Message, error) {
+func parseMessages(raw []byte) ([]generate.Message, error) {
 	var messages []struct{ Role, Content, From, Value *string }
 	if err := json.Unmarshal(raw, &messages); err != nil {
 		return nil, errors.New(`want JSON messages, [{"role": "user", "content": "…"}, …], contents being texts`)
 	}
-	chat := make([]gpt.Message, len(messages))
+	chat := make([]generate.Message, len(messages))
 	for i, m := range messages {
 		role, content := m.Role, m.Content
 		if role == nil && content == nil {
@@ -264,7 +264,7 @@ func parseMessages(raw []byte) ([]gpt.Message, error) {
 		if role == nil || content == nil {
 			return nil, errors.Errorf(`message %d: want "role" and "content", or "from" and "value"`, i+1)
 		}
-		chat[i] = gpt.Message{Role: *role, Content: *content}
+		chat[i] = generate.Message{Role: *role, Content: *content}
 		if r, ok := roles[*role]; ok {
 			chat[i].Role = r
 		}
@@ -276,7 +276,7 @@ func parseMessages(raw []byte) ([]gpt.Message, error) {
 var roles = map[string]string{"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant"}
 
 // checkChat refuses a chat from which no answer can be learned.
-func checkChat(chat []gpt.Message) error {
+func checkChat(chat []generate.Message) error {
 	answers := 0
 	for i, m := range chat {
 		if m.Role == "assistant" {

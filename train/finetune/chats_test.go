@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/data/record"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/train/finetune"
 )
 
@@ -29,12 +29,12 @@ func records(t *testing.T, name, text string) *record.Records {
 
 // TestLayouts: what people's files call their columns, and the chat of each file's second record.
 func TestLayouts(t *testing.T) {
-	ask := []gpt.Message{{Role: "user", Content: "Q"}, {Role: "assistant", Content: "A"}}
-	about := []gpt.Message{{Role: "user", Content: "Q\n\nI"}, {Role: "assistant", Content: "A"}}
-	told := append([]gpt.Message{{Role: "system", Content: "S"}}, ask...)
+	ask := []generate.Message{{Role: "user", Content: "Q"}, {Role: "assistant", Content: "A"}}
+	about := []generate.Message{{Role: "user", Content: "Q\n\nI"}, {Role: "assistant", Content: "A"}}
+	told := append([]generate.Message{{Role: "system", Content: "S"}}, ask...)
 	for _, c := range []struct {
 		name, file, text string
-		want             []gpt.Message
+		want             []generate.Message
 	}{
 		{"OpenAI", "a.jsonl", "{\"messages\": []}\n" + `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}], "id": 3}`, told},
 		{"ShareGPT", "a.json", `[{"conversations": []}, {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "system": "S"}]`, told},
@@ -67,7 +67,7 @@ func TestLayoutOwn(t *testing.T) {
 	r := records(t, "a.tsv", "zh\ten\n你好\thello\n")
 	l := finetune.Layout{Prompt: "en", Answer: "zh"}
 	got, err := l.Chat(r, 0)
-	want := []gpt.Message{{Role: "user", Content: "hello"}, {Role: "assistant", Content: "你好"}}
+	want := []generate.Message{{Role: "user", Content: "hello"}, {Role: "assistant", Content: "你好"}}
 	if err := l.Check(r); err != nil {
 		t.Error(err)
 	}
@@ -127,7 +127,7 @@ func TestLayoutTemplate(t *testing.T) {
 		if err := l.Check(r); err != nil {
 			t.Errorf("%s: %v", c.template, err)
 		}
-		want := []gpt.Message{{Role: "user", Content: c.want}, {Role: "assistant", Content: "你好"}}
+		want := []generate.Message{{Role: "user", Content: c.want}, {Role: "assistant", Content: "你好"}}
 		if got, err := l.Chat(r, 0); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q, %v; want %q", c.template, got, err, want)
 		}

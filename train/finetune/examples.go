@@ -8,7 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/pkg/errors"
 )
 
@@ -126,7 +126,7 @@ func (j *Job) sequences(p *part, learn bool) (*data.Sequences, error) {
 
 // ids encodes a text, cut to the context.
 func (j *Job) ids(text string) ([]int32, error) {
-	ids, err := gpt.PromptIDs(j.Tokenizer, text, token.AsText)
+	ids, err := generate.PromptIDs(j.Tokenizer, text, token.AsText)
 	if err != nil {
 		return nil, err
 	}

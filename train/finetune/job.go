@@ -17,9 +17,9 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/metric"
 	"github.com/pkg/errors"
@@ -28,7 +28,7 @@ import (
 // Job is a model, a task and the records to learn it from. Close it after use.
 type Job struct {
 	Settings  Settings // resolved
-	Source    *gpt.Source
+	Source    *pretrained.Source
 	Tokenizer token.Tokenizer
 	Counts    Counts
 
@@ -156,7 +156,7 @@ func (j *Job) open() (err error) {
 
 // openModel opens the model's header and tokenizer and resolves the settings.
 func (j *Job) openModel() (err error) {
-	if j.Source, err = gpt.Open(j.Settings.Model); err != nil {
+	if j.Source, err = pretrained.Open(j.Settings.Model); err != nil {
 		return err
 	}
 	if err := j.Settings.resolve(j.task, j.Source.Model); err != nil {

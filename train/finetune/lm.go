@@ -6,7 +6,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/pkg/errors"
 )
 
@@ -49,7 +49,7 @@ func (*lm) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data
 // begun returns the ids of a text behind one that stands for its beginning, and the bytes of each but that: the begin
 // token where the model's files ask for one, else the one between texts.
 func (j *Job) begun(text string) (ids []int32, spans [][2]int, err error) {
-	first, err := gpt.PromptIDs(j.Tokenizer, "", token.AsText)
+	first, err := generate.PromptIDs(j.Tokenizer, "", token.AsText)
 	if err != nil {
 		return nil, nil, err
 	}

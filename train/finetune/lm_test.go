@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/pretrained"
 )
 
 // TestLM goes on with pretraining on lines of text that are much alike; the last is longer than a row.
@@ -54,7 +54,7 @@ func TestLM(t *testing.T) {
 	if err != nil || len(a) != 2 || a[0].Text == nil || !strings.Contains(*a[0].Text, "rooms") {
 		t.Errorf("%v, %v", a, err)
 	}
-	source, err := gpt.Open(tiny)
+	source, err := pretrained.Open(tiny)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
@@ -59,7 +59,7 @@ func (f *fit) save(r *Result) error {
 }
 
 // ending is the model's source; of one that has learnt texts, the token behind them is among those that end a text.
-func (f *fit) ending() *gpt.Source {
+func (f *fit) ending() *pretrained.Source {
 	if _, ok := f.task.(*lm); !ok {
 		return f.Source
 	}
@@ -81,7 +81,7 @@ func replace(path string, make func(path string) error) error {
 // saveModel writes all parameters as a model's folder, those of a new head beside it.
 func (f *fit) saveModel(path string) error {
 	state := f.loop.Run.State
-	if _, err := f.ending().With(state).Export(path, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
+	if _, err := f.ending().With(state).Export(path, pretrained.ExportOptions{Format: pretrained.FormatHF}); err != nil {
 		return err
 	}
 	var head []safetensors.Tensor

@@ -25,7 +25,7 @@ const (
 // defaults that Open puts in their place.
 type Settings struct {
 	Task   string `yaml:"task"`             // one of Tasks
-	Model  string `yaml:"model"`            // what gpt.Open takes
+	Model  string `yaml:"model"`            // what pretrained.Open takes
 	Method string `yaml:"method"`           // lora, full or head; lora where the model was pretrained
 	Random bool   `yaml:"random,omitempty"` // start from random weights, to compare: all are trained
 
@@ -153,7 +153,7 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	s.Head.NoFit = s.Head.NoFit || s.Random || !t.pooled()
 	if s.Method == LoRA {
 		if len(s.LoRA.Targets) == 0 {
-			s.LoRA.Targets = blockTargets(m)
+			s.LoRA.Targets = gpt.ArchitectureOf(m).Targets
 		}
 		orElse(&s.LoRA.Rank, 8)
 		orElse(&s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
@@ -179,14 +179,6 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	}
 	orElse(&s.Train.LR, lr)
 	return s.check(t, m)
-}
-
-// blockTargets are the linear layers of a model's blocks.
-func blockTargets(m gpt.Model) []string {
-	if _, ok := m.(gpt.Config); ok {
-		return []string{"*.c_attn", "*.c_proj", "*.c_fc"}
-	}
-	return []string{"*.q_proj", "*.k_proj", "*.v_proj", "*.o_proj", "*.gate_proj", "*.up_proj", "*.down_proj"}
 }
 
 // resolveSize fills in the defaults that depend on how many examples there are and how long they are.

@@ -8,6 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 )
@@ -96,7 +97,7 @@ func (t *tag) tokens(j *Job, text string) (ids []int32, bytes [][2]int, err erro
 		return nil, nil, err
 	}
 	if len(ids) == 0 { // an empty text
-		ids, err = gpt.PromptIDs(j.Tokenizer, "", token.AsText)
+		ids, err = generate.PromptIDs(j.Tokenizer, "", token.AsText)
 		return ids, make([][2]int, len(ids)), err
 	}
 	if n := j.Settings.Data.Context; len(ids) > n {

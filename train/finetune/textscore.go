@@ -7,7 +7,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train/metric"
 	"github.com/pkg/errors"
@@ -52,7 +52,7 @@ const answerTokens = 128
 // and the most likely ones unless o has a Temperature. The answers are in the order of the chats, without white space
 // around them and half a character at the end. A chat that leaves no room for its answer in the model's context is an
 // error.
-func (p *Predictor) Answer(chats [][]gpt.Message, o gpt.SampleOptions) ([]string, error) {
+func (p *Predictor) Answer(chats [][]generate.Message, o generate.Options) ([]string, error) {
 	c, ok := p.task.(*chat)
 	if !ok {
 		return nil, errors.Errorf("finetune: Answer: a run of %s; want one of chat", p.Settings.Task)
@@ -61,7 +61,7 @@ func (p *Predictor) Answer(chats [][]gpt.Message, o gpt.SampleOptions) ([]string
 	for i, m := range chats {
 		text, err := c.template.Render(m)
 		if err == nil {
-			prompts[i], err = gpt.PromptIDs(p.Tokenizer, text, token.Parse)
+			prompts[i], err = generate.PromptIDs(p.Tokenizer, text, token.Parse)
 		}
 		if err != nil {
 			return nil, errors.Wrapf(err, "finetune: chat %d", i)
@@ -82,7 +82,7 @@ func (j *Job) end() (int32, bool) {
 }
 
 // write continues prompts, those of like length together.
-func (p *Predictor) write(prompts [][]int32, o gpt.SampleOptions) ([]string, error) {
+func (p *Predictor) write(prompts [][]int32, o generate.Options) ([]string, error) {
 	orElse(&o.Tokens, answerTokens)
 	o.End = append(slices.Clone(o.End), p.Source.End...)
 	if id, ok := p.end(); ok && !slices.Contains(o.End, id) {
@@ -97,7 +97,7 @@ func (p *Predictor) write(prompts [][]int32, o gpt.SampleOptions) ([]string, err
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(prompts[b]) - len(prompts[a]) })
-	g := &gpt.Generator{Model: p.Source.Model, State: p.run.State.State, Executor: p.x, Tokenizer: p.Tokenizer}
+	g := &generate.Generator{Model: p.Source.Model, State: p.run.State.State, Executor: p.x, Tokenizer: p.Tokenizer}
 	texts := make([]string, len(prompts))
 	for len(order) > 0 {
 		n := min(len(order), generateRows(len(prompts[order[0]])+o.Tokens))
@@ -143,7 +143,7 @@ func (p *Predictor) EvaluateText(r *record.Records, rows []int, metrics []string
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if answers, err = p.Answer(chats, gpt.SampleOptions{Tokens: maxTokens}); err != nil {
+	if answers, err = p.Answer(chats, generate.Options{Tokens: maxTokens}); err != nil {
 		return nil, nil, nil, err
 	}
 	statistics := map[string]func(rows []int) float64{}
@@ -160,7 +160,7 @@ func (p *Predictor) EvaluateText(r *record.Records, rows []int, metrics []string
 }
 
 // questions are the chats of records up to the last answer, and that answer.
-func (p *Predictor) questions(r *record.Records, rows []int) (chats [][]gpt.Message, wanted []string, err error) {
+func (p *Predictor) questions(r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error) {
 	if _, ok := p.task.(*chat); !ok {
 		return nil, nil, errors.Errorf("finetune: EvaluateText: a run of %s; want one of chat", p.Settings.Task)
 	}
@@ -191,14 +191,14 @@ func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error)
 		}
 		return p.Predict(texts)
 	}
-	chats := make([][]gpt.Message, len(rows))
+	chats := make([][]generate.Message, len(rows))
 	for i, row := range rows {
 		var err error
 		if chats[i], err = p.Settings.Data.Layout.Ask(r, row); err != nil {
 			return nil, err
 		}
 	}
-	return p.texts(p.Answer(chats, gpt.SampleOptions{}))
+	return p.texts(p.Answer(chats, generate.Options{}))
 }
 
 // texts are answers of their own.
@@ -213,11 +213,11 @@ func (p *Predictor) texts(all []string, err error) ([]Answer, error) {
 // goOn is Predict of the writers: of chat the answer to each text, of lm what may come behind it.
 func (p *Predictor) goOn(texts []string) ([]Answer, error) {
 	if _, ok := p.task.(*chat); ok {
-		chats := make([][]gpt.Message, len(texts))
+		chats := make([][]generate.Message, len(texts))
 		for i, t := range texts {
-			chats[i] = []gpt.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(t)}}
+			chats[i] = []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(t)}}
 		}
-		return p.texts(p.Answer(chats, gpt.SampleOptions{}))
+		return p.texts(p.Answer(chats, generate.Options{}))
 	}
 	prompts := make([][]int32, len(texts))
 	for i, t := range texts {
@@ -226,7 +226,7 @@ func (p *Predictor) goOn(texts []string) ([]Answer, error) {
 			return nil, errors.Wrapf(err, "finetune: text %d", i)
 		}
 	}
-	var o gpt.SampleOptions
+	var o generate.Options
 	if id, ok := p.separator(); ok {
 		o.End = []int32{id}
 	}

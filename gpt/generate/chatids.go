@@ -1,0 +1,136 @@
+package generate
+
+import (
+	"strings"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/pkg/errors"
+)
+
+// assistant is the role whose messages are answers.
+const assistant = "assistant"
+
+// Encode returns the ids of a whole chat and which of them the assistant writes: each answer up to the token that ends
+// its turn, that one included. What the template puts in of its own, such as a system message, is there too; the begin
+// token is as [PromptIDs] has it. An id that begins before the answer, where a tokenizer joins the two, is not one of
+// the assistant's: in a chat it would not come to write it.
+//
+// The bounds of an answer are the lengths of what the template makes of the messages before it and up to it. A template
+// that writes earlier turns differently once later ones come has none, which is an error: such a model learns from
+// chats of one answer. So is a control token written out in a message, which the model could not tell from a real one,
+// and a chat without an answer or that begins with one.
+func (c *ChatTemplate) Encode(t token.Tokenizer, chat []Message) (ids []int32, answer []bool, err error) {
+	if err := checkChat(t, chat); err != nil {
+		return nil, nil, err
+	}
+	text, answers, err := c.answers(chat)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, spans, err := offsets(t, text)
+	if err != nil {
+		return nil, nil, errors.Wrap(err, "generate: Encode")
+	}
+	answer = make([]bool, len(ids))
+	control := controls(t)
+	i := 0
+	for _, a := range answers {
+		for i < len(ids) && spans[i][0] < a[0] {
+			i++
+		}
+		end := i
+		for ; end < len(ids) && spans[end][0] < a[1]; end++ {
+			answer[end] = true
+		}
+		// A line's end behind the control token that ends the turn is the template's.
+		last := end - 1
+		for last >= i && !control[ids[last]] && strings.TrimSpace(text[spans[last][0]:spans[last][1]]) == "" {
+			last--
+		}
+		if last >= i && control[ids[last]] {
+			clear(answer[last+1 : end])
+		}
+		i = end
+	}
+	return ids, answer, nil
+}
+
+// checkChat refuses what no answer can be learned from.
+func checkChat(t token.Tokenizer, chat []Message) error {
+	answers := 0
+	for i, m := range chat {
+		if m.Role == assistant {
+			answers++
+		}
+		sub, ok := t.(token.Subword)
+		for _, text := range []string{m.Role, m.Content} {
+			if !ok {
+				break
+			}
+			if _, err := sub.EncodeWith([]byte(text), token.Options{Policy: token.Refuse}); err != nil {
+				return errors.Wrapf(err, "generate: Encode: message %d (%s)", i+1, m.Role)
+			}
+		}
+	}
+	if answers == 0 || chat[0].Role == assistant {
+		return errors.Errorf("generate: Encode: a chat of %d messages, %d of them of the role assistant: want at least one, and another before it", len(chat), answers)
+	}
+	return nil
+}
+
+// answers returns the text of a chat and where in it each answer begins and ends.
+func (c *ChatTemplate) answers(chat []Message) (text string, bounds [][2]int, err error) {
+	before := ""
+	step := func(n int, next bool) (int, error) {
+		text, err := c.render(chat[:n], next)
+		if err == nil && !strings.HasPrefix(text, before) {
+			err = errors.Errorf("generate: Encode: the chat template writes earlier messages differently when message %d comes: it takes chats of one answer only", n)
+		}
+		before = text
+		return len(text), err
+	}
+	for i, m := range chat {
+		if m.Role != assistant {
+			continue
+		}
+		var b [2]int
+		if b[0], err = step(i, true); err == nil {
+			b[1], err = step(i+1, false)
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		bounds = append(bounds, b)
+	}
+	_, err = step(len(chat), false)
+	return before, bounds, err
+}
+
+// offsets returns the ids of a text, control tokens and all, and the bytes that each stands for.
+func offsets(t token.Tokenizer, text string) ([]int32, [][2]int, error) {
+	if sub, ok := t.(token.Subword); ok {
+		return sub.Offsets([]byte(text), token.Options{Add: !starts(sub, text)})
+	}
+	ids, err := t.Encode([]byte(text))
+	spans, at := make([][2]int, len(ids)), 0
+	for i := range ids {
+		spans[i][0] = at
+		at += len(t.Decode(ids[i : i+1]))
+		spans[i][1] = at
+	}
+	if err == nil && at != len(text) {
+		err = errors.Errorf("tokenizer %s does not write texts as it read them: %d bytes of %d", t.Name(), at, len(text))
+	}
+	return ids, spans, err
+}
+
+// controls are the ids of the control tokens of a tokenizer.
+func controls(t token.Tokenizer) map[int32]bool {
+	ids := map[int32]bool{}
+	if sub, ok := t.(token.Subword); ok {
+		for _, x := range sub.Specials() {
+			ids[x.ID] = ids[x.ID] || x.Special
+		}
+	}
+	return ids
+}

@@ -1,0 +1,215 @@
+package generate
+
+import (
+	"slices"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+)
+
+// caches are the keys and values of the sequences that a Generator works on, and the plans that read and write them.
+type caches struct {
+	state    plan.State // the parameters in common with Generator.State, and the caches
+	batch    int        // rows
+	capacity int        // tokens of a row
+	held     [][]int32  // the tokens whose keys and values each row has
+	programs map[planKey]plan.Program
+	recent   []planKey // of programs, the last used last
+	in       feedInputs
+}
+
+// planKey tells the plans of a Generator apart: one token a row, or prompts padded to a power of two; with reorder
+// each row first takes the caches of another, for beam search.
+type planKey struct {
+	tokens  int
+	reorder bool
+}
+
+// feedInputs are the inputs of a plan.
+type feedInputs struct{ ids, start, last, rows []int32 }
+
+// maxPrograms bounds the plans kept.
+const maxPrograms = 8
+
+// prepare makes room for a batch of sequences of up to need tokens. Larger caches are new ones, and empty.
+func (g *Generator) prepare(batch, need int) error {
+	if g.State == nil {
+		return errors.New("generate: the Generator has no State")
+	}
+	if g.Executor == nil {
+		g.Executor = plan.CPU(0)
+	}
+	context := g.Model.Dims().Context
+	if g.caches != nil && g.batch == batch && g.capacity >= min(need, context) {
+		return nil
+	}
+	g.caches = &caches{state: g.State.Share(graph.Param), batch: batch, capacity: min(power2(need), context),
+		held: make([][]int32, batch), programs: map[planKey]plan.Program{}}
+	_, err := g.program(planKey{tokens: 1})
+	return err
+}
+
+// power2 is the least power of two that is n or more.
+func power2(n int) int {
+	p := 1
+	for p < n {
+		p *= 2
+	}
+	return p
+}
+
+// reset forgets what the caches hold.
+func (g *Generator) reset() { clear(g.held) }
+
+// feed returns the logits after each row's sequence. It runs the model over the tokens whose keys and values the caches
+// do not hold, in one pass. With parents, row b takes over the caches of row parents[b] first.
+func (g *Generator) feed(rows [][]int32, parents []int) ([][]float32, error) {
+	if parents != nil {
+		held := make([][]int32, g.batch)
+		for b, p := range parents {
+			held[b] = slices.Clone(g.held[p])
+		}
+		g.held = held
+	}
+	starts, size := g.missing(rows)
+	in := &g.in
+	in.ids, in.start, in.last, in.rows = in.ids[:0], in.start[:0], in.last[:0], in.rows[:0]
+	for b, row := range rows {
+		more := row[starts[b]:]
+		in.ids = append(in.ids, more...)
+		for range size - len(more) {
+			in.ids = append(in.ids, 0) // padding lies past the sequence: the next token overwrites what it leaves in the caches
+		}
+		in.start = append(in.start, int32(starts[b]))
+		in.last = append(in.last, int32(b*size+len(more)-1))
+		if parents != nil {
+			in.rows = append(in.rows, int32(parents[b]))
+		}
+		g.held[b] = append(g.held[b][:starts[b]], more...)
+	}
+	return g.run(planKey{size, parents != nil})
+}
+
+// missing returns for each row how many of its tokens the caches hold, less the last one, and the tokens a row that
+// the plan to run has.
+func (g *Generator) missing(rows [][]int32) (starts []int, size int) {
+	starts = make([]int, len(rows))
+	most, longest, end := 0, 0, 0
+	for b, row := range rows {
+		n := 0
+		for held := g.held[b]; !g.NoCache && n < min(len(held), len(row)-1) && held[n] == row[n]; {
+			n++
+		}
+		starts[b] = n
+		most, longest, end = max(most, len(row)-n), max(longest, len(row)), max(end, n)
+	}
+	size = power2(most)
+	if end+size <= g.capacity {
+		return starts, size
+	}
+	if room := g.capacity - end; most <= room {
+		return starts, room // with less padding
+	}
+	clear(starts) // what one row lacks does not fit behind what another has: all of it again
+	return starts, min(power2(longest), g.capacity)
+}
+
+// run runs a plan on g.in and returns the logits of each row.
+func (g *Generator) run(k planKey) ([][]float32, error) {
+	p, err := g.program(k)
+	if err != nil {
+		return nil, err
+	}
+	in := map[string]any{"ids": g.in.ids, "start": g.in.start, "last": g.in.last}
+	if k.reorder {
+		in["rows"] = g.in.rows
+	}
+	if err := p.Run(in, graph.Scalars{}); err != nil {
+		g.reset()
+		return nil, errors.Wrap(err, "generate: generate")
+	}
+	d, err := p.Read("logits")
+	if err != nil {
+		return nil, err
+	}
+	all, err := float32s(d)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range all {
+		if v-v != 0 {
+			return nil, errors.Errorf("generate: the logit of token %d is %g", i%g.Model.Dims().Vocab, v)
+		}
+	}
+	logits := make([][]float32, g.batch)
+	for b := range logits {
+		logits[b] = all[b*len(all)/g.batch : (b+1)*len(all)/g.batch]
+	}
+	return logits, nil
+}
+
+func float32s(d *tensor.Dense) ([]float32, error) {
+	switch v := d.Data().(type) {
+	case []float32:
+		return v, nil
+	case []float64:
+		f := make([]float32, len(v))
+		for i, x := range v {
+			f[i] = float32(x)
+		}
+		return f, nil
+	}
+	return nil, errors.Errorf("generate: logits of dtype %v", d.Dtype())
+}
+
+// program returns a plan, made at its first use.
+func (g *Generator) program(k planKey) (plan.Program, error) {
+	for i, s := range g.recent {
+		if s == k {
+			g.recent = append(append(g.recent[:i:i], g.recent[i+1:]...), k)
+			return g.programs[k], nil
+		}
+	}
+	e := graph.New()
+	g.build(e, k)
+	p, err := plan.New(e, plan.Options{})
+	if err != nil {
+		return nil, err
+	}
+	prog, err := g.Executor.Compile(p, g.state)
+	if err != nil {
+		return nil, err
+	}
+	if len(g.recent) == maxPrograms {
+		delete(g.programs, g.recent[0])
+		g.recent = g.recent[1:]
+	}
+	g.programs[k], g.recent = prog, append(g.recent, k)
+	return prog, nil
+}
+
+// build adds the graph of a plan: the logits of the tokens at indices last of the batch's B·T.
+func (g *Generator) build(e *graph.Graph, k planKey) {
+	ids := e.Input("ids", graph.Of(graph.Int32, g.batch, k.tokens))
+	at := nn.Generation{Start: e.Input("start", graph.Of(graph.Int32, g.batch)), Capacity: g.capacity}
+	if k.reorder {
+		at.Rows = e.Input("rows", graph.Of(graph.Int32, g.batch))
+	}
+	last := e.Input("last", graph.Of(graph.Int32, g.batch))
+	s := nn.NewGenerateScope(e, nn.NewParams(g.dtype()), at)
+	x := s.Reshape(g.Model.Hidden(s, ids), g.batch*k.tokens, g.Model.Dims().Width) // (B·T, C)
+	e.Output("logits", g.Model.Head(s, s.Embedding(last, x)))                      // (B, V)
+}
+
+// dtype is that of the state's parameters.
+func (g *Generator) dtype() graph.DType {
+	if names := g.State.Names(graph.Param); len(names) > 0 {
+		if m, _, err := g.State.Meta(names[0]); err == nil {
+			return m.DType
+		}
+	}
+	return graph.Float32
+}

@@ -1,0 +1,263 @@
+// Package generate continues texts and chats with the models of package gpt: it draws tokens, searches beams, and keeps
+// keys and values between tokens.
+//
+//	g := generate.Generator{Model: cfg, State: run.State}
+//	ids, err := g.Sample(prompt, generate.Options{Tokens: 200, Temperature: 0.8})
+package generate
+
+import (
+	"slices"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/pkg/errors"
+)
+
+// Generator continues sequences of tokens with a model's values. It keeps plans and caches between calls and is not
+// safe for concurrent use.
+type Generator struct {
+	Model     gpt.Model
+	State     plan.State
+	Executor  plan.Executor   // plan.CPU(0); must be the one that made State, or of its kind
+	Tokenizer token.Tokenizer // for the text of sequences, and for Options.Stop; nil for ids alone
+	NoCache   bool            // run the whole sequence for each token; for tests and measurements
+	// KeepCache takes the keys and values of a prompt that begins as the last sequence did from the caches, as the
+	// turns of a chat do. Rounding then depends on what was generated before.
+	KeepCache bool
+
+	*caches
+}
+
+// New returns a generator whose state on x has the model's parameters, zeros until they are filled. The tokenizer may
+// be nil.
+func New(m gpt.Model, x plan.Executor, t token.Tokenizer) (*Generator, error) {
+	g := &Generator{Model: m, State: x.NewState(), Executor: x, Tokenizer: t}
+	return g, g.prepare(1, 1)
+}
+
+// Logits returns the logits of the token after ids, 1 ≤ len(ids) ≤ Context, filling the caches with them.
+func (g *Generator) Logits(ids []int32) ([]float32, error) {
+	if n := g.Model.Dims().Context; len(ids) < 1 || len(ids) > n {
+		return nil, errors.Errorf("generate: %d tokens; the context holds 1 to %d", len(ids), n)
+	}
+	if err := g.prepare(1, len(ids)); err != nil {
+		return nil, err
+	}
+	g.reset()
+	logits, err := g.feed([][]int32{ids}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return logits[0], nil
+}
+
+// Sample returns the tokens that follow one prompt: the ids of the first sequence of [Generator.Generate].
+func (g *Generator) Sample(prompt []int32, o Options) ([]int32, error) {
+	s, err := g.Generate([][]int32{prompt}, o)
+	if len(s) == 0 {
+		return nil, err
+	}
+	return s[0].IDs, err
+}
+
+// Generate continues prompts, of any lengths from 1 to Context tokens, in one batch. It returns Returns sequences for
+// each, in the order of the prompts and among those of one by score. When a sequence fills the context, the later half
+// of it is kept and it goes on from there; in beam search that is an error.
+func (g *Generator) Generate(prompts [][]int32, o Options) ([]Sequence, error) {
+	if err := g.checkRequest(prompts, o); err != nil {
+		return nil, err
+	}
+	need := 0
+	for _, p := range prompts {
+		need = max(need, len(p)+o.Tokens)
+	}
+	each := max(1, o.Returns, o.Beams)
+	if err := g.prepare(len(prompts)*each, need); err != nil {
+		return nil, err
+	}
+	if !g.KeepCache {
+		g.reset()
+	}
+	if o.Beams > 1 {
+		return g.beamSearch(prompts, o)
+	}
+	return g.sample(prompts, each, o)
+}
+
+func (g *Generator) checkRequest(prompts [][]int32, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	d := g.Model.Dims()
+	if err := o.Fits(d.Vocab); err != nil {
+		return err
+	}
+	if len(prompts) == 0 {
+		return errors.New("generate: no prompt")
+	}
+	if len(o.Stop) > 0 && g.Tokenizer == nil {
+		return errors.New("generate: stop texts need the Generator's Tokenizer")
+	}
+	for i, p := range prompts {
+		switch {
+		case len(p) == 0:
+			return errors.Errorf("generate: prompt %d has no token", i)
+		case len(p) > d.Context:
+			return errors.Errorf("generate: prompt %d has %d tokens; the context holds %d", i, len(p), d.Context)
+		case o.Beams > 1 && len(p)+o.Tokens > d.Context:
+			return errors.Errorf("generate: prompt %d has %d tokens; beam search for %d more needs a context of that many, not %d", i, len(p), o.Tokens, d.Context)
+		}
+		for _, id := range p {
+			if id < 0 || int(id) >= d.Vocab {
+				return errors.Errorf("generate: prompt %d has token %d; the vocabulary has tokens 0 to %d", i, id, d.Vocab-1)
+			}
+		}
+	}
+	return nil
+}
+
+// sample draws tokens, each prompt's sequences beside each other in the batch.
+func (g *Generator) sample(prompts [][]int32, each int, o Options) ([]Sequence, error) {
+	rows := make([]*row, 0, g.batch)
+	for i, p := range prompts {
+		for range each {
+			rows = append(rows, g.newRow(i, p, len(rows), o))
+		}
+	}
+	windows := make([][]int32, len(rows))
+	for step, open := 0, o.Tokens > 0; open; step++ {
+		for b, r := range rows {
+			windows[b] = r.window
+		}
+		logits, err := g.feed(windows, nil)
+		if err != nil {
+			return sequences(rows), err
+		}
+		open = false
+		for b, r := range rows {
+			if r.End == "" && !r.add(logits[b], step, o) {
+				return sequences(rows), nil
+			}
+			open = open || r.End == ""
+		}
+	}
+	return sequences(rows), nil
+}
+
+// row is a sequence being drawn.
+type row struct {
+	Sequence
+	choose  *chooser
+	window  []int32 // what the model sees
+	context int
+	text    *reader
+}
+
+func (g *Generator) newRow(prompt int, ids []int32, number int, o Options) *row {
+	r := &row{Sequence: Sequence{Prompt: prompt}, choose: newChooser(o, ids, number), window: slices.Clone(ids), context: g.Model.Dims().Context}
+	if g.Tokenizer != nil {
+		r.text = newReader(g.Tokenizer, o)
+	}
+	return r
+}
+
+// add chooses the next token and notes why the sequence ends, if it does. It returns false where the caller's function
+// ends everything.
+func (r *row) add(logits []float32, step int, o Options) bool {
+	id, p := r.choose.next(logits, step)
+	r.choose.add(id)
+	r.IDs, r.LogProbs = append(r.IDs, id), append(r.LogProbs, p)
+	r.Score += float64(p)
+	if len(r.window) == r.context {
+		r.window = append([]int32{}, r.window[r.context-r.context/2:]...)
+	}
+	r.window = append(r.window, id)
+	text, stopped := r.text.next(id)
+	switch {
+	case slices.Contains(o.End, id):
+		r.End = "end"
+	case stopped:
+		r.End = "stop"
+	case len(r.IDs) == o.Tokens:
+		r.End = "length"
+	}
+	if r.End != "" {
+		text = append(text, r.text.flush()...)
+	}
+	r.Text += string(text)
+	more := o.Stream == nil || o.Stream(id)
+	if len(text) > 0 && o.StreamText != nil { // what Text has was told, at the end too
+		more = o.StreamText(text) && more
+	}
+	return more
+}
+
+// sequences returns what the rows have, those of a prompt by score.
+func sequences(rows []*row) []Sequence {
+	out := make([]Sequence, len(rows))
+	for i, r := range rows {
+		out[i] = r.Sequence
+	}
+	slices.SortStableFunc(out, func(a, b Sequence) int {
+		switch {
+		case a.Prompt != b.Prompt:
+			return a.Prompt - b.Prompt
+		case a.Score > b.Score:
+			return -1
+		case a.Score < b.Score:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// beamSearch runs a search for each prompt, all in one batch.
+func (g *Generator) beamSearch(prompts [][]int32, o Options) ([]Sequence, error) {
+	searches := make([]*beamSearch, len(prompts))
+	rows := make([][]int32, 0, g.batch) // Beams for each prompt
+	for i, p := range prompts {
+		searches[i] = newBeams(o, p, g.stops(o))
+		for range o.Beams {
+			rows = append(rows, slices.Clone(p))
+		}
+	}
+	var parents []int // of each row; nil at first
+	done := make([]bool, len(prompts))
+	for open := o.Tokens > 0; open; {
+		logits, err := g.feed(rows, parents)
+		if err != nil {
+			return nil, err
+		}
+		open = false
+		next := slices.Clone(rows)
+		parents = make([]int, len(rows))
+		for i, s := range searches {
+			base := i * o.Beams
+			for b := range o.Beams {
+				parents[base+b] = base + b
+			}
+			if done[i] {
+				continue
+			}
+			from, ids, over := s.next(logits[base : base+len(s.running)])
+			for b, p := range from {
+				parents[base+b] = base + p
+				next[base+b] = append(slices.Clone(rows[base+p]), ids[b])
+			}
+			done[i] = over
+			open = open || !over
+		}
+		rows = next
+	}
+	var out []Sequence
+	for i, s := range searches {
+		for _, q := range s.finish() {
+			q.Prompt = i
+			q.Text = g.textOf(q.IDs, o)
+			out = append(out, q)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,75 @@
+package pretrained
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+
+	"github.com/ceto-ml/ceto/internal/half"
+	"github.com/edsrzf/mmap-go"
+	"github.com/pkg/errors"
+)
+
+// binFile is a mapped file of numbers one after the other, little-endian, as llm.c and llama2.c write them.
+type binFile struct {
+	mmap.MMap
+	at int // where the next tensor begins
+}
+
+// Close unmaps the file.
+func (f *binFile) Close() error { return f.Unmap() }
+
+// openBin maps a file for s.
+func (s *Source) openBin(path string) (*binFile, error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	defer r.Close()
+	mem, err := mmap.Map(r, mmap.RDONLY, 0)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	f := &binFile{MMap: mem}
+	s.files = append(s.files, f)
+	s.Bytes = int64(len(mem))
+	return f, nil
+}
+
+// ints returns n numbers of the header, 0 past the end of the file.
+func ints(b []byte, n int) []int {
+	v := make([]int, n)
+	for i := range v {
+		if 4*i+4 <= len(b) {
+			v[i] = int(int32(binary.LittleEndian.Uint32(b[4*i:])))
+		}
+	}
+	return v
+}
+
+// take returns the next tensor of a file, of type F32 or BF16; more rows than shape has may lie behind it as padding.
+func (f *binFile) take(name, kind string, padded int, shape ...int) (*stored, error) {
+	size := 4
+	if kind == "BF16" {
+		size = 2
+	}
+	width := rowSize(shape)
+	if padded < shape[0] || width > (math.MaxInt-f.at)/size/padded || f.at+size*padded*width > len(f.MMap) {
+		return nil, errors.Errorf("the file ends within %s: %d bytes", name, len(f.MMap))
+	}
+	b := f.MMap[f.at : f.at+size*padded*width]
+	f.at += len(b)
+	t := &stored{Tensor: Tensor{name, kind, shape, int64(len(b))}}
+	t.rows = func(dst []float32, from, _ int) error {
+		b := b[size*from*width:][:size*len(dst)]
+		if kind == "BF16" {
+			half.FromBF16(dst, b)
+			return nil
+		}
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+		return nil
+	}
+	return t, nil
+}
