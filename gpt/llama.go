@@ -39,13 +39,8 @@ func (c Llama) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 
 // Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
 func (c Llama) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
-	if err := c.Validate(); err != nil {
-		return s.Fail(err)
-	}
-	if ids.Dim(-1) > c.Context {
-		return s.Fail(errors.Errorf("gpt: %d tokens, the context is %d", ids.Dim(-1), c.Context))
-	}
-	return s.Call("model", llamaTrunk{c}, ids)
+	trunk := decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(i int) nn.Layer { return llamaBlock{c, i} }}
+	return checked(s, c, trunk, ids)
 }
 
 // Head takes the normalised output (…, Width) and returns logits (…, Vocab).
@@ -53,19 +48,7 @@ func (c Llama) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Tied {
 		return s.MatMulT(x, s.Shared("model.embed_tokens.weight"))
 	}
-	return s.Call("lm_head", c.linear(c.Vocab, false), x)
-}
-
-// llamaTrunk is all but the head.
-type llamaTrunk struct{ Llama }
-
-// Forward takes ids (B, T) and returns (B, T, Width).
-func (c llamaTrunk) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
-	x := s.Call("embed_tokens", nn.Embedding{Vocab: c.Vocab, Dim: c.Width, Init: llamaInit}, ids)
-	for i := range c.Layers {
-		x = s.Call("layers."+nn.Itoa(i), llamaBlock{c.Llama, i}, x)
-	}
-	return s.Call("norm", c.norm(), x)
+	return s.Call("lm_head", outIn(c.Vocab, false), x)
 }
 
 // llamaBlock is block number Layer.
@@ -76,52 +59,27 @@ type llamaBlock struct {
 
 // Forward takes x (B, T, C) and returns (B, T, C).
 func (b llamaBlock) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
-	x = s.Add(x, s.Call("self_attn", llamaAttention(b), s.Call("input_layernorm", b.norm(), x)))
-	return s.Add(x, s.Call("mlp", llamaMLP{b.Llama}, s.Call("post_attention_layernorm", b.norm(), x)))
+	attn := b.attention()
+	if b.Layer < b.FullLayers {
+		attn.Window = 0
+	}
+	x = s.Add(x, s.Call("self_attn", attn, s.Call("input_layernorm", b.norm(), x)))
+	return s.Add(x, s.Call("mlp", b.mlp(), s.Call("post_attention_layernorm", b.norm(), x)))
 }
 
-// llamaAttention is causal self-attention whose KVHeads keys and values each serve Heads/KVHeads queries.
-type llamaAttention llamaBlock
-
-// Forward takes x (B, T, C) and returns (B, T, C).
-func (a llamaAttention) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
-	b, t, hs := x.Dim(0), x.Dim(1), a.headDim()
-	positions := s.Positions(t)
-	// heads projects x to n heads (B, T, n, HS); those of q and k are normalised and turned.
-	heads := func(name string, n int) *graph.Node {
-		return s.Reshape(s.Call(name+"_proj", a.linear(n*hs, a.QKVBias), x), b, t, n, hs)
+// attention is that of a block with the window.
+func (c Llama) attention() attention {
+	a := attention{Width: c.Width, Heads: c.Heads, KVHeads: c.kvHeads(), HeadDim: c.headDim(), QKVBias: c.QKVBias, OutBias: c.OutBias,
+		Rotary: &c.Rotary, Window: c.Window}
+	if c.QKNorm {
+		a.HeadNorm = c.norm()
 	}
-	turned := func(name string, n int) *graph.Node {
-		y := heads(name, n)
-		if a.QKNorm {
-			y = s.Call(name+"_norm", a.norm(), y)
-		}
-		return s.Rotary(y, positions, a.Rotary)
-	}
-	opt := graph.AttentionOpts{Causal: true, Start: s.Start(), Segments: s.Segments()}
-	if a.Layer >= a.FullLayers {
-		opt.Window = a.Window
-	}
-	q, k, v := turned("q", a.Heads), turned("k", a.kvHeads()), heads("v", a.kvHeads())
-	y := s.Attention(q, s.Cache("k", k), s.Cache("v", v), opt)
-	return s.Call("o_proj", a.linear(a.Width, a.OutBias), s.Reshape(y, b, t, a.Heads*hs))
+	return a
 }
 
-// llamaMLP is down(SiLU(gate(x)) · up(x)) (Shazeer, arXiv:2002.05202, section 2: SwiGLU).
-type llamaMLP struct{ Llama }
-
-// Forward takes x (..., C) and returns (..., C).
-func (m llamaMLP) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
-	gate := s.SiLU(s.Call("gate_proj", m.linear(m.MLPWidth, m.MLPBias), x))
-	up := s.Call("up_proj", m.linear(m.MLPWidth, m.MLPBias), x)
-	return s.Call("down_proj", m.linear(m.Width, m.MLPBias), s.Mul(gate, up))
-}
-
-// llamaInit is Llama's initializer_range.
-var llamaInit = nn.Normal(0, 0.02)
-
-func (c Llama) linear(out int, bias bool) nn.Linear {
-	return nn.Linear{Out: out, OutIn: true, NoBias: !bias, Init: llamaInit}
+// mlp is SwiGLU.
+func (c Llama) mlp() gated {
+	return gated{Hidden: c.MLPWidth, Out: c.Width, Act: nn.SiLU, Bias: c.MLPBias}
 }
 
 func (c Llama) norm() nn.RMSNorm { return nn.RMSNorm{Eps: c.Eps} }
