@@ -200,22 +200,12 @@ func (SiLUGrad) Eval(c *Ctx, out, in []Buf) error {
 
 // Eval computes x or Slope·x.
 func (l LeakyReLU) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], l.Slope, 0, leaky[float64])
-	} else {
-		evalConst(c, out[0], in[0], l.Slope, 0, leaky[float32])
-	}
-	return nil
+	return evalConst(c, out, in, l.Slope, 0, leaky[float32], leaky[float64])
 }
 
 // Eval computes x or α·(eˣ − 1).
 func (e ELU) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], e.Alpha, 0, elu[float64])
-	} else {
-		evalConst(c, out[0], in[0], e.Alpha, 0, elu[float32])
-	}
-	return nil
+	return evalConst(c, out, in, e.Alpha, 0, elu[float32], elu[float64])
 }
 
 // Eval computes the derivative.
@@ -236,12 +226,12 @@ type sloped[T Float] struct {
 }
 
 func evalSlope(c *Ctx, out, in []Buf, k float64, f32 func(dx, x, dy []float32, k float64), f64 func(dx, x, dy []float64, k float64)) error {
-	n := parts(out[0].Size(), partSize)
-	if out[0].DType == Float64 {
-		eachPart(c, n, sloped[float64]{Data[float64](out[0]), Data[float64](in[0]), Data[float64](in[1]), k, f64})
-	} else {
-		eachPart(c, n, sloped[float32]{Data[float32](out[0]), Data[float32](in[0]), Data[float32](in[1]), k, f32})
-	}
+	return evalBy(out[0].DType, c, out, in, sloped[float32]{k: k, f: f32}, runSlope[float32], sloped[float64]{k: k, f: f64}, runSlope[float64])
+}
+
+func runSlope[T Float](w sloped[T], c *Ctx, out, in []Buf) error {
+	w.dx, w.x, w.dy = Data[T](out[0]), Data[T](in[0]), Data[T](in[1])
+	eachPart(c, parts(len(w.dx), partSize), w)
 	return nil
 }
 

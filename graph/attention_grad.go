@@ -76,12 +76,7 @@ func (a AttentionGrad) Eval(c *Ctx, out, in []Buf) error {
 	if err := wholeHeads(c, out, in[:4], in[5:6]); err != nil {
 		return err
 	}
-	if in[0].DType == Float64 {
-		attendGrad[float64](a.Of, c, out, in)
-	} else {
-		attendGrad[float32](a.Of, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, a.Of, c, out, in, attendGrad[float32], attendGrad[float64])
 }
 
 // attendedGrad is the work of an AttentionGrad.
@@ -99,7 +94,7 @@ type gradSpace[T Float] struct {
 	lse, d      []T // of each query: −lse and −Σ dy·y
 }
 
-func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) {
+func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attendedGrad[T]{attended: attended[T]{sight: a.sight(q[1], k[1], in[6:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]),
 		v: headsOf[T](in[2]), y: headsOf[T](in[3]), lse: Data[T](in[4]), batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2],
@@ -109,6 +104,7 @@ func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) {
 	w.size = a.gradScratch(q[1], k[1])
 	w.scratch = ScratchOf[T](c, 0, MaxWorkers*w.size)
 	eachPart(c, w.batch*k[2], w)
+	return nil
 }
 
 // space cuts the scratch of one worker.

@@ -141,28 +141,28 @@ const (
 )
 
 // Eval adds.
-func (Add) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindAdd) }
+func (Add) Eval(c *Ctx, out, in []Buf) error { return kindAdd.eval(c, out, in) }
 
 // Eval subtracts.
-func (Sub) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindSub) }
+func (Sub) Eval(c *Ctx, out, in []Buf) error { return kindSub.eval(c, out, in) }
 
 // Eval multiplies.
-func (Mul) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindMul) }
+func (Mul) Eval(c *Ctx, out, in []Buf) error { return kindMul.eval(c, out, in) }
 
 // Eval divides.
-func (Div) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindDiv) }
+func (Div) Eval(c *Ctx, out, in []Buf) error { return kindDiv.eval(c, out, in) }
 
 // Eval takes the larger; NaN wins.
 func (Maximum) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindMax)
+	return kindMax.eval(c, out, in)
 }
 
 // Eval takes the smaller; NaN wins.
 func (Minimum) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindMin)
+	return kindMin.eval(c, out, in)
 }
 
 // Eval compares.
 func (Step) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindStep)
+	return kindStep.eval(c, out, in)
 }

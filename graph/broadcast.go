@@ -92,21 +92,22 @@ type broadcast[T Float] struct {
 	each    int
 }
 
-func evalBinary(c *Ctx, out, a, b Buf, kind binaryKind) error {
-	if out.DType == Float64 {
-		runBinary[float64](c, out, a, b, kind)
-	} else {
-		runBinary[float32](c, out, a, b, kind)
-	}
-	return nil
+// eval computes y = kind(a, b); the one operand of kindLeft is repeated to the shape of y.
+func (kind binaryKind) eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(out[0].DType, kind, c, out, in, runBinary[float32], runBinary[float64])
 }
 
-func runBinary[T Float](c *Ctx, out, a, b Buf, kind binaryKind) {
-	w := broadcast[T]{y: Data[T](out), a: Data[T](a), b: Data[T](b), kind: kind}
-	w.walk = walkOf(out.Shape, [3]Shape{a.Shape, b.Shape})
+func runBinary[T Float](kind binaryKind, c *Ctx, out, in []Buf) error {
+	a, b := in[0], out[0]
+	if len(in) > 1 {
+		b = in[1]
+	}
+	w := broadcast[T]{y: Data[T](out[0]), a: Data[T](a), b: Data[T](b), kind: kind}
+	w.walk = walkOf(out[0].Shape, [3]Shape{a.Shape, b.Shape})
 	n, each := w.split(len(w.y))
 	w.each = each
 	eachPart(c, n, w)
+	return nil
 }
 
 func (w *broadcast[T]) part(i, _ int) {

@@ -16,12 +16,6 @@ type Buf struct {
 	Row, Stride int
 }
 
-// Elem are the element types of values.
-type Elem interface{ float32 | float64 | int32 }
-
-// Float are the element types that carry gradients.
-type Float interface{ float32 | float64 }
-
 // Data returns b's memory as elements, all of it: of a strided Buf from the first row to the end of the last.
 // T must be b's dtype. A Buf that nothing reads has none.
 func Data[T Elem](b Buf) []T {
@@ -30,23 +24,6 @@ func Data[T Elem](b Buf) []T {
 		return nil
 	}
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b.Mem))), len(b.Mem)/int(unsafe.Sizeof(t)))
-}
-
-// BufOf wraps a slice, without a copy.
-func BufOf[T Elem](data []T, shape ...int) Buf {
-	var t T
-	d := Int32
-	switch any(t).(type) {
-	case float32:
-		d = Float32
-	case float64:
-		d = Float64
-	}
-	b := Buf{Meta: Of(d, shape...)}
-	if len(data) > 0 {
-		b.Mem = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(t)))
-	}
-	return b
 }
 
 // NewBuf returns a zeroed, contiguous Buf.

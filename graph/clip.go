@@ -46,23 +46,19 @@ type squares[T Float] struct {
 }
 
 // Eval sums.
-func (SumSq) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		setScalar(out[0], sumSq[float64](c, in[0]))
-	} else {
-		setScalar(out[0], sumSq[float32](c, in[0]))
-	}
-	return nil
+func (o SumSq) Eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(in[0].DType, o, c, out, in, sumSq[float32], sumSq[float64])
 }
 
-func sumSq[T Float](c *Ctx, x Buf) (sum float64) {
-	n := parts(x.Size(), partSize)
-	sums := ScratchOf[float64](c, 0, n)
-	eachPart(c, n, squares[T]{Data[T](x), sums})
+func sumSq[T Float](_ SumSq, c *Ctx, out, in []Buf) error {
+	n := parts(in[0].Size(), partSize)
+	sums, sum := ScratchOf[float64](c, 0, n), 0.0
+	eachPart(c, n, squares[T]{Data[T](in[0]), sums})
 	for _, v := range sums {
 		sum += v
 	}
-	return sum
+	out[0].Set(0, sum)
+	return nil
 }
 
 func (w *squares[T]) part(i, _ int) {
@@ -85,27 +81,10 @@ func (Total) Infer(in []Meta) (Meta, error) {
 func (Total) Eval(_ *Ctx, out, in []Buf) error {
 	sum := 0.0
 	for _, b := range in {
-		sum += scalar(b)
+		sum += b.At(0)
 	}
-	setScalar(out[0], sum)
+	out[0].Set(0, sum)
 	return nil
-}
-
-// setScalar stores v in a float scalar.
-func setScalar(b Buf, v float64) {
-	if b.DType == Float64 {
-		Data[float64](b)[0] = v
-	} else {
-		Data[float32](b)[0] = float32(v)
-	}
-}
-
-// scalar reads a float scalar.
-func scalar(b Buf) float64 {
-	if b.DType == Float64 {
-		return Data[float64](b)[0]
-	}
-	return float64(Data[float32](b)[0])
 }
 
 // ClipScale returns what to multiply a summed gradient by: 1/weight, and where the mean gradient's norm is above limit
@@ -135,15 +114,15 @@ func (o ClipScale) Infer(in []Meta) (Meta, error) {
 
 // Eval computes the factor.
 func (o ClipScale) Eval(_ *Ctx, out, in []Buf) error {
-	norm, weight := scalar(in[0]), scalar(in[1])
+	norm, weight := in[0].At(0), in[1].At(0)
 	if weight == 0 {
-		setScalar(out[0], 0)
+		out[0].Set(0, 0)
 		return nil
 	}
 	f := 1.0
 	if o.Limit > 0 {
 		f = math.Min(1, o.Limit/(norm/weight+1e-6))
 	}
-	setScalar(out[0], f/weight)
+	out[0].Set(0, f/weight)
 	return nil
 }

@@ -97,10 +97,11 @@ func (o CrossEntropy) Scratch(in []Meta) int {
 
 // Eval sums the rows' losses.
 func (o CrossEntropy) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		return crossEntropy(c, in, rowLosses[float64]{CrossEntropy: o}, Data[float64](out[0]))
-	}
-	return crossEntropy(c, in, rowLosses[float32]{CrossEntropy: o}, Data[float32](out[0]))
+	return EvalFloat(in[0].DType, o, c, out, in, sumLosses[float32], sumLosses[float64])
+}
+
+func sumLosses[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o}, Data[T](out[0]))
 }
 
 // crossEntropy fills w's results and sum, where that is not nil.
@@ -252,10 +253,11 @@ func (o CrossEntropyRows) VJP(*Graph, []*Node, *Node, *Node) []*Node { return ni
 
 // Eval computes row by row.
 func (o CrossEntropyRows) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		return crossEntropy(c, in, rowLosses[float64]{CrossEntropy: o.CrossEntropy, rows: Data[float64](out[0])}, nil)
-	}
-	return crossEntropy(c, in, rowLosses[float32]{CrossEntropy: o.CrossEntropy, rows: Data[float32](out[0])}, nil)
+	return EvalFloat(in[0].DType, o.CrossEntropy, c, out, in, lossOfRows[float32], lossOfRows[float64])
+}
+
+func lossOfRows[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o, rows: Data[T](out[0])}, nil)
 }
 
 // CrossEntropyGrad computes the gradient of the logits from the operands of a [CrossEntropy] and dy, a scalar.
@@ -290,16 +292,11 @@ func (CrossEntropyGrad) Scratch([]Meta) int { return 0 }
 
 // Eval computes dy·(p − q).
 func (o CrossEntropyGrad) Eval(c *Ctx, out, in []Buf) error {
-	return crossEntropyGrad(o.CrossEntropy, c, Buf{}, out[0], in)
+	return EvalFloat(in[0].DType, o.CrossEntropy, c, out, in, lossGrad[float32], lossGrad[float64])
 }
 
-// crossEntropyGrad fills the gradient d, and the sum of losses; either may be empty.
-func crossEntropyGrad(o CrossEntropy, c *Ctx, sum, d Buf, in []Buf) error {
-	dy := scalar(in[len(in)-1])
-	if in[0].DType == Float64 {
-		return crossEntropy(c, in, rowLosses[float64]{CrossEntropy: o, d: Data[float64](d), scale: dy}, Data[float64](sum))
-	}
-	return crossEntropy(c, in, rowLosses[float32]{CrossEntropy: o, d: Data[float32](d), scale: dy}, Data[float32](sum))
+func lossGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o, d: Data[T](out[0]), scale: in[len(in)-1].At(0)}, nil)
 }
 
 // CrossEntropyBoth computes a [CrossEntropy], part 0, and its [CrossEntropyGrad], part 1, in one pass over the logits,
@@ -337,7 +334,13 @@ func (CrossEntropyBoth) Overwrites(part, operand int) bool { return part == 1 &&
 
 // Eval computes both.
 func (o CrossEntropyBoth) Eval(c *Ctx, out, in []Buf) error {
-	return crossEntropyGrad(o.CrossEntropy, c, out[0], out[1], in)
+	return EvalFloat(in[0].DType, o.CrossEntropy, c, out, in, lossAndGrad[float32], lossAndGrad[float64])
+}
+
+// lossAndGrad fills the sum of losses and the gradient; either may be empty.
+func lossAndGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	w := rowLosses[T]{CrossEntropy: o, d: Data[T](out[1]), scale: in[len(in)-1].At(0)}
+	return crossEntropy(c, in, w, Data[T](out[0]))
 }
 
 // CrossEntropyWeight is the op of [Graph.CrossEntropyWeight]: operands targets, and class weights (V) where there are any.
@@ -367,12 +370,10 @@ func (o CrossEntropyWeight) Eval(_ *Ctx, out, in []Buf) error {
 			sum++
 		case t < 0 || int(t) >= in[1].Size():
 			return errors.Errorf("target %d at position %d: there are classes 0 to %d", t, i, in[1].Size()-1)
-		case o.DType == Float64:
-			sum += Data[float64](in[1])[t]
 		default:
-			sum += float64(Data[float32](in[1])[t])
+			sum += in[1].At(int(t))
 		}
 	}
-	setScalar(out[0], sum)
+	out[0].Set(0, sum)
 	return nil
 }

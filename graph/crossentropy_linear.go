@@ -87,16 +87,13 @@ func (o LinearCrossEntropy) Scratch(in []Meta) int {
 
 // Eval computes both.
 func (o LinearCrossEntropy) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		return linearCrossEntropy[float64](o, c, out, in)
-	}
-	return linearCrossEntropy[float32](o, c, out, in)
+	return EvalFloat(in[0].DType, o, c, out, in, linearCrossEntropy[float32], linearCrossEntropy[float64])
 }
 
 func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) error {
 	rows, v, k := o.extents(in[0].Shape, in[1].Shape)
 	x, w, targets, dx := Data[T](in[0]), Data[T](in[1]), Data[int32](in[2]), Data[T](out[1])
-	l := rowLosses[T]{CrossEntropy: o.CrossEntropy, targets: targets, v: v, scale: scalar(in[len(in)-1])}
+	l := rowLosses[T]{CrossEntropy: o.CrossEntropy, targets: targets, v: v, scale: in[len(in)-1].At(0)}
 	if o.Weighted {
 		l.weights = Data[T](in[3])
 	}

@@ -47,12 +47,7 @@ func (Dropout) Overwrites(int, int) bool { return true }
 
 // Eval drops.
 func (d Dropout) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		dropoutEval[float64](d, c, out[0], in[0])
-	} else {
-		dropoutEval[float32](d, c, out[0], in[0])
-	}
-	return nil
+	return EvalFloat(out[0].DType, d, c, out, in, dropoutEval[float32], dropoutEval[float64])
 }
 
 // dropped is the work of a Dropout.
@@ -62,9 +57,10 @@ type dropped[T Float] struct {
 	key  uint64
 }
 
-func dropoutEval[T Float](d Dropout, c *Ctx, out, in Buf) {
-	w := dropped[T]{Data[T](out), Data[T](in), d.P, c.Scalars.key(d.Stream)}
+func dropoutEval[T Float](d Dropout, c *Ctx, out, in []Buf) error {
+	w := dropped[T]{Data[T](out[0]), Data[T](in[0]), d.P, c.Scalars.key(d.Stream)}
 	eachPart(c, parts(len(w.y), partSize), w)
+	return nil
 }
 
 func (w *dropped[T]) part(i, _ int) {

@@ -36,16 +36,11 @@ type lookup[T Float] struct {
 }
 
 // Eval copies rows.
-func (Embedding) Eval(c *Ctx, out, in []Buf) error {
+func (o Embedding) Eval(c *Ctx, out, in []Buf) error {
 	if err := checkIDs(Data[int32](in[0]), in[1].Shape[0]); err != nil {
 		return err
 	}
-	if out[0].DType == Float64 {
-		embed[float64](c, out[0], in)
-	} else {
-		embed[float32](c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, o, c, out, in, embed[float32], embed[float64])
 }
 
 // checkIDs refuses an id outside 0 … v−1.
@@ -58,10 +53,11 @@ func checkIDs(ids []int32, v int) error {
 	return nil
 }
 
-func embed[T Float](c *Ctx, out Buf, in []Buf) {
-	w := lookup[T]{y: Data[T](out), table: Data[T](in[1]), ids: Data[int32](in[0]), c: in[1].Shape[1]}
+func embed[T Float](_ Embedding, c *Ctx, out, in []Buf) error {
+	w := lookup[T]{y: Data[T](out[0]), table: Data[T](in[1]), ids: Data[int32](in[0]), c: in[1].Shape[1]}
 	w.per = max(1, partSize/w.c)
 	eachPart(c, parts(len(w.ids), w.per), w)
+	return nil
 }
 
 func (w *lookup[T]) part(i, _ int) {
@@ -106,12 +102,7 @@ func (e EmbeddingGrad) Eval(c *Ctx, out, in []Buf) error {
 	if e.Acc {
 		startFrom(c, out[0], in[2])
 	}
-	if out[0].DType == Float64 {
-		scatterRows[float64](!e.Acc, c, out[0], in)
-	} else {
-		scatterRows[float32](!e.Acc, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, e, c, out, in, scatterRows[float32], scatterRows[float64])
 }
 
 // scatterBlock is the number of columns of one part.
@@ -125,9 +116,10 @@ type tableSums[T Float] struct {
 	fresh bool
 }
 
-func scatterRows[T Float](fresh bool, c *Ctx, out Buf, in []Buf) {
-	w := tableSums[T]{Data[T](out), Data[T](in[1]), Data[int32](in[0]), out.Shape[1], fresh}
+func scatterRows[T Float](e EmbeddingGrad, c *Ctx, out, in []Buf) error {
+	w := tableSums[T]{Data[T](out[0]), Data[T](in[1]), Data[int32](in[0]), out[0].Shape[1], !e.Acc}
 	eachPart(c, parts(w.c, scatterBlock), w)
+	return nil
 }
 
 func (w *tableSums[T]) part(i, _ int) {

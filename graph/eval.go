@@ -50,22 +50,19 @@ func (m *mapped[T]) part(i, _ int) {
 
 // map1 evaluates y = f(a) elementwise.
 func map1(c *Ctx, out, in []Buf, f32 func(y, a []float32), f64 func(y, a []float64)) error {
-	n := parts(out[0].Size(), partSize)
-	if out[0].DType == Float64 {
-		Each(c, n, mapped[float64]{y: Data[float64](out[0]), a: Data[float64](in[0]), f1: f64}, (*mapped[float64]).part)
-	} else {
-		Each(c, n, mapped[float32]{y: Data[float32](out[0]), a: Data[float32](in[0]), f1: f32}, (*mapped[float32]).part)
-	}
-	return nil
+	return evalBy(out[0].DType, c, out, in, mapped[float32]{f1: f32}, runMap[float32], mapped[float64]{f1: f64}, runMap[float64])
 }
 
 // map2 evaluates y = f(a, b) elementwise on operands of one shape.
 func map2(c *Ctx, out, in []Buf, f32 func(y, a, b []float32), f64 func(y, a, b []float64)) error {
-	n := parts(out[0].Size(), partSize)
-	if out[0].DType == Float64 {
-		Each(c, n, mapped[float64]{Data[float64](out[0]), Data[float64](in[0]), Data[float64](in[1]), nil, f64}, (*mapped[float64]).part)
-	} else {
-		Each(c, n, mapped[float32]{Data[float32](out[0]), Data[float32](in[0]), Data[float32](in[1]), nil, f32}, (*mapped[float32]).part)
+	return evalBy(out[0].DType, c, out, in, mapped[float32]{f2: f32}, runMap[float32], mapped[float64]{f2: f64}, runMap[float64])
+}
+
+func runMap[T Float](m mapped[T], c *Ctx, out, in []Buf) error {
+	m.y, m.a = Data[T](out[0]), Data[T](in[0])
+	if m.f2 != nil {
+		m.b = Data[T](in[1])
 	}
+	eachPart(c, parts(len(m.y), partSize), m)
 	return nil
 }

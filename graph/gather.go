@@ -101,23 +101,19 @@ func (o GatherGrad) Eval(c *Ctx, out, in []Buf) error {
 	if err := checkIDs(Data[int32](in[1]), o.N); err != nil {
 		return err
 	}
-	if out[0].DType == Float64 {
-		gatherGrad[float64](c, o, out[0], in)
-	} else {
-		gatherGrad[float32](c, o, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, o, c, out, in, gatherGrad[float32], gatherGrad[float64])
 }
 
 // gatherBlock is the number of columns that one part adds to.
 const gatherBlock = 64
 
-func gatherGrad[T Float](c *Ctx, o GatherGrad, out Buf, in []Buf) {
-	outer, n, inner := around(out.Shape, o.Axis)
-	w := scattered[T]{y: Data[T](out), dy: Data[T](in[0]), ids: Data[int32](in[1]), n: n, inner: inner}
+func gatherGrad[T Float](o GatherGrad, c *Ctx, out, in []Buf) error {
+	outer, n, inner := around(out[0].Shape, o.Axis)
+	w := scattered[T]{y: Data[T](out[0]), dy: Data[T](in[0]), ids: Data[int32](in[1]), n: n, inner: inner}
 	w.each = min(inner, gatherBlock)
 	w.per = parts(inner, w.each)
 	eachPart(c, outer*w.per, w)
+	return nil
 }
 
 func (w *scattered[T]) part(i, _ int) {

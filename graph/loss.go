@@ -72,22 +72,19 @@ type compared[T Float] struct {
 
 // Eval sums.
 func (o Compare) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		Data[float64](out[0])[0] = compareSum[float64](o, c, in)
-	} else {
-		Data[float32](out[0])[0] = float32(compareSum[float32](o, c, in))
-	}
-	return nil
+	return EvalFloat(in[0].DType, o, c, out, in, compareSum[float32], compareSum[float64])
 }
 
-func compareSum[T Float](o Compare, c *Ctx, in []Buf) (sum float64) {
+func compareSum[T Float](o Compare, c *Ctx, out, in []Buf) error {
 	n := parts(in[0].Size(), partSize)
 	w := compared[T]{o: o, y: Data[T](in[0]), t: Data[T](in[1]), sums: Data[float64](Buf{Mem: c.Scratch})[:n]}
 	eachPart(c, n, w)
+	sum := 0.0
 	for _, v := range w.sums {
 		sum += v
 	}
-	return sum
+	out[0].Set(0, sum)
+	return nil
 }
 
 func (w *compared[T]) part(i, _ int) {
@@ -184,17 +181,13 @@ type sloping[T Float] struct {
 
 // Eval computes dy·∂loss/∂y.
 func (o CompareGrad) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		compareGrad[float64](o.Compare, c, out[0], in)
-	} else {
-		compareGrad[float32](o.Compare, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, o.Compare, c, out, in, compareGrad[float32], compareGrad[float64])
 }
 
-func compareGrad[T Float](o Compare, c *Ctx, out Buf, in []Buf) {
-	w := sloping[T]{o, Data[T](out), Data[T](in[0]), Data[T](in[1]), float64(Data[T](in[2])[0])}
+func compareGrad[T Float](o Compare, c *Ctx, out, in []Buf) error {
+	w := sloping[T]{o, Data[T](out[0]), Data[T](in[0]), Data[T](in[1]), in[2].At(0)}
 	eachPart(c, parts(len(w.d), partSize), w)
+	return nil
 }
 
 func (w *sloping[T]) part(i, _ int) {

@@ -140,15 +140,10 @@ func normRows(rows, c int) int { return max(1, normBlock/c, parts(rows, normBloc
 
 // Eval normalises row by row.
 func (n Norm) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		normEval[float64](n, c, out, in)
-	} else {
-		normEval[float32](n, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, n, c, out, in, normEval[float32], normEval[float64])
 }
 
-func normEval[T Float](n Norm, c *Ctx, out, in []Buf) {
+func normEval[T Float](n Norm, c *Ctx, out, in []Buf) error {
 	w := normed[T]{y: Data[T](out[0]), rstd: Data[T](out[1]), x: Data[T](in[0]), eps: n.Eps, rms: n.RMS, c: lastAxis(in[0])}
 	if !n.RMS {
 		w.mean = Data[T](out[2])
@@ -162,6 +157,7 @@ func normEval[T Float](n Norm, c *Ctx, out, in []Buf) {
 	rows := len(w.x) / w.c
 	w.per = normRows(rows, w.c)
 	eachPart(c, parts(rows, w.per), w)
+	return nil
 }
 
 func lastAxis(b Buf) int { return b.Shape[len(b.Shape)-1] }
@@ -257,12 +253,7 @@ func (n NormGrad) Scratch(in []Meta) int {
 
 // Eval computes what is asked for in one pass over the rows.
 func (n NormGrad) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		normGradEval[float64](n, c, out, in)
-	} else {
-		normGradEval[float32](n, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, n, c, out, in, normGradEval[float32], normGradEval[float64])
 }
 
 // normGraded is the work of a NormGrad: dw and db (blocks, C) are partial sums. What nothing reads is nil.
@@ -272,7 +263,7 @@ type normGraded[T Float] struct {
 	c, per               int
 }
 
-func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) {
+func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) error {
 	first := 1 + btoi(n.Weight)
 	w := normGraded[T]{dx: Data[T](out[0]), x: Data[T](in[0]), rstd: Data[T](in[first]), dy: Data[T](in[n.dy()]), c: lastAxis(in[0])}
 	if !n.RMS {
@@ -297,6 +288,7 @@ func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) {
 	eachPart(c, blocks, w)
 	sumBlocks(dw, w.dw)
 	sumBlocks(db, w.db)
+	return nil
 }
 
 // sumBlocks adds partial sums in order.

@@ -216,7 +216,7 @@ func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
 	}()
 	in := make([]Buf, len(vals))
 	for i, val := range vals {
-		if in[i], err = bufOfValue(val, o.in[i]); err != nil {
+		if in[i], err = BufOfValue(val, o.in[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -224,7 +224,7 @@ func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
 	if err = EvalPart(o.op, y, in); err != nil {
 		return nil, err
 	}
-	return valueOfBuf(y)
+	return ValueOf(y), nil
 }
 
 // EvalPart evaluates op alone into y, on one worker with fresh scratch.

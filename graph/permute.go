@@ -49,15 +49,7 @@ func (p Permute) VJP(g *Graph, _ []*Node, _, dy *Node) []*Node {
 
 // Eval copies.
 func (p Permute) Eval(c *Ctx, out, in []Buf) error {
-	switch out[0].DType {
-	case Float32:
-		permute[float32](c, p, out[0], in[0])
-	case Float64:
-		permute[float64](c, p, out[0], in[0])
-	default:
-		permute[int32](c, p, out[0], in[0])
-	}
-	return nil
+	return EvalElem(out[0].DType, p, c, out, in, permute[float32], permute[float64], permute[int32])
 }
 
 // permuted is the work of a Permute: extents of the result, axes that lie side by side in both being one, and the steps
@@ -78,15 +70,15 @@ const (
 	tileRows = 16 // along the axis that is contiguous in the result
 )
 
-func permute[T Elem](c *Ctx, p Permute, out, in Buf) {
-	w := permuted[T]{y: Data[T](out), x: Data[T](in)}
-	w.axes(p, out.Shape, in.Shape)
+func permute[T Elem](p Permute, c *Ctx, out, in []Buf) error {
+	w := permuted[T]{y: Data[T](out[0]), x: Data[T](in[0])}
+	w.axes(p, out[0].Shape, in[0].Shape)
 	inner := w.ext[w.n-1]
 	if w.xs[w.n-1] == 1 {
 		w.tile = w.n - 1
 		w.rowsEach = max(1, partSize/inner)
 		eachPart(c, parts(len(w.y)/inner, w.rowsEach), w)
-		return
+		return nil
 	}
 	for i := range w.n {
 		if w.xs[i] == 1 {
@@ -95,6 +87,7 @@ func permute[T Elem](c *Ctx, p Permute, out, in Buf) {
 	}
 	w.blocks = parts(w.ext[w.tile], tileSide)
 	eachPart(c, len(w.y)/inner/w.ext[w.tile]*w.blocks, w)
+	return nil
 }
 
 // axes finds extents and steps.

@@ -130,7 +130,7 @@ type Same struct {
 
 // Eval compares.
 func (Same) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindSame)
+	return kindSame.eval(c, out, in)
 }
 
 // BroadcastTo returns x repeated to a shape that it broadcasts to.
@@ -165,5 +165,5 @@ func (BroadcastTo) VJP(g *Graph, x []*Node, _, dy *Node) []*Node { return []*Nod
 
 // Eval repeats.
 func (BroadcastTo) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], out[0], kindLeft)
+	return kindLeft.eval(c, out, in)
 }

@@ -78,19 +78,14 @@ func (r Reduce) Scratch(in []Meta) int {
 
 // Eval reduces, in an order that the shapes alone decide.
 func (r Reduce) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		reduce[float64](r, c, out[0], in[0])
-	} else {
-		reduce[float32](r, c, out[0], in[0])
-	}
-	return nil
+	return EvalFloat(out[0].DType, r, c, out, in, reduce[float32], reduce[float64])
 }
 
-func reduce[T Float](r Reduce, c *Ctx, out, in Buf) {
-	w := reduced[T]{y: Data[T](out), x: Data[T](in), kind: r.Kind}
+func reduce[T Float](r Reduce, c *Ctx, out, in []Buf) error {
+	w, shape := reduced[T]{y: Data[T](out[0]), x: Data[T](in[0]), kind: r.Kind}, in[0].Shape
 	step, last := 1, -1
-	for i := len(in.Shape) - 1; i >= 0; i-- {
-		d := in.Shape[i]
+	for i := len(shape) - 1; i >= 0; i-- {
+		d := shape[i]
 		if d == 1 {
 			continue
 		}
@@ -106,17 +101,15 @@ func reduce[T Float](r Reduce, c *Ctx, out, in Buf) {
 	switch {
 	case w.gone.n == 0:
 		copy(w.y, w.x)
-		return
-	case w.stay.n == 0 && int(r.Axes) == 1<<len(in.Shape)-1:
+	case w.stay.n == 0 && int(r.Axes) == 1<<len(shape)-1:
 		w.total(c)
-		return
-	}
-	if w.stay.n > 0 && w.stay.step[0] == 1 {
+	case w.stay.n > 0 && w.stay.step[0] == 1:
 		w.columns(c)
-		return
+	default:
+		w.each = max(1, partSize/w.gone.size(0))
+		eachPart(c, parts(len(w.y), w.each), w)
 	}
-	w.each = max(1, partSize/w.gone.size(0))
-	eachPart(c, parts(len(w.y), w.each), w)
+	return nil
 }
 
 // total reduces all of x, by pieces.

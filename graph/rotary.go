@@ -80,17 +80,18 @@ func (r RotaryTable) Infer(in []Meta) (Meta, error) {
 
 // Eval computes in float64.
 func (r RotaryTable) Eval(c *Ctx, out, in []Buf) error {
-	if r.DType == Float64 {
-		eachPart(c, parts(in[0].Size(), rotaryRows), tabled[float64]{r, Data[float64](out[0]), Data[int32](in[0])})
-	} else {
-		eachPart(c, parts(in[0].Size(), rotaryRows), tabled[float32]{r, Data[float32](out[0]), Data[int32](in[0])})
-	}
-	return nil
+	return EvalFloat(r.DType, r, c, out, in, tabulate[float32], tabulate[float64])
 }
 
 // rotaryRows is the number of positions of one part.
 const rotaryRows = 16
 
+func tabulate[T Float](r RotaryTable, c *Ctx, out, in []Buf) error {
+	eachPart(c, parts(in[0].Size(), rotaryRows), tabled[T]{r, Data[T](out[0]), Data[int32](in[0])})
+	return nil
+}
+
+// tabled is the work of a RotaryTable.
 type tabled[T Float] struct {
 	r   RotaryTable
 	y   []T
@@ -169,12 +170,7 @@ func (r Rotary) Eval(c *Ctx, out, in []Buf) error {
 	if err := wholeHeads(c, out, in[:1]); err != nil {
 		return err
 	}
-	if out[0].DType == Float64 {
-		rotate[float64](r, c, out[0], in)
-	} else {
-		rotate[float32](r, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, r, c, out, in, rotate[float32], rotate[float64])
 }
 
 // rotated is the work of a Rotary, a row being a position.
@@ -187,14 +183,15 @@ type rotated[T Float] struct {
 	sign        T
 }
 
-func rotate[T Float](r Rotary, c *Ctx, out Buf, in []Buf) {
-	s := out.Shape
-	w := rotated[T]{Rotary: r, y: headsOf[T](out), x: headsOf[T](in[0]), table: Data[T](in[1]), rows: s[0] * s[1], t: s[1],
+func rotate[T Float](r Rotary, c *Ctx, out, in []Buf) error {
+	s := out[0].Shape
+	w := rotated[T]{Rotary: r, y: headsOf[T](out[0]), x: headsOf[T](in[0]), table: Data[T](in[1]), rows: s[0] * s[1], t: s[1],
 		per: max(1, partSize/4/(s[2]*s[3])), nh: s[2], hs: s[3], sign: 1}
 	if r.Inverse {
 		w.sign = -1
 	}
 	eachPart(c, parts(w.rows, w.per), w)
+	return nil
 }
 
 func (w *rotated[T]) part(n, _ int) {

@@ -115,29 +115,25 @@ type axisFuncs[T Float] struct {
 }
 
 func evalAxis(c *Ctx, axis int, out, in []Buf, f32 axisFuncs[float32], f64 axisFuncs[float64]) error {
-	if out[0].DType == Float64 {
-		runAxis(c, axis, out[0], in, f64)
-	} else {
-		runAxis(c, axis, out[0], in, f32)
-	}
-	return nil
+	return evalBy(out[0].DType, c, out, in, alongAxis[float32]{axis: axis, f: f32}, runAxis[float32], alongAxis[float64]{axis: axis, f: f64}, runAxis[float64])
 }
 
-func runAxis[T Float](c *Ctx, axis int, out Buf, in []Buf, f axisFuncs[T]) {
-	outer, n, inner := around(out.Shape, axis)
-	w := alongAxis[T]{y: Data[T](out), a: Data[T](in[0]), n: n, inner: inner, f: f}
+func runAxis[T Float](w alongAxis[T], c *Ctx, out, in []Buf) error {
+	outer, n, inner := around(out[0].Shape, w.axis)
+	w.y, w.a, w.n, w.inner = Data[T](out[0]), Data[T](in[0]), n, inner
 	if len(in) > 1 {
 		w.b = Data[T](in[1])
 	}
 	if inner == 1 {
 		w.lines, w.per = outer, max(1, partSize/n)
 		eachPart(c, parts(outer, w.per), w)
-		return
+		return nil
 	}
-	lines := outer * inner
+	lines, first := outer*inner, outer*inner*8/out[0].DType.Size()
 	w.sums = ScratchOf[float64](c, 0, lines)
-	w.line, w.temp = ScratchOf[T](c, lines*8/out.DType.Size(), lines), ScratchOf[T](c, lines*8/out.DType.Size()+lines, lines)
+	w.line, w.temp = ScratchOf[T](c, first, lines), ScratchOf[T](c, first+lines, lines)
 	eachPart(c, outer*parts(inner, axisColumns), w)
+	return nil
 }
 
 // axisColumns is the number of neighbouring columns that one part works on.
@@ -154,6 +150,7 @@ func axisScratch(axis int, m Meta) int {
 
 // alongAxis is the work of an op along an axis with inner elements behind it.
 type alongAxis[T Float] struct {
+	axis       int
 	y, a, b    []T
 	n, inner   int
 	lines, per int // contiguous lines, and those of a part

@@ -66,12 +66,7 @@ func (a Affine) VJP(g *Graph, _ []*Node, _, dy *Node) []*Node { return []*Node{g
 
 // Eval computes K·x + C.
 func (a Affine) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], a.K, a.C, affine[float64])
-	} else {
-		evalConst(c, out[0], in[0], a.K, a.C, affine[float32])
-	}
-	return nil
+	return evalConst(c, out, in, a.K, a.C, affine[float32], affine[float64])
 }
 
 func affine[T Float](y, x []T, k, c float64) {
@@ -94,8 +89,15 @@ type withConst[T Float] struct {
 	f    func(y, x []T, k, c float64)
 }
 
-func evalConst[T Float](c *Ctx, out, in Buf, k, b float64, f func(y, x []T, k, c float64)) {
-	eachPart(c, parts(out.Size(), partSize), withConst[T]{Data[T](out), Data[T](in), k, b, f})
+func evalConst(c *Ctx, out, in []Buf, k, b float64, f32 func(y, x []float32, k, c float64), f64 func(y, x []float64, k, c float64)) error {
+	return evalBy(out[0].DType, c, out, in, withConst[float32]{k: k, c: b, f: f32}, runConst[float32],
+		withConst[float64]{k: k, c: b, f: f64}, runConst[float64])
+}
+
+func runConst[T Float](w withConst[T], c *Ctx, out, in []Buf) error {
+	w.y, w.x = Data[T](out[0]), Data[T](in[0])
+	eachPart(c, parts(len(w.y), partSize), w)
+	return nil
 }
 
 func (w *withConst[T]) part(i, _ int) {
@@ -174,12 +176,7 @@ func (AbsGrad) Eval(c *Ctx, out, in []Buf) error {
 
 // Eval computes xᵖ.
 func (p Pow) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], p.P, 0, pow[float64])
-	} else {
-		evalConst(c, out[0], in[0], p.P, 0, pow[float32])
-	}
-	return nil
+	return evalConst(c, out, in, p.P, 0, pow[float32], pow[float64])
 }
 
 func sqrt[T Float](y, x []T) {

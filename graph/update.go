@@ -75,12 +75,7 @@ func (o AdamW) Eval(c *Ctx, out, in []Buf) error {
 	if c.Scalars.Step-o.Start < 1 {
 		return errors.Errorf("step count %d, want %d at the first update", c.Scalars.Step, o.Start+1)
 	}
-	if in[0].DType == Float64 {
-		adamw[float64](o, c, out, in)
-	} else {
-		adamw[float32](o, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, o, c, out, in, adamw[float32], adamw[float64])
 }
 
 // adamStep is the work of an AdamW.
@@ -90,19 +85,19 @@ type adamStep[T Float] struct {
 	l2                      T
 }
 
-func adamw[T Float](o AdamW, c *Ctx, out, in []Buf) {
+func adamw[T Float](o AdamW, c *Ctx, out, in []Buf) error {
 	t := float64(c.Scalars.Step - o.Start)
 	w := adamStep[T]{p: Data[T](in[0]), dp: Data[T](in[1]), m: Data[T](in[2]), v: Data[T](in[3])}
 	w.po, w.mo, w.vo = Data[T](out[0]), Data[T](out[1]), Data[T](out[2])
 	w.args = vec.AdamWArgs{LR: rate(c, o.LRScale), Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decay: o.Decay,
-		Corr1: 1 - math.Pow(o.Beta1, t), Corr2: 1 - math.Pow(o.Beta2, t), GradScale: scalar(in[4])}
+		Corr1: 1 - math.Pow(o.Beta1, t), Corr2: 1 - math.Pow(o.Beta2, t), GradScale: in[4].At(0)}
 	if !o.Decoupled {
 		w.args.Decay, w.l2 = 0, T(o.Decay)
 	}
 	n := parts(len(w.p), partSize)
 	if w.po != nil && w.mo != nil && w.vo != nil {
 		eachPart(c, n, w)
-		return
+		return nil
 	}
 	// A result that nothing reads goes to scratch, which has room for one part at a time.
 	room := min(len(w.p), partSize)
@@ -110,6 +105,7 @@ func adamw[T Float](o AdamW, c *Ctx, out, in []Buf) {
 		lo, hi := span(i, len(w.p), partSize)
 		w.update(lo, hi, pieceOr(c, w.po, 0, room, lo, hi), pieceOr(c, w.mo, 1, room, lo, hi), pieceOr(c, w.vo, 2, room, lo, hi))
 	}
+	return nil
 }
 
 // rate is the learning rate of this step.
@@ -199,12 +195,7 @@ func (o SGD) Overwrites(part, operand int) bool { return operand == 2*part }
 
 // Eval updates.
 func (o SGD) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		sgd[float64](o, c, out, in)
-	} else {
-		sgd[float32](o, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, o, c, out, in, sgd[float32], sgd[float64])
 }
 
 // Scratch is for a momentum that nothing reads.
@@ -217,22 +208,23 @@ type sgdStep[T Float] struct {
 	nesterov, first            bool
 }
 
-func sgd[T Float](o SGD, c *Ctx, out, in []Buf) {
+func sgd[T Float](o SGD, c *Ctx, out, in []Buf) error {
 	w := sgdStep[T]{po: Data[T](out[0]), p: Data[T](in[0]), dp: Data[T](in[1]), lr: rate(c, o.LRScale), momentum: o.Momentum,
-		decay: o.Decay, scale: scalar(in[len(in)-1]), nesterov: o.Nesterov, first: c.Scalars.Step <= 1}
+		decay: o.Decay, scale: in[len(in)-1].At(0), nesterov: o.Nesterov, first: c.Scalars.Step <= 1}
 	if o.Momentum != 0 {
 		w.m, w.mo = Data[T](in[2]), Data[T](out[1])
 	}
 	n := parts(len(w.p), partSize)
 	if w.m == nil || w.mo != nil {
 		eachPart(c, n, w)
-		return
+		return nil
 	}
 	room := min(len(w.p), partSize)
 	for i := range n {
 		lo, hi := span(i, len(w.p), partSize)
 		w.update(lo, hi, pieceOr(c, w.mo, 0, room, lo, hi))
 	}
+	return nil
 }
 
 func (w *sgdStep[T]) part(i, _ int) {
@@ -298,12 +290,7 @@ func (EMA) Overwrites(_, operand int) bool { return operand == 0 }
 
 // Eval averages.
 func (o EMA) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		ema[float64](o, c, out[0], in)
-	} else {
-		ema[float32](o, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, o, c, out, in, ema[float32], ema[float64])
 }
 
 // emaStep is the work of an EMA.
@@ -312,9 +299,10 @@ type emaStep[T Float] struct {
 	d         float64
 }
 
-func ema[T Float](o EMA, c *Ctx, out Buf, in []Buf) {
-	w := emaStep[T]{Data[T](out), Data[T](in[0]), Data[T](in[1]), o.Decay}
+func ema[T Float](o EMA, c *Ctx, out, in []Buf) error {
+	w := emaStep[T]{Data[T](out[0]), Data[T](in[0]), Data[T](in[1]), o.Decay}
 	eachPart(c, parts(len(w.y), partSize), w)
+	return nil
 }
 
 func (w *emaStep[T]) part(i, _ int) {

@@ -46,32 +46,25 @@ type chosen[C Elem, T Float] struct {
 }
 
 // Eval chooses.
-func (Where) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		choose[float64](c, out[0], in)
-	} else {
-		choose[float32](c, out[0], in)
-	}
-	return nil
+func (o Where) Eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(out[0].DType, o, c, out, in, choose32, choose64)
 }
 
-func choose[T Float](c *Ctx, out Buf, in []Buf) {
-	switch in[0].DType {
-	case Float32:
-		chooseBy[float32, T](c, out, in)
-	case Float64:
-		chooseBy[float64, T](c, out, in)
-	default:
-		chooseBy[int32, T](c, out, in)
-	}
+func choose32(o Where, c *Ctx, out, in []Buf) error {
+	return EvalElem(in[0].DType, o, c, out, in, choose[float32, float32], choose[float64, float32], choose[int32, float32])
 }
 
-func chooseBy[C Elem, T Float](c *Ctx, out Buf, in []Buf) {
-	w := chosen[C, T]{y: Data[T](out), cond: Data[C](in[0]), a: Data[T](in[1]), b: Data[T](in[2])}
-	w.walk = walkOf(out.Shape, [3]Shape{in[0].Shape, in[1].Shape, in[2].Shape})
+func choose64(o Where, c *Ctx, out, in []Buf) error {
+	return EvalElem(in[0].DType, o, c, out, in, choose[float32, float64], choose[float64, float64], choose[int32, float64])
+}
+
+func choose[C Elem, T Float](_ Where, c *Ctx, out, in []Buf) error {
+	w := chosen[C, T]{y: Data[T](out[0]), cond: Data[C](in[0]), a: Data[T](in[1]), b: Data[T](in[2])}
+	w.walk = walkOf(out[0].Shape, [3]Shape{in[0].Shape, in[1].Shape, in[2].Shape})
 	n, each := w.split(len(w.y))
 	w.each = each
 	eachPart(c, n, w)
+	return nil
 }
 
 func (w *chosen[C, T]) part(i, _ int) {
