@@ -12,7 +12,7 @@ import (
 //
 // dk and dv are summed over the query heads of a group in their order. Source: Dao et al., arXiv:2205.14135, appendix B.2.
 type AttentionGrad struct {
-	noGrad
+	NoGrad
 	Of      Attention
 	Operand int
 }
@@ -63,7 +63,7 @@ func (a Attention) gradScratch(t, s int) int {
 	if a.Drop > 0 {
 		n += rows*cols + rows
 	}
-	return parts(n, 16) * 16
+	return Parts(n, 16) * 16
 }
 
 // Scratch is that of all workers.
@@ -103,7 +103,7 @@ func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	w.rows, w.cols = gradTile(q[1], k[1])
 	w.size = a.gradScratch(q[1], k[1])
 	w.scratch = ScratchOf[T](c, 0, MaxWorkers*w.size)
-	eachPart(c, w.batch*k[2], w)
+	EachPart(c, w.batch*k[2], w)
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (w *attendedGrad[T]) space(worker int) (s gradSpace[T]) {
 }
 
 // part computes the gradients of one head of keys and of the query heads that share it.
-func (w *attendedGrad[T]) part(n, worker int) {
+func (w *attendedGrad[T]) Part(n, worker int) {
 	heads := w.nh / w.group
 	b, kv := n/heads, n%heads
 	w.clear(&w.dk, b, 0, w.s, kv)

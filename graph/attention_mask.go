@@ -83,7 +83,7 @@ func (v *sight) apart(b, i, j int) bool {
 // AttentionMask is what [Graph.Attention] adds to the scores in its unfused form: (B, 1, T, S) with 0 where a query
 // sees a key and −Inf elsewhere. Its operands are q, for the shape alone, and the ids of Of.
 type AttentionMask struct {
-	noGrad
+	NoGrad
 	Of Attention
 	S  int
 }

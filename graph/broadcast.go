@@ -61,11 +61,11 @@ func (w *walk) push(d int, step [3]int) {
 func (w *walk) inner() int { return w.ext[w.n-1] }
 
 func (w *walk) split(size int) (n, each int) {
-	each = partSize
+	each = PartSize
 	if w.n > 1 {
-		each = max(1, partSize/w.inner()) * w.inner()
+		each = max(1, PartSize/w.inner()) * w.inner()
 	}
-	return parts(size, each), each
+	return Parts(size, each), each
 }
 
 // at returns where the operands are read for element o of the result, and how many elements follow in the row.
@@ -106,12 +106,12 @@ func runBinary[T Float](kind binaryKind, c *Ctx, out, in []Buf) error {
 	w.walk = walkOf(out[0].Shape, [3]Shape{a.Shape, b.Shape})
 	n, each := w.split(len(w.y))
 	w.each = each
-	eachPart(c, n, w)
+	EachPart(c, n, w)
 	return nil
 }
 
-func (w *broadcast[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), w.each)
+func (w *broadcast[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), w.each)
 	repeatA, repeatB := w.step[0][w.n-1] == 0, w.step[1][w.n-1] == 0
 	for lo < hi {
 		x, n := w.at(lo)

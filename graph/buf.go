@@ -55,8 +55,6 @@ type Ctx struct {
 	tasks   []runner
 }
 
-type runner interface{ vec.Task }
-
 // NewCtx returns a context whose scratch is owned by the caller.
 func NewCtx(p *vec.Pool, s *Scalars, scratch []byte) *Ctx {
 	return &Ctx{Pool: p, Scalars: s, Scratch: scratch}
@@ -66,27 +64,3 @@ func NewCtx(p *vec.Pool, s *Scalars, scratch []byte) *Ctx {
 func ScratchOf[T Elem](c *Ctx, off, n int) []T {
 	return Data[T](Buf{Mem: c.Scratch})[off : off+n : off+n]
 }
-
-// Each calls f(&a, i, worker) for 0 ≤ i < n, each once, spread over the workers, and returns when all are done.
-// The split into parts must follow from shapes alone, so that results do not depend on the number of workers.
-// f should be a plain function, with all it needs in a: then nothing is allocated after a step's first run.
-func Each[A any](c *Ctx, n int, a A, f func(a *A, i, worker int)) {
-	for _, r := range c.tasks {
-		if t, ok := r.(*task[A]); ok {
-			t.arg, t.f = a, f
-			c.Pool.Run(n, t)
-			return
-		}
-	}
-	t := &task[A]{a, f}
-	c.tasks = append(c.tasks, t)
-	c.Pool.Run(n, t)
-}
-
-type task[A any] struct {
-	arg A
-	f   func(a *A, i, worker int)
-}
-
-// Part implements vec.Task.
-func (t *task[A]) Part(i, worker int) { t.f(&t.arg, i, worker) }

@@ -28,16 +28,16 @@ func (g *Graph) GlobalNorm(x ...*Node) *Node {
 }
 
 // SumSq is Σ x², a scalar, without a gradient.
-type SumSq struct{ noGrad }
+type SumSq struct{ NoGrad }
 
 // Infer gives a scalar.
 func (SumSq) Infer(in []Meta) (Meta, error) {
-	m, err := sameMeta(1, in)
+	m, err := SameMeta(1, in)
 	return Of(m.DType), err
 }
 
 // Scratch holds a partial sum for each part.
-func (SumSq) Scratch(in []Meta) int { return 8 * parts(in[0].Size(), partSize) }
+func (SumSq) Scratch(in []Meta) int { return 8 * Parts(in[0].Size(), PartSize) }
 
 // squares is the work of a SumSq.
 type squares[T Float] struct {
@@ -51,9 +51,9 @@ func (o SumSq) Eval(c *Ctx, out, in []Buf) error {
 }
 
 func sumSq[T Float](_ SumSq, c *Ctx, out, in []Buf) error {
-	n := parts(in[0].Size(), partSize)
+	n := Parts(in[0].Size(), PartSize)
 	sums, sum := ScratchOf[float64](c, 0, n), 0.0
-	eachPart(c, n, squares[T]{Data[T](in[0]), sums})
+	EachPart(c, n, squares[T]{Data[T](in[0]), sums})
 	for _, v := range sums {
 		sum += v
 	}
@@ -61,20 +61,20 @@ func sumSq[T Float](_ SumSq, c *Ctx, out, in []Buf) error {
 	return nil
 }
 
-func (w *squares[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.x), partSize)
+func (w *squares[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.x), PartSize)
 	w.sums[i] = vec.SumSq(w.x[lo:hi])
 }
 
 // Total is the sum of scalars, without a gradient.
-type Total struct{ noGrad }
+type Total struct{ NoGrad }
 
 // Infer wants scalars.
 func (Total) Infer(in []Meta) (Meta, error) {
 	if len(in) == 0 || len(in[0].Shape) != 0 {
 		return Meta{}, errors.New("want scalars")
 	}
-	return sameMeta(len(in), in)
+	return SameMeta(len(in), in)
 }
 
 // Eval adds in order.
@@ -99,13 +99,13 @@ func (g *Graph) ClipScale(norm, weight *Node, limit float64) *Node {
 
 // ClipScale is the op of [Graph.ClipScale].
 type ClipScale struct {
-	noGrad
+	NoGrad
 	Limit float64
 }
 
 // Infer wants scalars.
 func (o ClipScale) Infer(in []Meta) (Meta, error) {
-	m, err := sameMeta(2, in)
+	m, err := SameMeta(2, in)
 	if err == nil && (len(m.Shape) != 0 || !(o.Limit >= 0)) {
 		err = errors.Errorf("want scalars and a limit of 0 or more, not %g", o.Limit)
 	}

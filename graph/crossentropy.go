@@ -26,14 +26,14 @@ func (o CrossEntropyOpts) op() CrossEntropy {
 // a scalar of the logits' dtype; w is 1 without class weights, rows are summed in float64. Divided by
 // [Graph.CrossEntropyWeight] it is PyTorch's mean. A target outside 0 … V−1 that is not ignored is an error of the run.
 func (g *Graph) CrossEntropy(logits, targets *Node, opt CrossEntropyOpts) *Node {
-	return g.Apply(opt.op(), present(logits, targets, opt.Weights)...)
+	return g.Apply(opt.op(), Present(logits, targets, opt.Weights)...)
 }
 
 // CrossEntropyWeight returns the sum over the rows that count of their targets' weights: how many there are without
 // class weights. A scalar of the logits' dtype.
 func (g *Graph) CrossEntropyWeight(logits, targets *Node, opt CrossEntropyOpts) *Node {
 	op := CrossEntropyWeight{DType: logits.DType(), HasIgnore: opt.HasIgnore, IgnoreIndex: opt.IgnoreIndex}
-	return g.Apply(op, present(targets, opt.Weights)...)
+	return g.Apply(op, Present(targets, opt.Weights)...)
 }
 
 // CrossEntropy is the op of [Graph.CrossEntropy]: operands logits, targets, and class weights where Weighted.
@@ -61,7 +61,7 @@ func (o CrossEntropy) check(in []Meta) error {
 
 // Infer gives a scalar.
 func (o CrossEntropy) Infer(in []Meta) (Meta, error) {
-	if err := arity(2+btoi(o.Weighted), in); err != nil {
+	if err := Arity(2+btoi(o.Weighted), in); err != nil {
 		return Meta{}, err
 	}
 	return Of(in[0].DType), o.check(in)
@@ -92,7 +92,7 @@ const lossBlock = 1 << 15
 // Scratch is a partial sum for each part.
 func (o CrossEntropy) Scratch(in []Meta) int {
 	v := in[0].Shape[len(in[0].Shape)-1]
-	return 8 * parts(in[0].Size()/v, max(1, lossBlock/v))
+	return 8 * Parts(in[0].Size()/v, max(1, lossBlock/v))
 }
 
 // Eval sums the rows' losses.
@@ -135,12 +135,12 @@ func (w *rowLosses[T]) check() error {
 // each fills the results of all rows.
 func (w *rowLosses[T]) each(c *Ctx) {
 	w.per = max(1, lossBlock/w.v)
-	eachPart(c, parts(len(w.targets), w.per), *w)
+	EachPart(c, Parts(len(w.targets), w.per), *w)
 }
 
 // total is each, and the sum of the losses.
 func (w *rowLosses[T]) total(c *Ctx) (sum float64) {
-	w.sums = ScratchOf[float64](c, 0, parts(len(w.targets), max(1, lossBlock/w.v)))
+	w.sums = ScratchOf[float64](c, 0, Parts(len(w.targets), max(1, lossBlock/w.v)))
 	w.each(c)
 	for _, v := range w.sums {
 		sum += v
@@ -150,8 +150,8 @@ func (w *rowLosses[T]) total(c *Ctx) (sum float64) {
 
 func (o CrossEntropy) ignores(target int32) bool { return o.HasIgnore && target == o.IgnoreIndex }
 
-func (w *rowLosses[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.targets), w.per)
+func (w *rowLosses[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.targets), w.per)
 	sum := 0.0
 	for r := lo; r < hi; r++ {
 		loss := w.row(r)
@@ -227,12 +227,12 @@ func (w *rowLosses[T]) smoothed(d, x []T, t int) float64 {
 // CrossEntropyRows returns each row's term of the sum [Graph.CrossEntropy]: logits (…, V), targets (…) → (…). It has
 // no gradient.
 func (g *Graph) CrossEntropyRows(logits, targets *Node, opt CrossEntropyOpts) *Node {
-	return g.Apply(CrossEntropyRows{CrossEntropy: opt.op()}, present(logits, targets, opt.Weights)...)
+	return g.Apply(CrossEntropyRows{CrossEntropy: opt.op()}, Present(logits, targets, opt.Weights)...)
 }
 
 // CrossEntropyRows is the op of [Graph.CrossEntropyRows].
 type CrossEntropyRows struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 }
 
@@ -262,14 +262,14 @@ func lossOfRows[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
 
 // CrossEntropyGrad computes the gradient of the logits from the operands of a [CrossEntropy] and dy, a scalar.
 type CrossEntropyGrad struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 }
 
 // Infer returns the logits' meta.
 func (o CrossEntropyGrad) Infer(in []Meta) (Meta, error) {
 	n := 2 + btoi(o.Weighted)
-	if err := arity(n+1, in); err != nil {
+	if err := Arity(n+1, in); err != nil {
 		return Meta{}, err
 	}
 	if !in[n].Equal(Of(in[0].DType)) {
@@ -302,7 +302,7 @@ func lossGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
 // CrossEntropyBoth computes a [CrossEntropy], part 0, and its [CrossEntropyGrad], part 1, in one pass over the logits,
 // from the operands of the gradient. A plan makes one of the two.
 type CrossEntropyBoth struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 	Grad bool
 }
@@ -345,7 +345,7 @@ func lossAndGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
 
 // CrossEntropyWeight is the op of [Graph.CrossEntropyWeight]: operands targets, and class weights (V) where there are any.
 type CrossEntropyWeight struct {
-	noGrad
+	NoGrad
 	DType       DType
 	HasIgnore   bool
 	IgnoreIndex int32

@@ -29,7 +29,7 @@ func (d Dropout) Infer(in []Meta) (Meta, error) {
 	if err := checkDrop(d.P); err != nil {
 		return Meta{}, err
 	}
-	return sameMeta(1, in)
+	return SameMeta(1, in)
 }
 
 func checkDrop(p float64) error {
@@ -59,12 +59,12 @@ type dropped[T Float] struct {
 
 func dropoutEval[T Float](d Dropout, c *Ctx, out, in []Buf) error {
 	w := dropped[T]{Data[T](out[0]), Data[T](in[0]), d.P, c.Scalars.key(d.Stream)}
-	eachPart(c, parts(len(w.y), partSize), w)
+	EachPart(c, Parts(len(w.y), PartSize), w)
 	return nil
 }
 
-func (w *dropped[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), partSize)
+func (w *dropped[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), PartSize)
 	vec.Dropout(w.y[lo:hi], w.x[lo:hi], w.key, uint64(lo), w.p)
 }
 

@@ -14,7 +14,7 @@ type Embedding struct{}
 
 // Infer wants ids and a matrix.
 func (Embedding) Infer(in []Meta) (Meta, error) {
-	if err := arity(2, in); err != nil {
+	if err := Arity(2, in); err != nil {
 		return Meta{}, err
 	}
 	if in[0].DType != Int32 || !in[1].DType.IsFloat() || len(in[1].Shape) != 2 {
@@ -55,13 +55,13 @@ func checkIDs(ids []int32, v int) error {
 
 func embed[T Float](_ Embedding, c *Ctx, out, in []Buf) error {
 	w := lookup[T]{y: Data[T](out[0]), table: Data[T](in[1]), ids: Data[int32](in[0]), c: in[1].Shape[1]}
-	w.per = max(1, partSize/w.c)
-	eachPart(c, parts(len(w.ids), w.per), w)
+	w.per = max(1, PartSize/w.c)
+	EachPart(c, Parts(len(w.ids), w.per), w)
 	return nil
 }
 
-func (w *lookup[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.ids), w.per)
+func (w *lookup[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.ids), w.per)
 	for r := lo; r < hi; r++ {
 		copy(w.y[r*w.c:(r+1)*w.c], w.table[int(w.ids[r])*w.c:])
 	}
@@ -70,14 +70,14 @@ func (w *lookup[T]) part(i, _ int) {
 // EmbeddingGrad computes the table's gradient (Vocab, C) from ids (…) and dy (…, C): each row of dy is added to the row
 // of its id, in order; with Acc onto operand 2, in place where the plan can.
 type EmbeddingGrad struct {
-	noGrad
+	NoGrad
 	Vocab int
 	Acc   bool
 }
 
 // Infer wants dy for the ids.
 func (e EmbeddingGrad) Infer(in []Meta) (Meta, error) {
-	if err := arity(2+btoi(e.Acc), in); err != nil {
+	if err := Arity(2+btoi(e.Acc), in); err != nil {
 		return Meta{}, err
 	}
 	ids, dy := in[0], in[1]
@@ -118,12 +118,12 @@ type tableSums[T Float] struct {
 
 func scatterRows[T Float](e EmbeddingGrad, c *Ctx, out, in []Buf) error {
 	w := tableSums[T]{Data[T](out[0]), Data[T](in[1]), Data[int32](in[0]), out[0].Shape[1], !e.Acc}
-	eachPart(c, parts(w.c, scatterBlock), w)
+	EachPart(c, Parts(w.c, scatterBlock), w)
 	return nil
 }
 
-func (w *tableSums[T]) part(i, _ int) {
-	lo, hi := span(i, w.c, scatterBlock)
+func (w *tableSums[T]) Part(i, _ int) {
+	lo, hi := Span(i, w.c, scatterBlock)
 	for at := 0; w.fresh && at < len(w.y); at += w.c {
 		clear(w.y[at+lo : at+hi])
 	}

@@ -19,7 +19,7 @@ func (f Full) Infer(in []Meta) (Meta, error) {
 	if f.Dims.N > MaxRank {
 		return Meta{}, errors.Errorf("rank %d, at most %d", f.Dims.N, MaxRank)
 	}
-	return Meta{f.DType, f.Dims.Shape()}, arity(0, in)
+	return Meta{f.DType, f.Dims.Shape()}, Arity(0, in)
 }
 
 // VJP has no operand to give a gradient to.

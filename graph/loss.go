@@ -44,7 +44,7 @@ type Compare struct {
 
 // Infer gives a scalar.
 func (o Compare) Infer(in []Meta) (Meta, error) {
-	m, err := sameMeta(2, in)
+	m, err := SameMeta(2, in)
 	if err == nil && (o.Kind > CompareHalf || o.Kind == CompareHuber && !(o.Delta > 0)) {
 		err = errors.Errorf("kind %d, delta %g: want delta above 0", o.Kind, o.Delta)
 	}
@@ -61,7 +61,7 @@ func (o Compare) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 }
 
 // Scratch holds a partial sum for each part.
-func (o Compare) Scratch(in []Meta) int { return 8 * parts(in[0].Size(), partSize) }
+func (o Compare) Scratch(in []Meta) int { return 8 * Parts(in[0].Size(), PartSize) }
 
 // compared is the work of a Compare.
 type compared[T Float] struct {
@@ -76,9 +76,9 @@ func (o Compare) Eval(c *Ctx, out, in []Buf) error {
 }
 
 func compareSum[T Float](o Compare, c *Ctx, out, in []Buf) error {
-	n := parts(in[0].Size(), partSize)
+	n := Parts(in[0].Size(), PartSize)
 	w := compared[T]{o: o, y: Data[T](in[0]), t: Data[T](in[1]), sums: Data[float64](Buf{Mem: c.Scratch})[:n]}
-	eachPart(c, n, w)
+	EachPart(c, n, w)
 	sum := 0.0
 	for _, v := range w.sums {
 		sum += v
@@ -87,8 +87,8 @@ func compareSum[T Float](o Compare, c *Ctx, out, in []Buf) error {
 	return nil
 }
 
-func (w *compared[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), partSize)
+func (w *compared[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), PartSize)
 	y, t, s := w.y[lo:hi], w.t[lo:hi], 0.0
 	switch w.o.Kind {
 	case CompareMSE, CompareHalf:
@@ -145,13 +145,13 @@ func (o Compare) slope(y, t float64) float64 {
 
 // CompareGrad computes the gradient of y from y, t and dy, a scalar.
 type CompareGrad struct {
-	noGrad
+	NoGrad
 	Compare
 }
 
 // Infer returns y's meta.
 func (o CompareGrad) Infer(in []Meta) (Meta, error) {
-	if err := arity(3, in); err != nil {
+	if err := Arity(3, in); err != nil {
 		return Meta{}, err
 	}
 	if !in[0].Equal(in[1]) || !in[0].DType.IsFloat() || !in[2].Equal(Of(in[0].DType)) {
@@ -186,12 +186,12 @@ func (o CompareGrad) Eval(c *Ctx, out, in []Buf) error {
 
 func compareGrad[T Float](o Compare, c *Ctx, out, in []Buf) error {
 	w := sloping[T]{o, Data[T](out[0]), Data[T](in[0]), Data[T](in[1]), in[2].At(0)}
-	eachPart(c, parts(len(w.d), partSize), w)
+	EachPart(c, Parts(len(w.d), PartSize), w)
 	return nil
 }
 
-func (w *sloping[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), partSize)
+func (w *sloping[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), PartSize)
 	for k := lo; k < hi; k++ {
 		w.d[k] = T(w.scale * w.o.slope(float64(w.y[k]), float64(w.t[k])))
 	}

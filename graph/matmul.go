@@ -87,7 +87,7 @@ func swap(yes bool, a, b int) (int, int) {
 // Infer wants equal inner axes.
 func (o MatMul) Infer(in []Meta) (Meta, error) {
 	want := o.operands()
-	if err := arity(want, in); err != nil {
+	if err := Arity(want, in); err != nil {
 		return Meta{}, err
 	}
 	for _, m := range in {
@@ -158,11 +158,11 @@ func (o MatMul) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 		}
 	} else {
 		da, db = o.batched(g, a, b, dz)
-		da, db = g.sumTo(da, a), g.sumTo(db, b)
+		da, db = g.SumTo(da, a), g.SumTo(db, b)
 	}
 	dx := []*Node{da, db}
 	if o.Bias {
-		dx = append(dx, g.sumTo(dz, x[2]))
+		dx = append(dx, g.SumTo(dz, x[2]))
 	}
 	if o.Acc {
 		dx = append(dx, dz)
@@ -254,7 +254,7 @@ func matmul[T Float](o acting[T], c *Ctx, out, in []Buf) error {
 	}
 	w.strides(out[0].Shape, in[0].Shape, in[1].Shape)
 	if n := out[0].Shape[:w.axes].Size(); n >= manyProducts || p.m*p.n*p.k < smallProduct {
-		eachPart(c, n, w)
+		EachPart(c, n, w)
 	} else {
 		for i := range n {
 			w.at(i)
@@ -312,7 +312,7 @@ func (w *batches[T]) at(i int) {
 }
 
 // part multiplies the matrices of batch i.
-func (w *batches[T]) part(i, worker int) {
+func (w *batches[T]) Part(i, worker int) {
 	v := *w
 	v.at(i)
 	v.gemm.Serial(worker)

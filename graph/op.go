@@ -56,17 +56,15 @@ func PartOf(op Op) (whole Op, i, n int) {
 	return op, 0, 1
 }
 
-// noGrad is embedded in ops without a derivative: most are derivatives themselves.
-type noGrad struct{}
+// NoGrad is embedded in an op without a derivative; most such ops are derivatives themselves. It gives the VJP method, and
+// says that no operand has a gradient.
+type NoGrad struct{}
 
 // VJP returns no gradients.
-func (noGrad) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
+func (NoGrad) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Stops stops every operand.
-func (noGrad) Stops(int) bool { return true }
-
-// NoGrad is embedded in ops that have no derivative: it gives the VJP method, and says that no operand has a gradient.
-type NoGrad struct{ noGrad }
+func (NoGrad) Stops(int) bool { return true }
 
 // exprOp makes a Gorgonia op of an Op. Each has a serial number for a hash, so that Gorgonia merges none.
 type exprOp struct {

@@ -18,7 +18,7 @@ type Permute struct{ Perm Dims }
 
 // Infer wants each axis once.
 func (p Permute) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	s := in[0].Shape
@@ -76,8 +76,8 @@ func permute[T Elem](p Permute, c *Ctx, out, in []Buf) error {
 	inner := w.ext[w.n-1]
 	if w.xs[w.n-1] == 1 {
 		w.tile = w.n - 1
-		w.rowsEach = max(1, partSize/inner)
-		eachPart(c, parts(len(w.y)/inner, w.rowsEach), w)
+		w.rowsEach = max(1, PartSize/inner)
+		EachPart(c, Parts(len(w.y)/inner, w.rowsEach), w)
 		return nil
 	}
 	for i := range w.n {
@@ -85,8 +85,8 @@ func permute[T Elem](p Permute, c *Ctx, out, in []Buf) error {
 			w.tile = i
 		}
 	}
-	w.blocks = parts(w.ext[w.tile], tileSide)
-	eachPart(c, len(w.y)/inner/w.ext[w.tile]*w.blocks, w)
+	w.blocks = Parts(w.ext[w.tile], tileSide)
+	EachPart(c, len(w.y)/inner/w.ext[w.tile]*w.blocks, w)
 	return nil
 }
 
@@ -118,7 +118,7 @@ func (w *permuted[T]) axes(p Permute, y, x Shape) {
 	}
 }
 
-func (w *permuted[T]) part(i, _ int) {
+func (w *permuted[T]) Part(i, _ int) {
 	if w.tile == w.n-1 {
 		w.copyRows(i)
 	} else {
@@ -129,7 +129,7 @@ func (w *permuted[T]) part(i, _ int) {
 // copyRows copies some rows of the last axis, which are contiguous in x too.
 func (w *permuted[T]) copyRows(i int) {
 	inner := w.ext[w.n-1]
-	lo, hi := span(i, len(w.y)/inner, w.rowsEach)
+	lo, hi := Span(i, len(w.y)/inner, w.rowsEach)
 	for r := lo; r < hi; r++ {
 		o := 0
 		for k, q := w.n-2, r; k >= 0; k-- {
@@ -142,7 +142,7 @@ func (w *permuted[T]) copyRows(i int) {
 
 // transpose fills the last axis and a block of the tile axis, at one place of the other axes.
 func (w *permuted[T]) transpose(i int) {
-	lo, hi := span(i%w.blocks, w.ext[w.tile], tileSide)
+	lo, hi := Span(i%w.blocks, w.ext[w.tile], tileSide)
 	ox, oy := 0, 0
 	for k, q := w.n-2, i/w.blocks; k >= 0; k-- {
 		if k != w.tile {

@@ -11,7 +11,7 @@ type Where struct{}
 
 // Infer broadcasts.
 func (Where) Infer(in []Meta) (Meta, error) {
-	if err := arity(3, in); err != nil {
+	if err := Arity(3, in); err != nil {
 		return Meta{}, err
 	}
 	if in[1].DType != in[2].DType || !in[1].DType.IsFloat() {
@@ -34,7 +34,7 @@ func (Where) Overwrites(int, int) bool { return true }
 // VJP gives dy to the operand that was taken.
 func (Where) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 	zero := g.Full(Of(y.meta.DType), 0)
-	return []*Node{nil, g.sumTo(g.Where(x[0], dy, zero), x[1]), g.sumTo(g.Where(x[0], zero, dy), x[2])}
+	return []*Node{nil, g.SumTo(g.Where(x[0], dy, zero), x[1]), g.SumTo(g.Where(x[0], zero, dy), x[2])}
 }
 
 // chosen is the work of a Where with a condition of type C.
@@ -63,12 +63,12 @@ func choose[C Elem, T Float](_ Where, c *Ctx, out, in []Buf) error {
 	w.walk = walkOf(out[0].Shape, [3]Shape{in[0].Shape, in[1].Shape, in[2].Shape})
 	n, each := w.split(len(w.y))
 	w.each = each
-	eachPart(c, n, w)
+	EachPart(c, n, w)
 	return nil
 }
 
-func (w *chosen[C, T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), w.each)
+func (w *chosen[C, T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), w.each)
 	sc, sa, sb := w.step[0][w.n-1], w.step[1][w.n-1], w.step[2][w.n-1]
 	for lo < hi {
 		x, n := w.at(lo)

@@ -184,7 +184,7 @@ func (c *call) allocates(in []graph.Buf) (err error) {
 		n = testing.AllocsPerRun(1, func() { err = c.op.Eval(ctx, out, in) })
 	}
 	if err == nil && n > 0 {
-		err = errors.Errorf("Eval allocates %v times in its second run; a func value made in a generic function does, see eachPart in graph/each.go", n)
+		err = errors.Errorf("Eval allocates %v times in its second run; a func value made in a generic function does, see graph.EachPart", n)
 	}
 	return err
 }
