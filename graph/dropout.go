@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/pkg/errors"
 )
@@ -70,13 +71,5 @@ func (w *dropped[T]) Part(i, _ int) {
 
 // key is the key of the random numbers of a stream in this run: a hash of seed, micro-batch and stream.
 func (s *Scalars) key(stream uint64) uint64 {
-	return mix64(mix64(mix64(s.Seed)+uint64(s.Micro)) + stream)
-}
-
-// mix64 is one output of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, figure 16) from state z.
-func mix64(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	return splitmix.Next(splitmix.Next(splitmix.Next(s.Seed)+uint64(s.Micro)) + stream)
 }

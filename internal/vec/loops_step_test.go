@@ -3,6 +3,8 @@ package vec
 import (
 	"math"
 	"testing"
+
+	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
 // stepCases are the cases of norms, the update and dropout. in: x, then dy or w, …
@@ -200,7 +202,7 @@ func wantDropped(o, i [][]float64) []float64 {
 
 // dropHash is the 24-bit hash of one element.
 func dropHash(key, i uint64) float64 {
-	k := mix64(key + mix64(i>>32+1))
+	k := splitmix.Next(key + splitmix.Next(i>>32+1))
 	return float64(mix32(mix32(uint32(i)^uint32(k))^uint32(k>>32)) >> 8)
 }
 
