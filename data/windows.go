@@ -3,6 +3,7 @@ package data
 import (
 	"io"
 
+	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
 )
 
@@ -53,7 +54,7 @@ func (w *windows) Next(b Batch) (int, error) {
 func (w *windows) window(x, y []int32, i int64) error {
 	at := int(i) * w.context
 	if w.random {
-		at = below(draw(w.seed, 0, uint64(i)), len(w.ids)-w.context)
+		at = below(splitmix.At(w.seed, 0, uint64(i)), len(w.ids)-w.context)
 	}
 	for j, id := range w.ids[at : at+w.context+1] {
 		if int(id) >= w.vocab {

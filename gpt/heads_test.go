@@ -13,6 +13,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/goldentest"
+	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
@@ -292,10 +293,7 @@ func sketch(v []float32) []float64 {
 	for i, x := range v {
 		s[0] += float64(x) * float64(x)
 		for k := range 16 {
-			z := (uint64(k)<<32 + uint64(i) + 1) * 0x9E3779B97F4A7C15
-			z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-			z = (z ^ z>>27) * 0x94D049BB133111EB
-			if (z^z>>31)>>63 == 0 {
+			if splitmix.Mix((uint64(k)<<32+uint64(i)+1)*splitmix.Gamma)>>63 == 0 {
 				s[k+1] += float64(x)
 			} else {
 				s[k+1] -= float64(x)

@@ -41,49 +41,49 @@ func (g *Graph) Softplus(x *Node) *Node { return g.Apply(Softplus{}, x) }
 // The activations and their derivatives.
 type (
 	// Tanh is the op of [Graph.Tanh].
-	Tanh struct{ unary }
+	Tanh struct{ Unary }
 	// Sigmoid is the op of [Graph.Sigmoid].
-	Sigmoid struct{ unary }
+	Sigmoid struct{ Unary }
 	// ReLU is the op of [Graph.ReLU].
-	ReLU struct{ unary }
+	ReLU struct{ Unary }
 	// GELU is the op of [Graph.GELU].
-	GELU struct{ unary }
+	GELU struct{ Unary }
 	// GELUErf is the op of [Graph.GELUErf].
-	GELUErf struct{ unary }
+	GELUErf struct{ Unary }
 	// SiLU is the op of [Graph.SiLU].
-	SiLU struct{ unary }
+	SiLU struct{ Unary }
 	// Softplus is the op of [Graph.Softplus].
-	Softplus struct{ unary }
+	Softplus struct{ Unary }
 	// LeakyReLU is the op of [Graph.LeakyReLU].
 	LeakyReLU struct {
-		unary
+		Unary
 		Slope float64
 	}
 	// ELU is the op of [Graph.ELU].
 	ELU struct {
-		unary
+		Unary
 		Alpha float64
 	}
 	// TanhGrad computes dy·(1 − y²) from y and dy.
-	TanhGrad struct{ slope }
+	TanhGrad struct{ UnaryGrad }
 	// SigmoidGrad computes dy·y·(1 − y) from y and dy.
-	SigmoidGrad struct{ slope }
+	SigmoidGrad struct{ UnaryGrad }
 	// ReLUGrad computes dy where x > 0, from x and dy.
-	ReLUGrad struct{ slope }
+	ReLUGrad struct{ UnaryGrad }
 	// GELUGrad computes dy·gelu′(x) from x and dy.
-	GELUGrad struct{ slope }
+	GELUGrad struct{ UnaryGrad }
 	// GELUErfGrad computes dy·(Φ(x) + x·φ(x)) from x and dy.
-	GELUErfGrad struct{ slope }
+	GELUErfGrad struct{ UnaryGrad }
 	// SiLUGrad computes dy·s·(1 + x·(1 − s)), s = sigmoid x, from x and dy.
-	SiLUGrad struct{ slope }
+	SiLUGrad struct{ UnaryGrad }
 	// LeakyReLUGrad computes dy or Slope·dy from x and dy.
 	LeakyReLUGrad struct {
-		slope
+		UnaryGrad
 		Slope float64
 	}
 	// ELUGrad computes dy or dy·α·eˣ from x and dy.
 	ELUGrad struct {
-		slope
+		UnaryGrad
 		Alpha float64
 	}
 )
@@ -135,87 +135,77 @@ func (e ELU) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 
 // Eval computes tanh.
 func (Tanh) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.Tanh[float32], vec.Tanh[float64])
+	return Map1(c, out, in, vec.Tanh[float32], vec.Tanh[float64])
 }
 
 // Eval computes the sigmoid.
 func (Sigmoid) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.Sigmoid[float32], vec.Sigmoid[float64])
+	return Map1(c, out, in, vec.Sigmoid[float32], vec.Sigmoid[float64])
 }
 
 // Eval computes max(x, 0).
 func (ReLU) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.ReLU[float32], vec.ReLU[float64])
+	return Map1(c, out, in, vec.ReLU[float32], vec.ReLU[float64])
 }
 
 // Eval computes gelu.
 func (GELU) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.GELU[float32], vec.GELU[float64])
+	return Map1(c, out, in, vec.GELU[float32], vec.GELU[float64])
 }
 
 // Eval computes x·Φ(x).
 func (GELUErf) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.GELUErf[float32], vec.GELUErf[float64])
+	return Map1(c, out, in, vec.GELUErf[float32], vec.GELUErf[float64])
 }
 
 // Eval computes x·sigmoid x.
 func (SiLU) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.SiLU[float32], vec.SiLU[float64])
+	return Map1(c, out, in, vec.SiLU[float32], vec.SiLU[float64])
 }
 
 // Eval computes ln(1 + eˣ).
 func (Softplus) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, softplus[float32], softplus[float64])
+	return Map1(c, out, in, softplus[float32], softplus[float64])
 }
 
 // Eval computes the derivative.
 func (TanhGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, tanhGrad[float32], tanhGrad[float64])
+	return Map2(c, out, in, tanhGrad[float32], tanhGrad[float64])
 }
 
 // Eval computes the derivative.
 func (SigmoidGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, sigmoidGrad[float32], sigmoidGrad[float64])
+	return Map2(c, out, in, sigmoidGrad[float32], sigmoidGrad[float64])
 }
 
 // Eval computes the derivative.
 func (ReLUGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, vec.ReLUGrad[float32], vec.ReLUGrad[float64])
+	return Map2(c, out, in, vec.ReLUGrad[float32], vec.ReLUGrad[float64])
 }
 
 // Eval computes the derivative.
 func (GELUGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, vec.GELUGrad[float32], vec.GELUGrad[float64])
+	return Map2(c, out, in, vec.GELUGrad[float32], vec.GELUGrad[float64])
 }
 
 // Eval computes the derivative.
 func (GELUErfGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, vec.GELUErfGrad[float32], vec.GELUErfGrad[float64])
+	return Map2(c, out, in, vec.GELUErfGrad[float32], vec.GELUErfGrad[float64])
 }
 
 // Eval computes the derivative.
 func (SiLUGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, vec.SiLUGrad[float32], vec.SiLUGrad[float64])
+	return Map2(c, out, in, vec.SiLUGrad[float32], vec.SiLUGrad[float64])
 }
 
 // Eval computes x or Slope·x.
 func (l LeakyReLU) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], l.Slope, 0, leaky[float64])
-	} else {
-		evalConst(c, out[0], in[0], l.Slope, 0, leaky[float32])
-	}
-	return nil
+	return evalConst(c, out, in, l.Slope, 0, leaky[float32], leaky[float64])
 }
 
 // Eval computes x or α·(eˣ − 1).
 func (e ELU) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], e.Alpha, 0, elu[float64])
-	} else {
-		evalConst(c, out[0], in[0], e.Alpha, 0, elu[float32])
-	}
-	return nil
+	return evalConst(c, out, in, e.Alpha, 0, elu[float32], elu[float64])
 }
 
 // Eval computes the derivative.
@@ -226,28 +216,6 @@ func (l LeakyReLUGrad) Eval(c *Ctx, out, in []Buf) error {
 // Eval computes the derivative.
 func (e ELUGrad) Eval(c *Ctx, out, in []Buf) error {
 	return evalSlope(c, out, in, e.Alpha, eluGrad[float32], eluGrad[float64])
-}
-
-// sloped is the work of a derivative with a constant.
-type sloped[T Float] struct {
-	dx, x, dy []T
-	k         float64
-	f         func(dx, x, dy []T, k float64)
-}
-
-func evalSlope(c *Ctx, out, in []Buf, k float64, f32 func(dx, x, dy []float32, k float64), f64 func(dx, x, dy []float64, k float64)) error {
-	n := parts(out[0].Size(), partSize)
-	if out[0].DType == Float64 {
-		eachPart(c, n, sloped[float64]{Data[float64](out[0]), Data[float64](in[0]), Data[float64](in[1]), k, f64})
-	} else {
-		eachPart(c, n, sloped[float32]{Data[float32](out[0]), Data[float32](in[0]), Data[float32](in[1]), k, f32})
-	}
-	return nil
-}
-
-func (w *sloped[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.dx), partSize)
-	w.f(w.dx[lo:hi], w.x[lo:hi], w.dy[lo:hi], w.k)
 }
 
 func softplus[T Float](y, x []T) {

@@ -87,7 +87,7 @@ func tileShape(t, s int) (rows, cols, wide, ld int) {
 	if wide = attnBlock; rows < attnBlock/2 {
 		wide = cols
 	}
-	return rows, cols, wide, parts(cols, 16)*16 + attnPad
+	return rows, cols, wide, Parts(cols, 16)*16 + attnPad
 }
 
 // Scratch is a tile for each worker.
@@ -101,28 +101,24 @@ func (a Attention) Eval(c *Ctx, out, in []Buf) error {
 	if err := wholeHeads(c, out[:1], in[:3]); err != nil {
 		return err
 	}
-	if in[0].DType == Float64 {
-		attend[float64](a, c, out, in)
-	} else {
-		attend[float32](a, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, a, c, out, in, attend[float32], attend[float64])
 }
 
-func attend[T Float](a Attention, c *Ctx, out, in []Buf) {
+func attend[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attended[T]{sight: a.sight(q[1], k[1], in[3:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]), v: headsOf[T](in[2]),
 		batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2], scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.key(a.Stream)}
 	w.y, w.lse = headsOf[T](out[0]), Data[T](out[1])
 	w.rows, w.cols, w.wide, w.ld = tileShape(q[1], k[1])
 	w.tiles = ScratchOf[T](c, 0, MaxWorkers*w.rows*w.ld)
-	eachPart(c, w.batch*w.nh*parts(w.t, w.rows), w)
+	EachPart(c, w.batch*w.nh*Parts(w.t, w.rows), w)
+	return nil
 }
 
 // part computes the queries of a tile of one head, the last ones first: of a causal one they see the most.
-func (w *attended[T]) part(n, worker int) {
+func (w *attended[T]) Part(n, worker int) {
 	heads := w.batch * w.nh
-	i := (parts(w.t, w.rows) - 1 - n/heads) * w.rows
+	i := (Parts(w.t, w.rows) - 1 - n/heads) * w.rows
 	b, h := n%heads/w.nh, n%heads%w.nh
 	m := min(w.rows, w.t-i)
 	var top [attnRows]T       // largest score of each row so far

@@ -12,7 +12,7 @@ import (
 //
 // dk and dv are summed over the query heads of a group in their order. Source: Dao et al., arXiv:2205.14135, appendix B.2.
 type AttentionGrad struct {
-	noGrad
+	NoGrad
 	Of      Attention
 	Operand int
 }
@@ -63,7 +63,7 @@ func (a Attention) gradScratch(t, s int) int {
 	if a.Drop > 0 {
 		n += rows*cols + rows
 	}
-	return parts(n, 16) * 16
+	return Parts(n, 16) * 16
 }
 
 // Scratch is that of all workers.
@@ -76,12 +76,7 @@ func (a AttentionGrad) Eval(c *Ctx, out, in []Buf) error {
 	if err := wholeHeads(c, out, in[:4], in[5:6]); err != nil {
 		return err
 	}
-	if in[0].DType == Float64 {
-		attendGrad[float64](a.Of, c, out, in)
-	} else {
-		attendGrad[float32](a.Of, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, a.Of, c, out, in, attendGrad[float32], attendGrad[float64])
 }
 
 // attendedGrad is the work of an AttentionGrad.
@@ -99,7 +94,7 @@ type gradSpace[T Float] struct {
 	lse, d      []T // of each query: −lse and −Σ dy·y
 }
 
-func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) {
+func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attendedGrad[T]{attended: attended[T]{sight: a.sight(q[1], k[1], in[6:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]),
 		v: headsOf[T](in[2]), y: headsOf[T](in[3]), lse: Data[T](in[4]), batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2],
@@ -108,7 +103,8 @@ func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) {
 	w.rows, w.cols = gradTile(q[1], k[1])
 	w.size = a.gradScratch(q[1], k[1])
 	w.scratch = ScratchOf[T](c, 0, MaxWorkers*w.size)
-	eachPart(c, w.batch*k[2], w)
+	EachPart(c, w.batch*k[2], w)
+	return nil
 }
 
 // space cuts the scratch of one worker.
@@ -124,7 +120,7 @@ func (w *attendedGrad[T]) space(worker int) (s gradSpace[T]) {
 }
 
 // part computes the gradients of one head of keys and of the query heads that share it.
-func (w *attendedGrad[T]) part(n, worker int) {
+func (w *attendedGrad[T]) Part(n, worker int) {
 	heads := w.nh / w.group
 	b, kv := n/heads, n%heads
 	w.clear(&w.dk, b, 0, w.s, kv)

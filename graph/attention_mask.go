@@ -83,7 +83,7 @@ func (v *sight) apart(b, i, j int) bool {
 // AttentionMask is what [Graph.Attention] adds to the scores in its unfused form: (B, 1, T, S) with 0 where a query
 // sees a key and −Inf elsewhere. Its operands are q, for the shape alone, and the ids of Of.
 type AttentionMask struct {
-	noGrad
+	NoGrad
 	Of Attention
 	S  int
 }
@@ -105,23 +105,19 @@ func (m AttentionMask) Infer(in []Meta) (Meta, error) {
 }
 
 // Eval asks of each pair whether it is seen.
-func (m AttentionMask) Eval(_ *Ctx, out, in []Buf) error {
-	v := m.Of.sight(out[0].Shape[2], m.S, in[1:])
-	if out[0].DType == Float64 {
-		fillMask(Data[float64](out[0]), &v)
-	} else {
-		fillMask(Data[float32](out[0]), &v)
-	}
-	return nil
+func (m AttentionMask) Eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(out[0].DType, m, c, out, in, fillMask[float32], fillMask[float64])
 }
 
-func fillMask[T Float](y []T, v *sight) {
+func fillMask[T Float](m AttentionMask, _ *Ctx, out, in []Buf) error {
+	v, y := m.Of.sight(out[0].Shape[2], m.S, in[1:]), Data[T](out[0])
 	for n := range y {
 		b, i, j := n/(v.t*v.s), n/v.s%v.t, n%v.s
 		if y[n] = 0; !v.sees(b, i, j) {
 			y[n] = negInf[T]()
 		}
 	}
+	return nil
 }
 
 // sees is the definition in [AttentionOpts], pair by pair.

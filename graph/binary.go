@@ -39,12 +39,13 @@ func Broadcast(a, b Shape) (Shape, error) {
 	return out, nil
 }
 
-// pairwise is embedded in the ops of two broadcast operands.
-type pairwise struct{}
+// Binary is embedded in an elementwise op of two operands, floats of one dtype that broadcast as in [Graph.Add]. It gives
+// the methods Infer and Overwrites, so that the op itself needs VJP and Eval only.
+type Binary struct{}
 
 // Infer broadcasts.
-func (pairwise) Infer(in []Meta) (Meta, error) {
-	if err := arity(2, in); err != nil {
+func (Binary) Infer(in []Meta) (Meta, error) {
+	if err := Arity(2, in); err != nil {
 		return Meta{}, err
 	}
 	if in[0].DType != in[1].DType || !in[0].DType.IsFloat() {
@@ -55,63 +56,64 @@ func (pairwise) Infer(in []Meta) (Meta, error) {
 }
 
 // Overwrites allows either operand; the plan checks that its size is the result's.
-func (pairwise) Overwrites(int, int) bool { return true }
+func (Binary) Overwrites(int, int) bool { return true }
 
 // The ops of two operands.
 type (
 	// Add is the op of [Graph.Add].
-	Add struct{ pairwise }
+	Add struct{ Binary }
 	// Sub is the op of [Graph.Sub].
-	Sub struct{ pairwise }
+	Sub struct{ Binary }
 	// Mul is the op of [Graph.Mul].
-	Mul struct{ pairwise }
+	Mul struct{ Binary }
 	// Div is the op of [Graph.Div].
-	Div struct{ pairwise }
+	Div struct{ Binary }
 	// Maximum is the op of [Graph.Maximum].
-	Maximum struct{ pairwise }
+	Maximum struct{ Binary }
 	// Minimum is the op of [Graph.Minimum].
-	Minimum struct{ pairwise }
+	Minimum struct{ Binary }
 )
 
 // VJP: da = dy, db = dy, summed over what was broadcast.
 func (Add) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.sumTo(dy, x[0]), g.sumTo(dy, x[1])}
+	return []*Node{g.SumTo(dy, x[0]), g.SumTo(dy, x[1])}
 }
 
 // VJP: da = dy, db = −dy.
 func (Sub) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.sumTo(dy, x[0]), g.Neg(g.sumTo(dy, x[1]))}
+	return []*Node{g.SumTo(dy, x[0]), g.Neg(g.SumTo(dy, x[1]))}
 }
 
 // VJP: da = dy·b, db = dy·a.
 func (Mul) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.sumTo(g.Mul(dy, x[1]), x[0]), g.sumTo(g.Mul(dy, x[0]), x[1])}
+	return []*Node{g.SumTo(g.Mul(dy, x[1]), x[0]), g.SumTo(g.Mul(dy, x[0]), x[1])}
 }
 
 // VJP: da = dy/b, db = −dy·y/b.
 func (Div) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 	da := g.Div(dy, x[1])
-	return []*Node{g.sumTo(da, x[0]), g.Neg(g.sumTo(g.Mul(da, y), x[1]))}
+	return []*Node{g.SumTo(da, x[0]), g.Neg(g.SumTo(g.Mul(da, y), x[1]))}
 }
 
 // VJP gives dy to the larger operand.
 func (Maximum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.sumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[0]), g.sumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[1])}
+	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[1])}
 }
 
 // VJP gives dy to the smaller operand.
 func (Minimum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.sumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[0]), g.sumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[1])}
+	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[1])}
 }
 
 // Step is 1 where a > b, ½ where they are equal and 0 where a < b, with broadcasting. It has no gradient.
 type Step struct {
-	pairwise
-	noGrad
+	Binary
+	NoGrad
 }
 
-// sumTo sums dy over the axes along which x was broadcast.
-func (g *Graph) sumTo(dy, x *Node) *Node {
+// SumTo returns dy summed over the axes along which x was broadcast to dy's shape, in the shape of x. It is how the VJP of
+// a broadcasting op makes the gradient of x; where no axis was broadcast it is dy itself.
+func (g *Graph) SumTo(dy, x *Node) *Node {
 	if dy == nil || x == nil || dy.meta.Shape.Equal(x.meta.Shape) {
 		return dy
 	}
@@ -141,28 +143,28 @@ const (
 )
 
 // Eval adds.
-func (Add) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindAdd) }
+func (Add) Eval(c *Ctx, out, in []Buf) error { return kindAdd.eval(c, out, in) }
 
 // Eval subtracts.
-func (Sub) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindSub) }
+func (Sub) Eval(c *Ctx, out, in []Buf) error { return kindSub.eval(c, out, in) }
 
 // Eval multiplies.
-func (Mul) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindMul) }
+func (Mul) Eval(c *Ctx, out, in []Buf) error { return kindMul.eval(c, out, in) }
 
 // Eval divides.
-func (Div) Eval(c *Ctx, out, in []Buf) error { return evalBinary(c, out[0], in[0], in[1], kindDiv) }
+func (Div) Eval(c *Ctx, out, in []Buf) error { return kindDiv.eval(c, out, in) }
 
 // Eval takes the larger; NaN wins.
 func (Maximum) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindMax)
+	return kindMax.eval(c, out, in)
 }
 
 // Eval takes the smaller; NaN wins.
 func (Minimum) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindMin)
+	return kindMin.eval(c, out, in)
 }
 
 // Eval compares.
 func (Step) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindStep)
+	return kindStep.eval(c, out, in)
 }

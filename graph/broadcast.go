@@ -61,11 +61,11 @@ func (w *walk) push(d int, step [3]int) {
 func (w *walk) inner() int { return w.ext[w.n-1] }
 
 func (w *walk) split(size int) (n, each int) {
-	each = partSize
+	each = PartSize
 	if w.n > 1 {
-		each = max(1, partSize/w.inner()) * w.inner()
+		each = max(1, PartSize/w.inner()) * w.inner()
 	}
-	return parts(size, each), each
+	return Parts(size, each), each
 }
 
 // at returns where the operands are read for element o of the result, and how many elements follow in the row.
@@ -92,25 +92,26 @@ type broadcast[T Float] struct {
 	each    int
 }
 
-func evalBinary(c *Ctx, out, a, b Buf, kind binaryKind) error {
-	if out.DType == Float64 {
-		runBinary[float64](c, out, a, b, kind)
-	} else {
-		runBinary[float32](c, out, a, b, kind)
+// eval computes y = kind(a, b); the one operand of kindLeft is repeated to the shape of y.
+func (kind binaryKind) eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(out[0].DType, kind, c, out, in, runBinary[float32], runBinary[float64])
+}
+
+func runBinary[T Float](kind binaryKind, c *Ctx, out, in []Buf) error {
+	a, b := in[0], out[0]
+	if len(in) > 1 {
+		b = in[1]
 	}
+	w := broadcast[T]{y: Data[T](out[0]), a: Data[T](a), b: Data[T](b), kind: kind}
+	w.walk = walkOf(out[0].Shape, [3]Shape{a.Shape, b.Shape})
+	n, each := w.split(len(w.y))
+	w.each = each
+	EachPart(c, n, w)
 	return nil
 }
 
-func runBinary[T Float](c *Ctx, out, a, b Buf, kind binaryKind) {
-	w := broadcast[T]{y: Data[T](out), a: Data[T](a), b: Data[T](b), kind: kind}
-	w.walk = walkOf(out.Shape, [3]Shape{a.Shape, b.Shape})
-	n, each := w.split(len(w.y))
-	w.each = each
-	eachPart(c, n, w)
-}
-
-func (w *broadcast[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), w.each)
+func (w *broadcast[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), w.each)
 	repeatA, repeatB := w.step[0][w.n-1] == 0, w.step[1][w.n-1] == 0
 	for lo < hi {
 		x, n := w.at(lo)

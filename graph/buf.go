@@ -16,12 +16,6 @@ type Buf struct {
 	Row, Stride int
 }
 
-// Elem are the element types of values.
-type Elem interface{ float32 | float64 | int32 }
-
-// Float are the element types that carry gradients.
-type Float interface{ float32 | float64 }
-
 // Data returns b's memory as elements, all of it: of a strided Buf from the first row to the end of the last.
 // T must be b's dtype. A Buf that nothing reads has none.
 func Data[T Elem](b Buf) []T {
@@ -30,23 +24,6 @@ func Data[T Elem](b Buf) []T {
 		return nil
 	}
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b.Mem))), len(b.Mem)/int(unsafe.Sizeof(t)))
-}
-
-// BufOf wraps a slice, without a copy.
-func BufOf[T Elem](data []T, shape ...int) Buf {
-	var t T
-	d := Int32
-	switch any(t).(type) {
-	case float32:
-		d = Float32
-	case float64:
-		d = Float64
-	}
-	b := Buf{Meta: Of(d, shape...)}
-	if len(data) > 0 {
-		b.Mem = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(t)))
-	}
-	return b
 }
 
 // NewBuf returns a zeroed, contiguous Buf.
@@ -78,8 +55,6 @@ type Ctx struct {
 	tasks   []runner
 }
 
-type runner interface{ vec.Task }
-
 // NewCtx returns a context whose scratch is owned by the caller.
 func NewCtx(p *vec.Pool, s *Scalars, scratch []byte) *Ctx {
 	return &Ctx{Pool: p, Scalars: s, Scratch: scratch}
@@ -89,27 +64,3 @@ func NewCtx(p *vec.Pool, s *Scalars, scratch []byte) *Ctx {
 func ScratchOf[T Elem](c *Ctx, off, n int) []T {
 	return Data[T](Buf{Mem: c.Scratch})[off : off+n : off+n]
 }
-
-// Each calls f(&a, i, worker) for 0 ≤ i < n, each once, spread over the workers, and returns when all are done.
-// The split into parts must follow from shapes alone, so that results do not depend on the number of workers.
-// f should be a plain function, with all it needs in a: then nothing is allocated after a step's first run.
-func Each[A any](c *Ctx, n int, a A, f func(a *A, i, worker int)) {
-	for _, r := range c.tasks {
-		if t, ok := r.(*task[A]); ok {
-			t.arg, t.f = a, f
-			c.Pool.Run(n, t)
-			return
-		}
-	}
-	t := &task[A]{a, f}
-	c.tasks = append(c.tasks, t)
-	c.Pool.Run(n, t)
-}
-
-type task[A any] struct {
-	arg A
-	f   func(a *A, i, worker int)
-}
-
-// Part implements vec.Task.
-func (t *task[A]) Part(i, worker int) { t.f(&t.arg, i, worker) }

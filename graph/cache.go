@@ -9,11 +9,11 @@ func (g *Graph) CacheWrite(cache, x, start *Node) *Node {
 }
 
 // CacheWrite is the op of [Graph.CacheWrite].
-type CacheWrite struct{ noGrad }
+type CacheWrite struct{ NoGrad }
 
 // Infer wants equal trailing axes.
 func (CacheWrite) Infer(in []Meta) (Meta, error) {
-	if err := arity(3, in); err != nil {
+	if err := Arity(3, in); err != nil {
 		return Meta{}, err
 	}
 	c, x, start := in[0], in[1], in[2]

@@ -28,16 +28,16 @@ func (g *Graph) GlobalNorm(x ...*Node) *Node {
 }
 
 // SumSq is Σ x², a scalar, without a gradient.
-type SumSq struct{ noGrad }
+type SumSq struct{ NoGrad }
 
 // Infer gives a scalar.
 func (SumSq) Infer(in []Meta) (Meta, error) {
-	m, err := sameMeta(1, in)
+	m, err := SameMeta(1, in)
 	return Of(m.DType), err
 }
 
 // Scratch holds a partial sum for each part.
-func (SumSq) Scratch(in []Meta) int { return 8 * parts(in[0].Size(), partSize) }
+func (SumSq) Scratch(in []Meta) int { return 8 * Parts(in[0].Size(), PartSize) }
 
 // squares is the work of a SumSq.
 type squares[T Float] struct {
@@ -46,66 +46,45 @@ type squares[T Float] struct {
 }
 
 // Eval sums.
-func (SumSq) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		setScalar(out[0], sumSq[float64](c, in[0]))
-	} else {
-		setScalar(out[0], sumSq[float32](c, in[0]))
-	}
-	return nil
+func (o SumSq) Eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(in[0].DType, o, c, out, in, sumSq[float32], sumSq[float64])
 }
 
-func sumSq[T Float](c *Ctx, x Buf) (sum float64) {
-	n := parts(x.Size(), partSize)
-	sums := ScratchOf[float64](c, 0, n)
-	eachPart(c, n, squares[T]{Data[T](x), sums})
+func sumSq[T Float](_ SumSq, c *Ctx, out, in []Buf) error {
+	n := Parts(in[0].Size(), PartSize)
+	sums, sum := ScratchOf[float64](c, 0, n), 0.0
+	EachPart(c, n, squares[T]{Data[T](in[0]), sums})
 	for _, v := range sums {
 		sum += v
 	}
-	return sum
+	out[0].Set(0, sum)
+	return nil
 }
 
-func (w *squares[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.x), partSize)
+func (w *squares[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.x), PartSize)
 	w.sums[i] = vec.SumSq(w.x[lo:hi])
 }
 
 // Total is the sum of scalars, without a gradient.
-type Total struct{ noGrad }
+type Total struct{ NoGrad }
 
 // Infer wants scalars.
 func (Total) Infer(in []Meta) (Meta, error) {
 	if len(in) == 0 || len(in[0].Shape) != 0 {
 		return Meta{}, errors.New("want scalars")
 	}
-	return sameMeta(len(in), in)
+	return SameMeta(len(in), in)
 }
 
 // Eval adds in order.
 func (Total) Eval(_ *Ctx, out, in []Buf) error {
 	sum := 0.0
 	for _, b := range in {
-		sum += scalar(b)
+		sum += b.At(0)
 	}
-	setScalar(out[0], sum)
+	out[0].Set(0, sum)
 	return nil
-}
-
-// setScalar stores v in a float scalar.
-func setScalar(b Buf, v float64) {
-	if b.DType == Float64 {
-		Data[float64](b)[0] = v
-	} else {
-		Data[float32](b)[0] = float32(v)
-	}
-}
-
-// scalar reads a float scalar.
-func scalar(b Buf) float64 {
-	if b.DType == Float64 {
-		return Data[float64](b)[0]
-	}
-	return float64(Data[float32](b)[0])
 }
 
 // ClipScale returns what to multiply a summed gradient by: 1/weight, and where the mean gradient's norm is above limit
@@ -120,13 +99,13 @@ func (g *Graph) ClipScale(norm, weight *Node, limit float64) *Node {
 
 // ClipScale is the op of [Graph.ClipScale].
 type ClipScale struct {
-	noGrad
+	NoGrad
 	Limit float64
 }
 
 // Infer wants scalars.
 func (o ClipScale) Infer(in []Meta) (Meta, error) {
-	m, err := sameMeta(2, in)
+	m, err := SameMeta(2, in)
 	if err == nil && (len(m.Shape) != 0 || !(o.Limit >= 0)) {
 		err = errors.Errorf("want scalars and a limit of 0 or more, not %g", o.Limit)
 	}
@@ -135,15 +114,15 @@ func (o ClipScale) Infer(in []Meta) (Meta, error) {
 
 // Eval computes the factor.
 func (o ClipScale) Eval(_ *Ctx, out, in []Buf) error {
-	norm, weight := scalar(in[0]), scalar(in[1])
+	norm, weight := in[0].At(0), in[1].At(0)
 	if weight == 0 {
-		setScalar(out[0], 0)
+		out[0].Set(0, 0)
 		return nil
 	}
 	f := 1.0
 	if o.Limit > 0 {
 		f = math.Min(1, o.Limit/(norm/weight+1e-6))
 	}
-	setScalar(out[0], f/weight)
+	out[0].Set(0, f/weight)
 	return nil
 }

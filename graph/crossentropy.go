@@ -26,14 +26,14 @@ func (o CrossEntropyOpts) op() CrossEntropy {
 // a scalar of the logits' dtype; w is 1 without class weights, rows are summed in float64. Divided by
 // [Graph.CrossEntropyWeight] it is PyTorch's mean. A target outside 0 … V−1 that is not ignored is an error of the run.
 func (g *Graph) CrossEntropy(logits, targets *Node, opt CrossEntropyOpts) *Node {
-	return g.Apply(opt.op(), present(logits, targets, opt.Weights)...)
+	return g.Apply(opt.op(), Present(logits, targets, opt.Weights)...)
 }
 
 // CrossEntropyWeight returns the sum over the rows that count of their targets' weights: how many there are without
 // class weights. A scalar of the logits' dtype.
 func (g *Graph) CrossEntropyWeight(logits, targets *Node, opt CrossEntropyOpts) *Node {
 	op := CrossEntropyWeight{DType: logits.DType(), HasIgnore: opt.HasIgnore, IgnoreIndex: opt.IgnoreIndex}
-	return g.Apply(op, present(targets, opt.Weights)...)
+	return g.Apply(op, Present(targets, opt.Weights)...)
 }
 
 // CrossEntropy is the op of [Graph.CrossEntropy]: operands logits, targets, and class weights where Weighted.
@@ -61,7 +61,7 @@ func (o CrossEntropy) check(in []Meta) error {
 
 // Infer gives a scalar.
 func (o CrossEntropy) Infer(in []Meta) (Meta, error) {
-	if err := arity(2+btoi(o.Weighted), in); err != nil {
+	if err := Arity(2+btoi(o.Weighted), in); err != nil {
 		return Meta{}, err
 	}
 	return Of(in[0].DType), o.check(in)
@@ -92,15 +92,16 @@ const lossBlock = 1 << 15
 // Scratch is a partial sum for each part.
 func (o CrossEntropy) Scratch(in []Meta) int {
 	v := in[0].Shape[len(in[0].Shape)-1]
-	return 8 * parts(in[0].Size()/v, max(1, lossBlock/v))
+	return 8 * Parts(in[0].Size()/v, max(1, lossBlock/v))
 }
 
 // Eval sums the rows' losses.
 func (o CrossEntropy) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		return crossEntropy(c, in, rowLosses[float64]{CrossEntropy: o}, Data[float64](out[0]))
-	}
-	return crossEntropy(c, in, rowLosses[float32]{CrossEntropy: o}, Data[float32](out[0]))
+	return EvalFloat(in[0].DType, o, c, out, in, sumLosses[float32], sumLosses[float64])
+}
+
+func sumLosses[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o}, Data[T](out[0]))
 }
 
 // crossEntropy fills w's results and sum, where that is not nil.
@@ -134,12 +135,12 @@ func (w *rowLosses[T]) check() error {
 // each fills the results of all rows.
 func (w *rowLosses[T]) each(c *Ctx) {
 	w.per = max(1, lossBlock/w.v)
-	eachPart(c, parts(len(w.targets), w.per), *w)
+	EachPart(c, Parts(len(w.targets), w.per), *w)
 }
 
 // total is each, and the sum of the losses.
 func (w *rowLosses[T]) total(c *Ctx) (sum float64) {
-	w.sums = ScratchOf[float64](c, 0, parts(len(w.targets), max(1, lossBlock/w.v)))
+	w.sums = ScratchOf[float64](c, 0, Parts(len(w.targets), max(1, lossBlock/w.v)))
 	w.each(c)
 	for _, v := range w.sums {
 		sum += v
@@ -149,8 +150,8 @@ func (w *rowLosses[T]) total(c *Ctx) (sum float64) {
 
 func (o CrossEntropy) ignores(target int32) bool { return o.HasIgnore && target == o.IgnoreIndex }
 
-func (w *rowLosses[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.targets), w.per)
+func (w *rowLosses[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.targets), w.per)
 	sum := 0.0
 	for r := lo; r < hi; r++ {
 		loss := w.row(r)
@@ -226,12 +227,12 @@ func (w *rowLosses[T]) smoothed(d, x []T, t int) float64 {
 // CrossEntropyRows returns each row's term of the sum [Graph.CrossEntropy]: logits (…, V), targets (…) → (…). It has
 // no gradient.
 func (g *Graph) CrossEntropyRows(logits, targets *Node, opt CrossEntropyOpts) *Node {
-	return g.Apply(CrossEntropyRows{CrossEntropy: opt.op()}, present(logits, targets, opt.Weights)...)
+	return g.Apply(CrossEntropyRows{CrossEntropy: opt.op()}, Present(logits, targets, opt.Weights)...)
 }
 
 // CrossEntropyRows is the op of [Graph.CrossEntropyRows].
 type CrossEntropyRows struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 }
 
@@ -252,22 +253,23 @@ func (o CrossEntropyRows) VJP(*Graph, []*Node, *Node, *Node) []*Node { return ni
 
 // Eval computes row by row.
 func (o CrossEntropyRows) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		return crossEntropy(c, in, rowLosses[float64]{CrossEntropy: o.CrossEntropy, rows: Data[float64](out[0])}, nil)
-	}
-	return crossEntropy(c, in, rowLosses[float32]{CrossEntropy: o.CrossEntropy, rows: Data[float32](out[0])}, nil)
+	return EvalFloat(in[0].DType, o.CrossEntropy, c, out, in, lossOfRows[float32], lossOfRows[float64])
+}
+
+func lossOfRows[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o, rows: Data[T](out[0])}, nil)
 }
 
 // CrossEntropyGrad computes the gradient of the logits from the operands of a [CrossEntropy] and dy, a scalar.
 type CrossEntropyGrad struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 }
 
 // Infer returns the logits' meta.
 func (o CrossEntropyGrad) Infer(in []Meta) (Meta, error) {
 	n := 2 + btoi(o.Weighted)
-	if err := arity(n+1, in); err != nil {
+	if err := Arity(n+1, in); err != nil {
 		return Meta{}, err
 	}
 	if !in[n].Equal(Of(in[0].DType)) {
@@ -290,22 +292,17 @@ func (CrossEntropyGrad) Scratch([]Meta) int { return 0 }
 
 // Eval computes dy·(p − q).
 func (o CrossEntropyGrad) Eval(c *Ctx, out, in []Buf) error {
-	return crossEntropyGrad(o.CrossEntropy, c, Buf{}, out[0], in)
+	return EvalFloat(in[0].DType, o.CrossEntropy, c, out, in, lossGrad[float32], lossGrad[float64])
 }
 
-// crossEntropyGrad fills the gradient d, and the sum of losses; either may be empty.
-func crossEntropyGrad(o CrossEntropy, c *Ctx, sum, d Buf, in []Buf) error {
-	dy := scalar(in[len(in)-1])
-	if in[0].DType == Float64 {
-		return crossEntropy(c, in, rowLosses[float64]{CrossEntropy: o, d: Data[float64](d), scale: dy}, Data[float64](sum))
-	}
-	return crossEntropy(c, in, rowLosses[float32]{CrossEntropy: o, d: Data[float32](d), scale: dy}, Data[float32](sum))
+func lossGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o, d: Data[T](out[0]), scale: in[len(in)-1].At(0)}, nil)
 }
 
 // CrossEntropyBoth computes a [CrossEntropy], part 0, and its [CrossEntropyGrad], part 1, in one pass over the logits,
 // from the operands of the gradient. A plan makes one of the two.
 type CrossEntropyBoth struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 	Grad bool
 }
@@ -337,12 +334,18 @@ func (CrossEntropyBoth) Overwrites(part, operand int) bool { return part == 1 &&
 
 // Eval computes both.
 func (o CrossEntropyBoth) Eval(c *Ctx, out, in []Buf) error {
-	return crossEntropyGrad(o.CrossEntropy, c, out[0], out[1], in)
+	return EvalFloat(in[0].DType, o.CrossEntropy, c, out, in, lossAndGrad[float32], lossAndGrad[float64])
+}
+
+// lossAndGrad fills the sum of losses and the gradient; either may be empty.
+func lossAndGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
+	w := rowLosses[T]{CrossEntropy: o, d: Data[T](out[1]), scale: in[len(in)-1].At(0)}
+	return crossEntropy(c, in, w, Data[T](out[0]))
 }
 
 // CrossEntropyWeight is the op of [Graph.CrossEntropyWeight]: operands targets, and class weights (V) where there are any.
 type CrossEntropyWeight struct {
-	noGrad
+	NoGrad
 	DType       DType
 	HasIgnore   bool
 	IgnoreIndex int32
@@ -367,12 +370,10 @@ func (o CrossEntropyWeight) Eval(_ *Ctx, out, in []Buf) error {
 			sum++
 		case t < 0 || int(t) >= in[1].Size():
 			return errors.Errorf("target %d at position %d: there are classes 0 to %d", t, i, in[1].Size()-1)
-		case o.DType == Float64:
-			sum += Data[float64](in[1])[t]
 		default:
-			sum += float64(Data[float32](in[1])[t])
+			sum += in[1].At(int(t))
 		}
 	}
-	setScalar(out[0], sum)
+	out[0].Set(0, sum)
 	return nil
 }

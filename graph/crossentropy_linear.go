@@ -9,7 +9,7 @@ import (
 // for all logits: lossRows rows at a time, and only rows that count. Operands: x (…, K), w (K, V), or (V, K) where
 // TransB, then those of a [CrossEntropyGrad] after the logits. A plan makes one of the four steps where w does not train.
 type LinearCrossEntropy struct {
-	noGrad
+	NoGrad
 	CrossEntropy
 	TransB, Grad bool
 }
@@ -26,7 +26,7 @@ func (o LinearCrossEntropy) Part() (Op, int, int) {
 
 // Infer returns the meta of the part.
 func (o LinearCrossEntropy) Infer(in []Meta) (Meta, error) {
-	if err := arity(4+btoi(o.Weighted), in); err != nil {
+	if err := Arity(4+btoi(o.Weighted), in); err != nil {
 		return Meta{}, err
 	}
 	if len(in[1].Shape) != 2 {
@@ -70,8 +70,8 @@ type lossSpace struct{ rows, targets, x, logits, end int }
 
 func (o LinearCrossEntropy) space(rows, v, k, size int) (s lossSpace) {
 	n := min(rows, lossRows)
-	line := func(bytes int) int { return parts(bytes, 64) * 64 }
-	s.rows = line(8 * parts(n, max(1, lossBlock/v)))
+	line := func(bytes int) int { return Parts(bytes, 64) * 64 }
+	s.rows = line(8 * Parts(n, max(1, lossBlock/v)))
 	s.targets = s.rows + line(4*rows)
 	s.x = s.targets + line(4*n)
 	s.logits = s.x + line(n*k*size)
@@ -87,16 +87,13 @@ func (o LinearCrossEntropy) Scratch(in []Meta) int {
 
 // Eval computes both.
 func (o LinearCrossEntropy) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		return linearCrossEntropy[float64](o, c, out, in)
-	}
-	return linearCrossEntropy[float32](o, c, out, in)
+	return EvalFloat(in[0].DType, o, c, out, in, linearCrossEntropy[float32], linearCrossEntropy[float64])
 }
 
 func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) error {
 	rows, v, k := o.extents(in[0].Shape, in[1].Shape)
 	x, w, targets, dx := Data[T](in[0]), Data[T](in[1]), Data[int32](in[2]), Data[T](out[1])
-	l := rowLosses[T]{CrossEntropy: o.CrossEntropy, targets: targets, v: v, scale: scalar(in[len(in)-1])}
+	l := rowLosses[T]{CrossEntropy: o.CrossEntropy, targets: targets, v: v, scale: in[len(in)-1].At(0)}
 	if o.Weighted {
 		l.weights = Data[T](in[3])
 	}

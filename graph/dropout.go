@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/pkg/errors"
 )
@@ -29,7 +30,7 @@ func (d Dropout) Infer(in []Meta) (Meta, error) {
 	if err := checkDrop(d.P); err != nil {
 		return Meta{}, err
 	}
-	return sameMeta(1, in)
+	return SameMeta(1, in)
 }
 
 func checkDrop(p float64) error {
@@ -47,12 +48,7 @@ func (Dropout) Overwrites(int, int) bool { return true }
 
 // Eval drops.
 func (d Dropout) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		dropoutEval[float64](d, c, out[0], in[0])
-	} else {
-		dropoutEval[float32](d, c, out[0], in[0])
-	}
-	return nil
+	return EvalFloat(out[0].DType, d, c, out, in, dropoutEval[float32], dropoutEval[float64])
 }
 
 // dropped is the work of a Dropout.
@@ -62,25 +58,18 @@ type dropped[T Float] struct {
 	key  uint64
 }
 
-func dropoutEval[T Float](d Dropout, c *Ctx, out, in Buf) {
-	w := dropped[T]{Data[T](out), Data[T](in), d.P, c.Scalars.key(d.Stream)}
-	eachPart(c, parts(len(w.y), partSize), w)
+func dropoutEval[T Float](d Dropout, c *Ctx, out, in []Buf) error {
+	w := dropped[T]{Data[T](out[0]), Data[T](in[0]), d.P, c.Scalars.key(d.Stream)}
+	EachPart(c, Parts(len(w.y), PartSize), w)
+	return nil
 }
 
-func (w *dropped[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), partSize)
+func (w *dropped[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), PartSize)
 	vec.Dropout(w.y[lo:hi], w.x[lo:hi], w.key, uint64(lo), w.p)
 }
 
 // key is the key of the random numbers of a stream in this run: a hash of seed, micro-batch and stream.
 func (s *Scalars) key(stream uint64) uint64 {
-	return mix64(mix64(mix64(s.Seed)+uint64(s.Micro)) + stream)
-}
-
-// mix64 is one output of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, figure 16) from state z.
-func mix64(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	return splitmix.Next(splitmix.Next(splitmix.Next(s.Seed)+uint64(s.Micro)) + stream)
 }

@@ -14,7 +14,7 @@ type Embedding struct{}
 
 // Infer wants ids and a matrix.
 func (Embedding) Infer(in []Meta) (Meta, error) {
-	if err := arity(2, in); err != nil {
+	if err := Arity(2, in); err != nil {
 		return Meta{}, err
 	}
 	if in[0].DType != Int32 || !in[1].DType.IsFloat() || len(in[1].Shape) != 2 {
@@ -36,16 +36,11 @@ type lookup[T Float] struct {
 }
 
 // Eval copies rows.
-func (Embedding) Eval(c *Ctx, out, in []Buf) error {
+func (o Embedding) Eval(c *Ctx, out, in []Buf) error {
 	if err := checkIDs(Data[int32](in[0]), in[1].Shape[0]); err != nil {
 		return err
 	}
-	if out[0].DType == Float64 {
-		embed[float64](c, out[0], in)
-	} else {
-		embed[float32](c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, o, c, out, in, embed[float32], embed[float64])
 }
 
 // checkIDs refuses an id outside 0 … v−1.
@@ -58,14 +53,15 @@ func checkIDs(ids []int32, v int) error {
 	return nil
 }
 
-func embed[T Float](c *Ctx, out Buf, in []Buf) {
-	w := lookup[T]{y: Data[T](out), table: Data[T](in[1]), ids: Data[int32](in[0]), c: in[1].Shape[1]}
-	w.per = max(1, partSize/w.c)
-	eachPart(c, parts(len(w.ids), w.per), w)
+func embed[T Float](_ Embedding, c *Ctx, out, in []Buf) error {
+	w := lookup[T]{y: Data[T](out[0]), table: Data[T](in[1]), ids: Data[int32](in[0]), c: in[1].Shape[1]}
+	w.per = max(1, PartSize/w.c)
+	EachPart(c, Parts(len(w.ids), w.per), w)
+	return nil
 }
 
-func (w *lookup[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.ids), w.per)
+func (w *lookup[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.ids), w.per)
 	for r := lo; r < hi; r++ {
 		copy(w.y[r*w.c:(r+1)*w.c], w.table[int(w.ids[r])*w.c:])
 	}
@@ -74,14 +70,14 @@ func (w *lookup[T]) part(i, _ int) {
 // EmbeddingGrad computes the table's gradient (Vocab, C) from ids (…) and dy (…, C): each row of dy is added to the row
 // of its id, in order; with Acc onto operand 2, in place where the plan can.
 type EmbeddingGrad struct {
-	noGrad
+	NoGrad
 	Vocab int
 	Acc   bool
 }
 
 // Infer wants dy for the ids.
 func (e EmbeddingGrad) Infer(in []Meta) (Meta, error) {
-	if err := arity(2+btoi(e.Acc), in); err != nil {
+	if err := Arity(2+btoi(e.Acc), in); err != nil {
 		return Meta{}, err
 	}
 	ids, dy := in[0], in[1]
@@ -106,12 +102,7 @@ func (e EmbeddingGrad) Eval(c *Ctx, out, in []Buf) error {
 	if e.Acc {
 		startFrom(c, out[0], in[2])
 	}
-	if out[0].DType == Float64 {
-		scatterRows[float64](!e.Acc, c, out[0], in)
-	} else {
-		scatterRows[float32](!e.Acc, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, e, c, out, in, scatterRows[float32], scatterRows[float64])
 }
 
 // scatterBlock is the number of columns of one part.
@@ -125,13 +116,14 @@ type tableSums[T Float] struct {
 	fresh bool
 }
 
-func scatterRows[T Float](fresh bool, c *Ctx, out Buf, in []Buf) {
-	w := tableSums[T]{Data[T](out), Data[T](in[1]), Data[int32](in[0]), out.Shape[1], fresh}
-	eachPart(c, parts(w.c, scatterBlock), w)
+func scatterRows[T Float](e EmbeddingGrad, c *Ctx, out, in []Buf) error {
+	w := tableSums[T]{Data[T](out[0]), Data[T](in[1]), Data[int32](in[0]), out[0].Shape[1], !e.Acc}
+	EachPart(c, Parts(w.c, scatterBlock), w)
+	return nil
 }
 
-func (w *tableSums[T]) part(i, _ int) {
-	lo, hi := span(i, w.c, scatterBlock)
+func (w *tableSums[T]) Part(i, _ int) {
+	lo, hi := Span(i, w.c, scatterBlock)
 	for at := 0; w.fresh && at < len(w.y); at += w.c {
 		clear(w.y[at+lo : at+hi])
 	}

@@ -44,15 +44,13 @@ func (f Foreign) Eval(_ *Ctx, out, in []Buf) (err error) {
 	for i, b := range in {
 		c := NewBuf(b.Meta)
 		copy(c.Mem, b.Mem)
-		if vals[i], err = valueOfBuf(c); err != nil {
-			return err
-		}
+		vals[i] = ValueOf(c)
 	}
 	v, err := f.Expr.Do(vals...)
 	if err != nil {
 		return errors.Wrapf(err, "graph: %v", f.Expr)
 	}
-	b, err := bufOfValue(v, out[0].Meta)
+	b, err := BufOfValue(v, out[0].Meta)
 	if err != nil {
 		return err
 	}
@@ -60,80 +58,57 @@ func (f Foreign) Eval(_ *Ctx, out, in []Buf) (err error) {
 	return nil
 }
 
-// bufOfValue views a value of Gorgonia's, which must have meta m, without a copy where it is a contiguous tensor.
-func bufOfValue(v gorgonia.Value, m Meta) (Buf, error) {
-	switch v := v.(type) {
-	case *gorgonia.F32:
-		return BufOf([]float32{float32(*v)}), nil
-	case *gorgonia.F64:
-		return BufOf([]float64{float64(*v)}), nil
-	case *gorgonia.I32:
-		return BufOf([]int32{int32(*v)}), nil
-	case tensor.Tensor:
-		d, ok := v.(*tensor.Dense)
-		if ok && (d.RequiresIterator() || d.DataOrder().IsColMajor()) {
-			d, ok = d.Materialize().(*tensor.Dense)
+// BufOfValue views a value of Gorgonia's as a Buf of meta m, without a copy where it is a contiguous tensor. A value of
+// another dtype or number of elements is an error.
+func BufOfValue(v gorgonia.Value, m Meta) (Buf, error) {
+	t, ok := v.(tensor.Tensor)
+	if !ok {
+		if s, ok := v.(gorgonia.Scalar); ok {
+			if b, ok := viewed(s.Data(), m); ok {
+				return b, nil
+			}
 		}
-		if !ok || d.Shape().TotalSize() != m.Size() || d.Dtype() != m.DType.Tensor() {
-			return Buf{}, errors.Errorf("graph: a value %v %v where %v is due", v.Dtype(), v.Shape(), m)
-		}
-		return BufOfDense(d, m)
+		return Buf{}, errors.Errorf("graph: a value of type %T where %v is due", v, m)
 	}
-	return Buf{}, errors.Errorf("graph: a value of type %T where %v is due", v, m)
+	d, ok := t.(*tensor.Dense)
+	if ok && (d.RequiresIterator() || d.DataOrder().IsColMajor()) {
+		d, ok = d.Materialize().(*tensor.Dense)
+	}
+	if !ok || d.Shape().TotalSize() != m.Size() || d.Dtype() != m.DType.Tensor() {
+		return Buf{}, errors.Errorf("graph: a value %v %v where %v is due", v.Dtype(), v.Shape(), m)
+	}
+	return BufOfDense(d, m)
 }
 
-// BufOfDense views a contiguous dense tensor as a Buf of meta m, without a copy.
+// BufOfDense views a contiguous dense tensor as a Buf of meta m, without a copy. A tensor of another dtype or number of
+// elements is an error.
 func BufOfDense(d *tensor.Dense, m Meta) (Buf, error) {
-	var b Buf
-	switch data := d.Data().(type) {
-	case []float32:
-		b = BufOf(data, m.Shape...)
-	case float32:
-		b = BufOf([]float32{data}, m.Shape...)
-	case []float64:
-		b = BufOf(data, m.Shape...)
-	case float64:
-		b = BufOf([]float64{data}, m.Shape...)
-	case []int32:
-		b = BufOf(data, m.Shape...)
-	case int32:
-		b = BufOf([]int32{data}, m.Shape...)
-	}
-	if b.DType != m.DType || len(b.Mem) != m.Bytes() {
+	b, ok := viewed(d.Data(), m)
+	if !ok {
 		return Buf{}, errors.Errorf("graph: a tensor %v %v where %v is due", d.Dtype(), d.Shape(), m)
 	}
 	return b, nil
 }
 
-// Dense returns b as a tensor over the same memory.
+// viewed views a slice, or a single element, as a Buf of meta m, and reports whether it fits.
+func viewed(v any, m Meta) (Buf, bool) {
+	b, ok := bufOfAny(v, m.Shape)
+	return b, ok && b.DType == m.DType && len(b.Mem) == m.Bytes()
+}
+
+// Dense returns b, which must be contiguous, as a tensor over the same memory. A scalar becomes a tensor of shape (1).
 func Dense(b Buf) *tensor.Dense {
-	opts := []tensor.ConsOpt{tensor.WithShape(b.Shape...), tensor.WithBacking(backing(b))}
+	opts := []tensor.ConsOpt{tensor.WithShape(b.Shape...), tensor.WithBacking(b.Elements())}
 	if len(b.Shape) == 0 {
 		opts[0] = tensor.WithShape(1)
 	}
 	return tensor.New(opts...)
 }
 
-func backing(b Buf) any {
-	switch b.DType {
-	case Float32:
-		return Data[float32](b)
-	case Float64:
-		return Data[float64](b)
-	}
-	return Data[int32](b)
-}
-
-// valueOfBuf returns b as a value of Gorgonia's over the same memory.
-func valueOfBuf(b Buf) (gorgonia.Value, error) {
+// ValueOf returns b, which must be contiguous, as a value of Gorgonia's: a tensor over the same memory, or of a scalar a copy.
+func ValueOf(b Buf) gorgonia.Value {
 	if len(b.Shape) > 0 {
-		return Dense(b), nil
+		return Dense(b)
 	}
-	switch b.DType {
-	case Float32:
-		return gorgonia.NewF32(Data[float32](b)[0]), nil
-	case Float64:
-		return gorgonia.NewF64(Data[float64](b)[0]), nil
-	}
-	return gorgonia.NewI32(Data[int32](b)[0]), nil
+	return dtypes[b.DType].scalar(b)
 }

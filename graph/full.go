@@ -19,27 +19,14 @@ func (f Full) Infer(in []Meta) (Meta, error) {
 	if f.Dims.N > MaxRank {
 		return Meta{}, errors.Errorf("rank %d, at most %d", f.Dims.N, MaxRank)
 	}
-	return Meta{f.DType, f.Dims.Shape()}, arity(0, in)
+	return Meta{f.DType, f.Dims.Shape()}, Arity(0, in)
 }
 
 // VJP has no operand to give a gradient to.
 func (Full) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Eval fills.
-func (f Full) Eval(c *Ctx, out, _ []Buf) error {
-	switch f.DType {
-	case Float32:
-		fill(Data[float32](out[0]), float32(f.Value))
-	case Float64:
-		fill(Data[float64](out[0]), f.Value)
-	default:
-		fill(Data[int32](out[0]), int32(f.Value))
-	}
+func (f Full) Eval(_ *Ctx, out, _ []Buf) error {
+	out[0].Fill(f.Value)
 	return nil
-}
-
-func fill[T Elem](y []T, v T) {
-	for i := range y {
-		y[i] = v
-	}
 }

@@ -8,7 +8,7 @@ import (
 // Gather returns the elements of x at indices ids (N) along an axis, whose extent becomes N. An index out of range is
 // an error of the run.
 func (g *Graph) Gather(x *Node, axis int, ids *Node) *Node {
-	return g.Apply(Gather{normAxis(x, axis)}, x, ids)
+	return g.Apply(Gather{FrontAxis(x, axis)}, x, ids)
 }
 
 // Gather is the op of [Graph.Gather].
@@ -16,7 +16,7 @@ type Gather struct{ Axis int }
 
 // Infer replaces the axis.
 func (o Gather) Infer(in []Meta) (Meta, error) {
-	if err := arity(2, in); err != nil {
+	if err := Arity(2, in); err != nil {
 		return Meta{}, err
 	}
 	a, err := in[0].Shape.Axis(o.Axis)
@@ -47,18 +47,18 @@ type gathered struct {
 
 // Eval copies.
 func (o Gather) Eval(c *Ctx, out, in []Buf) error {
-	outer, n, inner := around(in[0].Shape, o.Axis)
+	outer, n, inner := in[0].Shape.Around(o.Axis)
 	w := gathered{y: out[0].Mem, x: in[0].Mem, ids: Data[int32](in[1]), n: n, size: inner * out[0].DType.Size()}
 	if err := checkIDs(w.ids, n); err != nil {
 		return err
 	}
 	w.rows, w.each = outer*len(w.ids), max(1, copyPart/w.size)
-	eachPart(c, parts(w.rows, w.each), w)
+	EachPart(c, Parts(w.rows, w.each), w)
 	return nil
 }
 
-func (w *gathered) part(i, _ int) {
-	lo, hi := span(i, w.rows, w.each)
+func (w *gathered) Part(i, _ int) {
+	lo, hi := Span(i, w.rows, w.each)
 	for r := lo; r < hi; r++ {
 		from := r/len(w.ids)*w.n + int(w.ids[r%len(w.ids)])
 		copy(w.y[r*w.size:(r+1)*w.size], w.x[from*w.size:])
@@ -67,13 +67,13 @@ func (w *gathered) part(i, _ int) {
 
 // GatherGrad adds dy at indices ids (N) of an axis of extent N onto zeros.
 type GatherGrad struct {
-	noGrad
+	NoGrad
 	Axis, N int
 }
 
 // Infer replaces the axis.
 func (o GatherGrad) Infer(in []Meta) (Meta, error) {
-	if err := arity(2, in); err != nil {
+	if err := Arity(2, in); err != nil {
 		return Meta{}, err
 	}
 	a, err := in[0].Shape.Axis(o.Axis)
@@ -101,27 +101,23 @@ func (o GatherGrad) Eval(c *Ctx, out, in []Buf) error {
 	if err := checkIDs(Data[int32](in[1]), o.N); err != nil {
 		return err
 	}
-	if out[0].DType == Float64 {
-		gatherGrad[float64](c, o, out[0], in)
-	} else {
-		gatherGrad[float32](c, o, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, o, c, out, in, gatherGrad[float32], gatherGrad[float64])
 }
 
 // gatherBlock is the number of columns that one part adds to.
 const gatherBlock = 64
 
-func gatherGrad[T Float](c *Ctx, o GatherGrad, out Buf, in []Buf) {
-	outer, n, inner := around(out.Shape, o.Axis)
-	w := scattered[T]{y: Data[T](out), dy: Data[T](in[0]), ids: Data[int32](in[1]), n: n, inner: inner}
+func gatherGrad[T Float](o GatherGrad, c *Ctx, out, in []Buf) error {
+	outer, n, inner := out[0].Shape.Around(o.Axis)
+	w := scattered[T]{y: Data[T](out[0]), dy: Data[T](in[0]), ids: Data[int32](in[1]), n: n, inner: inner}
 	w.each = min(inner, gatherBlock)
-	w.per = parts(inner, w.each)
-	eachPart(c, outer*w.per, w)
+	w.per = Parts(inner, w.each)
+	EachPart(c, outer*w.per, w)
+	return nil
 }
 
-func (w *scattered[T]) part(i, _ int) {
-	lo, hi := span(i%w.per, w.inner, w.each)
+func (w *scattered[T]) Part(i, _ int) {
+	lo, hi := Span(i%w.per, w.inner, w.each)
 	y := w.y[i/w.per*w.n*w.inner:]
 	dy := w.dy[i/w.per*len(w.ids)*w.inner:]
 	for k := range w.n {

@@ -138,11 +138,8 @@ func (g *Graph) Wrap(e *gorgonia.Node) *Node {
 // foreignOp finds our op for one of Gorgonia's.
 func foreignOp(e *gorgonia.Node, m Meta, x []*Node) Op {
 	if c, ok := e.Op().(interface{ Value() gorgonia.Value }); ok && len(x) == 0 {
-		switch v := c.Value().(type) {
-		case *gorgonia.F32:
-			return Full{Value: float64(*v), DType: Float32}
-		case *gorgonia.F64:
-			return Full{Value: float64(*v), DType: Float64}
+		if v, err := BufOfValue(c.Value(), Of(m.DType)); err == nil && m.DType.IsFloat() {
+			return Full{Value: v.At(0), DType: m.DType}
 		}
 	}
 	if len(x) == 2 && strings.HasPrefix(e.Op().String(), "+ ") && x[0].meta.Equal(m) && x[1].meta.Equal(m) {

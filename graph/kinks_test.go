@@ -6,6 +6,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/graphtest"
+	"github.com/ceto-ml/ceto/graph/loss"
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
@@ -40,9 +41,9 @@ func TestKinks(t *testing.T) {
 		{"ELU/zero", []float64{0, 2}, []float64{0, 2}, []float64{0.5, 1}, func(g *G, x *N) *N { return g.ELU(x, 0.5) }},
 		{"Abs/zero", []float64{-1, 0, 2}, []float64{1, 0, 2}, []float64{-1, 0, 1}, func(g *G, x *N) *N { return g.Abs(x) }},
 		{"Pow/zero", []float64{0, 2}, []float64{1, 1}, []float64{0, 0}, func(g *G, x *N) *N { return g.Pow(x, 0) }},
-		{"L1/equal", []float64{2, 3, 1}, []float64{2}, []float64{0, 1, -1}, func(g *G, x *N) *N { return g.L1(x, g.Full(x.Meta(), 2)) }},
-		{"Huber/edge", []float64{3, 2}, []float64{0.5}, []float64{1, 0}, func(g *G, x *N) *N { return g.Huber(x, g.Full(x.Meta(), 2), 1) }},
-		{"BCEWithLogits/far", []float64{1000, -1000}, []float64{1000}, []float64{1, 0}, func(g *G, x *N) *N { return g.BCEWithLogits(x, g.Full(x.Meta(), 0)) }},
+		{"L1/equal", []float64{2, 3, 1}, []float64{2}, []float64{0, 1, -1}, func(g *G, x *N) *N { return loss.L1(g, x, g.Full(x.Meta(), 2)) }},
+		{"Huber/edge", []float64{3, 2}, []float64{0.5}, []float64{1, 0}, func(g *G, x *N) *N { return loss.Huber(g, x, g.Full(x.Meta(), 2), 1) }},
+		{"BCEWithLogits/far", []float64{1000, -1000}, []float64{1000}, []float64{1, 0}, func(g *G, x *N) *N { return loss.BCEWithLogits(g, x, g.Full(x.Meta(), 0)) }},
 		{"Where/nan", []float64{nan, 1}, []float64{2, 1}, []float64{0, 1}, func(g *G, x *N) *N { return g.Where(isOne(g, x), x, two(g)) }},
 		{"Slice/nan", []float64{nan, 1}, []float64{1}, []float64{0, 1}, func(g *G, x *N) *N { return g.Slice(x, 0, 1, 2) }},
 	} {
@@ -105,7 +106,7 @@ func TestInferErrors(t *testing.T) {
 		{"graph: Slice[float32[2 3]]: range 1 to 4 of axis 1, which has 3", func(g *G, x, y, ids *N) *N { return g.Slice(x, 1, 1, 4) }},
 		{"graph: Reduce[float32[2 3]]: axis 2 of shape [2 3]", func(g *G, x, y, ids *N) *N { return g.Sum(x, 2) }},
 		{"graph: Gather[float32[2 3] float32[4]]: want a float and ids (N)", func(g *G, x, y, ids *N) *N { return g.Gather(x, 0, y) }},
-		{"graph: Compare[float32[2 3] float32[4]]: want floats of one dtype and shape", func(g *G, x, y, ids *N) *N { return g.MSE(x, y) }},
+		{"graph: Compare[float32[2 3] float32[4]]: want floats of one dtype and shape", func(g *G, x, y, ids *N) *N { return loss.MSE(g, x, y) }},
 		{"graph: Concat[float32[2 3] float32[4]]: want one dtype and equal extents but along axis 0", func(g *G, x, y, ids *N) *N { return g.Concat(0, x, y) }},
 		{"graph: BroadcastTo[float32[2 3]]: float32[2 3] does not broadcast to [2 4]: want a float whose axes, matched from the last, are equal or 1", func(g *G, x, y, ids *N) *N { return g.BroadcastTo(x, 2, 4) }},
 		{"graph: Sqrt: operand 0 is nil", func(g *G, x, y, ids *N) *N { return g.Sqrt(nil) }},

@@ -87,7 +87,7 @@ func swap(yes bool, a, b int) (int, int) {
 // Infer wants equal inner axes.
 func (o MatMul) Infer(in []Meta) (Meta, error) {
 	want := o.operands()
-	if err := arity(want, in); err != nil {
+	if err := Arity(want, in); err != nil {
 		return Meta{}, err
 	}
 	for _, m := range in {
@@ -158,11 +158,11 @@ func (o MatMul) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 		}
 	} else {
 		da, db = o.batched(g, a, b, dz)
-		da, db = g.sumTo(da, a), g.sumTo(db, b)
+		da, db = g.SumTo(da, a), g.SumTo(db, b)
 	}
 	dx := []*Node{da, db}
 	if o.Bias {
-		dx = append(dx, g.sumTo(dz, x[2]))
+		dx = append(dx, g.SumTo(dz, x[2]))
 	}
 	if o.Acc {
 		dx = append(dx, dz)
@@ -213,12 +213,15 @@ var (
 
 func inPlace[T Float](f func(y, x []T)) func(y []T) { return func(y []T) { f(y, y) } }
 
+// acting is a MatMul with its activation in place, nil for none.
+type acting[T Float] struct {
+	MatMul
+	act func(y []T)
+}
+
 // Eval multiplies.
 func (o MatMul) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		return matmul(o, c, out[0], in, acts64[o.Act])
-	}
-	return matmul(o, c, out[0], in, acts32[o.Act])
+	return evalBy(out[0].DType, c, out, in, acting[float32]{o, acts32[o.Act]}, matmul[float32], acting[float64]{o, acts64[o.Act]}, matmul[float64])
 }
 
 // batches is the work of a MatMul with several products. Stride sa, sb is how many matrices of a, b one step along a
@@ -231,27 +234,27 @@ type batches[T Float] struct {
 	sa, sb  [MaxRank]int
 }
 
-func matmul[T Float](o MatMul, c *Ctx, out Buf, in []Buf, act func([]T)) error {
+func matmul[T Float](o acting[T], c *Ctx, out, in []Buf) error {
 	p, err := o.product(in[0].Shape, in[1].Shape)
 	if err != nil {
 		return err
 	}
-	w := batches[T]{y: Data[T](out), a: Data[T](in[0]), b: Data[T](in[1])}
-	w.gemm = vec.Gemm[T]{M: p.m, N: p.n, K: p.k, Act: act, Add: o.Acc,
+	w := batches[T]{y: Data[T](out[0]), a: Data[T](in[0]), b: Data[T](in[1])}
+	w.gemm = vec.Gemm[T]{M: p.m, N: p.n, K: p.k, Act: o.act, Add: o.Acc,
 		A: matrix(w.a, p.m, p.k, o.TransA), B: matrix(w.b, p.k, p.n, o.TransB), C: matrix(w.y, p.m, p.n, false)}
 	if o.Bias {
 		w.gemm.Bias = Data[T](in[2])
 	}
 	if o.Acc {
-		startFrom(c, out, in[len(in)-1])
+		startFrom(c, out[0], in[len(in)-1])
 	}
-	if p.flat || len(out.Shape) == 2 {
+	if p.flat || len(out[0].Shape) == 2 {
 		w.gemm.Run(c.Pool)
 		return nil
 	}
-	w.strides(out.Shape, in[0].Shape, in[1].Shape)
-	if n := out.Shape[:w.axes].Size(); n >= manyProducts || p.m*p.n*p.k < smallProduct {
-		eachPart(c, n, w)
+	w.strides(out[0].Shape, in[0].Shape, in[1].Shape)
+	if n := out[0].Shape[:w.axes].Size(); n >= manyProducts || p.m*p.n*p.k < smallProduct {
+		EachPart(c, n, w)
 	} else {
 		for i := range n {
 			w.at(i)
@@ -309,7 +312,7 @@ func (w *batches[T]) at(i int) {
 }
 
 // part multiplies the matrices of batch i.
-func (w *batches[T]) part(i, worker int) {
+func (w *batches[T]) Part(i, worker int) {
 	v := *w
 	v.at(i)
 	v.gemm.Serial(worker)

@@ -5,63 +5,7 @@ import (
 	"strings"
 
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 )
-
-// DType is the type of the elements of a value.
-type DType uint8
-
-// The dtypes. Ids (tokens, classes, positions) are Int32.
-const (
-	Float32 DType = iota
-	Float64
-	Int32
-)
-
-// Size is the number of bytes of one element.
-func (d DType) Size() int {
-	if d == Float64 {
-		return 8
-	}
-	return 4
-}
-
-// IsFloat reports whether values of d carry gradients.
-func (d DType) IsFloat() bool { return d == Float32 || d == Float64 }
-
-func (d DType) String() string {
-	switch d {
-	case Float32:
-		return "float32"
-	case Float64:
-		return "float64"
-	}
-	return "int32"
-}
-
-// Tensor returns the dtype's name in gorgonia.org/tensor.
-func (d DType) Tensor() tensor.Dtype {
-	switch d {
-	case Float32:
-		return tensor.Float32
-	case Float64:
-		return tensor.Float64
-	}
-	return tensor.Int32
-}
-
-// DTypeOf is the inverse of [DType.Tensor].
-func DTypeOf(t tensor.Dtype) (DType, error) {
-	switch t {
-	case tensor.Float32:
-		return Float32, nil
-	case tensor.Float64:
-		return Float64, nil
-	case tensor.Int32:
-		return Int32, nil
-	}
-	return 0, errors.Errorf("graph: dtype %v: want float32, float64 or int32", t)
-}
 
 // MaxRank is the largest number of axes.
 const MaxRank = 8
@@ -152,6 +96,9 @@ const maxElements = 1 << 40
 func (m Meta) check() error {
 	if len(m.Shape) > MaxRank {
 		return errors.Errorf("rank %d, at most %d", len(m.Shape), MaxRank)
+	}
+	if !m.DType.known() {
+		return errors.Errorf("%v: there is no such dtype", m.DType)
 	}
 	n := 1
 	for _, d := range m.Shape {

@@ -11,7 +11,7 @@ import (
 //
 // Mean and variance are sums in float64. Source: Ba et al. 2016, arXiv:1607.06450, equation 4.
 func (g *Graph) LayerNorm(x, w, b *Node, eps float64) *Node {
-	return g.Apply(Norm{Eps: eps, Weight: w != nil, Bias: b != nil}, present(x, w, b)...)
+	return g.Apply(Norm{Eps: eps, Weight: w != nil, Bias: b != nil}, Present(x, w, b)...)
 }
 
 // RMSNorm divides the last axis of x (…, C) by its root mean square and scales by w (C), nil for none.
@@ -20,18 +20,7 @@ func (g *Graph) LayerNorm(x, w, b *Node, eps float64) *Node {
 //
 // The mean is a sum in float64. Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
 func (g *Graph) RMSNorm(x, w *Node, eps float64) *Node {
-	return g.Apply(Norm{Eps: eps, RMS: true, Weight: w != nil}, present(x, w)...)
-}
-
-// present returns the first node and those of the others that are not nil.
-func present(x *Node, rest ...*Node) []*Node {
-	nodes := []*Node{x}
-	for _, n := range rest {
-		if n != nil {
-			nodes = append(nodes, n)
-		}
-	}
-	return nodes
+	return g.Apply(Norm{Eps: eps, RMS: true, Weight: w != nil}, Present(x, w)...)
 }
 
 // Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so. Of is
@@ -48,13 +37,6 @@ func (n Norm) operands() int { return 1 + btoi(n.Weight) + btoi(n.Bias) }
 
 func (n Norm) parts() int { return 3 - btoi(n.RMS) }
 
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // Part implements [Parter].
 func (n Norm) Part() (Op, int, int) {
 	whole := n
@@ -64,7 +46,7 @@ func (n Norm) Part() (Op, int, int) {
 
 // Infer wants w and b of the last axis.
 func (n Norm) Infer(in []Meta) (Meta, error) {
-	if err := arity(n.operands(), in); err != nil {
+	if err := Arity(n.operands(), in); err != nil {
 		return Meta{}, err
 	}
 	if n.Of < 0 || n.Of >= n.parts() {
@@ -75,9 +57,6 @@ func (n Norm) Infer(in []Meta) (Meta, error) {
 	}
 	return rowMeta(in[0]), nil
 }
-
-// rowMeta is one element for each row of x.
-func rowMeta(x Meta) Meta { return Meta{x.DType, x.Shape[:len(x.Shape)-1]} }
 
 // check wants x with an axis, and weights of it.
 func (n Norm) check(x Meta, weights []Meta) error {
@@ -136,19 +115,14 @@ const (
 )
 
 // normRows is the number of rows of a part.
-func normRows(rows, c int) int { return max(1, normBlock/c, parts(rows, normBlocks)) }
+func normRows(rows, c int) int { return max(1, normBlock/c, Parts(rows, normBlocks)) }
 
 // Eval normalises row by row.
 func (n Norm) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		normEval[float64](n, c, out, in)
-	} else {
-		normEval[float32](n, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, n, c, out, in, normEval[float32], normEval[float64])
 }
 
-func normEval[T Float](n Norm, c *Ctx, out, in []Buf) {
+func normEval[T Float](n Norm, c *Ctx, out, in []Buf) error {
 	w := normed[T]{y: Data[T](out[0]), rstd: Data[T](out[1]), x: Data[T](in[0]), eps: n.Eps, rms: n.RMS, c: lastAxis(in[0])}
 	if !n.RMS {
 		w.mean = Data[T](out[2])
@@ -161,13 +135,12 @@ func normEval[T Float](n Norm, c *Ctx, out, in []Buf) {
 	}
 	rows := len(w.x) / w.c
 	w.per = normRows(rows, w.c)
-	eachPart(c, parts(rows, w.per), w)
+	EachPart(c, Parts(rows, w.per), w)
+	return nil
 }
 
-func lastAxis(b Buf) int { return b.Shape[len(b.Shape)-1] }
-
-func (w *normed[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.x)/w.c, w.per)
+func (w *normed[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.x)/w.c, w.per)
 	for r := lo; r < hi; r++ {
 		mean, rstd := w.row(r)
 		if w.mean != nil {
@@ -199,7 +172,7 @@ func (w *normed[T]) row(r int) (mean, rstd T) {
 //
 // Means over a row are sums in float64; dw and db are summed over blocks of rows, then over the blocks, in order.
 type NormGrad struct {
-	noGrad
+	NoGrad
 	RMS          bool
 	Weight, Bias bool
 	Of           int
@@ -219,7 +192,7 @@ func (n NormGrad) dy() int { return btoi(n.Weight) + n.norm().parts() }
 
 // Infer returns the meta of the operand whose gradient it is.
 func (n NormGrad) Infer(in []Meta) (Meta, error) {
-	if err := arity(n.dy()+1, in); err != nil {
+	if err := Arity(n.dy()+1, in); err != nil {
 		return Meta{}, err
 	}
 	if k := n.norm().operands(); n.Of < 0 || n.Of >= k {
@@ -252,17 +225,12 @@ func (n NormGrad) Overwrites(part, operand int) bool {
 func (n NormGrad) Scratch(in []Meta) int {
 	c := in[0].Shape[len(in[0].Shape)-1]
 	rows := in[0].Size() / c
-	return 2 * parts(rows, normRows(rows, c)) * c * in[0].DType.Size()
+	return 2 * Parts(rows, normRows(rows, c)) * c * in[0].DType.Size()
 }
 
 // Eval computes what is asked for in one pass over the rows.
 func (n NormGrad) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		normGradEval[float64](n, c, out, in)
-	} else {
-		normGradEval[float32](n, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, n, c, out, in, normGradEval[float32], normGradEval[float64])
 }
 
 // normGraded is the work of a NormGrad: dw and db (blocks, C) are partial sums. What nothing reads is nil.
@@ -272,7 +240,7 @@ type normGraded[T Float] struct {
 	c, per               int
 }
 
-func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) {
+func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) error {
 	first := 1 + btoi(n.Weight)
 	w := normGraded[T]{dx: Data[T](out[0]), x: Data[T](in[0]), rstd: Data[T](in[first]), dy: Data[T](in[n.dy()]), c: lastAxis(in[0])}
 	if !n.RMS {
@@ -280,7 +248,7 @@ func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) {
 	}
 	rows := len(w.x) / w.c
 	w.per = normRows(rows, w.c)
-	blocks := parts(rows, w.per)
+	blocks := Parts(rows, w.per)
 	var dw, db []T
 	if n.Weight {
 		w.w, dw = Data[T](in[1]), Data[T](out[1])
@@ -294,9 +262,10 @@ func normGradEval[T Float](n NormGrad, c *Ctx, out, in []Buf) {
 	if db != nil {
 		w.db = ScratchOf[T](c, blocks*w.c, blocks*w.c)
 	}
-	eachPart(c, blocks, w)
+	EachPart(c, blocks, w)
 	sumBlocks(dw, w.dw)
 	sumBlocks(db, w.db)
+	return nil
 }
 
 // sumBlocks adds partial sums in order.
@@ -317,9 +286,9 @@ func block[T Float](sums []T, i, c int) []T {
 	return b
 }
 
-func (w *normGraded[T]) part(i, _ int) {
+func (w *normGraded[T]) Part(i, _ int) {
 	dw, db := block(w.dw, i, w.c), block(w.db, i, w.c)
-	lo, hi := span(i, len(w.rstd), w.per)
+	lo, hi := Span(i, len(w.rstd), w.per)
 	for r := lo; r < hi; r++ {
 		x, dy := w.x[r*w.c:(r+1)*w.c], w.dy[r*w.c:(r+1)*w.c]
 		var dx []T

@@ -56,17 +56,15 @@ func PartOf(op Op) (whole Op, i, n int) {
 	return op, 0, 1
 }
 
-// noGrad is embedded in ops without a derivative: most are derivatives themselves.
-type noGrad struct{}
+// NoGrad is embedded in an op without a derivative; most such ops are derivatives themselves. It gives the VJP method, and
+// says that no operand has a gradient.
+type NoGrad struct{}
 
 // VJP returns no gradients.
-func (noGrad) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
+func (NoGrad) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Stops stops every operand.
-func (noGrad) Stops(int) bool { return true }
-
-// NoGrad is embedded in ops that have no derivative: it gives the VJP method, and says that no operand has a gradient.
-type NoGrad struct{ noGrad }
+func (NoGrad) Stops(int) bool { return true }
 
 // exprOp makes a Gorgonia op of an Op. Each has a serial number for a hash, so that Gorgonia merges none.
 type exprOp struct {
@@ -216,7 +214,7 @@ func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
 	}()
 	in := make([]Buf, len(vals))
 	for i, val := range vals {
-		if in[i], err = bufOfValue(val, o.in[i]); err != nil {
+		if in[i], err = BufOfValue(val, o.in[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -224,7 +222,7 @@ func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
 	if err = EvalPart(o.op, y, in); err != nil {
 		return nil, err
 	}
-	return valueOfBuf(y)
+	return ValueOf(y), nil
 }
 
 // EvalPart evaluates op alone into y, on one worker with fresh scratch.

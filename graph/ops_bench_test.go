@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/loss"
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
@@ -32,7 +33,7 @@ func BenchmarkOps(b *testing.B) {
 		{"Permute/heads", graph.Permute{Perm: graph.DimsOf(0, 2, 1, 3)}, []graph.Meta{heads}},
 		{"Slice", graph.Slice{Axis: 1, Lo: 100, Hi: 400}, []graph.Meta{x}},
 		{"BroadcastTo", graph.BroadcastTo{Dims: graph.DimsOf(768, 512)}, []graph.Meta{bias}},
-		{"MSE", graph.Compare{}, []graph.Meta{x, x}},
+		{"MSE", loss.Compare{}, []graph.Meta{x, x}},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchOp(b, c.op, c.in) })
 	}

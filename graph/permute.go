@@ -18,7 +18,7 @@ type Permute struct{ Perm Dims }
 
 // Infer wants each axis once.
 func (p Permute) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	s := in[0].Shape
@@ -49,15 +49,7 @@ func (p Permute) VJP(g *Graph, _ []*Node, _, dy *Node) []*Node {
 
 // Eval copies.
 func (p Permute) Eval(c *Ctx, out, in []Buf) error {
-	switch out[0].DType {
-	case Float32:
-		permute[float32](c, p, out[0], in[0])
-	case Float64:
-		permute[float64](c, p, out[0], in[0])
-	default:
-		permute[int32](c, p, out[0], in[0])
-	}
-	return nil
+	return EvalElem(out[0].DType, p, c, out, in, permute[float32], permute[float64], permute[int32])
 }
 
 // permuted is the work of a Permute: extents of the result, axes that lie side by side in both being one, and the steps
@@ -78,23 +70,24 @@ const (
 	tileRows = 16 // along the axis that is contiguous in the result
 )
 
-func permute[T Elem](c *Ctx, p Permute, out, in Buf) {
-	w := permuted[T]{y: Data[T](out), x: Data[T](in)}
-	w.axes(p, out.Shape, in.Shape)
+func permute[T Elem](p Permute, c *Ctx, out, in []Buf) error {
+	w := permuted[T]{y: Data[T](out[0]), x: Data[T](in[0])}
+	w.axes(p, out[0].Shape, in[0].Shape)
 	inner := w.ext[w.n-1]
 	if w.xs[w.n-1] == 1 {
 		w.tile = w.n - 1
-		w.rowsEach = max(1, partSize/inner)
-		eachPart(c, parts(len(w.y)/inner, w.rowsEach), w)
-		return
+		w.rowsEach = max(1, PartSize/inner)
+		EachPart(c, Parts(len(w.y)/inner, w.rowsEach), w)
+		return nil
 	}
 	for i := range w.n {
 		if w.xs[i] == 1 {
 			w.tile = i
 		}
 	}
-	w.blocks = parts(w.ext[w.tile], tileSide)
-	eachPart(c, len(w.y)/inner/w.ext[w.tile]*w.blocks, w)
+	w.blocks = Parts(w.ext[w.tile], tileSide)
+	EachPart(c, len(w.y)/inner/w.ext[w.tile]*w.blocks, w)
+	return nil
 }
 
 // axes finds extents and steps.
@@ -125,7 +118,7 @@ func (w *permuted[T]) axes(p Permute, y, x Shape) {
 	}
 }
 
-func (w *permuted[T]) part(i, _ int) {
+func (w *permuted[T]) Part(i, _ int) {
 	if w.tile == w.n-1 {
 		w.copyRows(i)
 	} else {
@@ -136,7 +129,7 @@ func (w *permuted[T]) part(i, _ int) {
 // copyRows copies some rows of the last axis, which are contiguous in x too.
 func (w *permuted[T]) copyRows(i int) {
 	inner := w.ext[w.n-1]
-	lo, hi := span(i, len(w.y)/inner, w.rowsEach)
+	lo, hi := Span(i, len(w.y)/inner, w.rowsEach)
 	for r := lo; r < hi; r++ {
 		o := 0
 		for k, q := w.n-2, r; k >= 0; k-- {
@@ -149,7 +142,7 @@ func (w *permuted[T]) copyRows(i int) {
 
 // transpose fills the last axis and a block of the tile axis, at one place of the other axes.
 func (w *permuted[T]) transpose(i int) {
-	lo, hi := span(i%w.blocks, w.ext[w.tile], tileSide)
+	lo, hi := Span(i%w.blocks, w.ext[w.tile], tileSide)
 	ox, oy := 0, 0
 	for k, q := w.n-2, i/w.blocks; k >= 0; k-- {
 		if k != w.tile {

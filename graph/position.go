@@ -22,7 +22,7 @@ func (o Iota) Infer(in []Meta) (Meta, error) {
 	if n := m.Shape[o.Dims.N-1]; n > math.MaxInt32 {
 		return Meta{}, errors.Errorf("ids up to %d: the largest is %d", n-1, math.MaxInt32)
 	}
-	return m, arity(0, in)
+	return m, Arity(0, in)
 }
 
 // VJP has no operand to give a gradient to.
@@ -48,7 +48,7 @@ type Positions struct{ T int }
 
 // Infer wants ids (B).
 func (o Positions) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	if in[0].DType != Int32 || len(in[0].Shape) != 1 || o.T > math.MaxInt32 {

@@ -86,7 +86,7 @@ func (r Reduce) gone(i int) bool { return r.Axes>>i&1 == 1 }
 
 // Infer drops the axes.
 func (r Reduce) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	if !in[0].DType.IsFloat() || int(r.Axes)>>len(in[0].Shape) != 0 || r.Kind > reduceMin {
@@ -124,13 +124,13 @@ func (r Reduce) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 
 // Same is 1 where a equals b and 0 elsewhere, with broadcasting. It has no gradient.
 type Same struct {
-	pairwise
-	noGrad
+	Binary
+	NoGrad
 }
 
 // Eval compares.
 func (Same) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], in[1], kindSame)
+	return kindSame.eval(c, out, in)
 }
 
 // BroadcastTo returns x repeated to a shape that it broadcasts to.
@@ -146,7 +146,7 @@ type BroadcastTo struct{ Dims Dims }
 
 // Infer broadcasts.
 func (b BroadcastTo) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	m := Meta{in[0].DType, b.Dims.Shape()}
@@ -161,9 +161,9 @@ func (b BroadcastTo) Infer(in []Meta) (Meta, error) {
 }
 
 // VJP sums.
-func (BroadcastTo) VJP(g *Graph, x []*Node, _, dy *Node) []*Node { return []*Node{g.sumTo(dy, x[0])} }
+func (BroadcastTo) VJP(g *Graph, x []*Node, _, dy *Node) []*Node { return []*Node{g.SumTo(dy, x[0])} }
 
 // Eval repeats.
 func (BroadcastTo) Eval(c *Ctx, out, in []Buf) error {
-	return evalBinary(c, out[0], in[0], out[0], kindLeft)
+	return kindLeft.eval(c, out, in)
 }

@@ -57,7 +57,7 @@ const (
 func (r Reduce) Scratch(in []Meta) int {
 	x := in[0]
 	if int(r.Axes) == 1<<len(x.Shape)-1 {
-		return 8 * parts(x.Size(), partSize)
+		return 8 * Parts(x.Size(), PartSize)
 	}
 	stay, gone, last := 1, 1, -1
 	for i, d := range x.Shape {
@@ -73,24 +73,19 @@ func (r Reduce) Scratch(in []Meta) int {
 	if last < 0 || r.gone(last) || gone <= rowBlock {
 		return 0
 	}
-	return stay * parts(gone, rowBlock) * x.DType.Size()
+	return stay * Parts(gone, rowBlock) * x.DType.Size()
 }
 
 // Eval reduces, in an order that the shapes alone decide.
 func (r Reduce) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		reduce[float64](r, c, out[0], in[0])
-	} else {
-		reduce[float32](r, c, out[0], in[0])
-	}
-	return nil
+	return EvalFloat(out[0].DType, r, c, out, in, reduce[float32], reduce[float64])
 }
 
-func reduce[T Float](r Reduce, c *Ctx, out, in Buf) {
-	w := reduced[T]{y: Data[T](out), x: Data[T](in), kind: r.Kind}
+func reduce[T Float](r Reduce, c *Ctx, out, in []Buf) error {
+	w, shape := reduced[T]{y: Data[T](out[0]), x: Data[T](in[0]), kind: r.Kind}, in[0].Shape
 	step, last := 1, -1
-	for i := len(in.Shape) - 1; i >= 0; i-- {
-		d := in.Shape[i]
+	for i := len(shape) - 1; i >= 0; i-- {
+		d := shape[i]
 		if d == 1 {
 			continue
 		}
@@ -106,25 +101,23 @@ func reduce[T Float](r Reduce, c *Ctx, out, in Buf) {
 	switch {
 	case w.gone.n == 0:
 		copy(w.y, w.x)
-		return
-	case w.stay.n == 0 && int(r.Axes) == 1<<len(in.Shape)-1:
+	case w.stay.n == 0 && int(r.Axes) == 1<<len(shape)-1:
 		w.total(c)
-		return
-	}
-	if w.stay.n > 0 && w.stay.step[0] == 1 {
+	case w.stay.n > 0 && w.stay.step[0] == 1:
 		w.columns(c)
-		return
+	default:
+		w.each = max(1, PartSize/w.gone.size(0))
+		EachPart(c, Parts(len(w.y), w.each), w)
 	}
-	w.each = max(1, partSize/w.gone.size(0))
-	eachPart(c, parts(len(w.y), w.each), w)
+	return nil
 }
 
 // total reduces all of x, by pieces.
 func (w *reduced[T]) total(c *Ctx) {
-	n := parts(len(w.x), partSize)
+	n := Parts(len(w.x), PartSize)
 	w.sums = ScratchOf[float64](c, 0, n)
-	w.each = partSize
-	eachPart(c, n, *w)
+	w.each = PartSize
+	EachPart(c, n, *w)
 	s := w.sums[0]
 	for _, v := range w.sums[1:] {
 		s = join(w.kind, s, v)
@@ -132,13 +125,13 @@ func (w *reduced[T]) total(c *Ctx) {
 	w.y[0] = T(s)
 }
 
-func (w *reduced[T]) part(i, _ int) {
+func (w *reduced[T]) Part(i, _ int) {
 	switch {
 	case w.sums != nil:
-		lo, hi := span(i, len(w.x), w.each)
+		lo, hi := Span(i, len(w.x), w.each)
 		w.sums[i] = run(w.kind, w.x[lo:hi])
 	default:
-		lo, hi := span(i, len(w.y), w.each)
+		lo, hi := Span(i, len(w.y), w.each)
 		for k := lo; k < hi; k++ {
 			w.y[k] = T(w.row(w.stay.offset(k, 0)))
 		}
@@ -159,12 +152,12 @@ func (w *reduced[T]) row(o int) float64 {
 // columns reduces the rows of x, (outer, rows, cols) in blocks of rows and columns, then the blocks of rows.
 func (w *reduced[T]) columns(c *Ctx) {
 	b := blocked[T]{axes: w.gone, stay: w.stay, x: w.x, y: w.y, kind: w.kind, cols: w.stay.ext[0], rows: w.gone.size(0)}
-	outer, tiles := w.stay.size(1), parts(b.cols, columnBlock)
-	b.blocks = parts(b.rows, rowBlock)
+	outer, tiles := w.stay.size(1), Parts(b.cols, columnBlock)
+	b.blocks = Parts(b.rows, rowBlock)
 	if b.blocks > 1 {
 		b.y = ScratchOf[T](c, 0, len(w.y)*b.blocks)
 	}
-	eachPart(c, outer*b.blocks*tiles, b)
+	EachPart(c, outer*b.blocks*tiles, b)
 	if b.blocks == 1 {
 		return
 	}
@@ -172,7 +165,7 @@ func (w *reduced[T]) columns(c *Ctx) {
 	second.axes.push(b.blocks, b.cols, false)
 	second.stay.push(b.cols, 1, false)
 	second.stay.push(outer, b.blocks*b.cols, false)
-	eachPart(c, outer*tiles, second)
+	EachPart(c, outer*tiles, second)
 }
 
 // blocked reduces rows of x, whose places axes and stay tell, to y (outer, blocks, cols).
@@ -183,11 +176,11 @@ type blocked[T Float] struct {
 	cols, rows, blocks int
 }
 
-func (w *blocked[T]) part(i, _ int) {
-	tiles := parts(w.cols, columnBlock)
-	c0, c1 := span(i%tiles, w.cols, columnBlock)
+func (w *blocked[T]) Part(i, _ int) {
+	tiles := Parts(w.cols, columnBlock)
+	c0, c1 := Span(i%tiles, w.cols, columnBlock)
 	i /= tiles
-	first, last := span(i%w.blocks, w.rows, rowBlock)
+	first, last := Span(i%w.blocks, w.rows, rowBlock)
 	if w.blocks == 1 {
 		last = w.rows
 	}

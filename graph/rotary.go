@@ -52,7 +52,7 @@ func (g *Graph) Rotary(x, positions *Node, o RotaryOpts) *Node {
 
 // RotaryTable has the cosines and, after them, the sines of the angles of [Graph.Rotary]: ids (…) to (…, Dim).
 type RotaryTable struct {
-	noGrad
+	NoGrad
 	DType   DType
 	Base    float64
 	Dim     int
@@ -61,7 +61,7 @@ type RotaryTable struct {
 
 // Infer wants ids and numbers that make sense.
 func (r RotaryTable) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	s := r.Scaling
@@ -80,25 +80,26 @@ func (r RotaryTable) Infer(in []Meta) (Meta, error) {
 
 // Eval computes in float64.
 func (r RotaryTable) Eval(c *Ctx, out, in []Buf) error {
-	if r.DType == Float64 {
-		eachPart(c, parts(in[0].Size(), rotaryRows), tabled[float64]{r, Data[float64](out[0]), Data[int32](in[0])})
-	} else {
-		eachPart(c, parts(in[0].Size(), rotaryRows), tabled[float32]{r, Data[float32](out[0]), Data[int32](in[0])})
-	}
-	return nil
+	return EvalFloat(r.DType, r, c, out, in, tabulate[float32], tabulate[float64])
 }
 
 // rotaryRows is the number of positions of one part.
 const rotaryRows = 16
 
+func tabulate[T Float](r RotaryTable, c *Ctx, out, in []Buf) error {
+	EachPart(c, Parts(in[0].Size(), rotaryRows), tabled[T]{r, Data[T](out[0]), Data[int32](in[0])})
+	return nil
+}
+
+// tabled is the work of a RotaryTable.
 type tabled[T Float] struct {
 	r   RotaryTable
 	y   []T
 	ids []int32
 }
 
-func (w *tabled[T]) part(n, _ int) {
-	lo, hi := span(n, len(w.ids), rotaryRows)
+func (w *tabled[T]) Part(n, _ int) {
+	lo, hi := Span(n, len(w.ids), rotaryRows)
 	half := w.r.Dim / 2
 	for i := range half {
 		theta := w.r.speed(i)
@@ -140,7 +141,7 @@ func (Rotary) Overwrites(_, operand int) bool { return operand == 0 }
 
 // Infer wants x (B, T, NH, HS) and a table (T, Dim) or (B, T, Dim).
 func (r Rotary) Infer(in []Meta) (Meta, error) {
-	if err := arity(2, in); err != nil {
+	if err := Arity(2, in); err != nil {
 		return Meta{}, err
 	}
 	x, t := in[0], in[1]
@@ -169,12 +170,7 @@ func (r Rotary) Eval(c *Ctx, out, in []Buf) error {
 	if err := wholeHeads(c, out, in[:1]); err != nil {
 		return err
 	}
-	if out[0].DType == Float64 {
-		rotate[float64](r, c, out[0], in)
-	} else {
-		rotate[float32](r, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, r, c, out, in, rotate[float32], rotate[float64])
 }
 
 // rotated is the work of a Rotary, a row being a position.
@@ -187,18 +183,19 @@ type rotated[T Float] struct {
 	sign        T
 }
 
-func rotate[T Float](r Rotary, c *Ctx, out Buf, in []Buf) {
-	s := out.Shape
-	w := rotated[T]{Rotary: r, y: headsOf[T](out), x: headsOf[T](in[0]), table: Data[T](in[1]), rows: s[0] * s[1], t: s[1],
-		per: max(1, partSize/4/(s[2]*s[3])), nh: s[2], hs: s[3], sign: 1}
+func rotate[T Float](r Rotary, c *Ctx, out, in []Buf) error {
+	s := out[0].Shape
+	w := rotated[T]{Rotary: r, y: headsOf[T](out[0]), x: headsOf[T](in[0]), table: Data[T](in[1]), rows: s[0] * s[1], t: s[1],
+		per: max(1, PartSize/4/(s[2]*s[3])), nh: s[2], hs: s[3], sign: 1}
 	if r.Inverse {
 		w.sign = -1
 	}
-	eachPart(c, parts(w.rows, w.per), w)
+	EachPart(c, Parts(w.rows, w.per), w)
+	return nil
 }
 
-func (w *rotated[T]) part(n, _ int) {
-	lo, hi := span(n, w.rows, w.per)
+func (w *rotated[T]) Part(n, _ int) {
+	lo, hi := Span(n, w.rows, w.per)
 	for i := lo; i < hi; i++ {
 		table := w.table[i*w.Dim%len(w.table):][:w.Dim]
 		cos, sin := table[:w.Dim/2], table[w.Dim/2:]

@@ -27,7 +27,7 @@ type Reshape struct{ Dims Dims }
 
 // Infer wants as many elements.
 func (r Reshape) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	m := Meta{in[0].DType, r.Dims.Shape()}
@@ -56,15 +56,7 @@ func (Reshape) Eval(_ *Ctx, out, in []Buf) error {
 
 // Slice returns elements lo ≤ i < hi of an axis.
 func (g *Graph) Slice(x *Node, axis, lo, hi int) *Node {
-	return g.Apply(Slice{normAxis(x, axis), lo, hi}, x)
-}
-
-// normAxis counts an axis from the front, so that equal ops are equal values; one out of range stays for Infer to refuse.
-func normAxis(x *Node, axis int) int {
-	if a, err := x.Shape().Axis(axis); err == nil {
-		return a
-	}
-	return axis
+	return g.Apply(Slice{FrontAxis(x, axis), lo, hi}, x)
 }
 
 // Slice is the op of [Graph.Slice].
@@ -72,7 +64,7 @@ type Slice struct{ Axis, Lo, Hi int }
 
 // Infer wants a range within the axis.
 func (s Slice) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	a, err := in[0].Shape.Axis(s.Axis)
@@ -94,7 +86,7 @@ func (s Slice) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 
 // Eval copies.
 func (s Slice) Eval(c *Ctx, out, in []Buf) error {
-	outer, n, inner := around(in[0].Shape, s.Axis)
+	outer, n, inner := in[0].Shape.Around(s.Axis)
 	size := inner * out[0].DType.Size()
 	k := s.Hi - s.Lo
 	copyRows(c, copied{y: out[0].Mem, x: in[0].Mem[s.Lo*size:], rows: outer, size: k * size, yStep: k * size, xStep: n * size})
@@ -114,31 +106,22 @@ const copyPart = 1 << 16
 
 // copyRows copies rows, several in one part, or a long one in pieces.
 func copyRows(c *Ctx, w copied) {
-	w.pieces = parts(w.size, copyPart)
+	w.pieces = Parts(w.size, copyPart)
 	w.rowsOfPart = max(1, copyPart/w.size)
-	eachPart(c, parts(w.rows, w.rowsOfPart)*w.pieces, w)
+	EachPart(c, Parts(w.rows, w.rowsOfPart)*w.pieces, w)
 }
 
-func (w *copied) part(i, _ int) {
-	lo, hi := span(i%w.pieces, w.size, copyPart)
-	first, last := span(i/w.pieces, w.rows, w.rowsOfPart)
+func (w *copied) Part(i, _ int) {
+	lo, hi := Span(i%w.pieces, w.size, copyPart)
+	first, last := Span(i/w.pieces, w.rows, w.rowsOfPart)
 	for r := first; r < last; r++ {
 		copy(w.y[r*w.yStep+lo:r*w.yStep+hi], w.x[r*w.xStep+lo:])
 	}
 }
 
-// around returns the product of the extents before an axis, its own, and the product of those behind it.
-func around(s Shape, axis int) (outer, n, inner int) {
-	a, err := s.Axis(axis)
-	if err != nil {
-		return 1, 1, s.Size()
-	}
-	return s[:a].Size(), s[a], s[a+1:].Size()
-}
-
 // Pad returns x with zeros before and after it along an axis.
 func (g *Graph) Pad(x *Node, axis, before, after int) *Node {
-	return g.Apply(Pad{normAxis(x, axis), before, after}, x)
+	return g.Apply(Pad{FrontAxis(x, axis), before, after}, x)
 }
 
 // Pad is the op of [Graph.Pad].
@@ -146,7 +129,7 @@ type Pad struct{ Axis, Before, After int }
 
 // Infer adds to the axis.
 func (p Pad) Infer(in []Meta) (Meta, error) {
-	if err := arity(1, in); err != nil {
+	if err := Arity(1, in); err != nil {
 		return Meta{}, err
 	}
 	a, err := in[0].Shape.Axis(p.Axis)
@@ -168,7 +151,7 @@ func (p Pad) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 
 // Eval clears and copies.
 func (p Pad) Eval(c *Ctx, out, in []Buf) error {
-	outer, k, inner := around(in[0].Shape, p.Axis)
+	outer, k, inner := in[0].Shape.Around(p.Axis)
 	size := inner * out[0].DType.Size()
 	n := (p.Before + k + p.After) * size
 	for o := range outer {
@@ -186,7 +169,7 @@ func (g *Graph) Concat(axis int, x ...*Node) *Node {
 		return x[0]
 	}
 	if len(x) > 0 {
-		axis = normAxis(x[0], axis)
+		axis = FrontAxis(x[0], axis)
 	}
 	return g.Apply(Concat{axis}, x...)
 }
@@ -233,11 +216,11 @@ func (o Concat) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 
 // Eval copies.
 func (o Concat) Eval(c *Ctx, out, in []Buf) error {
-	outer, n, inner := around(out[0].Shape, o.Axis)
+	outer, n, inner := out[0].Shape.Around(o.Axis)
 	size := inner * out[0].DType.Size()
 	at := 0
 	for _, x := range in {
-		_, k, _ := around(x.Shape, o.Axis)
+		_, k, _ := x.Shape.Around(o.Axis)
 		copyRows(c, copied{y: out[0].Mem[at*size:], x: x.Mem, rows: outer, size: k * size, yStep: n * size, xStep: k * size})
 		at += k
 	}

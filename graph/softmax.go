@@ -8,11 +8,13 @@ import (
 
 // Softmax returns y = eˣ/Σeˣ over an axis, a negative one counted from the end. Sums are in float64. Elements of −Inf
 // give 0, and a line of nothing else zeros.
-func (g *Graph) Softmax(x *Node, axis int) *Node { return g.Apply(Softmax{Axis: normAxis(x, axis)}, x) }
+func (g *Graph) Softmax(x *Node, axis int) *Node {
+	return g.Apply(Softmax{Axis: FrontAxis(x, axis)}, x)
+}
 
 // LogSoftmax returns y = x − ln Σeˣ over an axis; see [Graph.Softmax]. A line of −Inf gives NaN.
 func (g *Graph) LogSoftmax(x *Node, axis int) *Node {
-	return g.Apply(LogSoftmax{Axis: normAxis(x, axis)}, x)
+	return g.Apply(LogSoftmax{Axis: FrontAxis(x, axis)}, x)
 }
 
 // The softmax and its derivatives.
@@ -23,19 +25,19 @@ type (
 	LogSoftmax struct{ Axis int }
 	// SoftmaxGrad computes dx = y·(dy − Σy·dy) over an axis from y and dy.
 	SoftmaxGrad struct {
-		noGrad
+		NoGrad
 		Axis int
 	}
 	// LogSoftmaxGrad computes dx = dy − eʸ·Σdy over an axis from y and dy.
 	LogSoftmaxGrad struct {
-		noGrad
+		NoGrad
 		Axis int
 	}
 )
 
 // inferAxis is the Infer of ops along an axis of n operands of one meta.
 func inferAxis(n, axis int, in []Meta) (Meta, error) {
-	m, err := sameMeta(n, in)
+	m, err := SameMeta(n, in)
 	if err == nil {
 		_, err = m.Shape.Axis(axis)
 	}
@@ -115,29 +117,25 @@ type axisFuncs[T Float] struct {
 }
 
 func evalAxis(c *Ctx, axis int, out, in []Buf, f32 axisFuncs[float32], f64 axisFuncs[float64]) error {
-	if out[0].DType == Float64 {
-		runAxis(c, axis, out[0], in, f64)
-	} else {
-		runAxis(c, axis, out[0], in, f32)
-	}
-	return nil
+	return evalBy(out[0].DType, c, out, in, alongAxis[float32]{axis: axis, f: f32}, runAxis[float32], alongAxis[float64]{axis: axis, f: f64}, runAxis[float64])
 }
 
-func runAxis[T Float](c *Ctx, axis int, out Buf, in []Buf, f axisFuncs[T]) {
-	outer, n, inner := around(out.Shape, axis)
-	w := alongAxis[T]{y: Data[T](out), a: Data[T](in[0]), n: n, inner: inner, f: f}
+func runAxis[T Float](w alongAxis[T], c *Ctx, out, in []Buf) error {
+	outer, n, inner := out[0].Shape.Around(w.axis)
+	w.y, w.a, w.n, w.inner = Data[T](out[0]), Data[T](in[0]), n, inner
 	if len(in) > 1 {
 		w.b = Data[T](in[1])
 	}
 	if inner == 1 {
-		w.lines, w.per = outer, max(1, partSize/n)
-		eachPart(c, parts(outer, w.per), w)
-		return
+		w.lines, w.per = outer, max(1, PartSize/n)
+		EachPart(c, Parts(outer, w.per), w)
+		return nil
 	}
-	lines := outer * inner
+	lines, first := outer*inner, outer*inner*8/out[0].DType.Size()
 	w.sums = ScratchOf[float64](c, 0, lines)
-	w.line, w.temp = ScratchOf[T](c, lines*8/out.DType.Size(), lines), ScratchOf[T](c, lines*8/out.DType.Size()+lines, lines)
-	eachPart(c, outer*parts(inner, axisColumns), w)
+	w.line, w.temp = ScratchOf[T](c, first, lines), ScratchOf[T](c, first+lines, lines)
+	EachPart(c, outer*Parts(inner, axisColumns), w)
+	return nil
 }
 
 // axisColumns is the number of neighbouring columns that one part works on.
@@ -145,7 +143,7 @@ const axisColumns = 128
 
 // axisScratch is a float64 and two elements for each line that is not contiguous.
 func axisScratch(axis int, m Meta) int {
-	outer, _, inner := around(m.Shape, axis)
+	outer, _, inner := m.Shape.Around(axis)
 	if inner == 1 {
 		return 0
 	}
@@ -154,6 +152,7 @@ func axisScratch(axis int, m Meta) int {
 
 // alongAxis is the work of an op along an axis with inner elements behind it.
 type alongAxis[T Float] struct {
+	axis       int
 	y, a, b    []T
 	n, inner   int
 	lines, per int // contiguous lines, and those of a part
@@ -162,15 +161,15 @@ type alongAxis[T Float] struct {
 	line, temp []T
 }
 
-func (w *alongAxis[T]) part(i, _ int) {
+func (w *alongAxis[T]) Part(i, _ int) {
 	if w.inner > 1 {
-		across := parts(w.inner, axisColumns)
-		lo, hi := span(i%across, w.inner, axisColumns)
+		across := Parts(w.inner, axisColumns)
+		lo, hi := Span(i%across, w.inner, axisColumns)
 		first, line := i/across*w.n*w.inner, i/across*w.inner
 		w.f.cols(columns[T]{w, first + lo, hi - lo, w.sums[line+lo : line+hi], w.line[line+lo : line+hi], w.temp[line+lo : line+hi]})
 		return
 	}
-	lo, hi := span(i, w.lines, w.per)
+	lo, hi := Span(i, w.lines, w.per)
 	for l := lo; l < hi; l++ {
 		var b []T
 		if w.b != nil {

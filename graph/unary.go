@@ -6,24 +6,6 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
-// unary is embedded in elementwise ops of one operand.
-type unary struct{}
-
-// Infer returns the operand's meta.
-func (unary) Infer(in []Meta) (Meta, error) { return sameMeta(1, in) }
-
-// Overwrites allows the result over the operand.
-func (unary) Overwrites(int, int) bool { return true }
-
-// slope is embedded in elementwise derivatives: ops on x (or y) and dy.
-type slope struct{ noGrad }
-
-// Infer returns the operands' meta.
-func (slope) Infer(in []Meta) (Meta, error) { return sameMeta(2, in) }
-
-// Overwrites allows the result over either operand.
-func (slope) Overwrites(int, int) bool { return true }
-
 // The builders of elementwise functions; x may have any shape.
 
 // Neg returns −x.
@@ -57,7 +39,7 @@ func (g *Graph) Abs(x *Node) *Node { return g.Apply(Abs{}, x) }
 
 // Affine is the op of [Graph.Scale] and [Graph.AddScalar]: K·x + C.
 type Affine struct {
-	unary
+	Unary
 	K, C float64
 }
 
@@ -66,12 +48,7 @@ func (a Affine) VJP(g *Graph, _ []*Node, _, dy *Node) []*Node { return []*Node{g
 
 // Eval computes K·x + C.
 func (a Affine) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], a.K, a.C, affine[float64])
-	} else {
-		evalConst(c, out[0], in[0], a.K, a.C, affine[float32])
-	}
-	return nil
+	return evalConst(c, out, in, a.K, a.C, affine[float32], affine[float64])
 }
 
 func affine[T Float](y, x []T, k, c float64) {
@@ -87,39 +64,23 @@ func affine[T Float](y, x []T, k, c float64) {
 	}
 }
 
-// withConst is the work of an elementwise function with two constants.
-type withConst[T Float] struct {
-	y, x []T
-	k, c float64
-	f    func(y, x []T, k, c float64)
-}
-
-func evalConst[T Float](c *Ctx, out, in Buf, k, b float64, f func(y, x []T, k, c float64)) {
-	eachPart(c, parts(out.Size(), partSize), withConst[T]{Data[T](out), Data[T](in), k, b, f})
-}
-
-func (w *withConst[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), partSize)
-	w.f(w.y[lo:hi], w.x[lo:hi], w.k, w.c)
-}
-
 // The ops of one operand.
 type (
 	// Exp is the op of [Graph.Exp].
-	Exp struct{ unary }
+	Exp struct{ Unary }
 	// Log is the op of [Graph.Log].
-	Log struct{ unary }
+	Log struct{ Unary }
 	// Sqrt is the op of [Graph.Sqrt].
-	Sqrt struct{ unary }
+	Sqrt struct{ Unary }
 	// Abs is the op of [Graph.Abs].
-	Abs struct{ unary }
+	Abs struct{ Unary }
 )
 
 // Pow is the op of [Graph.Pow].
 type Pow struct{ P float64 }
 
 // Infer returns the operand's meta.
-func (Pow) Infer(in []Meta) (Meta, error) { return sameMeta(1, in) }
+func (Pow) Infer(in []Meta) (Meta, error) { return SameMeta(1, in) }
 
 // Overwrites allows the result over the operand.
 func (Pow) Overwrites(int, int) bool { return true }
@@ -149,37 +110,32 @@ func (Abs) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 }
 
 // AbsGrad computes dy·sign x.
-type AbsGrad struct{ slope }
+type AbsGrad struct{ UnaryGrad }
 
 // Eval computes eˣ.
 func (Exp) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.Exp[float32], vec.Exp[float64])
+	return Map1(c, out, in, vec.Exp[float32], vec.Exp[float64])
 }
 
 // Eval computes ln x.
 func (Log) Eval(c *Ctx, out, in []Buf) error {
-	return map1(c, out, in, vec.Log[float32], vec.Log[float64])
+	return Map1(c, out, in, vec.Log[float32], vec.Log[float64])
 }
 
 // Eval computes √x.
-func (Sqrt) Eval(c *Ctx, out, in []Buf) error { return map1(c, out, in, sqrt[float32], sqrt[float64]) }
+func (Sqrt) Eval(c *Ctx, out, in []Buf) error { return Map1(c, out, in, sqrt[float32], sqrt[float64]) }
 
 // Eval computes |x|.
-func (Abs) Eval(c *Ctx, out, in []Buf) error { return map1(c, out, in, abs[float32], abs[float64]) }
+func (Abs) Eval(c *Ctx, out, in []Buf) error { return Map1(c, out, in, abs[float32], abs[float64]) }
 
 // Eval computes dy·sign x.
 func (AbsGrad) Eval(c *Ctx, out, in []Buf) error {
-	return map2(c, out, in, absGrad[float32], absGrad[float64])
+	return Map2(c, out, in, absGrad[float32], absGrad[float64])
 }
 
 // Eval computes xᵖ.
 func (p Pow) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		evalConst(c, out[0], in[0], p.P, 0, pow[float64])
-	} else {
-		evalConst(c, out[0], in[0], p.P, 0, pow[float32])
-	}
-	return nil
+	return evalConst(c, out, in, p.P, 0, pow[float32], pow[float64])
 }
 
 func sqrt[T Float](y, x []T) {

@@ -26,7 +26,7 @@ func (g *Graph) AdamW(op AdamW, p, dp, m, v, scale *Node) (p1, m1, v1 *Node) {
 
 // AdamW is the op of [Graph.AdamW]; Of is the part: 0 the parameter, 1 and 2 the moments.
 type AdamW struct {
-	noGrad
+	NoGrad
 	Beta1, Beta2, Eps float64
 	Decay             float64 // per step, times the learning rate where Decoupled
 	LRScale           float64 // times the learning rate; 0 means 1
@@ -55,32 +55,27 @@ func inferUpdate(n, part, of int, in []Meta) (Meta, error) {
 	if part < 0 || part >= of {
 		return Meta{}, errors.Errorf("part %d of %d", part, of)
 	}
-	if err := arity(n, in); err != nil {
+	if err := Arity(n, in); err != nil {
 		return Meta{}, err
 	}
 	if !in[n-1].Equal(Of(in[0].DType)) {
 		return Meta{}, errors.Errorf("scale %v, want a scalar of the parameter's dtype", in[n-1])
 	}
-	return sameMeta(n-1, in[:n-1])
+	return SameMeta(n-1, in[:n-1])
 }
 
 // Overwrites allows each result over the value it replaces.
 func (o AdamW) Overwrites(part, operand int) bool { return operand == [...]int{0, 2, 3}[part] }
 
 // Scratch is for results that nothing reads.
-func (o AdamW) Scratch(in []Meta) int { return 3 * min(in[0].Size(), partSize) * in[0].DType.Size() }
+func (o AdamW) Scratch(in []Meta) int { return 3 * min(in[0].Size(), PartSize) * in[0].DType.Size() }
 
 // Eval updates.
 func (o AdamW) Eval(c *Ctx, out, in []Buf) error {
 	if c.Scalars.Step-o.Start < 1 {
 		return errors.Errorf("step count %d, want %d at the first update", c.Scalars.Step, o.Start+1)
 	}
-	if in[0].DType == Float64 {
-		adamw[float64](o, c, out, in)
-	} else {
-		adamw[float32](o, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, o, c, out, in, adamw[float32], adamw[float64])
 }
 
 // adamStep is the work of an AdamW.
@@ -90,26 +85,27 @@ type adamStep[T Float] struct {
 	l2                      T
 }
 
-func adamw[T Float](o AdamW, c *Ctx, out, in []Buf) {
+func adamw[T Float](o AdamW, c *Ctx, out, in []Buf) error {
 	t := float64(c.Scalars.Step - o.Start)
 	w := adamStep[T]{p: Data[T](in[0]), dp: Data[T](in[1]), m: Data[T](in[2]), v: Data[T](in[3])}
 	w.po, w.mo, w.vo = Data[T](out[0]), Data[T](out[1]), Data[T](out[2])
 	w.args = vec.AdamWArgs{LR: rate(c, o.LRScale), Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decay: o.Decay,
-		Corr1: 1 - math.Pow(o.Beta1, t), Corr2: 1 - math.Pow(o.Beta2, t), GradScale: scalar(in[4])}
+		Corr1: 1 - math.Pow(o.Beta1, t), Corr2: 1 - math.Pow(o.Beta2, t), GradScale: in[4].At(0)}
 	if !o.Decoupled {
 		w.args.Decay, w.l2 = 0, T(o.Decay)
 	}
-	n := parts(len(w.p), partSize)
+	n := Parts(len(w.p), PartSize)
 	if w.po != nil && w.mo != nil && w.vo != nil {
-		eachPart(c, n, w)
-		return
+		EachPart(c, n, w)
+		return nil
 	}
 	// A result that nothing reads goes to scratch, which has room for one part at a time.
-	room := min(len(w.p), partSize)
+	room := min(len(w.p), PartSize)
 	for i := range n {
-		lo, hi := span(i, len(w.p), partSize)
+		lo, hi := Span(i, len(w.p), PartSize)
 		w.update(lo, hi, pieceOr(c, w.po, 0, room, lo, hi), pieceOr(c, w.mo, 1, room, lo, hi), pieceOr(c, w.vo, 2, room, lo, hi))
 	}
+	return nil
 }
 
 // rate is the learning rate of this step.
@@ -128,8 +124,8 @@ func pieceOr[T Float](c *Ctx, y []T, i, room, lo, hi int) []T {
 	return y[lo:hi]
 }
 
-func (w *adamStep[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.p), partSize)
+func (w *adamStep[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.p), PartSize)
 	w.update(lo, hi, w.po[lo:hi], w.mo[lo:hi], w.vo[lo:hi])
 }
 
@@ -169,7 +165,7 @@ func (g *Graph) SGD(op SGD, p, dp, m, scale *Node) (p1, m1 *Node) {
 // SGD is the op of [Graph.SGD]: operands p, dp, m where Momentum is not 0, and scale; Of is the part: 0 the parameter,
 // 1 the momentum.
 type SGD struct {
-	noGrad
+	NoGrad
 	Momentum float64
 	Decay    float64 // L2, added to the gradient
 	LRScale  float64 // times the learning rate; 0 means 1
@@ -199,16 +195,11 @@ func (o SGD) Overwrites(part, operand int) bool { return operand == 2*part }
 
 // Eval updates.
 func (o SGD) Eval(c *Ctx, out, in []Buf) error {
-	if in[0].DType == Float64 {
-		sgd[float64](o, c, out, in)
-	} else {
-		sgd[float32](o, c, out, in)
-	}
-	return nil
+	return EvalFloat(in[0].DType, o, c, out, in, sgd[float32], sgd[float64])
 }
 
 // Scratch is for a momentum that nothing reads.
-func (o SGD) Scratch(in []Meta) int { return min(in[0].Size(), partSize) * in[0].DType.Size() }
+func (o SGD) Scratch(in []Meta) int { return min(in[0].Size(), PartSize) * in[0].DType.Size() }
 
 // sgdStep is the work of an SGD; m is nil without momentum, po and mo where nothing reads them.
 type sgdStep[T Float] struct {
@@ -217,26 +208,27 @@ type sgdStep[T Float] struct {
 	nesterov, first            bool
 }
 
-func sgd[T Float](o SGD, c *Ctx, out, in []Buf) {
+func sgd[T Float](o SGD, c *Ctx, out, in []Buf) error {
 	w := sgdStep[T]{po: Data[T](out[0]), p: Data[T](in[0]), dp: Data[T](in[1]), lr: rate(c, o.LRScale), momentum: o.Momentum,
-		decay: o.Decay, scale: scalar(in[len(in)-1]), nesterov: o.Nesterov, first: c.Scalars.Step <= 1}
+		decay: o.Decay, scale: in[len(in)-1].At(0), nesterov: o.Nesterov, first: c.Scalars.Step <= 1}
 	if o.Momentum != 0 {
 		w.m, w.mo = Data[T](in[2]), Data[T](out[1])
 	}
-	n := parts(len(w.p), partSize)
+	n := Parts(len(w.p), PartSize)
 	if w.m == nil || w.mo != nil {
-		eachPart(c, n, w)
-		return
+		EachPart(c, n, w)
+		return nil
 	}
-	room := min(len(w.p), partSize)
+	room := min(len(w.p), PartSize)
 	for i := range n {
-		lo, hi := span(i, len(w.p), partSize)
+		lo, hi := Span(i, len(w.p), PartSize)
 		w.update(lo, hi, pieceOr(c, w.mo, 0, room, lo, hi))
 	}
+	return nil
 }
 
-func (w *sgdStep[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.p), partSize)
+func (w *sgdStep[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.p), PartSize)
 	if w.m == nil {
 		w.update(lo, hi, nil)
 		return
@@ -281,7 +273,7 @@ func (g *Graph) EMA(avg, x *Node, d float64) *Node { return g.Apply(EMA{Decay: d
 
 // EMA is the op of [Graph.EMA].
 type EMA struct {
-	noGrad
+	NoGrad
 	Decay float64
 }
 
@@ -290,7 +282,7 @@ func (o EMA) Infer(in []Meta) (Meta, error) {
 	if !(o.Decay >= 0 && o.Decay <= 1) {
 		return Meta{}, errors.Errorf("decay %g, want it in [0, 1]", o.Decay)
 	}
-	return sameMeta(2, in)
+	return SameMeta(2, in)
 }
 
 // Overwrites allows the result over the average.
@@ -298,12 +290,7 @@ func (EMA) Overwrites(_, operand int) bool { return operand == 0 }
 
 // Eval averages.
 func (o EMA) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		ema[float64](o, c, out[0], in)
-	} else {
-		ema[float32](o, c, out[0], in)
-	}
-	return nil
+	return EvalFloat(out[0].DType, o, c, out, in, ema[float32], ema[float64])
 }
 
 // emaStep is the work of an EMA.
@@ -312,13 +299,14 @@ type emaStep[T Float] struct {
 	d         float64
 }
 
-func ema[T Float](o EMA, c *Ctx, out Buf, in []Buf) {
-	w := emaStep[T]{Data[T](out), Data[T](in[0]), Data[T](in[1]), o.Decay}
-	eachPart(c, parts(len(w.y), partSize), w)
+func ema[T Float](o EMA, c *Ctx, out, in []Buf) error {
+	w := emaStep[T]{Data[T](out[0]), Data[T](in[0]), Data[T](in[1]), o.Decay}
+	EachPart(c, Parts(len(w.y), PartSize), w)
+	return nil
 }
 
-func (w *emaStep[T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), partSize)
+func (w *emaStep[T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), PartSize)
 	vec.Scale(w.y[lo:hi], w.avg[lo:hi], T(w.d))
 	vec.Axpy(w.y[lo:hi], w.x[lo:hi], T(1-w.d))
 }

@@ -11,7 +11,7 @@ type Where struct{}
 
 // Infer broadcasts.
 func (Where) Infer(in []Meta) (Meta, error) {
-	if err := arity(3, in); err != nil {
+	if err := Arity(3, in); err != nil {
 		return Meta{}, err
 	}
 	if in[1].DType != in[2].DType || !in[1].DType.IsFloat() {
@@ -34,7 +34,7 @@ func (Where) Overwrites(int, int) bool { return true }
 // VJP gives dy to the operand that was taken.
 func (Where) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 	zero := g.Full(Of(y.meta.DType), 0)
-	return []*Node{nil, g.sumTo(g.Where(x[0], dy, zero), x[1]), g.sumTo(g.Where(x[0], zero, dy), x[2])}
+	return []*Node{nil, g.SumTo(g.Where(x[0], dy, zero), x[1]), g.SumTo(g.Where(x[0], zero, dy), x[2])}
 }
 
 // chosen is the work of a Where with a condition of type C.
@@ -46,36 +46,29 @@ type chosen[C Elem, T Float] struct {
 }
 
 // Eval chooses.
-func (Where) Eval(c *Ctx, out, in []Buf) error {
-	if out[0].DType == Float64 {
-		choose[float64](c, out[0], in)
-	} else {
-		choose[float32](c, out[0], in)
-	}
+func (o Where) Eval(c *Ctx, out, in []Buf) error {
+	return EvalFloat(out[0].DType, o, c, out, in, choose32, choose64)
+}
+
+func choose32(o Where, c *Ctx, out, in []Buf) error {
+	return EvalElem(in[0].DType, o, c, out, in, choose[float32, float32], choose[float64, float32], choose[int32, float32])
+}
+
+func choose64(o Where, c *Ctx, out, in []Buf) error {
+	return EvalElem(in[0].DType, o, c, out, in, choose[float32, float64], choose[float64, float64], choose[int32, float64])
+}
+
+func choose[C Elem, T Float](_ Where, c *Ctx, out, in []Buf) error {
+	w := chosen[C, T]{y: Data[T](out[0]), cond: Data[C](in[0]), a: Data[T](in[1]), b: Data[T](in[2])}
+	w.walk = walkOf(out[0].Shape, [3]Shape{in[0].Shape, in[1].Shape, in[2].Shape})
+	n, each := w.split(len(w.y))
+	w.each = each
+	EachPart(c, n, w)
 	return nil
 }
 
-func choose[T Float](c *Ctx, out Buf, in []Buf) {
-	switch in[0].DType {
-	case Float32:
-		chooseBy[float32, T](c, out, in)
-	case Float64:
-		chooseBy[float64, T](c, out, in)
-	default:
-		chooseBy[int32, T](c, out, in)
-	}
-}
-
-func chooseBy[C Elem, T Float](c *Ctx, out Buf, in []Buf) {
-	w := chosen[C, T]{y: Data[T](out), cond: Data[C](in[0]), a: Data[T](in[1]), b: Data[T](in[2])}
-	w.walk = walkOf(out.Shape, [3]Shape{in[0].Shape, in[1].Shape, in[2].Shape})
-	n, each := w.split(len(w.y))
-	w.each = each
-	eachPart(c, n, w)
-}
-
-func (w *chosen[C, T]) part(i, _ int) {
-	lo, hi := span(i, len(w.y), w.each)
+func (w *chosen[C, T]) Part(i, _ int) {
+	lo, hi := Span(i, len(w.y), w.each)
 	sc, sa, sb := w.step[0][w.n-1], w.step[1][w.n-1], w.step[2][w.n-1]
 	for lo < hi {
 		x, n := w.at(lo)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/loss"
 	"github.com/pkg/errors"
 )
 
@@ -54,7 +55,7 @@ type BCEWithLogits struct{ PosWeight []float64 }
 func (l BCEWithLogits) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	target = like(s, y, target)
 	if len(l.PosWeight) == 0 {
-		return s.BCEWithLogits(y, target), count(s, y)
+		return loss.BCEWithLogits(s.Graph, y, target), count(s, y)
 	}
 	if n := len(l.PosWeight); n != 1 && n != y.Dim(-1) {
 		return s.Fail(errors.Errorf("nn: BCEWithLogits: %d positive weights for logits %v: want 1, or one a column", n, y.Meta())), nil
@@ -100,9 +101,9 @@ type MSE struct{ Half bool }
 func (l MSE) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	target = like(s, y, target)
 	if l.Half {
-		return s.HalfMSE(y, target), count(s, y)
+		return loss.HalfMSE(s.Graph, y, target), count(s, y)
 	}
-	return s.MSE(y, target), count(s, y)
+	return loss.MSE(s.Graph, y, target), count(s, y)
 }
 
 // Predict gives the values.
@@ -113,7 +114,7 @@ type L1 struct{}
 
 // Loss takes values and targets of as many elements.
 func (L1) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	return s.L1(y, like(s, y, target)), count(s, y)
+	return loss.L1(s.Graph, y, like(s, y, target)), count(s, y)
 }
 
 // Predict gives the values.
@@ -124,7 +125,7 @@ type Huber struct{ Delta float64 }
 
 // Loss takes values and targets of as many elements.
 func (l Huber) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	return s.Huber(y, like(s, y, target), orElse(l.Delta, 1)), count(s, y)
+	return loss.Huber(s.Graph, y, like(s, y, target), orElse(l.Delta, 1)), count(s, y)
 }
 
 // Predict gives the values.

@@ -117,13 +117,7 @@ func (p *Param) Value(seed uint64) (graph.Buf, error) {
 		return graph.Buf{}, errors.Wrapf(err, "nn: parameter %q %v", p.Name, p.Meta)
 	}
 	b := graph.NewBuf(p.Meta)
-	if p.Meta.DType == graph.Float64 {
-		copy(graph.Data[float64](b), w)
-		return b, nil
-	}
-	for i, v := range w {
-		graph.Data[float32](b)[i] = float32(v)
-	}
+	b.Convert(graph.BufOf(w, p.Meta.Shape...))
 	return b, nil
 }
 

@@ -1,23 +1,20 @@
 package nn
 
-import "math"
+import (
+	"math"
+
+	"github.com/ceto-ml/ceto/internal/splitmix"
+)
 
 // Rand is a counter generator: its numbers are a function of a key and of where they are used, not of what was drawn before.
 type Rand struct{ key uint64 }
 
 // NewRand returns the generator of a seed and a name.
-func NewRand(seed uint64, name string) *Rand { return &Rand{mix(seed) ^ hash64(name)} }
-
-// mix is the finaliser of SplitMix64. Source: Steele, Lea and Flood 2014, figure 14.
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
+func NewRand(seed uint64, name string) *Rand { return &Rand{splitmix.Mix(seed) ^ hash64(name)} }
 
 // bits returns 64 bits for element i, draw k.
 func (r *Rand) bits(i, k int) uint64 {
-	return mix(mix(r.key+uint64(i)*0x9e3779b97f4a7c15) + uint64(k)*0x9e3779b97f4a7c15)
+	return splitmix.Mix(splitmix.Mix(r.key+uint64(i)*splitmix.Gamma) + uint64(k)*splitmix.Gamma)
 }
 
 // Uniform returns the number in [0, 1) of element i, draw k: 53 bits.

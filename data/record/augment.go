@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
 // Augment makes variants of a text that mostly say the same, to learn from more texts than there are: the easy data
@@ -217,7 +219,7 @@ type dice struct{ seed, n uint64 }
 
 func (d *dice) next() uint64 {
 	d.n++
-	return draw(d.seed, augmentStream, d.n)
+	return splitmix.At(d.seed, augmentStream, d.n)
 }
 
 // augmentStream tells these draws from those of a split by the same seed.

@@ -3,6 +3,8 @@ package record
 import (
 	"math"
 	"slices"
+
+	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
 const (
@@ -27,7 +29,7 @@ func bandsFor(s float64) (per, bands int) {
 // salts tell the hash functions of a signature apart; they are odd, so that none loses bits.
 var salts = func() (a [hashes]uint64) {
 	for j := range a {
-		a[j] = draw(0, 1, uint64(j)) | 1
+		a[j] = splitmix.At(0, 1, uint64(j)) | 1
 	}
 	return a
 }()
@@ -62,10 +64,10 @@ func (s *signer) shingles(text string) []uint64 {
 func hash(runes [shingleRunes]uint64) uint64 {
 	var h uint64
 	for _, c := range runes {
-		h = (h ^ c) * gamma
+		h = (h ^ c) * splitmix.Gamma
 		h ^= h >> 29
 	}
-	return mix(h)
+	return splitmix.Mix(h)
 }
 
 // keys fills the keys of the bands: a hash of the least values of its hash functions over the set.
@@ -81,7 +83,7 @@ func (s *signer) keys(keys []uint32, set []uint64) {
 	for b := range keys {
 		var h uint64
 		for _, m := range s.min[b*s.per : (b+1)*s.per] {
-			h = mix(h ^ m)
+			h = splitmix.Mix(h ^ m)
 		}
 		keys[b] = uint32(h)
 	}

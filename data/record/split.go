@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
 )
 
@@ -49,7 +50,7 @@ func Split(rows []int, c *Classes, seed uint64, shares ...float64) ([][]int, err
 	}
 	shuffle(order, seed, math.MaxUint64)
 	for _, k := range order {
-		chance := draw(seed, math.MaxUint64-1, uint64(k))
+		chance := splitmix.At(seed, math.MaxUint64-1, uint64(k))
 		for _, p := range widest(room, len(groups[k]), chance) {
 			give(k, p, 1)
 		}
@@ -69,7 +70,7 @@ func widest(room []int, n int, chance uint64) []int {
 		if room[a] != room[b] {
 			return room[a] > room[b]
 		}
-		return draw(chance, 0, uint64(a)) < draw(chance, 0, uint64(b))
+		return splitmix.At(chance, 0, uint64(a)) < splitmix.At(chance, 0, uint64(b))
 	})
 	var places []int
 	for round := 1; len(places) < n; round++ {

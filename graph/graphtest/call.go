@@ -38,15 +38,10 @@ func fresh(m graph.Meta) guarded {
 }
 
 func (g guarded) poison() {
-	switch mem := g.Mem; g.DType {
-	case graph.Float32:
-		fill32(mem, math.Float32bits(float32(math.NaN())))
-	case graph.Float64:
-		for i := 0; i+8 <= len(mem); i += 8 {
-			binary.LittleEndian.PutUint64(mem[i:], math.Float64bits(math.NaN()))
-		}
-	default:
-		fill32(mem, 0x7fffffff)
+	if g.DType.IsFloat() {
+		g.Fill(math.NaN())
+	} else {
+		g.Fill(math.MaxInt32)
 	}
 }
 
@@ -189,7 +184,7 @@ func (c *call) allocates(in []graph.Buf) (err error) {
 		n = testing.AllocsPerRun(1, func() { err = c.op.Eval(ctx, out, in) })
 	}
 	if err == nil && n > 0 {
-		err = errors.Errorf("Eval allocates %v times in its second run; a func value made in a generic function does, see eachPart in graph/each.go", n)
+		err = errors.Errorf("Eval allocates %v times in its second run; a func value made in a generic function does, see graph.EachPart", n)
 	}
 	return err
 }

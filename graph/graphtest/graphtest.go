@@ -169,35 +169,15 @@ draw:
 // toBuf makes a value of elements.
 func toBuf(m graph.Meta, x []float64) graph.Buf {
 	b := graph.NewBuf(m)
-	switch m.DType {
-	case graph.Float32:
-		convert(graph.Data[float32](b), x)
-	case graph.Float64:
-		convert(graph.Data[float64](b), x)
-	default:
-		convert(graph.Data[int32](b), x)
-	}
+	b.Convert(graph.BufOf(x, m.Shape...))
 	return b
 }
 
 // Floats returns the elements of b as float64.
 func Floats(b graph.Buf) []float64 {
 	y := make([]float64, b.Size())
-	switch b.DType {
-	case graph.Float32:
-		convert(y, graph.Data[float32](b))
-	case graph.Float64:
-		convert(y, graph.Data[float64](b))
-	default:
-		convert(y, graph.Data[int32](b))
-	}
+	graph.BufOf(y, b.Shape...).Convert(b)
 	return y
-}
-
-func convert[T, U graph.Elem](y []T, x []U) {
-	for i := range y {
-		y[i] = T(x[i])
-	}
 }
 
 // built is a case as a graph of one dtype: results, a loss Σ y·r over the float ones, and its gradients.

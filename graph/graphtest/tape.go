@@ -4,7 +4,6 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
 
 // TapeMachine returns the evaluator that is Gorgonia's own machine: it shows that our graphs are valid Gorgonia graphs.
@@ -32,7 +31,9 @@ func (tape) Eval(g *graph.Graph, outputs []*graph.Node, in map[string]graph.Buf)
 		if n == nil {
 			return nil, errors.Errorf("graphtest: no input %q", name)
 		}
-		if err := gorgonia.Let(n.Gorgonia(), value(b)); err != nil {
+		c := graph.NewBuf(b.Meta)
+		copy(c.Mem, b.Mem)
+		if err := gorgonia.Let(n.Gorgonia(), graph.ValueOf(c)); err != nil {
 			return nil, errors.Wrapf(err, "graphtest: input %q", name)
 		}
 	}
@@ -54,40 +55,10 @@ func (tape) Eval(g *graph.Graph, outputs []*graph.Node, in map[string]graph.Buf)
 	return out, nil
 }
 
-// value returns a copy of b for Gorgonia: a tensor, or of a scalar a Go number.
-func value(b graph.Buf) any {
-	c := graph.NewBuf(b.Meta)
-	copy(c.Mem, b.Mem)
-	if len(b.Shape) > 0 {
-		return graph.Dense(c)
-	}
-	switch b.DType {
-	case graph.Float32:
-		return graph.Data[float32](c)[0]
-	case graph.Float64:
-		return graph.Data[float64](c)[0]
-	}
-	return graph.Data[int32](c)[0]
-}
-
 // fromValue copies a value of Gorgonia's.
 func fromValue(v gorgonia.Value, m graph.Meta) (graph.Buf, error) {
 	b := graph.NewBuf(m)
-	switch v := v.(type) {
-	case *gorgonia.F32:
-		graph.Data[float32](b)[0] = float32(*v)
-	case *gorgonia.F64:
-		graph.Data[float64](b)[0] = float64(*v)
-	case *gorgonia.I32:
-		graph.Data[int32](b)[0] = int32(*v)
-	case *tensor.Dense:
-		d, err := graph.BufOfDense(v, m)
-		if err != nil {
-			return b, err
-		}
-		copy(b.Mem, d.Mem)
-	default:
-		return b, errors.Errorf("graphtest: a value of type %T where %v is due", v, m)
-	}
-	return b, nil
+	x, err := graph.BufOfValue(v, m)
+	copy(b.Mem, x.Mem)
+	return b, err
 }

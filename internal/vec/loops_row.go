@@ -119,26 +119,3 @@ func SoftmaxGradRow[T Float](dx, y, dy []T) {
 		dx[i] = v * (dy[i] - s)
 	}
 }
-
-// CrossEntropyRow returns the cross-entropy of one row of logits against the class target,
-//
-//	loss = −Σᵢ qᵢ·ln pᵢ,  p = softmax(logits),  q = (1 − smoothing)·onehot(target) + smoothing/len(logits)
-//
-// and sets dlogits = scale·(p − q), unless it is nil. dlogits may be logits. The loss is not scaled.
-func CrossEntropyRow[T Float](dlogits, logits []T, target int, scale, smoothing float64) (loss float64) {
-	n := float64(len(logits))
-	hit := 1 - smoothing
-	loss = -hit * float64(logits[target])
-	if smoothing != 0 {
-		loss -= smoothing / n * Sum(logits)
-	}
-	if dlogits == nil {
-		return loss + LogSumExp(logits)
-	}
-	dlogits = dlogits[:len(logits)]
-	m := Max(logits)
-	s := ExpSumRow(dlogits, logits, m)
-	affine(dlogits, dlogits, T(scale/s), T(-scale*smoothing/n))
-	dlogits[target] -= T(scale * hit)
-	return loss + float64(m) + math.Log(s)
-}

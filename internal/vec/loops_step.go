@@ -1,6 +1,10 @@
 package vec
 
-import "math"
+import (
+	"math"
+
+	"github.com/ceto-ml/ceto/internal/splitmix"
+)
 
 // AdamWArgs are the scalars of one AdamW update.
 type AdamWArgs struct {
@@ -54,7 +58,7 @@ func Dropout[T Float](y, x []T, key, offset uint64, p float64) {
 	for len(x) > 0 {
 		// The elements that share the upper half of their counter.
 		n := min(uint64(len(x)), 1<<32-offset&(1<<32-1))
-		k := mix64(key + mix64(offset>>32+1))
+		k := splitmix.Next(key + splitmix.Next(offset>>32+1))
 		dropout(y[:n], x[:n], uint32(offset), uint32(k), uint32(k>>32), limit, scale)
 		y, x, offset = y[n:], x[n:], offset+n
 	}
@@ -73,14 +77,6 @@ func dropout[T Float](y, x []T, first, k0, k1, limit uint32, scale T) {
 			y[i] = 0
 		}
 	}
-}
-
-// mix64 is the finalizer of SplitMix64: Steele, Lea and Flood, OOPSLA 2014, figure 16.
-func mix64(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }
 
 // mix32 is the 32-bit permutation that the search of github.com/skeeto/hash-prospector calls lowbias32.

@@ -3,9 +3,11 @@ package vec
 import (
 	"math"
 	"testing"
+
+	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
-// stepCases are the cases of norms, cross-entropy and the update. in: x, then dy or w, …
+// stepCases are the cases of norms, the update and dropout. in: x, then dy or w, …
 func stepCases() []loopCase {
 	cases := []loopCase{
 		adds(row("LayerNormGradRow", 3, 3, -2, 3, lnGrad[float32], lnGrad[float64], wantLNGrad)),
@@ -21,12 +23,6 @@ func stepCases() []loopCase {
 			n := len(i[0])
 			wantRMSGrad([][]float64{o[0], make([]float64, n)}, [][]float64{i[0], i[1], ones(n)})
 			return nil
-		}),
-		row("CrossEntropyRow", 1, 1, -9, 9, ce[float32], ce[float64], wantCE(0)),
-		row("CrossEntropyRow/high", 1, 1, 900, 1000, ce[float32], ce[float64], wantCE(0)),
-		row("CrossEntropyRow/smooth", 1, 1, -9, 9, ceSmooth[float32], ceSmooth[float64], wantCE(0.1)),
-		row("CrossEntropyRow/loss", 0, 1, -9, 9, ceLoss[float32], ceLoss[float64], func(_, i [][]float64) []float64 {
-			return wantCE(0.1)([][]float64{make([]float64, len(i[0]))}, i)
 		}),
 		row("AdamW", 3, 4, 0.001, 1, adamW[float32], adamW[float64], wantAdamW),
 		row("Dropout", 1, 1, 1, 3, dropped[float32], dropped[float64], wantDropped),
@@ -166,39 +162,6 @@ func wantRMSGrad(o, i [][]float64) []float64 {
 	return nil
 }
 
-func ceWith[T Float](o, i [][]T, smoothing float64) []float64 {
-	var d []T
-	if len(o) > 0 {
-		d = o[0]
-	}
-	if len(i[0]) == 0 {
-		return nil
-	}
-	return []float64{CrossEntropyRow(d, i[0], len(i[0])/2, 0.5, smoothing)}
-}
-
-func ce[T Float](o, i [][]T) []float64       { return ceWith(o, i, 0) }
-func ceSmooth[T Float](o, i [][]T) []float64 { return ceWith(o, i, 0.1) }
-func ceLoss[T Float](_, i [][]T) []float64   { return ceWith(nil, i, 0.1) }
-
-func wantCE(smoothing float64) op[float64] {
-	return func(o, i [][]float64) []float64 {
-		if len(i[0]) == 0 {
-			return nil
-		}
-		l, n, loss := wantLSE(nil, i)[0], len(i[0]), 0.0
-		for j, x := range i[0] {
-			q := smoothing / float64(n)
-			if j == n/2 {
-				q += 1 - smoothing
-			}
-			loss -= q * (x - l)
-			o[0][j] = 0.5 * (math.Exp(x-l) - q)
-		}
-		return []float64{loss}
-	}
-}
-
 var adamArgs = AdamWArgs{LR: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-3, Decay: 0.1, Corr1: 0.271, Corr2: 0.142625, GradScale: -0.5}
 
 func adamW[T Float](o, i [][]T) []float64 {
@@ -239,7 +202,7 @@ func wantDropped(o, i [][]float64) []float64 {
 
 // dropHash is the 24-bit hash of one element.
 func dropHash(key, i uint64) float64 {
-	k := mix64(key + mix64(i>>32+1))
+	k := splitmix.Next(key + splitmix.Next(i>>32+1))
 	return float64(mix32(mix32(uint32(i)^uint32(k))^uint32(k>>32)) >> 8)
 }
 

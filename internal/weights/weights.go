@@ -7,48 +7,55 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Of returns b, which must be contiguous, as a tensor that shares its memory.
-func Of(name string, b graph.Buf) safetensors.Tensor {
-	switch b.DType {
-	case graph.Float64:
-		return safetensors.Of(name, b.Shape, graph.Data[float64](b))
-	case graph.Int32:
-		return safetensors.Of(name, b.Shape, graph.Data[int32](b))
-	}
-	return safetensors.Of(name, b.Shape, graph.Data[float32](b))
+// formats says, for each dtype of package graph, how a file holds its values.
+var formats = [...]format{
+	graph.Float32: formatOf[float32](safetensors.F32),
+	graph.Float64: formatOf[float64](safetensors.F64),
+	graph.Int32:   formatOf[int32](safetensors.I32),
 }
 
-// Value returns a copy of t's values with meta m: floats become floats of m's dtype, ids stay ids; another dtype, or
-// another shape than m's, is an error.
+type format struct {
+	dtype safetensors.DType
+	of    func(name string, b graph.Buf) safetensors.Tensor
+	buf   func(t safetensors.Tensor) (graph.Buf, error)
+}
+
+func formatOf[T graph.Elem](d safetensors.DType) format {
+	return format{
+		dtype: d,
+		of: func(name string, b graph.Buf) safetensors.Tensor {
+			return safetensors.Of(name, b.Shape, graph.Data[T](b))
+		},
+		buf: func(t safetensors.Tensor) (graph.Buf, error) {
+			v, err := safetensors.Values[T](t)
+			return graph.BufOf(v, t.Shape...), err
+		},
+	}
+}
+
+// Of returns b, which must be contiguous, as a tensor that shares its memory.
+func Of(name string, b graph.Buf) safetensors.Tensor { return formats[b.DType].of(name, b) }
+
+// Value returns a copy of t's values with meta m. Floats become floats of m's dtype, and ids stay ids. Another dtype,
+// or another shape than m's, is an error.
 func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 	if !m.Shape.Equal(t.Shape) {
 		return graph.Buf{}, errors.Errorf("%s is %v, the model wants %v", t.Name, graph.Shape(t.Shape), m.Shape)
 	}
-	b := graph.NewBuf(m)
-	switch {
-	case m.DType == graph.Int32 && t.DType == safetensors.I32:
-		return b, convert[int32, int32](b, t)
-	case m.DType == graph.Float32 && t.DType == safetensors.F32:
-		return b, convert[float32, float32](b, t)
-	case m.DType == graph.Float32 && t.DType == safetensors.F64:
-		return b, convert[float32, float64](b, t)
-	case m.DType == graph.Float64 && t.DType == safetensors.F32:
-		return b, convert[float64, float32](b, t)
-	case m.DType == graph.Float64 && t.DType == safetensors.F64:
-		return b, convert[float64, float64](b, t)
+	for d, f := range formats {
+		if f.dtype != t.DType || graph.DType(d) != m.DType && !(graph.DType(d).IsFloat() && m.DType.IsFloat()) {
+			continue
+		}
+		x, err := f.buf(t)
+		if err != nil {
+			return graph.Buf{}, err
+		}
+		b := graph.NewBuf(m)
+		if x.Size() != b.Size() || len(x.Mem) != x.Bytes() {
+			return graph.Buf{}, errors.Errorf("%s has %d bytes, %v wants %d", t.Name, len(x.Mem), x.Meta, x.Bytes())
+		}
+		b.Convert(x)
+		return b, nil
 	}
 	return graph.Buf{}, errors.Errorf("%s has dtype %s, the model wants %v", t.Name, t.DType, m.DType)
-}
-
-// convert copies a tensor's values of type S to a Buf of type D.
-func convert[D, S graph.Elem](b graph.Buf, t safetensors.Tensor) error {
-	v, err := safetensors.Values[S](t)
-	if err != nil {
-		return err
-	}
-	d := graph.Data[D](b)
-	for i, x := range v {
-		d[i] = D(x)
-	}
-	return nil
 }

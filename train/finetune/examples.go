@@ -9,6 +9,7 @@ import (
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
 )
 
@@ -144,7 +145,7 @@ func (j *Job) ids(text string) ([]int32, error) {
 func (j *Job) textOf(r *record.Records, row int, learn bool, epoch uint64) (string, error) {
 	text, err := r.Text(row, j.text())
 	if err == nil && learn {
-		text = j.augment.Text(text, j.Settings.Train.Seed^(uint64(row)<<20+epoch)*0x9e3779b97f4a7c15)
+		text = j.augment.Text(text, j.Settings.Train.Seed^(uint64(row)<<20+epoch)*splitmix.Gamma)
 	}
 	return text, err
 }
