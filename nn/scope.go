@@ -43,7 +43,8 @@ type Scope struct {
 type build struct {
 	params   *Params
 	mode     Mode
-	declared map[string]*graph.Node
+	declared map[string]*graph.Node // parameters
+	buffers  map[string]*graph.Node
 	rows     []Row
 	at       Generation // in mode Generate
 	packing  Packing
@@ -57,7 +58,7 @@ type Row struct {
 
 // NewScope returns the root scope for building a model with params into g.
 func NewScope(g *graph.Graph, params *Params, mode Mode) *Scope {
-	return &Scope{g, "", &build{params: params, mode: mode, declared: map[string]*graph.Node{}}}
+	return &Scope{g, "", &build{params: params, mode: mode, declared: map[string]*graph.Node{}, buffers: map[string]*graph.Node{}}}
 }
 
 // Generation says where a graph of mode Generate stands in its sequences.
@@ -125,7 +126,7 @@ func (s *Scope) Param(name string, init Init, shape ...int) *graph.Node {
 	if s.build.declared[path] != nil {
 		return s.Fail(errors.Errorf("nn: Param %q: declared twice in one graph; use Shared to tie it", path))
 	}
-	p, err := s.build.params.declare(path, init, graph.Of(s.DType(), shape...))
+	p, err := s.build.params.declare(&Param{Name: path, Init: init, Meta: graph.Of(s.DType(), shape...)})
 	if err != nil {
 		return s.Fail(err)
 	}

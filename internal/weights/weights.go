@@ -18,8 +18,8 @@ func Of(name string, b graph.Buf) safetensors.Tensor {
 	return safetensors.Of(name, b.Shape, graph.Data[float32](b))
 }
 
-// Value returns a copy of t's values with meta m: floats become floats of m's dtype, ids stay ids; another dtype, or
-// another shape than m's, is an error.
+// Value returns a copy of t's values with meta m: floats become floats of m's dtype, ids stay ids. A scalar of 64-bit
+// integers, such as PyTorch's num_batches_tracked, becomes a float. Another dtype, or another shape than m's, is an error.
 func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 	if !m.Shape.Equal(t.Shape) {
 		return graph.Buf{}, errors.Errorf("%s is %v, the model wants %v", t.Name, graph.Shape(t.Shape), m.Shape)
@@ -36,12 +36,16 @@ func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 		return b, convert[float64, float32](b, t)
 	case m.DType == graph.Float64 && t.DType == safetensors.F64:
 		return b, convert[float64, float64](b, t)
+	case m.DType == graph.Float32 && t.DType == safetensors.I64 && len(t.Shape) == 0:
+		return b, convert[float32, int64](b, t)
+	case m.DType == graph.Float64 && t.DType == safetensors.I64 && len(t.Shape) == 0:
+		return b, convert[float64, int64](b, t)
 	}
 	return graph.Buf{}, errors.Errorf("%s has dtype %s, the model wants %v", t.Name, t.DType, m.DType)
 }
 
 // convert copies a tensor's values of type S to a Buf of type D.
-func convert[D, S graph.Elem](b graph.Buf, t safetensors.Tensor) error {
+func convert[D graph.Elem, S graph.Elem | int64](b graph.Buf, t safetensors.Tensor) error {
 	v, err := safetensors.Values[S](t)
 	if err != nil {
 		return err
