@@ -46,7 +46,7 @@ func (l LoRA) Scale() float64 {
 // Adapt puts l into every graph that is built with the register from now on, and freezes all parameters but l's and Also. It is
 // an error after the first declaration, for a Rank below 1, a Dropout outside [0, 1) or a malformed pattern.
 func (p *Params) Adapt(l LoRA) error {
-	if len(p.list) > 0 {
+	if len(p.byName) > 0 {
 		return errors.New("nn: Adapt: after the first declaration of a parameter")
 	}
 	if l.Rank < 1 || !(l.Dropout >= 0 && l.Dropout < 1) || math.IsNaN(l.Alpha) || math.IsInf(l.Alpha, 0) || len(l.Targets) == 0 {

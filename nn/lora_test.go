@@ -70,7 +70,7 @@ func TestUnfreeze(t *testing.T) {
 	params := NewParams(graph.Float32)
 	declare := func(names ...string) {
 		for _, n := range names {
-			if _, err := params.declare(n, Zeros, graph.Of(graph.Float32, 1)); err != nil {
+			if _, err := params.declare(&Param{Name: n, Init: Zeros, Meta: graph.Of(graph.Float32, 1)}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -131,8 +131,9 @@ func (l Huber) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 // Predict gives the values.
 func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 
-// CrossEntropy is the cross-entropy of logits (…, V) with ids (…), in nats. Rows whose target is Ignore − 1 do not
-// count: the zero value ignores id −1, as nanoGPT does; PyTorch's −100 is Ignore: −99.
+// CrossEntropy is the cross-entropy of logits (…, V) with ids (…), in nats. Rows whose target is Ignore do not count.
+// The zero value ignores −1, as nanoGPT does; PyTorch and Hugging Face ignore −100, which is Ignore: −100.
+// Class 0 is a class unless IgnoreZero is set, as for a padding id 0. Any other target outside [0, V) is an error.
 //
 // With Weights, one for each class, a row weighs as much as its target's class and the mean is divided by the sum of the
 // weights of the rows' targets, as PyTorch's CrossEntropyLoss(weight=…); with Smoothing too: see [graph.Graph.CrossEntropy].
@@ -140,10 +141,11 @@ func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 // weights takes away what the weights are for (a batch of one class has the same mean whatever its weight).
 // [Balance] gives weights that count all classes alike.
 type CrossEntropy struct {
-	Ignore    int32
-	Smoothing float64
-	Weights   []float64
-	PerRow    bool // with Weights: the mean is divided by the number of rows
+	Ignore     int32 // the id that does not count; 0 means −1
+	IgnoreZero bool  // id 0 does not count, in place of Ignore
+	Smoothing  float64
+	Weights    []float64
+	PerRow     bool // with Weights: the mean is divided by the number of rows
 }
 
 // Balance returns class weights for classes of so many rows each: N/(V·n[c]) for n[c] of N rows and V classes that have
@@ -166,7 +168,13 @@ func Balance(rows []int) []float64 {
 
 // Loss takes logits (…, V) and ids (…).
 func (l CrossEntropy) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	opt := graph.CrossEntropyOpts{HasIgnore: true, IgnoreIndex: l.Ignore - 1, Smoothing: l.Smoothing}
+	opt := graph.CrossEntropyOpts{HasIgnore: true, IgnoreIndex: l.Ignore, Smoothing: l.Smoothing}
+	switch {
+	case l.IgnoreZero && l.Ignore != 0:
+		return s.Fail(errors.Errorf("nn: CrossEntropy ignores id 0 and id %d: want one of them", l.Ignore)), nil
+	case !l.IgnoreZero && l.Ignore == 0:
+		opt.IgnoreIndex = -1
+	}
 	if len(l.Weights) > 0 {
 		opt.Weights = weights(s, "CrossEntropy", l.Weights)
 	}

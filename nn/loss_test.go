@@ -51,6 +51,46 @@ func TestManyClassWeights(t *testing.T) {
 	}
 }
 
+// TestIgnore: at equal logits a row that counts has a loss of ln V and a weight of 1.
+func TestIgnore(t *testing.T) {
+	x := plan.CPU(1)
+	defer x.Close()
+	for _, c := range []struct {
+		loss nn.CrossEntropy
+		ids  []int32
+		rows float64 // that count
+		bad  string  // the error of a run
+	}{
+		{nn.CrossEntropy{}, []int32{0, -1, 2, -1}, 2, ""},
+		{nn.CrossEntropy{Ignore: -1}, []int32{0, -1, 2, -1}, 2, ""},
+		{nn.CrossEntropy{Ignore: -100}, []int32{0, -100, 2, 1}, 3, ""},
+		{nn.CrossEntropy{Ignore: 2}, []int32{0, 1, 2, 2}, 2, ""},
+		{nn.CrossEntropy{IgnoreZero: true}, []int32{0, 1, 2, 0}, 2, ""},
+		{nn.CrossEntropy{Ignore: -100}, []int32{0, -1, 2, 1}, 0, "target -1"},
+		{nn.CrossEntropy{IgnoreZero: true}, []int32{0, -1, 2, 1}, 0, "target -1"},
+	} {
+		s := scope(nn.NewParams(graph.Float64), nn.Train)
+		sum, weight := c.loss.Loss(s, s.Full(graph.Of(graph.Float64, 4, 3), 0), s.Input("t", graph.Of(graph.Int32, 4)))
+		s.Output("sum", sum)
+		s.Output("weight", weight)
+		p := compile(t, x, s.Graph, func(plan.State) {})
+		err := p.Run(map[string]any{"t": c.ids}, graph.Scalars{})
+		if c.bad != "" {
+			if err == nil || !strings.Contains(err.Error(), c.bad) {
+				t.Errorf("%+v of %v: %v, want %q", c.loss, c.ids, err, c.bad)
+			}
+			continue
+		}
+		must(t, err)
+		loss, err := p.Scalar("sum")
+		must(t, err)
+		n, err := p.Scalar("weight")
+		if must(t, err); n != c.rows || math.Abs(loss-n*math.Log(3)) > 1e-12 {
+			t.Errorf("%+v of %v: loss %g of %g rows, want %g rows", c.loss, c.ids, loss, n, c.rows)
+		}
+	}
+}
+
 func TestBalance(t *testing.T) {
 	for _, c := range []struct {
 		rows []int
@@ -74,6 +114,7 @@ func TestLossErrors(t *testing.T) {
 		{nn.CrossEntropy{Weights: []float64{1, -2, 1}}, "nn: CrossEntropy: weight 1 is -2: want 0 or more"},
 		{nn.CrossEntropy{Weights: []float64{math.NaN(), 1, 1}}, "weight 0 is NaN"},
 		{nn.CrossEntropy{Weights: []float64{1, 1, math.Inf(1)}}, "weight 2 is +Inf"},
+		{nn.CrossEntropy{IgnoreZero: true, Ignore: 5}, "nn: CrossEntropy ignores id 0 and id 5: want one of them"},
 		{nn.BCEWithLogits{PosWeight: []float64{1, 2}}, "2 positive weights for logits float32[4 3]: want 1, or one a column"},
 		{nn.BCEWithLogits{PosWeight: []float64{-1}}, "nn: BCEWithLogits: weight 0 is -1"},
 	} {

@@ -3,27 +3,30 @@ package nn
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
 )
 
-// Param is what is known of a parameter before it has a value.
+// Param is what is known of a parameter or a buffer before it has a value.
 type Param struct {
 	Name   string
 	Meta   graph.Meta
 	Init   Init
-	Frozen bool // no gradient, no moments
+	Frozen bool // a parameter without gradient and moments
+	Buffer bool // saved with the model but not trained; see Scope.Buffer
 }
 
-// Params is the register of a model's parameters, in the order of declaration. Building a graph fills it and computes
-// no value; an executor's State holds the values. Not safe for concurrent use.
+// Params is the register of a model's parameters and buffers, each in the order of declaration. Building a graph fills
+// it and computes no value; an executor's State holds the values. It is not safe for concurrent use.
 type Params struct {
-	DType  graph.DType
-	list   []*Param
-	byName map[string]*Param
-	freeze []freezing
-	lora   *LoRA
+	DType   graph.DType
+	list    []*Param
+	buffers []*Param
+	byName  map[string]*Param
+	freeze  []freezing
+	lora    *LoRA
 }
 
 // freezing says for the names that match a pattern whether they are frozen; of several that match the last counts.
@@ -35,13 +38,24 @@ type freezing struct {
 // NewParams returns an empty register for parameters of dtype d.
 func NewParams(d graph.DType) *Params { return &Params{DType: d, byName: map[string]*Param{}} }
 
-// All lists the parameters in the order of declaration.
+// All lists the parameters in the order of declaration. The buffers are not among them.
 func (p *Params) All() []*Param { return p.list }
 
-// Get returns the parameter of that name, nil where there is none.
+// Buffers lists the buffers in the order of declaration.
+func (p *Params) Buffers() []*Param { return p.buffers }
+
+// Get returns the parameter or buffer of that name, nil where there is none.
 func (p *Params) Get(name string) *Param { return p.byName[name] }
 
-// Count is the number of scalars in the parameters, and in those that are not frozen.
+// CountBuffers is the number of scalars in the buffers.
+func (p *Params) CountBuffers() (n int) {
+	for _, q := range p.buffers {
+		n += q.Meta.Size()
+	}
+	return n
+}
+
+// Count is the number of scalars in the parameters, and in those that are not frozen. Buffers do not count.
 func (p *Params) Count() (all, trainable int) {
 	for _, q := range p.list {
 		all += q.Meta.Size()
@@ -94,37 +108,54 @@ func Match(name string, patterns ...string) bool {
 	return false
 }
 
-func (p *Params) declare(name string, init Init, m graph.Meta) (*Param, error) {
-	if q := p.byName[name]; q != nil {
-		if !q.Meta.Equal(m) {
-			return nil, errors.Errorf("nn: Param %q: %v here, %v in an earlier graph", name, m, q.Meta)
+// declare enters a parameter or a buffer, or finds the one that an earlier graph entered.
+func (p *Params) declare(q *Param) (*Param, error) {
+	if old := p.byName[q.Name]; old != nil {
+		switch {
+		case old.Buffer != q.Buffer:
+			return nil, errors.Errorf("nn: %s %q: an earlier graph has a %s of that name", q.what(), q.Name, old.what())
+		case !old.Meta.Equal(q.Meta):
+			return nil, errors.Errorf("nn: %s %q: %v here, %v in an earlier graph", q.what(), q.Name, q.Meta, old.Meta)
 		}
-		return q, nil
+		return old, nil
 	}
-	q := &Param{Name: name, Meta: m, Init: init, Frozen: p.frozen(name)}
-	p.byName[name] = q
-	p.list = append(p.list, q)
+	p.byName[q.Name] = q
+	if q.Buffer {
+		p.buffers = append(p.buffers, q)
+	} else {
+		q.Frozen = p.frozen(q.Name)
+		p.list = append(p.list, q)
+	}
 	return q, nil
 }
 
-// Value computes the first value of a parameter, a function of seed, name, shape and init alone.
+// what names the sort of q in errors, by the method that declares it.
+func (p *Param) what() string {
+	if p.Buffer {
+		return "Buffer"
+	}
+	return "Param"
+}
+
+// Value computes the first value of a parameter or buffer, a function of seed, name, shape and init alone. It is an
+// error where there is no Init, or where Init fails.
 func (p *Param) Value(seed uint64) (graph.Buf, error) {
 	if p.Init == nil {
-		return graph.Buf{}, errors.Errorf("nn: parameter %q has no Init", p.Name)
+		return graph.Buf{}, errors.Errorf("nn: %s %q has no Init", p.what(), p.Name)
 	}
 	w := make([]float64, p.Meta.Size())
 	if err := p.Init(w, p.Meta.Shape, NewRand(seed, p.Name)); err != nil {
-		return graph.Buf{}, errors.Wrapf(err, "nn: parameter %q %v", p.Name, p.Meta)
+		return graph.Buf{}, errors.Wrapf(err, "nn: %s %q %v", p.what(), p.Name, p.Meta)
 	}
 	b := graph.NewBuf(p.Meta)
 	b.Convert(graph.BufOf(w, p.Meta.Shape...))
 	return b, nil
 }
 
-// Fill writes the first value of every parameter but those in have through write: an executor State's Write, with
-// graph.Dense. What is in have is not drawn: 100 million numbers take seconds.
+// Fill writes the first value of every parameter and buffer but those in have through write: an executor State's Write,
+// with graph.Dense. What is in have is not drawn: 100 million numbers take seconds.
 func (p *Params) Fill(seed uint64, have map[string]bool, write func(name string, b graph.Buf) error) error {
-	for _, q := range p.list {
+	for _, q := range slices.Concat(p.list, p.buffers) {
 		if have[q.Name] {
 			continue
 		}

@@ -43,13 +43,14 @@ type Scope struct {
 type build struct {
 	params   *Params
 	mode     Mode
-	declared map[string]*graph.Node
+	declared map[string]*graph.Node // parameters
+	buffers  map[string]*graph.Node
 	rows     []Row
 	at       Generation // in mode Generate
 	packing  Packing
 }
 
-// Row is a line of [Summary]: a layer's path, type and output.
+// Row is a line of [Summary]: a layer's path, type and output. Type is "" for [Scope.Within].
 type Row struct {
 	Path, Type string
 	Out        graph.Meta
@@ -57,7 +58,7 @@ type Row struct {
 
 // NewScope returns the root scope for building a model with params into g.
 func NewScope(g *graph.Graph, params *Params, mode Mode) *Scope {
-	return &Scope{g, "", &build{params: params, mode: mode, declared: map[string]*graph.Node{}}}
+	return &Scope{g, "", &build{params: params, mode: mode, declared: map[string]*graph.Node{}, buffers: map[string]*graph.Node{}}}
 }
 
 // Generation says where a graph of mode Generate stands in its sequences.
@@ -93,23 +94,46 @@ func (s *Scope) join(name string) string {
 	return s.path + "." + name
 }
 
-// In returns the child scope of that name; nodes of the graph made from now on carry its path. See [Scope.Call].
+// In returns the child scope of that name; nodes of the graph made from now on carry its path. Nothing comes back from it:
+// see [Scope.Within] and [Scope.Call].
 func (s *Scope) In(name string) *Scope {
 	c := &Scope{s.Graph, s.join(name), s.build}
 	c.SetScope(c.path)
 	return c
 }
 
-// Call runs layer.Forward in the child scope of that name and comes back.
+// Call runs layer.Forward on x, of any shape and dtype that the layer takes, in the child scope of that name and comes
+// back. [Summary] has a row for it. A nil layer is an error.
 func (s *Scope) Call(name string, layer Layer, x *graph.Node) *graph.Node {
 	if layer == nil {
 		return s.Fail(errors.Errorf("nn: Call %q: the layer is nil", s.join(name)))
 	}
+	return s.enter(name, typeName(layer), func(c *Scope) *graph.Node { return layer.Forward(c, x) })
+}
+
+// Within runs f in the child scope of that name, comes back and returns what f returns: a part of a model with inputs of
+// its own, such as a tower.
+//
+//	user := s.Within("user", func(s *nn.Scope) *graph.Node {
+//		return s.Call("out", nn.Linear{Out: 8}, s.Concat(-1, in["age"], in["taste"]))
+//	})
+//
+// f builds with the scope that it gets. [Summary] has a row for it, without a type. A nil f is an error, and so is a name
+// that is used twice where f declares parameters. Inputs that share a part's weights go through it as one batch.
+func (s *Scope) Within(name string, f func(s *Scope) *graph.Node) *graph.Node {
+	if f == nil {
+		return s.Fail(errors.Errorf("nn: Within %q: the function is nil", s.join(name)))
+	}
+	return s.enter(name, "", f)
+}
+
+// enter runs f in the child scope of that name, with a row for [Summary], and comes back.
+func (s *Scope) enter(name, typ string, f func(c *Scope) *graph.Node) *graph.Node {
 	old := s.Graph.Scope()
 	c := s.In(name)
 	row := len(s.build.rows)
-	s.build.rows = append(s.build.rows, Row{Path: c.path, Type: typeName(layer)})
-	y := layer.Forward(c, x)
+	s.build.rows = append(s.build.rows, Row{Path: c.path, Type: typ})
+	y := f(c)
 	s.build.rows[row].Out = y.Meta()
 	s.SetScope(old)
 	return y
@@ -125,7 +149,7 @@ func (s *Scope) Param(name string, init Init, shape ...int) *graph.Node {
 	if s.build.declared[path] != nil {
 		return s.Fail(errors.Errorf("nn: Param %q: declared twice in one graph; use Shared to tie it", path))
 	}
-	p, err := s.build.params.declare(path, init, graph.Of(s.DType(), shape...))
+	p, err := s.build.params.declare(&Param{Name: path, Init: init, Meta: graph.Of(s.DType(), shape...)})
 	if err != nil {
 		return s.Fail(err)
 	}

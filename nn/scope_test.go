@@ -30,6 +30,10 @@ func TestScopeErrors(t *testing.T) {
 		{"name of an input", func(s *nn.Scope, _ *graph.Node) { s.Param("x", nn.Zeros, 2) }, []string{`"x"`, "in use"}},
 		{"shared early", func(s *nn.Scope, _ *graph.Node) { s.Shared("wte.weight") }, []string{`Shared "wte.weight"`, "no Param"}},
 		{"nil layer", func(s *nn.Scope, x *graph.Node) { s.Call("fc", nil, x) }, []string{`"fc"`, "nil"}},
+		{"nil function", func(s *nn.Scope, x *graph.Node) { s.Within("user", nil) }, []string{`Within "user"`, "nil"}},
+		{"error within", func(s *nn.Scope, x *graph.Node) {
+			s.Within("user", func(s *nn.Scope) *graph.Node { return s.Call("fc", nn.Linear{}, x) })
+		}, []string{"user.fc"}},
 		{"zero activation", func(s *nn.Scope, x *graph.Node) { s.Call("act", nn.Activation{}, x) }, []string{"act", "Func"}},
 		{"no block", func(s *nn.Scope, x *graph.Node) { s.Call("h", nn.TransformerBlock{}, x) }, []string{`"h.ln_1"`, "nil"}},
 		{"attention rank", func(s *nn.Scope, x *graph.Node) { s.Call("attn", nn.SelfAttention{Heads: 2}, x) }, []string{"attn", "(B, T, C)", "2 heads"}},
@@ -182,6 +186,38 @@ func TestSummary(t *testing.T) {
 	}
 	if b.String() != tiedSummary {
 		t.Errorf("got\n%s\nwant\n%s", &b, tiedSummary)
+	}
+}
+
+const withinSummary = `layer     type    output  params             bytes
+a                 [2 5]   0                  40
+a.fc      Linear  [2 3]   9       trainable  24
+a.b               [2 2]   4       trainable  16
+a.b.tanh  Tanh    [2 2]   0                  16
+parameters: 13, trainable: 13, frozen: 0, bytes: 52
+`
+
+// TestWithin: a part with two inputs has paths, parameters and a row of its own, and the scope around it goes on.
+func TestWithin(t *testing.T) {
+	s := scope(nn.NewParams(graph.Float32), nn.Train)
+	x, z := s.Input("x", graph.Of(graph.Float32, 2, 2)), s.Input("z", graph.Of(graph.Float32, 2, 2))
+	y := s.Within("a", func(s *nn.Scope) *graph.Node {
+		u := s.Call("fc", nn.Linear{Out: 3}, x)
+		v := s.Within("b", func(s *nn.Scope) *graph.Node {
+			return s.Call("tanh", nn.Tanh, s.MatMul(z, s.Param("w", nn.Ones, 2, 2)))
+		})
+		return s.Concat(-1, u, v)
+	})
+	after := s.Neg(y)
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if y.Scope() != "a" || after.Scope() != "" || s.Declared()["a.b.w"].Scope() != "a.b" || s.Declared()["a.fc.weight"] == nil {
+		t.Errorf("scopes %q and %q, parameters %v", y.Scope(), after.Scope(), s.Declared())
+	}
+	var b bytes.Buffer
+	if err := nn.Summary(&b, s); err != nil || b.String() != withinSummary {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, &b, withinSummary)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // Summary writes a table of the layers that were called while a model was built through s: path, type, output shape,
-// own parameters, whether they train, and bytes of the output; then the totals. A tied weight counts where it is
-// declared, once.
+// own parameters, whether they train, and bytes of the output. Below it stand the totals, and where the model has
+// buffers, their number of scalars. A tied weight counts where it is declared, once.
 func Summary(w io.Writer, s *Scope) error {
 	params, own := s.build.params, s.own()
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
@@ -25,7 +25,11 @@ func Summary(w io.Writer, s *Scope) error {
 		return err
 	}
 	all, train := params.Count()
-	_, err := fmt.Fprintf(w, "parameters: %d, trainable: %d, frozen: %d, bytes: %d\n", all, train, all-train, params.Bytes())
+	buffers := ""
+	if n := params.CountBuffers(); n > 0 {
+		buffers = fmt.Sprintf(", buffers: %d", n)
+	}
+	_, err := fmt.Fprintf(w, "parameters: %d, trainable: %d, frozen: %d, bytes: %d%s\n", all, train, all-train, params.Bytes(), buffers)
 	return err
 }
 

@@ -8,21 +8,13 @@ import (
 	"github.com/ceto-ml/ceto/internal/weights"
 )
 
-// bestFile keeps the parameters of the best evaluation in a checkpoint, where EarlyStopping restores them.
+// bestFile keeps the parameters and buffers of the best evaluation in a checkpoint, where EarlyStopping restores them.
 const bestFile = "best.safetensors"
 
-// snapshot copies what the run makes of a model: parameters that it may change, and statistics.
+// snapshot copies what the run makes of a model: parameters that it may change, buffers and other statistics.
 func (l *Loop) snapshot() (map[string]graph.Buf, error) {
-	vals := map[string]graph.Buf{}
 	names, _ := l.kept()
-	for _, name := range append(names, l.Run.State.Names(graph.Statistic)...) {
-		b, err := l.Run.State.value(name)
-		if err != nil {
-			return nil, err
-		}
-		vals[name] = b
-	}
-	return vals, nil
+	return l.Run.State.copies(append(names, l.Run.State.statistics(false)...))
 }
 
 // restore writes values back.
@@ -47,6 +39,6 @@ func writeValues(w io.Writer, vals map[string]graph.Buf) error {
 // readBest reads the values of a snapshot.
 func (l *Loop) readBest(path string) (map[string]graph.Buf, error) {
 	names, rest := l.kept()
-	vals, _, err := l.Run.State.read(path, true, append(names, l.Run.State.Names(graph.Statistic)...), rest)
+	vals, _, err := l.Run.State.read(path, true, append(names, l.Run.State.statistics(false)...), rest)
 	return vals, err
 }

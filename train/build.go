@@ -106,14 +106,18 @@ func (b *Builder) declare(fields []data.Field, size int) error {
 	return nil
 }
 
-// hold adds the parameters to a state that its plans do not read: those that no value depends on.
+// hold adds the parameters and buffers to a state that its plans do not read: those that no value depends on.
 func (b *Builder) hold(x plan.Executor, s plan.State) error {
 	g := graph.New()
-	for _, p := range b.Params.All() {
-		if _, _, err := s.Meta(p.Name); err != nil {
-			g.Output(p.Name, g.State(p.Name, p.Meta, graph.Param))
+	add := func(kind graph.Kind, list []*nn.Param) {
+		for _, p := range list {
+			if _, _, err := s.Meta(p.Name); err != nil {
+				g.Output(p.Name, g.State(p.Name, p.Meta, kind))
+			}
 		}
 	}
+	add(graph.Param, b.Params.All())
+	add(graph.Statistic, b.Params.Buffers())
 	if len(g.Outputs()) == 0 {
 		return g.Err()
 	}

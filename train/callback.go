@@ -47,8 +47,8 @@ var ErrStop = errors.New("train: stop")
 type EarlyStopping struct {
 	Patience int
 	MinDelta float64
-	// RestoreBest puts the parameters of the best evaluation back at the end. The last checkpoint keeps those of the
-	// last step, from which training can go on, and has the best ones beside them in best.safetensors.
+	// RestoreBest puts the parameters and buffers of the best evaluation back at the end. The last checkpoint keeps those
+	// of the last step, from which training can go on, and has the best ones beside them in best.safetensors.
 	RestoreBest bool
 }
 

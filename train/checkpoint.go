@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -189,11 +190,14 @@ func NewestCheckpoint(run string) (string, error) {
 	return filepath.Join(run, checkpoints, name), nil
 }
 
-// optimKinds are what a checkpoint keeps besides parameters. Gradients and sums start every step at zero.
-var optimKinds = []graph.Kind{graph.Moment, graph.Statistic, graph.Average}
+// optimizer lists what a checkpoint keeps besides parameters and buffers. Gradients and sums start every step at zero.
+func (s *State) optimizer() []string {
+	return slices.Concat(s.Names(graph.Moment), s.statistics(false), s.Names(graph.Average))
+}
 
-// Checkpoint writes checkpoints/step-N: the model (where Trainer.From is set, the parameters that the run may change), the optimizer's moments, where the loop stands, and the Trainer's
-// own files. It is an error without a run folder. A checkpoint of the same step is written once.
+// Checkpoint writes checkpoints/step-N: the model, the optimizer's moments, where the loop stands, and the Trainer's own
+// files. The model is the parameters and buffers; where Trainer.From is set, only the parameters that the run may change.
+// It is an error without a run folder. A checkpoint of the same step is written once.
 func (l *Loop) Checkpoint() error {
 	if l.folder == nil {
 		return errors.New("train: Checkpoint wants Out, a run folder")
@@ -219,7 +223,7 @@ func (l *Loop) Checkpoint() error {
 	}
 	params, _ := l.kept()
 	files[modelFile] = func(w io.Writer) error { return s.write(w, params) }
-	files[optimFile] = func(w io.Writer) error { return s.write(w, s.names(optimKinds...)) }
+	files[optimFile] = func(w io.Writer) error { return s.write(w, s.optimizer()) }
 	files[stateFile] = func(w io.Writer) error {
 		_, err := w.Write(state)
 		return err
@@ -295,7 +299,7 @@ func (l *Loop) load(path string, at progress) (err error) {
 	if _, err := s.load(filepath.Join(path, modelFile), true, params, rest); err != nil {
 		return err
 	}
-	if _, err := s.load(filepath.Join(path, optimFile), true, s.names(optimKinds...), nil); err != nil {
+	if _, err := s.load(filepath.Join(path, optimFile), true, s.optimizer(), nil); err != nil {
 		return err
 	}
 	if at.KeepBest {

@@ -65,7 +65,7 @@ func values(t *testing.T, s plan.State, name string) []float64 {
 func everything(t *testing.T, s *State) map[string][]float64 {
 	t.Helper()
 	all := map[string][]float64{}
-	for _, k := range append([]graph.Kind{graph.Param}, optimKinds...) {
+	for _, k := range []graph.Kind{graph.Param, graph.Moment, graph.Statistic, graph.Average} {
 		for _, name := range s.Names(k) {
 			all[name] = values(t, s, name)
 		}
@@ -173,6 +173,8 @@ func scenarios(t testing.TB) []scenario {
 		{"rows SGD", rows(SGD{LR: 0.1, Momentum: 0.9}), table},
 		{"rows Adam", rows(Adam{LR: 0.02}), table},
 		{"rows accumulate Nesterov", acc, table},
+		{"rows batch norm", normRows(1), table},
+		{"rows accumulate batch norm", normRows(3), table},
 		{"text AdamW", text(d, AdamW{LR: 0.02, Decay: 0.1}), d},
 		{"text accumulate AdamW", accText, d},
 		{"ragged AdamW", raggedTrainer(), raggedData(22)}, // the last batch of an epoch is smaller

@@ -6,8 +6,8 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// kept lists the parameters that checkpoints and snapshots keep and, in rest, those that they leave out: with
-// Trainer.From the ones that stay frozen to the end.
+// kept lists the parameters and buffers that checkpoints and snapshots keep. The parameters in rest they leave out: with
+// Trainer.From the ones that stay frozen to the end. Buffers change although all parameters are frozen.
 func (l *Loop) kept() (names, rest []string) {
 	for _, name := range l.Run.State.Names(graph.Param) {
 		if p := l.Run.State.Params.Get(name); l.set.From != nil && p != nil && !l.set.changes(p) {
@@ -16,7 +16,7 @@ func (l *Loop) kept() (names, rest []string) {
 			names = append(names, name)
 		}
 	}
-	return names, rest
+	return append(names, l.Run.State.buffers()...), rest
 }
 
 // begin gives the parameters the values that training starts from, and notes what checkpoints leave out of them.

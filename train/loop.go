@@ -46,6 +46,7 @@ type Loop struct {
 	update  plan.Program // after the micro-batches; nil where step is whole
 	at      progress
 	before  progress             // at the start of the step: where to find its micro-batches again
+	buffers map[string]graph.Buf // at the start of the step, where each of its micro-batches changes them
 	best    map[string]graph.Buf // values of the best evaluation
 	clock   time.Time
 	lastAt  time.Time
@@ -200,6 +201,12 @@ func (l *Loop) one() (*Status, error) {
 	sc := graph.Scalars{Step: int64(l.at.Step) + 1, LR: lr, Seed: l.at.Seed}
 	l.before = l.at
 	l.before.Position = l.src.Position()
+	if l.update != nil {
+		var err error
+		if l.buffers, err = l.Run.State.copies(l.Run.State.buffers()); err != nil {
+			return nil, err
+		}
+	}
 	for range t.Accumulate {
 		if err := l.next(); err != nil {
 			return nil, errors.Wrapf(err, "train: step %d: batch", l.at.Step+1)

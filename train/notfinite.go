@@ -41,6 +41,9 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 	if loss, _, norm, e := sums(p, p != l.step.prog || l.update == nil); e == nil {
 		bad.Loss, bad.GradNorm = loss, norm
 	}
+	if e := l.Run.State.restore(l.buffers); e != nil {
+		return errors.Wrapf(bad, "the buffers are not as before the step: %v", e)
+	}
 	first, e := l.trace(sc)
 	switch {
 	case e != nil:

@@ -254,9 +254,10 @@ func (r *Run) Outputs(d EvalData, output string, f func(n int, y []float32) erro
 }
 
 // Predict returns what the model says of each row of x, as its loss reads it: probabilities, or the numbers themselves.
+// Rows must be equally long. See [Run.PredictBatch] for images, ids and models of several inputs.
 func (r *Run) Predict(x [][]float32) ([][]float32, error) { return r.rows("predict", x) }
 
-// Logits returns what the model gives for each row of x, unread.
+// Logits returns what the model gives for each row of x, as it is: not probabilities but what they are made of.
 func (r *Run) Logits(x [][]float32) ([][]float32, error) { return r.rows("y", x) }
 
 func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {

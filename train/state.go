@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"slices"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -12,7 +13,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// State is an executor's state with the register of the parameters in it.
+// State is an executor's state with the register of the parameters and buffers in it.
 type State struct {
 	plan.State
 	Params *nn.Params
@@ -21,10 +22,10 @@ type State struct {
 // Unwrap returns the executor's state; executors ask for it.
 func (s *State) Unwrap() plan.State { return s.State }
 
-// Init gives every parameter its first value from a seed, and zeros to all other state.
+// Init gives every parameter and buffer its first value from a seed, and zeros to all other state.
 func (s *State) Init(seed uint64) error { return s.init(seed, nil) }
 
-// init is Init that leaves the parameters in have as they are.
+// init is Init that leaves the parameters and buffers in have as they are.
 func (s *State) init(seed uint64, have map[string]bool) error {
 	if err := s.zero(graph.Grad, graph.Moment, graph.Statistic, graph.Cache, graph.Average); err != nil {
 		return err
@@ -66,18 +67,39 @@ func (s *State) value(name string) (graph.Buf, error) {
 	return graph.BufOfDense(d, m)
 }
 
-// names lists the values of the given kinds.
-func (s *State) names(kinds ...graph.Kind) (names []string) {
-	for _, k := range kinds {
-		names = append(names, s.Names(k)...)
+// buffers lists the buffers of the model.
+func (s *State) buffers() []string { return s.statistics(true) }
+
+// statistics lists the values of kind Statistic that are buffers of the model, or those that are not.
+func (s *State) statistics(buffers bool) (names []string) {
+	for _, name := range s.Names(graph.Statistic) {
+		if (s.Params.Get(name) != nil) == buffers {
+			names = append(names, name)
+		}
 	}
 	return names
 }
 
-// zero sets all values of the given kinds to 0.
+// copies returns copies of the values of the given names, for restore.
+func (s *State) copies(names []string) (map[string]graph.Buf, error) {
+	vals := map[string]graph.Buf{}
+	for _, name := range names {
+		b, err := s.value(name)
+		if err != nil {
+			return nil, err
+		}
+		vals[name] = b
+	}
+	return vals, nil
+}
+
+// zero sets all values of the given kinds to 0, but those of buffers.
 func (s *State) zero(kinds ...graph.Kind) error {
 	for _, k := range kinds {
 		for _, name := range s.Names(k) {
+			if k == graph.Statistic && s.Params.Get(name) != nil {
+				continue
+			}
 			m, _, err := s.Meta(name)
 			if err != nil {
 				return err
@@ -90,10 +112,11 @@ func (s *State) zero(kinds ...graph.Kind) error {
 	return nil
 }
 
-// Digest is the SHA-256, in hexadecimal, of the names, shapes and bytes of all parameters in the order of declaration.
+// Digest is the SHA-256, in hexadecimal, of the names, shapes and bytes of all parameters and then all buffers, each in
+// the order of declaration.
 func (s *State) Digest() (string, error) {
 	h := sha256.New()
-	for _, p := range s.Params.All() {
+	for _, p := range slices.Concat(s.Params.All(), s.Params.Buffers()) {
 		if err := digestParam(h, s, p); err != nil {
 			return "", err
 		}

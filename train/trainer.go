@@ -43,7 +43,8 @@ type Trainer struct {
 	//
 	// Evaluations, and with RestoreBest the best values, are those of the averages, which are put in place of the
 	// parameters at the end of the run, too. Training itself and the model of a checkpoint do not know of them; a
-	// checkpoint keeps them beside the moments. Source: Kingma and Ba 2015, arXiv:1412.6980, section 7.2.
+	// checkpoint keeps them beside the moments. Buffers, such as running statistics, are not averaged: they stay those of
+	// the run. Source: Kingma and Ba 2015, arXiv:1412.6980, section 7.2.
 	EMA float64
 	// From, where set, writes values of a pretrained model into the state (pretrained.Source.Fill); first values are drawn from
 	// Seed only for the parameters that it leaves out. Checkpoints then leave out what stays frozen to the end, and a run
@@ -106,7 +107,7 @@ func (t Trainer) New(d TrainData) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.builder.declare(src.Fields(), 1); err != nil {
+	if err := r.builder.declare(src.Fields(), 2); err != nil { // a layer may refuse one example in mode Train: nn.BatchNorm
 		return nil, err
 	}
 	if err := r.builder.checkFreeze(t.Freeze); err != nil {

@@ -13,14 +13,17 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Save writes the parameters to a safetensors file; a crash leaves an old file or the new one whole.
+// Save writes the parameters and buffers to a safetensors file; a crash leaves an old file or the new one whole.
 func (s *State) Save(path string) error {
-	return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return s.write(w, s.Names(graph.Param)) })
+	return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return s.write(w, s.model()) })
 }
 
-// Load reads the parameters from a safetensors file, all of them and no others; an error changes none.
+// model lists the parameters and buffers.
+func (s *State) model() []string { return append(s.Names(graph.Param), s.buffers()...) }
+
+// Load reads the parameters and buffers from a safetensors file, all of them and no others; an error changes none.
 func (s *State) Load(path string) error {
-	_, err := s.load(path, true, s.Names(graph.Param), nil)
+	_, err := s.load(path, true, s.model(), nil)
 	return err
 }
 
@@ -50,10 +53,10 @@ func (m Mismatch) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// LoadMatching reads those parameters that a safetensors file has with their shape, and tells what did not match. An
-// error changes none.
+// LoadMatching reads those parameters and buffers that a safetensors file has with their shape, and tells what did not
+// match. An error changes none.
 func (s *State) LoadMatching(path string) (Mismatch, error) {
-	return s.load(path, false, s.Names(graph.Param), nil)
+	return s.load(path, false, s.model(), nil)
 }
 
 // write writes the values of the given names.

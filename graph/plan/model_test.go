@@ -36,7 +36,7 @@ func models() []model {
 	bare.NoBias, bare.GELUErf, bare.Dropout = true, true, 0.2
 	adapted := gptModel("gpt with LoRA", small, 3)
 	adapted.lora = &nn.LoRA{Targets: []string{"*.c_attn"}, Rank: 2}
-	adapted.build.Task = train.Supervised{Model: small, Loss: nn.CrossEntropy{Ignore: 8}}
+	adapted.build.Task = train.Supervised{Model: small, Loss: nn.CrossEntropy{Ignore: 7}}
 	return []model{{"xor", xor, []data.Field{{Name: "x", Shape: []int{2}}, {Name: "y"}}, 4, nil},
 		gptModel("gpt", small, 2), gptModel("gpt with dropout", bare, 2), adapted}
 }

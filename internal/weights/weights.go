@@ -36,11 +36,21 @@ func formatOf[T graph.Elem](d safetensors.DType) format {
 // Of returns b, which must be contiguous, as a tensor that shares its memory.
 func Of(name string, b graph.Buf) safetensors.Tensor { return formats[b.DType].of(name, b) }
 
-// Value returns a copy of t's values with meta m. Floats become floats of m's dtype, and ids stay ids. Another dtype,
-// or another shape than m's, is an error.
+// Value returns a copy of t's values with meta m. Floats become floats of m's dtype, and ids stay ids. A scalar of
+// 64-bit integers, such as PyTorch's num_batches_tracked, becomes a float. Another dtype, or another shape than m's, is
+// an error.
 func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 	if !m.Shape.Equal(t.Shape) {
 		return graph.Buf{}, errors.Errorf("%s is %v, the model wants %v", t.Name, graph.Shape(t.Shape), m.Shape)
+	}
+	if t.DType == safetensors.I64 && len(t.Shape) == 0 && m.DType.IsFloat() {
+		v, err := safetensors.Values[int64](t)
+		if err != nil {
+			return graph.Buf{}, err
+		}
+		b := graph.NewBuf(m)
+		b.Convert(graph.BufOf([]float64{float64(v[0])}))
+		return b, nil
 	}
 	for d, f := range formats {
 		if f.dtype != t.DType || graph.DType(d) != m.DType && !(graph.DType(d).IsFloat() && m.DType.IsFloat()) {
