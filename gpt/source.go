@@ -15,6 +15,7 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
@@ -90,6 +91,9 @@ func Open(path string) (*Source, error) {
 
 // formatOf finds the reader of what is at path.
 func formatOf(path string) (func(*Source) error, error) {
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return nil, errors.Wrap(err, "gpt: Open")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "gpt: Open")
