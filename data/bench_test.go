@@ -7,15 +7,18 @@ import (
 
 // BenchmarkNext draws batches of 12 windows of 64 tokens: nanoGPT's CPU setting.
 func BenchmarkNext(b *testing.B) {
-	ids := make([]uint16, 1<<20)
-	d := &TextData{vocab: 65, context: 64, train: ids}
-	s := d.Train(1)
-	batch := NewBatch(s.Fields(), 12)
-	b.SetBytes(12 * 64 * 2)
-	for b.Loop() {
-		if _, err := s.Next(batch); err != nil {
-			b.Fatal(err)
-		}
+	for name, ids := range map[string]tokens{"uint16": {short: make([]uint16, 1<<20)}, "uint32": {wide: make([]uint32, 1<<20)}} {
+		b.Run(name, func(b *testing.B) {
+			d := &TextData{vocab: 65, context: 64, train: ids}
+			s := d.Train(1)
+			batch := NewBatch(s.Fields(), 12)
+			b.SetBytes(12 * 64 * 2)
+			for b.Loop() {
+				if _, err := s.Next(batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

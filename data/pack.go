@@ -3,27 +3,29 @@ package data
 import (
 	"io"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/pkg/errors"
 )
 
 // Packed are examples of unequal length, several to a row: examples are shuffled, and each is put in the first row that
-// has room for it. An example of more tokens than a row has is cut behind. Fields, each ids (Tokens):
+// has room for it. An example that is longer than a row is cut behind. The fields of a batch, T being Tokens:
 //
-//	ids        of the examples, one behind the other; 0 in the padding behind the last
-//	y          their targets; −1 in the padding
-//	segments   0, 1, … for the row's examples, −1 for the padding
-//	positions  0, 1, … within each example; 0 in the padding
+//	ids        (T)     int32, the examples' ids one behind the other; 0 in the padding behind the last
+//	x          (T, F)  float32, their vectors, where the examples have some; 0 in the padding
+//	y          (T)     int32, their targets; −1 in the padding
+//	segments   (T)     int32, 0, 1, … for the row's examples, −1 for the padding
+//	positions  (T)     int32, 0, 1, … within each example; 0 in the padding
 //
-// Segments keep the examples apart, see nn.Packing: what a model computes of one does not depend on the others in its
-// row. So it does not matter which share a row, and they do so in all epochs: each has as many rows and gives every
-// example once.
+// Segments keep the examples apart, see nn.Packing: what a model computes for one does not depend on the others in its
+// row. So it does not matter which examples share a row, and they do so in all epochs. Each epoch has as many rows and
+// gives every example once.
 type Packed struct {
-	Tokens    int // of a row
-	Truncated int // examples that are cut
+	Tokens    int // ids or vectors of a row, padding included
+	Truncated int // number of examples that are cut
 	q         *Sequences
 }
 
-// Pack puts q's examples, which have a target for each id (PerID), into rows of the given number of tokens.
+// Pack puts q's examples, which have a target for each id or vector (PerID), into rows of the given number of them.
 func Pack(q *Sequences, tokens int) *Packed {
 	p := &Packed{Tokens: tokens, q: q}
 	for _, n := range q.Lengths {
@@ -39,7 +41,7 @@ const maxRow = 1 << 24
 
 // Err tells what is wrong with the settings, if anything is.
 func (p *Packed) Err() error {
-	if p.Tokens < 1 || p.Tokens > maxRow || !p.q.PerID || p.q.Target.Name != "y" {
+	if p.Tokens < 1 || p.Tokens > maxRow || !p.q.PerID || p.q.Target.Name != field.Y {
 		return errors.Errorf("data: Pack: rows of %d tokens, targets %q, one for each id: %t; want 1 to %d, y and true", p.Tokens, p.q.Target.Name, p.q.PerID, maxRow)
 	}
 	return nil
@@ -126,8 +128,8 @@ func firstFit(lengths, order []int32, tokens int) [][]int32 {
 
 // Fields implements Source.
 func (s *packed) Fields() []Field {
-	var f []Field
-	for _, name := range []string{"ids", "positions", "segments", "y"} {
+	f := s.p.q.inputs(s.p.Tokens)
+	for _, name := range []string{field.Positions, field.Segments, field.Y} {
 		f = append(f, Field{Name: name, Int: true, Shape: []int{s.p.Tokens}})
 	}
 	return f
@@ -175,25 +177,63 @@ func (s *packed) fill(b Batch, i int, next int64) error {
 	}
 	s.epoch = epoch
 	part := func(name string) []int32 { return b[name].Int[i*s.p.Tokens : (i+1)*s.p.Tokens] }
-	ids, y, segments, positions := part("ids"), part("y"), part("segments"), part("positions")
+	r := row{y: part(field.Y), segments: part(field.Segments), positions: part(field.Positions), features: s.p.q.Features}
+	if s.p.q.hasIDs() {
+		r.ids = part(field.IDs)
+	}
+	if k := s.p.Tokens * r.features; k > 0 {
+		r.x = b[field.X].Float[i*k : (i+1)*k]
+	}
 	at := 0
 	for segment, x := range s.rows[s.order[next%int64(s.n)]] {
 		e, err := s.p.q.At(int(x), uint64(epoch))
+		n := 0
+		if err == nil {
+			n, err = s.p.q.length(e)
+		}
 		if err != nil {
 			return errors.Wrapf(err, "data: example %d", x)
 		}
-		if bound := max(int(s.p.q.Lengths[x]), 1); len(e.IDs) > bound || len(e.Y) != len(e.IDs) {
-			return errors.Errorf("data: example %d has %d ids and %d targets; want as many, at most %d", x, len(e.IDs), len(e.Y), bound)
+		if bound := max(int(s.p.q.Lengths[x]), 1); n > bound || len(e.Y) != n {
+			return errors.Errorf("data: example %d has %d %s and %d targets; want as many, at most %d", x, n, s.p.q.unit(), len(e.Y), bound)
 		}
-		n := copy(ids[at:], e.IDs)
-		copy(y[at:], e.Y)
-		for j := range n {
-			segments[at+j], positions[at+j] = int32(segment), int32(j)
-		}
-		at += n
+		at = r.put(at, segment, e)
 	}
-	for ; at < s.p.Tokens; at++ {
-		ids[at], y[at], segments[at], positions[at] = 0, -1, -1, 0
-	}
+	r.pad(at)
 	return nil
+}
+
+// row are the arrays of one row of a batch.
+type row struct {
+	ids, y, segments, positions []int32
+	x                           []float32
+	features                    int
+}
+
+// put writes an example at place at, cut where the row ends, and returns the place behind it.
+func (r row) put(at, segment int, e Sequence) int {
+	if r.ids != nil {
+		copy(r.ids[at:], e.IDs)
+	}
+	if r.x != nil {
+		copy(r.x[at*r.features:], e.X)
+	}
+	n := copy(r.y[at:], e.Y)
+	for j := range n {
+		r.segments[at+j], r.positions[at+j] = int32(segment), int32(j)
+	}
+	return at + n
+}
+
+// pad fills the places from at on.
+func (r row) pad(at int) {
+	if r.ids != nil {
+		clear(r.ids[at:])
+	}
+	if r.x != nil {
+		clear(r.x[at*r.features:])
+	}
+	for ; at < len(r.y); at++ {
+		r.y[at], r.segments[at], r.positions[at] = -1, -1, 0
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/pkg/errors"
 )
 
@@ -17,14 +18,14 @@ type Table struct {
 	err    error
 }
 
-// Rows returns the examples of x (n rows, in numbers each) and their targets y, one a row: numbers or class ids give
-// the field y of shape (), slices of numbers one of shape (out). Rows of unequal length, or as many targets as there
-// are not rows, are an error that [Table.Err] and every source's Next return.
+// Rows returns the examples of x (n rows, in numbers each) and their targets y, one for each row. Targets that are numbers
+// or class ids give the field y the shape (); slices of numbers give it the shape (out). It is an error, which
+// [Table.Err] and every source's Next return, if rows differ in length, or x and y in their number of rows.
 func Rows[Y float32 | int32 | int | []float32](x [][]float32, y []Y) *Table {
 	if len(x) != len(y) {
 		return &Table{err: errors.Errorf("data: Rows: %d rows but %d targets", len(x), len(y))}
 	}
-	xs, err := matrix("x", x)
+	xs, err := matrix(field.X, x)
 	if err != nil {
 		return &Table{err: err}
 	}
@@ -37,12 +38,12 @@ func Rows[Y float32 | int32 | int | []float32](x [][]float32, y []Y) *Table {
 	case []int:
 		ys.Int, err = narrow(y)
 	case [][]float32:
-		ys, err = matrix("y", y)
+		ys, err = matrix(field.Y, y)
 	}
 	if err != nil {
 		return &Table{err: err}
 	}
-	return Examples(Batch{"x": xs, "y": ys})
+	return Examples(Batch{field.X: xs, field.Y: ys})
 }
 
 // matrix joins rows to one array (n, in).

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/ceto-ml/ceto/data/token"
@@ -19,6 +18,7 @@ type TextOptions struct {
 	Kind      string          // "char" (characters of all the text, the default) or "byte"
 	Val       float64         // share of the tokens, at the end, that is held out; 0 means 0.1, below 0 none
 	Vocab     int             // token files without a tokenizer: number of ids; 0 means the largest id + 1
+	Width     int             // token files without a header: bytes of an id, 2 or 4; 0 asks [WidthFile], else means 2
 
 	// Which files of a folder: those with an extension of Ext (all if empty), for which Keep (nil keeps all) is true
 	// of their path below the folder, with slashes; and at most MaxBytes of text from all (0 for all of it), cut before
@@ -32,7 +32,7 @@ type TextOptions struct {
 type TextData struct {
 	tok            token.Tokenizer
 	vocab, context int
-	train, val     []uint16
+	train, val     tokens
 	files          []*TokenFile
 }
 
@@ -54,19 +54,9 @@ func Texts(paths []string, o TextOptions) (*TextData, error) {
 			return nil, err
 		}
 	}
-	if o.Tokenizer.Vocab() > math.MaxUint16+1 {
-		return nil, errors.Errorf("data: Text: vocabulary of %d, want at most %d", o.Tokenizer.Vocab(), math.MaxUint16+1)
-	}
-	var ids []uint16
-	for _, p := range parts {
-		part, err := o.Tokenizer.Encode(p.text)
-		if err != nil {
-			return nil, errors.Wrapf(err, "data: Text: %s", p.path)
-		}
-		ids = slices.Grow(ids, len(part))
-		for _, id := range part {
-			ids = append(ids, uint16(id))
-		}
+	ids, err := encode(o.Tokenizer, parts)
+	if err != nil {
+		return nil, err
 	}
 	t := &TextData{tok: o.Tokenizer, vocab: o.Tokenizer.Vocab(), context: o.Context}
 	if err := t.split(ids, o.Val); err != nil {
@@ -85,6 +75,9 @@ func (o *TextOptions) check() error {
 	}
 	if o.Val >= 1 || o.Val != o.Val {
 		return errors.Errorf("data: Text: val %g, want a share below 1", o.Val)
+	}
+	if o.Width != 0 && o.Width != 2 && o.Width != 4 || o.Vocab > math.MaxInt32 {
+		return errors.Errorf("data: Text: width %d, vocabulary of %d: want ids of 2 or 4 bytes, at most %d", o.Width, o.Vocab, math.MaxInt32)
 	}
 	if o.Kind != "" && o.Kind != "char" && o.Kind != "byte" {
 		return errors.Errorf("data: Text: tokenizer %q, want char or byte", o.Kind)
@@ -119,23 +112,23 @@ func invalid(text []byte) int {
 }
 
 // split cuts ids in two and checks that there is enough.
-func (t *TextData) split(ids []uint16, val float64) error {
-	cut := len(ids)
+func (t *TextData) split(ids tokens, val float64) error {
+	cut := ids.len()
 	if val > 0 {
-		cut = int(float64(len(ids)) * (1 - val))
+		cut = int(float64(ids.len()) * (1 - val))
 	}
-	t.train, t.val = ids[:cut:cut], ids[cut:]
+	t.train, t.val = ids.slice(0, cut), ids.slice(cut, ids.len())
 	return t.enough(val > 0)
 }
 
 // enough checks that each part has a window and its last target.
 func (t *TextData) enough(val bool) error {
 	need := t.context + 1
-	if len(t.train) < need {
-		return errors.Errorf("data: Text: too short: %d tokens to train on, want at least %d for a context of %d", len(t.train), need, t.context)
+	if t.train.len() < need {
+		return errors.Errorf("data: Text: too short: %d tokens to train on, want at least %d for a context of %d", t.train.len(), need, t.context)
 	}
-	if val && len(t.val) < need {
-		return errors.Errorf("data: Text: too short: %d tokens held out, want at least %d for a context of %d", len(t.val), need, t.context)
+	if val && t.val.len() < need {
+		return errors.Errorf("data: Text: too short: %d tokens held out, want at least %d for a context of %d", t.val.len(), need, t.context)
 	}
 	return nil
 }
@@ -147,12 +140,13 @@ func (t *TextData) Vocab() int { return t.vocab }
 func (t *TextData) Tokenizer() token.Tokenizer { return t.tok }
 
 // Tokens is the number of tokens to train on and held out.
-func (t *TextData) Tokens() (train, val int) { return len(t.train), len(t.val) }
+func (t *TextData) Tokens() (train, val int) { return t.train.len(), t.val.len() }
 
-// Train returns a source without end of windows at uniform random offsets: x (context) and y, the next token of each.
+// Train returns a source without end of windows at uniform random offsets: fields ids (context)
+// and y, the next token of each.
 // The offset of each window depends on the seed and its number alone.
 func (t *TextData) Train(seed uint64) Source {
-	return newWindows(seed, t.train, t.context, t.vocab, true)
+	return t.train.source(seed, t.context, t.vocab, true)
 }
 
 // Val returns the held-out part.
@@ -163,13 +157,13 @@ func (t *TextData) Eval() Source { return t.Val().Eval() }
 
 // Held is a held-out part to evaluate on.
 type Held struct {
-	ids            []uint16
+	ids            tokens
 	context, vocab int
 }
 
 // Eval returns a source of one pass over all windows that do not overlap: ⌊(tokens−1)/context⌋ of them.
 func (h Held) Eval() Source {
-	return newWindows(0, h.ids, h.context, h.vocab, false)
+	return h.ids.source(0, h.context, h.vocab, false)
 }
 
 // BytesPerToken is the mean length in bytes of the targets of [Held.Eval]: a loss in nats per token is
@@ -182,11 +176,8 @@ func (t *TextData) BytesPerToken() float64 {
 	const chunk = 1 << 16
 	var sum int
 	ids := make([]int32, 0, chunk)
-	for part := range slices.Chunk(t.val[1:n+1], chunk) {
-		ids = ids[:0]
-		for _, id := range part {
-			ids = append(ids, int32(id))
-		}
+	for at := 1; at <= n; at += chunk {
+		ids = t.val.slice(at, min(at+chunk, n+1)).appendTo(ids[:0])
 		sum += len(t.tok.Decode(ids))
 	}
 	return float64(sum) / float64(n)
@@ -200,7 +191,7 @@ func (t *TextData) Close() error {
 			first = err
 		}
 	}
-	t.train, t.val, t.files = nil, nil, nil
+	t.train, t.val, t.files = tokens{}, tokens{}, nil
 	return first
 }
 

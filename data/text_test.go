@@ -73,7 +73,7 @@ func TestTextVal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprintf("%d %s %s", n, d.Tokenizer().Decode(b["x"].Int), d.Tokenizer().Decode(b["y"].Int)))
+		got = append(got, fmt.Sprintf("%d %s %s", n, d.Tokenizer().Decode(b["ids"].Int), d.Tokenizer().Decode(b["y"].Int)))
 	}
 	if d := cmp.Diff([]string{"2 89abcd 9abcde", "1 efg000 fgh000"}, got); d != "" {
 		t.Error(d)
@@ -92,7 +92,7 @@ func TestTextTrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 300 {
-		x, y := d.tok.Decode(b["x"].Int[3*i:3*i+3]), d.tok.Decode(b["y"].Int[3*i:3*i+3])
+		x, y := d.tok.Decode(b["ids"].Int[3*i:3*i+3]), d.tok.Decode(b["y"].Int[3*i:3*i+3])
 		seen[string(x)+" "+string(y)]++
 	}
 	for _, w := range []string{"012 123", "123 234", "234 345"} { // uniform: 100 each, deviation 8.2
@@ -159,16 +159,12 @@ func TestTextFolder(t *testing.T) {
 			t.Errorf("%s %+v: %v", c.path, c.o, err)
 			continue
 		}
-		ids := make([]int32, len(d.train))
-		for i, id := range d.train {
-			ids[i] = int32(id)
-		}
-		if got := string(d.tok.Decode(ids)); got != c.text {
+		if got := string(d.tok.Decode(d.train.appendTo(nil))); got != c.text {
 			t.Errorf("%s %+v: text %q, want %q", c.path, c.o, got, c.text)
 		}
 	}
 	d, err := Texts([]string{filepath.Join(dir, "c.md"), filepath.Join(dir, "a")}, TextOptions{Context: 1, Val: -1})
-	if err != nil || len(d.train) != 4 {
+	if err != nil || d.train.len() != 4 {
 		t.Errorf("Texts: %v, want 4 tokens", err)
 	}
 }

@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"unsafe"
 
-	"github.com/ceto-ml/ceto/data/token"
 	"github.com/edsrzf/mmap-go"
 	"github.com/pkg/errors"
 )
@@ -20,73 +17,120 @@ import (
 type Format int
 
 const (
-	// NanoGPT is bare ids, uint16 little-endian.
+	// NanoGPT is bare ids, little-endian: uint16 as nanoGPT writes them, or uint32. See [WidthFile].
 	NanoGPT Format = iota
-	// LLMC is a header of 256 int32 (magic 20240520, version 1, number of tokens, zeros), then the same: llm.c.
+	// LLMC is llm.c's layout: a header of 256 int32 (magic, version, number of ids, zeros), then little-endian ids.
+	// Magic 20240520 and version 1 mean uint16, 20240801 and 7 mean uint32.
 	LLMC
 )
 
-const (
-	llmcMagic  = 20240520 // llm.c, dev/data/data_common.py
-	llmcHeader = 256 * 4  // bytes
-)
+// llmcHeader is the size of llm.c's header in bytes.
+const llmcHeader = 256 * 4
 
-// TokenFile is a mapped file of tokens.
+// llmcKinds are the two kinds of llm.c's files. Source: llm.c, dev/data/data_common.py.
+var llmcKinds = []struct{ magic, version, width uint32 }{{20240520, 1, 2}, {20240801, 7, 4}}
+
+// TokenFile is a mapped file of tokens: either Tokens or Wide has them. They are not to be written to, nor used after
+// Close.
 type TokenFile struct {
 	Format Format
-	Tokens []uint16 // not after Close; not to be written to
+	Tokens []uint16 // ids of 2 bytes
+	Wide   []uint32 // ids of 4 bytes
+	said   bool     // something told the width
 	mem    mmap.MMap
 }
 
-// OpenTokens maps a token file; its first bytes tell the format. A file of odd length, an unknown version of llm.c's
-// format or a number of tokens that is not the file's is an error. Close the file after use.
-func OpenTokens(path string) (*TokenFile, error) {
-	f, err := os.Open(path)
+// OpenTokens maps a token file. The first bytes tell llm.c's format and its width. For a file without a header, width is
+// the bytes of an id, 2 or 4; 0 asks the [WidthFile] beside it, and without one means 2.
+//
+// It is an error if the length is no multiple of the width, or ids of 2 bytes look like halves of ids of 4 where nothing
+// said 2. A header with an unknown version or the wrong number of ids is one too. Close the file after use.
+func OpenTokens(path string, width int) (*TokenFile, error) {
+	if width != 0 && width != 2 && width != 4 {
+		return nil, errors.Errorf("data: OpenTokens: %s: ids of %d bytes, want 2, 4, or 0 to find out", path, width)
+	}
+	t, err := mapTokens(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "data: OpenTokens")
+	}
+	if err := t.view(filepath.Dir(path), width); err != nil {
+		t.Close()
+		return nil, errors.Wrapf(err, "data: OpenTokens: %s", path)
+	}
+	return t, nil
+}
+
+// mapTokens maps a file whose layout is not known yet.
+func mapTokens(path string) (*TokenFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, errors.Wrap(err, "data: OpenTokens")
+		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil, errors.Errorf("data: OpenTokens: %s: %d bytes, want a file of tokens", path, info.Size())
+		return nil, errors.Errorf("%s: %d bytes, want a file of tokens", path, info.Size())
 	}
 	mem, err := mmap.Map(f, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, errors.Wrapf(err, "data: OpenTokens: %s", path)
-	}
-	t := &TokenFile{mem: mem}
-	body, err := t.header(mem)
-	if err != nil {
-		t.Close()
-		return nil, errors.Wrapf(err, "data: OpenTokens: %s", path)
-	}
-	t.Tokens = uint16s(body)
-	return t, nil
+	return &TokenFile{mem: mem}, errors.Wrap(err, path)
 }
 
-// header finds the format of a file and returns the bytes of its tokens.
-func (t *TokenFile) header(b []byte) ([]byte, error) {
-	if len(b)%2 != 0 {
-		return nil, errors.Errorf("%d bytes are no whole number of uint16 tokens", len(b))
+// view finds the layout of a mapped file of folder dir and sets Tokens or Wide.
+func (t *TokenFile) view(dir string, width int) error {
+	body, ofHeader, err := t.header(t.mem)
+	if err != nil {
+		return err
 	}
-	if len(b) < 4 || binary.LittleEndian.Uint32(b) != llmcMagic {
-		return b, nil
+	if ofHeader > 0 {
+		width = ofHeader
+	} else if width == 0 {
+		if width, err = readWidth(dir); err != nil {
+			return err
+		}
 	}
-	t.Format = LLMC
-	if len(b) < llmcHeader {
-		return nil, errors.Errorf("llm.c header of %d bytes, want %d", len(b), llmcHeader)
+	if t.said = width > 0; !t.said {
+		width = 2
 	}
-	if v := int32(binary.LittleEndian.Uint32(b[4:])); v != 1 {
-		return nil, errors.Errorf("llm.c version %d, want 1 (uint16 tokens)", v)
+	if len(body)%width != 0 {
+		return errors.Errorf("%d bytes are no whole number of uint%d tokens", len(body), 8*width)
 	}
-	n, body := int32(binary.LittleEndian.Uint32(b[8:])), b[llmcHeader:]
-	if int64(n)*2 != int64(len(body)) {
-		return nil, errors.Errorf("llm.c header says %d tokens but %d follow", n, len(body)/2)
+	if width == 4 {
+		t.Wide = numbers(body, binary.LittleEndian.Uint32)
+		return nil
 	}
-	return body, nil
+	if t.Tokens = numbers(body, binary.LittleEndian.Uint16); !t.said && looksWide(t.Tokens) {
+		return errors.Errorf("the ids look like uint32 read as uint16; say what they are in %s beside the file: %s or %s",
+			WidthFile, widthText(4), widthText(2))
+	}
+	return nil
+}
+
+// header reads llm.c's header. It returns the bytes behind it and the width it names, or all bytes and 0 without one.
+func (t *TokenFile) header(b []byte) (body []byte, width int, err error) {
+	if len(b) < 4 {
+		return b, 0, nil
+	}
+	for _, k := range llmcKinds {
+		if binary.LittleEndian.Uint32(b) != k.magic {
+			continue
+		}
+		t.Format = LLMC
+		if len(b) < llmcHeader {
+			return nil, 0, errors.Errorf("llm.c header of %d bytes, want %d", len(b), llmcHeader)
+		}
+		if v := int32(binary.LittleEndian.Uint32(b[4:])); v != int32(k.version) {
+			return nil, 0, errors.Errorf("llm.c version %d, want %d (uint%d tokens)", v, k.version, 8*k.width)
+		}
+		n, body := int32(binary.LittleEndian.Uint32(b[8:])), b[llmcHeader:]
+		if int64(n)*int64(k.width) != int64(len(body)) {
+			return nil, 0, errors.Errorf("llm.c header says %d tokens but %d bytes follow, %d each", n, len(body), k.width)
+		}
+		return body, int(k.width), nil
+	}
+	return b, 0, nil
 }
 
 // Close unmaps the file.
@@ -94,136 +138,74 @@ func (t *TokenFile) Close() error {
 	if t.mem == nil {
 		return nil
 	}
-	t.Tokens = nil
+	t.Tokens, t.Wide = nil, nil
 	return errors.Wrap(t.mem.Unmap(), "data: TokenFile")
 }
 
-// uint16s views little-endian bytes as numbers, or copies them on a machine of the other order.
-func uint16s(b []byte) []uint16 {
+func (t *TokenFile) tokens() tokens { return tokens{t.Tokens, t.Wide} }
+
+// numbers views little-endian bytes as numbers, or copies them on a machine of the other order.
+func numbers[T uint16 | uint32](b []byte, decode func([]byte) T) []T {
 	if len(b) == 0 {
 		return nil
 	}
+	size := int(unsafe.Sizeof(T(0)))
 	one := uint16(1)
-	if *(*byte)(unsafe.Pointer(&one)) == 1 && uintptr(unsafe.Pointer(&b[0]))%2 == 0 {
-		return unsafe.Slice((*uint16)(unsafe.Pointer(&b[0])), len(b)/2)
+	if *(*byte)(unsafe.Pointer(&one)) == 1 && uintptr(unsafe.Pointer(&b[0]))%uintptr(size) == 0 {
+		return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), len(b)/size)
 	}
-	v := make([]uint16, len(b)/2)
+	v := make([]T, len(b)/size)
 	for i := range v {
-		v[i] = binary.LittleEndian.Uint16(b[2*i:])
+		v[i] = decode(b[size*i:])
 	}
 	return v
 }
 
-// WriteTokens writes a token file.
-func WriteTokens(w io.Writer, f Format, ids []uint16) error {
+// WriteTokens writes a token file with ids of 2 or 4 bytes, as the type says. For bare ids of 4 bytes, write a
+// [WidthFile] beside the file too, see [WriteWidth].
+func WriteTokens[T uint16 | uint32](w io.Writer, f Format, ids []T) error {
 	b := bufio.NewWriterSize(w, 1<<20)
+	size := int(unsafe.Sizeof(T(0)))
+	bytes := make([]byte, 0, 4)
+	put := func(id T) { // bufio keeps the error for Flush
+		bytes = binary.LittleEndian.AppendUint32(bytes[:0], uint32(id))
+		b.Write(bytes[:size])
+	}
 	switch f {
 	case NanoGPT:
-		if len(ids) >= 2 && uint32(ids[0])|uint32(ids[1])<<16 == llmcMagic {
-			return errors.Errorf("data: WriteTokens: ids that begin with %d %d would be read as llm.c's header; write that format", ids[0], ids[1])
+		if err := likeHeader(ids); err != nil {
+			return err
 		}
 	case LLMC:
 		if len(ids) > math.MaxInt32 {
 			return errors.Errorf("data: WriteTokens: %d tokens, llm.c's header holds at most %d", len(ids), math.MaxInt32)
 		}
 		var h [llmcHeader]byte
-		binary.LittleEndian.PutUint32(h[0:], llmcMagic)
-		binary.LittleEndian.PutUint32(h[4:], 1)
+		k := llmcKinds[size/4]
+		binary.LittleEndian.PutUint32(h[0:], k.magic)
+		binary.LittleEndian.PutUint32(h[4:], k.version)
 		binary.LittleEndian.PutUint32(h[8:], uint32(len(ids)))
-		b.Write(h[:]) // bufio keeps the error for Flush
+		b.Write(h[:])
 	default:
 		return errors.Errorf("data: WriteTokens: format %d, want NanoGPT or LLMC", f)
 	}
-	var two [2]byte
 	for _, id := range ids {
-		binary.LittleEndian.PutUint16(two[:], id)
-		b.Write(two[:])
+		put(id)
 	}
 	return errors.Wrap(b.Flush(), "data: WriteTokens")
 }
 
-// TokenFiles maps tokens that were made before: a folder with train.bin, or with its parts train_*.bin, which are read
-// into memory as one, and with val.bin; or one file, of which the last Val is held out. The tokenizer is that of the
-// options or of the folder ([token.Open]), else none.
-func TokenFiles(path string, o TextOptions) (*TextData, error) {
-	if err := o.check(); err != nil {
-		return nil, err
+// likeHeader refuses bare ids that would be read as llm.c's header.
+func likeHeader[T uint16 | uint32](ids []T) error {
+	first := ids[:min(len(ids), 4/int(unsafe.Sizeof(T(0))))]
+	word := uint32(0)
+	for i, id := range first {
+		word |= uint32(id) << (16 * i)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, errors.Wrap(err, "data: TokenFiles")
-	}
-	t := &TextData{tok: o.Tokenizer, vocab: o.Vocab, context: o.Context}
-	dir, train, val := path, []string{"train.bin"}, "val.bin"
-	if !info.IsDir() {
-		dir, train, val = filepath.Dir(path), []string{filepath.Base(path)}, ""
-	} else if parts := shards(dir); len(parts) > 0 {
-		train = parts
-	}
-	if t.tok == nil {
-		if t.tok, err = token.Open(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+	for _, k := range llmcKinds {
+		if word == k.magic {
+			return errors.Errorf("data: WriteTokens: ids that begin with %d would be read as llm.c's header; write that format", first)
 		}
 	}
-	if err := t.open(dir, train, val, o.Val); err != nil {
-		t.Close()
-		return nil, err
-	}
-	return t, nil
-}
-
-// shards returns the names of the parts of train.bin in a folder.
-func shards(dir string) (names []string) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if ok, _ := filepath.Match("train_*.bin", e.Name()); ok {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
-// open maps the files of t and settles its vocabulary. Without a file of held-out tokens they are the share val.
-func (t *TextData) open(dir string, train []string, held string, val float64) error {
-	names := train
-	if held != "" {
-		names = append(slices.Clip(train), held)
-	}
-	for _, n := range names {
-		f, err := OpenTokens(filepath.Join(dir, n))
-		if err != nil {
-			return err
-		}
-		t.files = append(t.files, f)
-	}
-	if t.vocab == 0 {
-		switch {
-		case t.tok != nil:
-			t.vocab = t.tok.Vocab()
-		default:
-			for _, f := range t.files {
-				if len(f.Tokens) > 0 {
-					t.vocab = max(t.vocab, int(slices.Max(f.Tokens))+1)
-				}
-			}
-		}
-	}
-	ids := t.files[0].Tokens
-	for _, f := range t.files[1:len(train)] {
-		ids = append(slices.Clip(ids), f.Tokens...) // a copy
-	}
-	if held == "" {
-		return t.split(ids, val)
-	}
-	t.train, t.val = ids, t.files[len(train)].Tokens
-	return t.enough(true)
-}
-
-// Open is [TokenFiles] for a .bin file or a folder that has train.bin or its parts, else [Text].
-func Open(path string, o TextOptions) (*TextData, error) {
-	_, err := os.Stat(filepath.Join(path, "train.bin"))
-	if filepath.Ext(path) == ".bin" || err == nil || len(shards(path)) > 0 {
-		return TokenFiles(path, o)
-	}
-	return Text(path, o)
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,25 +28,39 @@ func llmc(words []uint32, tokens ...uint16) string {
 }
 
 func TestTokenFormats(t *testing.T) {
-	ids := []uint16{1, 50256, 0, 65535}
+	ids, wide := []uint16{1, 50256, 0, 65535}, []uint32{1, 70000, 0, 128255}
+	bare := "\x01\x00\x00\x00\x70\x11\x01\x00\x00\x00\x00\x00\xff\xf4\x01\x00"
 	for _, c := range []struct {
-		name string
-		f    Format
-		want string
+		name  string
+		write func(w io.Writer, f Format) error
+		f     Format
+		want  string
+		width int
+		also  map[string]string // files beside it
+		ids   tokens
 	}{
-		{"nanogpt", NanoGPT, "\x01\x00\x50\xc4\x00\x00\xff\xff"},
-		{"llmc", LLMC, llmc([]uint32{20240520, 1, 4}, ids...)},
+		{"nanogpt", writer(ids), NanoGPT, "\x01\x00\x50\xc4\x00\x00\xff\xff", 0, nil, tokens{short: ids}},
+		{"llmc", writer(ids), LLMC, llmc([]uint32{20240520, 1, 4}, ids...), 0, nil, tokens{short: ids}},
+		{"llmc uint32", writer(wide), LLMC, llmc([]uint32{20240801, 7, 4}) + bare, 0, nil, tokens{wide: wide}},
+		{"llmc says its width", writer(wide), LLMC, llmc([]uint32{20240801, 7, 4}) + bare, 2, nil, tokens{wide: wide}},
+		{"bare uint32, by option", writer(wide), NanoGPT, bare, 4, nil, tokens{wide: wide}},
+		{"bare uint32, by file", writer(wide), NanoGPT, bare, 0, map[string]string{WidthFile: `{"dtype": "uint32"}`}, tokens{wide: wide}},
+		{"the option comes first", writer(ids), NanoGPT, "\x01\x00\x50\xc4\x00\x00\xff\xff", 2, map[string]string{WidthFile: `{"dtype": "uint32"}`}, tokens{short: ids}},
 	} {
 		var b bytes.Buffer
-		if err := WriteTokens(&b, c.f, ids); err != nil || b.String() != c.want {
+		if err := c.write(&b, c.f); err != nil || b.String() != c.want {
 			t.Fatalf("%s: wrote %x, %v, want %x", c.name, b.Bytes(), err, c.want)
 		}
-		p := filepath.Join(write(t, map[string]string{"a.bin": b.String()}), "a.bin")
-		f, err := OpenTokens(p)
-		if err != nil {
+		dir := write(t, c.also)
+		p := filepath.Join(dir, "a.bin")
+		if err := os.WriteFile(p, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(ids, f.Tokens); d != "" || f.Format != c.f {
+		f, err := OpenTokens(p, c.width)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if d := cmp.Diff(c.ids, f.tokens(), cmp.AllowUnexported(tokens{})); d != "" || f.Format != c.f {
 			t.Errorf("%s: read format %d: %s", c.name, f.Format, d)
 		}
 		for range 2 {
@@ -56,28 +71,37 @@ func TestTokenFormats(t *testing.T) {
 	}
 }
 
+// writer is WriteTokens of ids.
+func writer[T uint16 | uint32](ids []T) func(w io.Writer, f Format) error {
+	return func(w io.Writer, f Format) error { return WriteTokens(w, f, ids) }
+}
+
 func TestTokenErrors(t *testing.T) {
 	for _, c := range []struct{ name, content, err string }{
 		{"empty", "", "0 bytes"},
 		{"odd", "abc", "3 bytes are no whole number"},
 		{"header", llmc([]uint32{20240520, 1, 0})[:512], "header of 512 bytes"},
 		{"version", llmc([]uint32{20240520, 7, 1}, 1), "version 7"},
-		{"short", llmc([]uint32{20240520, 1, 3}, 1, 2), "says 3 tokens but 2 follow"},
-		{"long", llmc([]uint32{20240520, 1, 1}, 1, 2), "says 1 tokens but 2 follow"},
+		{"short", llmc([]uint32{20240520, 1, 3}, 1, 2), "says 3 tokens but 4 bytes follow, 2 each"},
+		{"long", llmc([]uint32{20240520, 1, 1}, 1, 2), "says 1 tokens but 4 bytes follow, 2 each"},
 		{"negative", llmc([]uint32{20240520, 1, 1 << 31}), "says -2147483648"},
+		{"version of uint32", llmc([]uint32{20240801, 1, 1}, 1, 1), "version 1, want 7 (uint32"},
+		{"half of an id", llmc([]uint32{20240801, 7, 1}, 1), "says 1 tokens but 2 bytes follow"},
 	} {
-		f, err := OpenTokens(filepath.Join(write(t, map[string]string{"a.bin": c.content}), "a.bin"))
+		f, err := OpenTokens(filepath.Join(write(t, map[string]string{"a.bin": c.content}), "a.bin"), 0)
 		wantErr(t, c.name, err, c.err)
 		if f != nil {
 			t.Errorf("%s: a file beside an error", c.name)
 		}
 	}
-	_, err := OpenTokens(t.TempDir())
+	_, err := OpenTokens(t.TempDir(), 0)
 	wantErr(t, "folder", err, "want a file")
-	_, err = OpenTokens(filepath.Join(t.TempDir(), "no"))
+	_, err = OpenTokens(filepath.Join(t.TempDir(), "no"), 0)
 	wantErr(t, "missing", err, "no such file")
-	wantErr(t, "format", WriteTokens(&bytes.Buffer{}, 9, nil), "format 9")
+	wantErr(t, "format", WriteTokens[uint16](&bytes.Buffer{}, 9, nil), "format 9")
 	wantErr(t, "ambiguous", WriteTokens(&bytes.Buffer{}, NanoGPT, []uint16{20240520 & 0xffff, 20240520 >> 16}), "llm.c's header")
+	wantErr(t, "ambiguous uint32", WriteTokens(&bytes.Buffer{}, NanoGPT, []uint16{20240801 & 0xffff, 20240801 >> 16}), "llm.c's header")
+	wantErr(t, "ambiguous id", WriteTokens(&bytes.Buffer{}, NanoGPT, []uint32{20240801}), "llm.c's header")
 	wantErr(t, "full", WriteTokens(full{}, NanoGPT, []uint16{1}), "no room")
 }
 
@@ -117,7 +141,7 @@ func TestTokenFiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff([][]uint16{c.train, c.val}, [][]uint16{d.train, d.val}); diff != "" || d.Vocab() != c.vocab {
+		if diff := cmp.Diff([][]uint16{c.train, c.val}, [][]uint16{d.train.short, d.val.short}); diff != "" || d.Vocab() != c.vocab {
 			t.Errorf("%s: vocab %d, want %d: %s", name, d.Vocab(), c.vocab, diff)
 		}
 		if err := d.Close(); err != nil {
@@ -167,8 +191,8 @@ func TestShakespeareBin(t *testing.T) {
 		ids  []uint16
 		sum  string
 	}{
-		{"train.bin", d.train, "6ec305602a99ac2802745a134e1f5e33e2231b4855525b00b9aebb730ac2626f"},
-		{"val.bin", d.val, "d37d30cc0c8327c270d493299c3dca54135f6d5f1c9ef60cda78076e311204b1"},
+		{"train.bin", d.train.short, "6ec305602a99ac2802745a134e1f5e33e2231b4855525b00b9aebb730ac2626f"},
+		{"val.bin", d.val.short, "d37d30cc0c8327c270d493299c3dca54135f6d5f1c9ef60cda78076e311204b1"},
 	} {
 		h := sha256.New()
 		if err := WriteTokens(h, NanoGPT, c.ids); err != nil {

@@ -3,31 +3,32 @@ package data
 import (
 	"io"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
 )
 
-// windows is a source of windows of tokens: x (context), y the same one token later.
-type windows struct {
+// windows is a source of windows of tokens: ids (context), and y, the same one token later.
+type windows[T uint16 | uint32] struct {
 	cursor
-	ids            []uint16
+	ids            []T
 	context, vocab int
 	random         bool // at uniform offsets, without end; else one after the other, once
 	fields         []Field
 }
 
-func newWindows(seed uint64, ids []uint16, context, vocab int, random bool) *windows {
+func newWindows[T uint16 | uint32](seed uint64, ids []T, context, vocab int, random bool) *windows[T] {
 	shape := []int{context}
-	return &windows{cursor{seed: seed, n: max(0, (len(ids)-1)/context)}, ids, context, vocab, random,
-		[]Field{{Name: "x", Int: true, Shape: shape}, {Name: "y", Int: true, Shape: shape}}}
+	return &windows[T]{cursor{seed: seed, n: max(0, (len(ids)-1)/context)}, ids, context, vocab, random,
+		[]Field{{Name: field.IDs, Int: true, Shape: shape}, {Name: field.Y, Int: true, Shape: shape}}}
 }
 
 // Fields implements Source.
-func (w *windows) Fields() []Field { return w.fields }
+func (w *windows[T]) Fields() []Field { return w.fields }
 
 // Next implements Source.
-func (w *windows) Next(b Batch) (int, error) {
-	x, y := b["x"], b["y"]
+func (w *windows[T]) Next(b Batch) (int, error) {
+	x, y := b[field.IDs], b[field.Y]
 	size, err := b.size(w.fields)
 	if err != nil {
 		return 0, err
@@ -51,13 +52,13 @@ func (w *windows) Next(b Batch) (int, error) {
 }
 
 // window fills x and y with window i.
-func (w *windows) window(x, y []int32, i int64) error {
+func (w *windows[T]) window(x, y []int32, i int64) error {
 	at := int(i) * w.context
 	if w.random {
 		at = below(splitmix.At(w.seed, 0, uint64(i)), len(w.ids)-w.context)
 	}
 	for j, id := range w.ids[at : at+w.context+1] {
-		if int(id) >= w.vocab {
+		if uint(id) >= uint(w.vocab) {
 			return errors.Errorf("data: token %d at place %d, but the vocabulary has %d", id, at+j, w.vocab)
 		}
 		if j < w.context {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
 )
@@ -58,6 +59,9 @@ func (s *Source) AdaptTask(dir string) (map[string]graph.Buf, error) {
 }
 
 func (s *Source) adapt(dir string, task bool) (map[string]graph.Buf, error) {
+	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
+		return nil, err
+	}
 	var c adapterJSON
 	if err := readJSON(dir, AdapterConfigFile, &c); err != nil {
 		return nil, err

@@ -118,6 +118,9 @@ func (e *export) target(dir string) (string, error) {
 	if err != nil || dir == "" {
 		return "", errors.Errorf("the folder to write is %q: want the name of one", dir)
 	}
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return "", err
+	}
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return path, errors.WithStack(os.MkdirAll(filepath.Dir(path), 0o777))

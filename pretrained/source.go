@@ -26,6 +26,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/pkg/errors"
 )
 
@@ -92,6 +93,9 @@ func Open(path string) (*Source, error) {
 
 // formatOf finds the reader of what is at path.
 func formatOf(path string) (func(*Source) error, error) {
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return nil, errors.Wrap(err, "gpt: Open")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "pretrained: Open")

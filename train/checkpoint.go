@@ -171,7 +171,8 @@ func (f *folder) cutLog(step int) error {
 // ErrNoCheckpoint says that a run folder has no checkpoint yet.
 var ErrNoCheckpoint = errors.New("no checkpoint")
 
-// NewestCheckpoint returns the folder of the checkpoint with the most steps of a run folder.
+// NewestCheckpoint returns the folder of the checkpoint with the most steps of a run folder. One that a crash left aside
+// while it was written again is put back.
 func NewestCheckpoint(run string) (string, error) {
 	entries, err := os.ReadDir(filepath.Join(run, checkpoints))
 	if err != nil {
@@ -179,15 +180,20 @@ func NewestCheckpoint(run string) (string, error) {
 	}
 	best, name := -1, ""
 	for _, e := range entries {
-		num, ok := strings.CutPrefix(e.Name(), stepPrefix)
+		folder := strings.TrimSuffix(e.Name(), atomicfile.OldSuffix)
+		num, ok := strings.CutPrefix(folder, stepPrefix)
 		if n, err := strconv.Atoi(num); ok && err == nil && n > best {
-			best, name = n, e.Name()
+			best, name = n, folder
 		}
 	}
 	if best < 0 {
 		return "", errors.Wrapf(ErrNoCheckpoint, "train: %s", run)
 	}
-	return filepath.Join(run, checkpoints, name), nil
+	path := filepath.Join(run, checkpoints, name)
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return "", errors.Wrap(err, "train: checkpoints")
+	}
+	return path, nil
 }
 
 // optimizer lists what a checkpoint keeps besides parameters and buffers. Gradients and sums start every step at zero.

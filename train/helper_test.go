@@ -179,6 +179,7 @@ func scenarios(t testing.TB) []scenario {
 		{"text accumulate AdamW", accText, d},
 		{"ragged AdamW", raggedTrainer(), raggedData(22)}, // the last batch of an epoch is smaller
 		{"ragged accumulate AdamW", accRagged, raggedData(22)},
+		{"vectors AdamW", frameTrainer(), frameData(22)},
 	}
 }
 

@@ -8,6 +8,7 @@ package train
 
 import (
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -18,26 +19,30 @@ type Task interface {
 	Build(s *nn.Scope, in nn.Inputs) nn.Objective
 }
 
-// Supervised is the task of a model from x to y and a loss that compares y with targets. Its outputs are "y", what the
-// model gives, and "predict", how the loss reads it.
+// Supervised is the task of a model from x, or ids, to y and a loss that compares y with targets. Its outputs are
+// [field.Y], what the model gives, and [field.Predict], how the loss reads it.
 type Supervised struct {
 	Model nn.Layer
 	Loss  nn.Loss
 }
 
-// Build wants the inputs x and y; without y it builds no loss.
+// Build takes the input x or, where a batch has no x, ids; with a field y it builds the loss.
 func (t Supervised) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
-	if in["x"] == nil {
-		s.Fail(errors.New("train: the batch has no field x"))
+	x := in[field.X]
+	if x == nil {
+		x = in[field.IDs]
+	}
+	if x == nil {
+		s.Fail(errors.New("train: Supervised: the batch has no field x or ids"))
 		return nn.Objective{}
 	}
-	y := t.Model.Forward(s, in["x"])
-	o := nn.Objective{Outputs: map[string]*graph.Node{"y": y}}
+	y := t.Model.Forward(s, x)
+	o := nn.Objective{Outputs: map[string]*graph.Node{field.Y: y}}
 	if s.Mode() != nn.Train {
-		o.Outputs["predict"] = t.Loss.Predict(s, y)
+		o.Outputs[field.Predict] = t.Loss.Predict(s, y)
 	}
-	if in["y"] != nil {
-		o.Loss, o.Weight = t.Loss.Loss(s, y, in["y"])
+	if in[field.Y] != nil {
+		o.Loss, o.Weight = t.Loss.Loss(s, y, in[field.Y])
 	}
 	return o
 }

@@ -85,6 +85,9 @@ func (s *State) load(path string, strict bool, names, more []string) (Mismatch, 
 // read reads the values of the given names, and of more, that a file has.
 func (s *State) read(path string, strict bool, names, more []string) (map[string]graph.Buf, Mismatch, error) {
 	var bad Mismatch
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return nil, bad, errors.Wrap(err, "train")
+	}
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return nil, bad, err

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -117,7 +117,8 @@ func corpusCmd(g *global) *cobra.Command {
 		Use:   "corpus PATH…",
 		Short: "Encode files and folders to token files that pretrain --data, nanoGPT and llm.c read",
 		Long: `Encode files, and all files below folders, each a document that the tokenizer's end token ends, to train.bin and val.bin
-with the tokenizer beside them. With --shard, training tokens go to train_000000.bin, train_000001.bin and so on.`,
+with the tokenizer beside them. With --shard, training tokens go to train_000000.bin, train_000001.bin and so on.
+Where bare ids take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
 		Example: `  ceto tokenize corpus texts/ --tokenizer tokenizer --out corpus && ceto pretrain --data corpus`,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
@@ -125,7 +126,7 @@ with the tokenizer beside them. With --shard, training tokens go to train_000000
 	fl := c.Flags()
 	fl.StringVar(&f.tokenizer, "tokenizer", "", tokenizerUsage)
 	fl.StringVar(&f.out, "out", "corpus", "folder for the token files")
-	fl.StringVar(&f.format, "format", "nanogpt", "nanogpt (bare uint16) or llm.c (with a header)")
+	fl.StringVar(&f.format, "format", "nanogpt", "nanogpt (bare ids) or llm.c (with a header); ids take 2 bytes, or 4 where the tokenizer has more than 65,536")
 	fl.Float64Var(&f.val, "val", 0.1, "share of the tokens, at the end, that is held out")
 	fl.IntVar(&f.shard, "shard", 0, "training tokens of a file; 0: all in one")
 	return c
@@ -146,31 +147,44 @@ func (f *corpusFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t.Vocab() > math.MaxUint16+1 {
-		return usagef("--tokenizer %s has %d ids; a token file holds ids up to %d", f.tokenizer, t.Vocab(), math.MaxUint16)
-	}
 	texts, size, err := readTexts(args)
 	if err != nil {
 		return err
 	}
-	ids, err := f.encode(t, texts)
+	write := makeCorpus[uint16]
+	if data.TokenWidth(t.Vocab()) == 4 {
+		write = makeCorpus[uint32]
+	}
+	files, n, err := write(f, t, texts, format)
 	if err != nil {
 		return err
 	}
-	cut := len(ids) - int(float64(len(ids))*f.val)
-	files, err := f.write(t, ids[:cut], ids[cut:], format)
-	if err != nil {
+	if err := token.Save(f.out, t); err != nil {
 		return err
 	}
 	if f.json {
-		return printJSON(c.OutOrStdout(), map[string]any{"files": files, "tokens": len(ids), "bytes": size, "documents": len(texts)})
+		return printJSON(c.OutOrStdout(), map[string]any{"files": files, "tokens": n, "bytes": size, "documents": len(texts)})
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%d tokens of %d documents, %.3f bytes each: %s in %s\n", len(ids), len(texts), float64(size)/float64(max(1, len(ids))), strings.Join(files, ", "), f.out)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%d tokens of %d documents, %.3f bytes each: %s in %s\n", n, len(texts), float64(size)/float64(max(1, n)), strings.Join(files, ", "), f.out)
 	return err
 }
 
-// encode returns the ids of all documents, each with the end token behind it where the tokenizer has one.
-func (f *corpusFlags) encode(t token.Tokenizer, texts [][]byte) ([]uint16, error) {
+// makeCorpus writes the token files and returns their names and the number of tokens.
+func makeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts [][]byte, format data.Format) (files []string, n int, err error) {
+	ids, err := encodeCorpus[T](f, t, texts)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := f.prepare(t, format); err != nil {
+		return nil, 0, err
+	}
+	cut := len(ids) - int(float64(len(ids))*f.val)
+	files, err = writeCorpus(f, ids[:cut], ids[cut:], format)
+	return files, len(ids), err
+}
+
+// encodeCorpus returns the ids of all documents, each with the end token behind it where the tokenizer has one.
+func encodeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts [][]byte) ([]T, error) {
 	parts, err := token.EncodeAll(t, texts, f.workers())
 	if err != nil {
 		return nil, err
@@ -179,26 +193,38 @@ func (f *corpusFlags) encode(t token.Tokenizer, texts [][]byte) ([]uint16, error
 	if sub, ok := t.(token.Subword); ok {
 		end, ends = sub.End()
 	}
-	var ids []uint16
+	var ids []T
 	for i, p := range parts {
 		for _, id := range p {
-			ids = append(ids, uint16(id))
+			ids = append(ids, T(id))
 		}
 		if ends {
-			ids = append(ids, uint16(end))
+			ids = append(ids, T(end))
 		}
 		parts[i] = nil
 	}
 	return ids, nil
 }
 
-// write writes the token files and the tokenizer, and returns the files' names.
-func (f *corpusFlags) write(t token.Tokenizer, train, val []uint16, format data.Format) ([]string, error) {
+// prepare makes the folder, where tokens.json tells bare ids of 4 bytes and is not there for others.
+func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
 	if err := os.MkdirAll(f.out, 0o777); err != nil {
-		return nil, errors.Wrap(err, "--out")
+		return errors.Wrap(err, "--out")
 	}
+	path, width := filepath.Join(f.out, data.WidthFile), data.TokenWidth(t.Vocab())
+	if format == data.NanoGPT && width == 4 {
+		return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return data.WriteWidth(w, width) })
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an earlier corpus
+		return errors.Wrap(err, "--out")
+	}
+	return nil
+}
+
+// writeCorpus writes the token files and returns their names.
+func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.Format) ([]string, error) {
 	var names []string
-	put := func(name string, ids []uint16) error {
+	put := func(name string, ids []T) error {
 		names = append(names, name)
 		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.out, name), func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
 	}
@@ -213,8 +239,5 @@ func (f *corpusFlags) write(t token.Tokenizer, train, val []uint16, format data.
 			}
 		}
 	}
-	if err := put("val.bin", val); err != nil {
-		return nil, err
-	}
-	return names, token.Save(f.out, t)
+	return names, put("val.bin", val)
 }

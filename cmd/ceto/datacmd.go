@@ -79,11 +79,11 @@ func (f *checkFlags) run(c *cobra.Command) error {
 			return err
 		}
 	}
-	if err := k.check(); err != nil {
+	if err := k.find(); err != nil {
 		return err
 	}
 	if f.json {
-		return printJSON(c.OutOrStdout(), k.facts)
+		return printJSON(c.OutOrStdout(), k.found)
 	}
 	return k.report(c.OutOrStdout())
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/ceto-ml/ceto/data/record"
 )
 
-// examples are shown of each kind of finding.
+// dataExamples is how many places are shown for each kind of finding.
 const dataExamples = 3
 
 // report writes what was found in plain words, with the first places.
 func (k *dataCheck) report(w io.Writer) error {
-	f, b := k.facts, &strings.Builder{}
+	f, b := k.found, &strings.Builder{}
 	fmt.Fprintf(b, "%s: %d rows, columns %s\n", k.path, f.Rows, columnNames(k.r))
 	if k.chats != nil {
 		fmt.Fprintf(b, "chats of %s, up to the last answer: %s characters", k.text, f.Characters)
@@ -24,26 +24,26 @@ func (k *dataCheck) report(w io.Writer) error {
 	if f.Tokens != nil {
 		fmt.Fprintf(b, "; %s tokens", *f.Tokens)
 	}
-	if b.WriteByte('\n'); k.classes != nil {
-		fmt.Fprintf(b, "label %q: %v\n", k.label, k.balance)
+	if b.WriteByte('\n'); f.Labels != nil {
+		fmt.Fprintf(b, "label %q: %v\n", k.label, f.Balance)
 	}
 	b.WriteByte('\n')
-	finding(b, len(k.empty), "empty texts", "they teach nothing: leave them out")
-	for _, i := range k.empty[:min(dataExamples, len(k.empty))] {
+	finding(b, len(f.Places.Empty), "empty texts", "they teach nothing: leave them out")
+	for _, i := range f.Places.Empty[:min(dataExamples, len(f.Places.Empty))] {
 		fmt.Fprintf(b, "         %s\n", k.place(k.r, i))
 	}
 	finding(b, f.Duplicates, "duplicates: texts that an earlier row has, but for case and white space", "keep one of each")
-	k.pairs(b, k.same, k.r)
+	k.pairs(b, f.Places.Duplicates, k.r)
 	if k.similarity < 1 {
 		finding(b, f.Near, fmt.Sprintf("near duplicates: texts at least %g like an earlier one", k.similarity), "look whether they say the same")
-		k.pairs(b, k.near, k.r)
+		k.pairs(b, f.Places.Near, k.r)
 	}
 	if k.chats != nil {
 		finding(b, f.Conflicts, "conflicts: duplicates with another answer", "keep the better one")
-		k.pairs(b, k.conflicts, k.r)
-	} else if k.classes != nil {
+		k.pairs(b, f.Places.Conflicts, k.r)
+	} else if f.Labels != nil {
 		finding(b, f.Conflicts, "conflicts: duplicates with another label", "one of the two labels is wrong")
-		k.pairs(b, k.conflicts, k.r)
+		k.pairs(b, f.Places.Conflicts, k.r)
 	}
 	where, advice := fmt.Sprintf("the %d rows of %s", f.HeldOut, k.against), "scores on them say nothing of new texts"
 	if k.against == "" {
@@ -51,14 +51,10 @@ func (k *dataCheck) report(w io.Writer) error {
 		advice = "remove duplicates before the split"
 	}
 	finding(b, f.Leaks, fmt.Sprintf("leaks: of %s, texts that training has too", where), advice)
-	k.pairs(b, k.leaks, k.held)
+	k.pairs(b, f.Places.Leaks, k.held)
 	k.classWarnings(b)
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func (l lengths) String() string {
-	return fmt.Sprintf("%d to %d (median %d, 95 %% up to %d)", l.Min, l.Max, l.Median, l.P95)
 }
 
 // finding writes a count and what it counts, and where there are some, what to do.
@@ -70,9 +66,10 @@ func finding(b *strings.Builder, n int, what, advice string) {
 	b.WriteByte('\n')
 }
 
-// pairs writes the first pairs with places and texts; the later row of each is in the records of.
+// pairs writes the first pairs with places and texts. Row B of each is in the records of, row A in those of --data.
 func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Records) {
 	const long = 60
+	labels := k.found.Labels
 	for _, p := range pairs[:min(dataExamples, len(pairs))] {
 		text, err := k.textsOf(of)(p.B)
 		if err != nil {
@@ -82,8 +79,8 @@ func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Re
 		if p.Similarity < 1 {
 			fmt.Fprintf(b, " (%.2f)", p.Similarity)
 		}
-		if k.classes != nil && of == k.r && k.classes.Of[p.A] != k.classes.Of[p.B] {
-			fmt.Fprintf(b, ", %q and %q", k.classes.Names[k.classes.Of[p.B]], k.classes.Names[k.classes.Of[p.A]])
+		if labels != nil && of == k.r && labels.Of[p.A] != labels.Of[p.B] {
+			fmt.Fprintf(b, ", %q and %q", labels.Names[labels.Of[p.B]], labels.Names[labels.Of[p.A]])
 		}
 		fmt.Fprintf(b, ": %s\n", strconv.Quote(cut(text, long)))
 	}
@@ -100,18 +97,19 @@ func (k *dataCheck) place(r *record.Records, i int) string {
 
 // classWarnings writes which labels cannot be learned or judged.
 func (k *dataCheck) classWarnings(b *strings.Builder) {
-	if k.classes == nil {
+	f := k.found
+	if f.Labels == nil {
 		return
 	}
-	if len(k.classes.Names) == 1 {
-		fmt.Fprintf(b, "       only one label, %q: there is nothing to tell apart\n", k.classes.Names[0])
+	if len(f.Labels.Names) == 1 {
+		fmt.Fprintf(b, "       only one label, %q: there is nothing to tell apart\n", f.Labels.Names[0])
 	}
-	if k.facts.Classes[""] > 0 {
-		fmt.Fprintf(b, "%6d rows without a label; they count as a label of their own\n", k.facts.Classes[""])
+	if f.Classes[""] > 0 {
+		fmt.Fprintf(b, "%6d rows without a label; they count as a label of their own\n", f.Classes[""])
 	}
-	finding(b, len(k.facts.Small), fmt.Sprintf("labels too small for both parts of a split of %g and %g", 1-k.val, k.val), "add examples, or leave them out"+listed(k.facts.Small))
+	finding(b, len(f.Small), fmt.Sprintf("labels too small for both parts of a split of %g and %g", 1-k.val, k.val), "add examples, or leave them out"+listed(f.Small))
 	if k.against != "" {
-		finding(b, len(k.facts.Unseen), "labels of "+k.against+" that the data never has", "no model learns them"+listed(k.facts.Unseen))
+		finding(b, len(f.Unseen), "labels of "+k.against+" that the data never has", "no model learns them"+listed(f.Unseen))
 	}
 }
 

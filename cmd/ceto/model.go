@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/hub"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
@@ -65,6 +66,9 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 func findModel(path string) (string, error) {
 	if path == "" {
 		return "", usagef("--model is missing: name a run, a model's folder or a model's file")
+	}
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return "", errors.WithMessage(err, "--model")
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && strings.Count(path, "/") == 1 && !strings.HasPrefix(path, ".") {

@@ -55,6 +55,7 @@ const (
 
 // Records is an open set of records, numbered from 0. It is safe for concurrent use, Close apart.
 type Records struct {
+	path    string // that was opened
 	columns []string
 	number  map[string]int // of a column, in columns
 	files   []*file
@@ -75,7 +76,7 @@ func Open(path string, o Options) (*Records, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Records{number: map[string]int{}}
+	r := &Records{path: path, number: map[string]int{}}
 	for _, p := range paths {
 		if err := r.add(p, o); err != nil {
 			r.Close()

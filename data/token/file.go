@@ -99,6 +99,9 @@ func Save(dir string, t Tokenizer) error {
 
 // Load reads the tokenizer of folder dir. Without one the error is fs.ErrNotExist.
 func Load(dir string) (Tokenizer, error) {
+	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
+		return nil, errors.Wrap(err, "token: Load")
+	}
 	b, err := os.ReadFile(filepath.Join(dir, FileName))
 	if err != nil {
 		return nil, errors.Wrap(err, "token: Load")

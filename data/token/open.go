@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pkg/errors"
-
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/gguf"
+	"github.com/pkg/errors"
 )
 
 // Open reads the tokenizer at a path: one of these files, or a folder with one of them, the first of this order:
@@ -23,6 +23,9 @@ import (
 // Hugging Face's tokenizer_config.json in the same folder names begin and end tokens. Without any file the error is
 // fs.ErrNotExist. Memory grows with the size of the files, whatever numbers are in them.
 func Open(path string) (Tokenizer, error) {
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return nil, errors.Wrap(err, "token: Open")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "token: Open")

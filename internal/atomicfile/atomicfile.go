@@ -14,7 +14,7 @@ import (
 )
 
 // Endings of names beside the one that is written. What a crash leaves under TmpSuffix is not to be used; what it leaves
-// under OldSuffix is the old folder, see [Recover]. The next write of the same name removes both.
+// under OldSuffix is the old folder, which [Recover] puts back. The next write of the same name removes both.
 const (
 	TmpSuffix = ".ceto-tmp" // so that no user has such names
 	OldSuffix = ".ceto-old"
@@ -75,7 +75,7 @@ func place(fsys FS, tmp, path string) error {
 	if err == nil {
 		return fsys.SyncDir(parent)
 	}
-	if !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+	if !taken(err) {
 		fsys.RemoveAll(tmp)
 		return err
 	}
@@ -93,22 +93,44 @@ func place(fsys FS, tmp, path string) error {
 	return fsys.RemoveAll(rest)
 }
 
-// aside is an exchange in two steps; a crash between them leaves the old folder under old, for [Recover].
+// aside is an exchange in two steps; a crash between them leaves the old folder under old, for [Recover]. A reader that
+// calls Recover between them puts the old folder back; then both steps are made again.
 func aside(fsys FS, tmp, path, old string) error {
-	if err := fsys.Rename(path, old); err != nil {
-		return err
+	const tries = 10
+	var err error
+	for range tries {
+		if err = fsys.Rename(path, old); err != nil {
+			return err
+		}
+		if err = fsys.Rename(tmp, path); err == nil || !taken(err) {
+			break
+		}
 	}
-	err := fsys.Rename(tmp, path)
 	if err != nil {
 		fsys.Rename(old, path) // a second failure leaves it to Recover
 	}
 	return err
 }
 
-// Recover puts a folder back that a crash left aside while it was replaced, which happens only on file systems that
-// cannot exchange two names. Call it before reading a path that may have been replaced; there may be nothing to do.
+// taken tells whether a rename failed because there is a folder of that name.
+func taken(err error) bool { return errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) }
+
+// Recover puts a folder back that a crash left aside while [Dir] replaced it: the folder path, or the one that path lies
+// in. A crash leaves one aside only on file systems that cannot exchange two names.
+//
+// Every reader of what Dir has written calls Recover first, with the path that it is about to read. Mostly there is
+// nothing to do; a path that is not there at all is no error. An error means that a folder was found and stays aside.
 func Recover(fsys FS, path string) error {
-	return errors.Wrapf(restore(fsys, filepath.Clean(path)), "atomicfile: Recover: %s", path)
+	path = filepath.Clean(path)
+	for _, p := range []string{filepath.Dir(path), path} {
+		if _, err := os.Lstat(p + OldSuffix); err != nil {
+			continue // nothing is aside; what else is wrong with path, its reader will say
+		}
+		if err := restore(fsys, p); err != nil {
+			return errors.Wrapf(err, "atomicfile: Recover: %s", path)
+		}
+	}
+	return nil
 }
 
 func restore(fsys FS, path string) error {

@@ -212,6 +212,83 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// TestRecoverPaths: a folder that was left aside comes back by its own path or that of a file in it, and never in the way
+// of one that is there.
+func TestRecoverPaths(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	for _, p := range []string{path, path + "/", filepath.Join(path, "state"), filepath.Join(path, "none")} {
+		if err := save(fast(), path+atomicfile.OldSuffix, "old!"); err != nil {
+			t.Fatal(err)
+		}
+		if err := atomicfile.Recover(atomicfile.OS, p); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
+		if b, err := os.ReadFile(filepath.Join(path, "state")); string(b) != "old!" {
+			t.Errorf("%s: %q, %v", p, b, err)
+		}
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []string{"old!", "new!"} {
+		if err := save(fast(), path+map[string]string{"old!": atomicfile.OldSuffix}[s], s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := load(path); got != "new!" || err != nil {
+		t.Errorf("%q, %v beside an old one", got, err)
+	}
+	if err := atomicfile.Recover(atomicfile.OS, filepath.Join(path, "state", "x")); err != nil {
+		t.Errorf("below a file: %v", err)
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	fails := faultfs.New(atomicfile.OS, faultfs.ReadOnly, 1)
+	defer fails.Close()
+	if err := save(fast(), path+atomicfile.OldSuffix, "old!"); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.Recover(fails, path); err == nil || !strings.Contains(err.Error(), "Recover: "+path) {
+		t.Errorf("a folder that cannot be put back: %v", err)
+	}
+}
+
+// reading is a file system on which a reader calls Recover after each rename.
+type reading struct {
+	atomicfile.FS
+	path  string
+	times int
+}
+
+func (r *reading) Rename(a, b string) error {
+	err := r.FS.Rename(a, b)
+	if r.times > 0 && b == r.path+atomicfile.OldSuffix {
+		r.times--
+		return errors.WithMessage(atomicfile.Recover(atomicfile.OS, r.path), "reader")
+	}
+	return err
+}
+
+// TestRecoverMeanwhile: a reader that puts the old folder back while it is replaced does not stop the writer.
+func TestRecoverMeanwhile(t *testing.T) {
+	for times, want := range map[int]string{0: "new!", 1: "new!", 3: "new!", 100: "old!"} {
+		path := filepath.Join(t.TempDir(), "a")
+		if err := save(fast(), path, "old!"); err != nil {
+			t.Fatal(err)
+		}
+		fs := faultfs.New(atomicfile.OS, faultfs.Crash, math.MaxInt)
+		fs.NoExchange = true
+		err := save(&reading{fs, path, times}, path, "new!")
+		if got, e := load(path); got != want || e != nil || (err == nil) != (want == "new!") {
+			t.Errorf("%d readers: %q, %v after error %v, want %q", times, got, e, err, want)
+		}
+		if err := fs.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestClean(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{"step-10", "step-20" + atomicfile.TmpSuffix} {

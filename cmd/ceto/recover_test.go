@@ -1,0 +1,24 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
+)
+
+// TestRecoverModel: --model names an exported folder, or a file in one, that a crash has left aside.
+func TestRecoverModel(t *testing.T) {
+	for _, file := range []string{"", gpt.ConfigFile} {
+		dir := filepath.Join(t.TempDir(), "model")
+		if err := os.CopyFS(dir+atomicfile.OldSuffix, os.DirFS(filepath.Join("..", "..", "gpt", "testdata", "hf", "llama"))); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, file)
+		if got, err := findModel(path); err != nil || got != path {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
+}
