@@ -1,4 +1,4 @@
-package gpt
+package pretrained
 
 import (
 	"os"
@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/atomicfile/faultfs"
 	"github.com/pkg/errors"
 )
 
 // opens tells why the model at path, whose type is want, does not open.
-func opens(path string, want Model) error {
+func opens(path string, want gpt.Model) error {
 	s, err := Open(path)
 	if err != nil {
 		return err
@@ -27,7 +28,7 @@ func opens(path string, want Model) error {
 // TestRecoverExport crashes at every operation while an exported folder is written again, where the file system cannot
 // exchange two folders: the old model or the new one opens.
 func TestRecoverExport(t *testing.T) {
-	s, err := Open(filepath.Join("testdata", "hf", "llama"))
+	s, err := Open(filepath.Join("..", "gpt", "testdata", "hf", "llama"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +62,12 @@ func TestRecoverExport(t *testing.T) {
 
 // TestRecoverReaders: every reader of a model or an adapter finds the folder that a crash has left aside.
 func TestRecoverReaders(t *testing.T) {
-	s, err := Open(filepath.Join("testdata", "hf", "llama"))
+	s, err := Open(filepath.Join("..", "gpt", "testdata", "hf", "llama"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	adapter := filepath.Join("testdata", "adapter", "llama-qv")
+	adapter := filepath.Join("..", "gpt", "testdata", "adapter", "llama-qv")
 	for _, c := range []struct {
 		name string
 		from string // what is left aside

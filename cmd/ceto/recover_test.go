@@ -5,13 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/pretrained"
 )
 
 // TestRecoverModel: --model names an exported folder, or a file in one, that a crash has left aside.
 func TestRecoverModel(t *testing.T) {
-	for _, file := range []string{"", gpt.ConfigFile} {
+	for _, file := range []string{"", pretrained.ConfigFile} {
 		dir := filepath.Join(t.TempDir(), "model")
 		if err := os.CopyFS(dir+atomicfile.OldSuffix, os.DirFS(filepath.Join("..", "..", "gpt", "testdata", "hf", "llama"))); err != nil {
 			t.Fatal(err)
