@@ -85,7 +85,7 @@ func checkImports(t *testing.T, f goFile) {
 	room := f.room()
 	list, listed := allowed[room]
 	for _, i := range f.Imports {
-		to, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module)
+		to, ours := strings.CutPrefix(importPath(i), module)
 		switch {
 		case !ours || f.test() || leaves[to] || to == room:
 		case onlyTests[to]:
