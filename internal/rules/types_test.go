@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,39 +23,62 @@ import (
 // A packages imports the module's packages, and all that they import, from what the compiler wrote about them.
 type packages struct {
 	types.Importer
-	paths []string // those of this module
+	paths  []string            // those of this module that may be imported
+	files  map[string][]string // their Go files for this machine, tests left out, by path
+	byName map[string]string   // path by the package's name: this module's first, then the shortest
 }
 
 // listPackages asks the go command for the packages, which it compiles where it has not yet.
 var listPackages = sync.OnceValues(func() (*packages, error) {
-	c := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Export", "./...")
+	c := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export", "./...")
 	c.Dir, c.Stderr = root, new(bytes.Buffer)
 	out, err := c.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%v: %v\n%s", c, err, c.Stderr)
 	}
-	var p packages
-	files := map[string]string{}
+	p := packages{files: map[string][]string{}, byName: map[string]string{}}
+	exports := map[string]string{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var l struct{ ImportPath, Name, Export string }
+		var l listed
 		if err := d.Decode(&l); err == io.EOF {
 			break
 		} else if err != nil {
 			return nil, err
 		}
-		files[l.ImportPath] = l.Export
-		if strings.HasPrefix(l.ImportPath, module) && l.Name != "main" && l.Export != "" {
-			p.paths = append(p.paths, l.ImportPath)
-		}
+		exports[l.ImportPath] = l.Export
+		p.add(l)
 	}
 	p.Importer = importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
-		if files[path] == "" {
+		if exports[path] == "" {
 			return nil, fmt.Errorf("no package %q below %s", path, module)
 		}
-		return os.Open(files[path])
+		return os.Open(exports[path])
 	})
 	return &p, nil
 })
+
+// listed is what the go command says about a package.
+type listed struct {
+	ImportPath, Name, Dir, Export string
+	GoFiles                       []string
+}
+
+func (p *packages) add(l listed) {
+	ours := strings.HasPrefix(l.ImportPath, module)
+	if l.Name == "main" || l.Export == "" || !ours && strings.Contains(l.ImportPath, "internal") {
+		return
+	}
+	if old := p.byName[l.Name]; old == "" || ours || !strings.HasPrefix(old, module) && len(l.ImportPath) < len(old) {
+		p.byName[l.Name] = l.ImportPath
+	}
+	if !ours {
+		return
+	}
+	p.paths = append(p.paths, l.ImportPath)
+	for _, name := range l.GoFiles {
+		p.files[l.ImportPath] = append(p.files[l.ImportPath], filepath.Join(l.Dir, name))
+	}
+}
 
 func goPackages(t *testing.T) *packages {
 	t.Helper()
