@@ -1,4 +1,4 @@
-// Package weights moves values between memory and tensors of a safetensors file.
+// Package weights moves values between memory and the tensors of a safetensors file.
 package weights
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Of returns b, which must be contiguous, as a tensor that shares its memory.
+// Of returns b as a tensor that shares its memory. b must be contiguous.
 func Of(name string, b graph.Buf) safetensors.Tensor {
 	switch b.DType {
 	case graph.Float64:
@@ -18,8 +18,8 @@ func Of(name string, b graph.Buf) safetensors.Tensor {
 	return safetensors.Of(name, b.Shape, graph.Data[float32](b))
 }
 
-// Value returns a copy of t's values with meta m: floats become floats of m's dtype, ids stay ids; another dtype, or
-// another shape than m's, is an error.
+// Value returns a copy of t's values with meta m. Floats become floats of m's dtype; int32 ids stay int32. A tensor
+// with another shape than m's or with another dtype is an error.
 func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 	if !m.Shape.Equal(t.Shape) {
 		return graph.Buf{}, errors.Errorf("%s is %v, the model wants %v", t.Name, graph.Shape(t.Shape), m.Shape)
