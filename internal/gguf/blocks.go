@@ -68,7 +68,7 @@ func decodeQ8_0(dst []float32, src []byte) {
 
 // scaleMin returns d·scale and dmin·min of part j of 8. Scale and min have 6 bits each, which Q4_K and Q5_K pack into
 // the 12 bytes b. Parts 0 to 3 have the low 6 bits of bytes j (scale) and 4+j (min). Parts 4 to 7 have the halves of
-// byte 4+j, the low one for scale, and above these the upper 2 bits of bytes j−4 and j.
+// byte 4+j, the low one for scale. Above these they have the upper 2 bits of bytes j−4 and j.
 func scaleMin(d, dmin float32, b []byte, j int) (scale, least float32) {
 	s, m := b[j]&63, b[4+j]&63
 	if j >= 4 {

@@ -11,8 +11,9 @@ import (
 )
 
 // Write writes a file of version 3, with metadata and tensors in the order given. Each tensor's data is aligned to 32
-// bytes, or to the value of general.alignment. Errors are found before anything is written. They are a key or name
-// twice, a value of a type that [KV] does not list, and a tensor whose type, shape and data do not fit each other.
+// bytes, or to the value of general.alignment. A key or name twice is an error, and so is a value of a type that [KV]
+// does not list. So is a tensor whose type, shape and data do not fit each other. Errors are found before anything is
+// written.
 func Write(w io.Writer, meta []KV, tensors []Tensor) error {
 	for _, t := range tensors {
 		if err := t.fits(t.Data); err != nil {
