@@ -16,9 +16,9 @@ const (
 	tabColumns = 4
 )
 
-// TestComments counts, package by package, what is hard to read in comments that stand on lines of their own:
-// sentences of more than 25 words, lines of more than 120 columns, and sentences that begin with an "Of" that
-// belongs to nothing. Generated files are left out.
+// TestComments counts, package by package, what is hard to read in comments that stand on lines of their own. That is
+// sentences of more than 25 words, lines of more than 120 columns, and sentences that begin with an "Of" that belongs
+// to nothing. Generated files are left out.
 func TestComments(t *testing.T) {
 	found := map[key][]finding{}
 	total := 0
