@@ -20,7 +20,7 @@ var (
 	model = flag.String("model", "smollm2", "SmolLM2: folder or GGUF file")
 	data  = flag.String("data", "", "SMSSpamCollection.tsv")
 	out   = flag.String("out", "bench/rates.jsonl", "result file")
-	only  = flag.String("only", "", "runs whose name begins so")
+	only  = flag.String("only", "", "only the runs whose name begins with this")
 )
 
 // result is a line of the result file.

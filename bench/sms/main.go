@@ -30,10 +30,10 @@ import (
 var (
 	model  = flag.String("model", "smollm2", "SmolLM2: folder or GGUF file")
 	data   = flag.String("data", "", "SMSSpamCollection.tsv")
-	python = flag.String("python", "", "Python with scikit-learn, for the SVM; without it that is left out")
+	python = flag.String("python", "", "Python with scikit-learn, for the SVM; without it the SVM is left out")
 	out    = flag.String("out", "bench/sms.jsonl", "result file")
-	only   = flag.String("only", "", "pretrained, random or svm: kinds that begin so")
-	size   = flag.Int("size", 0, "100, 500 or 4000 alone")
+	only   = flag.String("only", "", "only the kinds that begin with this: pretrained, random or svm")
+	size   = flag.Int("size", 0, "only this number of messages: 100, 500 or 4000")
 )
 
 // result is a line of the result file.

@@ -31,7 +31,7 @@ var (
 	model  = flag.String("model", "smollm2", "SmolLM2: folder or GGUF file")
 	folder = flag.String("data", "", "folder with instruction-1100/instruction-data.json and tatoeba-cmn-eng/cmn.txt")
 	out    = flag.String("out", "bench/tasks.jsonl", "result file")
-	only   = flag.String("only", "", "instructions or translation")
+	only   = flag.String("only", "", "only this task: instructions or translation")
 	runs   = flag.String("runs", "", "folder to keep the runs in (default: a temporary one)")
 )
 

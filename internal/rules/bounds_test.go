@@ -16,7 +16,7 @@ var lower = flag.Bool("lower", false, "write the bounds that have sunk to testda
 
 const boundsFile = "testdata/bounds.txt"
 
-// A key is what a bound holds for: a rule, and a package by its folder or the documents as "docs".
+// A key is what a bound holds for: a rule, and a package by its folder or a document by its path.
 type key struct{ rule, room string }
 
 // A finding is a place that a rule would rather not see.

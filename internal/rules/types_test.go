@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/importer"
+	"go/parser"
 	"go/token"
 	"go/types"
 	"io"
@@ -210,4 +211,40 @@ func importName(i *ast.ImportSpec) string {
 		return i.Name.Name
 	}
 	return path.Base(importPath(i))
+}
+
+func TestTypesAsked(t *testing.T) {
+	const src = `package p
+
+import (
+	"github.com/ceto-ml/ceto/gpt"
+	other "github.com/ceto-ml/ceto/nn"
+)
+
+func f(m any) {
+	switch m := m.(type) {
+	case gpt.A, *gpt.B:
+	case other.C:
+		_ = m.(D)
+	case []gpt.E, nil:
+	}
+	_, ok := m.((gpt.F))
+}
+`
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "p.go", src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := goFile{File: file, path: "p/p.go", set: set}
+	var got []string
+	for _, e := range typesAsked(f) {
+		if name := qualified(f, e); name != "" {
+			got = append(got, strings.TrimPrefix(name, module))
+		}
+	}
+	want := []string{"gpt.A", "gpt.B", "nn.C", "p.nil", "p.D", "gpt.F"} // no type is called nil
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
