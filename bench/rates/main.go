@@ -1,6 +1,7 @@
-// Command rates measures what docs/finetune.md says of learning rates and of overfitting: the SMS Spam Collection, SmolLM2
-// fine-tuned on 500 messages and validated on 500 others, with one setting changed at a time. It appends a line of JSON
-// for each run to the result file and leaves out what is there already, so it can be stopped and started again.
+// Command rates measures what docs/finetune.md says about learning rates and overfitting. It fine-tunes SmolLM2 on
+// 500 messages of the SMS Spam Collection and validates on 500 others, with one setting changed at a time. It appends
+// a line of JSON for each run to the result file. It leaves out the runs that are there already, so it can be stopped
+// and started again.
 //
 //	go run ./bench/rates -model smollm2 -data SMSSpamCollection.tsv -out bench/rates.jsonl
 package main
@@ -19,7 +20,7 @@ var (
 	model = flag.String("model", "smollm2", "SmolLM2: folder or GGUF file")
 	data  = flag.String("data", "", "SMSSpamCollection.tsv")
 	out   = flag.String("out", "bench/rates.jsonl", "result file")
-	only  = flag.String("only", "", "runs whose name begins so")
+	only  = flag.String("only", "", "only the runs whose name begins with this")
 )
 
 // result is a line of the result file.
@@ -27,11 +28,11 @@ type result struct {
 	Name     string  `json:"name"`
 	LR       float64 `json:"lr"`
 	Seed     uint64  `json:"seed"`
-	Before   float64 `json:"before"` // validation loss of the head on frozen features, where it was fitted
+	Before   float64 `json:"before"` // validation loss of the head on frozen features, if it was fitted
 	Curve    []point `json:"curve"`
 	Kept     float64 `json:"kept_epoch"`
-	F1       float64 `json:"f1"`       // of spam on the validation messages, of what was kept
-	LogLoss  float64 `json:"log_loss"` // the same, each message counting alike
+	F1       float64 `json:"f1"`       // of spam on the validation messages, by the model that was kept
+	LogLoss  float64 `json:"log_loss"` // the same messages and model; each message has weight 1
 	Verdict  string  `json:"verdict"`
 	Seconds  float64 `json:"seconds"`
 	Trained  int     `json:"trained_params"`
@@ -41,7 +42,7 @@ type result struct {
 // point is an evaluation.
 type point struct {
 	Epoch float64 `json:"epoch"`
-	Loss  float64 `json:"loss"` // mean of the training batches since the one before
+	Loss  float64 `json:"loss"` // mean over the training batches since the evaluation before
 	Val   float64 `json:"val_loss"`
 }
 
@@ -68,7 +69,7 @@ var variants = []variant{
 	{"long, four times the messages", over, 1, func(s *finetune.Settings) { s.Data.Rows, s.Data.Val = 2500, 0.2 }},
 }
 
-// over is a rate at which the model learns its examples by heart.
+// over is a learning rate at which the model learns its examples by heart.
 var over = []float64{6e-4}
 
 func main() {
@@ -92,7 +93,7 @@ func main() {
 
 func (r result) key() string { return fmt.Sprint(r.Name, r.LR, r.Seed) }
 
-// measure trains and fills in what came of it; the head on frozen features is put back where nothing was better.
+// measure trains and fills in the results. Where no step was better, they are those of the head on frozen features.
 func measure(r *result, v variant) {
 	s := finetune.Settings{Task: "classify", Model: *model,
 		Data:  finetune.DataSettings{Path: *data, Columns: []string{"label", "text"}, Rows: 1000, Val: 0.5},

@@ -1,8 +1,10 @@
-// Command sms measures what a pretrained model is worth: on the SMS Spam Collection, SmolLM2 fine-tuned with the defaults
-// of ceto finetune, the same network from random weights, and a linear SVM on character n-grams, plain and tuned, each on 100, 500 and 4,000
-// labelled messages. Texts that are equal when folded are left out first; 1,000 messages drawn by seed are for testing
-// and in no training set. It appends a line of JSON for each run to the result file and leaves out what is there already,
-// so it can be stopped and started again.
+// Command sms measures what a pretrained model is worth on the SMS Spam Collection, with 100, 500 and 4,000 labelled
+// messages. It compares SmolLM2 fine-tuned with the defaults of ceto finetune, the same network from random weights,
+// and a linear SVM on character n-grams. The SVM is both plain and tuned.
+//
+// Texts that are equal when folded are left out first. 1,000 messages drawn by seed are for testing and in no
+// training set. The command appends a line of JSON for each run to the result file. It leaves out the runs that are
+// there already, so it can be stopped and started again.
 //
 //	go run ./bench/sms -model smollm2 -data SMSSpamCollection.tsv -python .venv/bin/python -out bench/sms.jsonl
 package main
@@ -28,10 +30,10 @@ import (
 var (
 	model  = flag.String("model", "smollm2", "SmolLM2: folder or GGUF file")
 	data   = flag.String("data", "", "SMSSpamCollection.tsv")
-	python = flag.String("python", "", "Python with scikit-learn, for the SVM; without it that is left out")
+	python = flag.String("python", "", "Python with scikit-learn, for the SVM; without it the SVM is left out")
 	out    = flag.String("out", "bench/sms.jsonl", "result file")
-	only   = flag.String("only", "", "pretrained, random or svm: kinds that begin so")
-	size   = flag.Int("size", 0, "100, 500 or 4000 alone")
+	only   = flag.String("only", "", "only the kinds that begin with this: pretrained, random or svm")
+	size   = flag.Int("size", 0, "only this number of messages: 100, 500 or 4000")
 )
 
 // result is a line of the result file.
@@ -47,7 +49,7 @@ type result struct {
 	Seconds  float64    `json:"seconds"`
 }
 
-// runs lists what is measured: how many seeds of each kind at each size.
+// runs lists what is measured: the number of seeds of each kind at each size.
 var runs = []struct {
 	kind  string
 	size  int
@@ -78,7 +80,7 @@ func main() {
 
 func key(kind string, size int, seed uint64) string { return fmt.Sprint(kind, size, seed) }
 
-// measure makes the files of a run and runs it.
+// measure writes the files of a run and does the run.
 func measure(kind string, size int, seed uint64) result {
 	dir := results.Must(os.MkdirTemp("", "sms"))
 	defer os.RemoveAll(dir)
@@ -106,7 +108,7 @@ func measure(kind string, size int, seed uint64) result {
 	return r
 }
 
-// split writes the labelled messages and the test messages of a seed.
+// split writes the labelled messages and the test messages of a seed to two files.
 func split(labelled, test string, size int, seed uint64) {
 	r := results.Must(record.Open(*data, record.Options{Columns: []string{"label", "text"}}))
 	defer r.Close()

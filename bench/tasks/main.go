@@ -1,7 +1,10 @@
-// Command tasks measures what fine-tuning SmolLM2 with LoRA gains on tasks of text, by the defaults of ceto finetune --task chat:
-// following instructions (the loss of held-out answers, and ROUGE-L of what the model writes, over all held-out
-// examples and over those that ask for a summary) and translating from English into Chinese (BLEU and chrF), before
-// and after. It appends a line of JSON for each to the result file.
+// Command tasks measures what SmolLM2 gains on two tasks by LoRA with the defaults of ceto finetune --task chat. It
+// measures before and after:
+//   - Following instructions: the loss of held-out answers and ROUGE-L of what the model writes. Both are taken over
+//     all held-out examples, ROUGE-L also over those that ask for a summary.
+//   - Translating from English into Chinese: BLEU and chrF.
+//
+// It appends a line of JSON for each task to the result file.
 //
 //	go run ./bench/tasks -model smollm2 -data DIR -out bench/tasks.jsonl
 package main
@@ -28,14 +31,14 @@ var (
 	model  = flag.String("model", "smollm2", "SmolLM2: folder or GGUF file")
 	folder = flag.String("data", "", "folder with instruction-1100/instruction-data.json and tatoeba-cmn-eng/cmn.txt")
 	out    = flag.String("out", "bench/tasks.jsonl", "result file")
-	only   = flag.String("only", "", "instructions or translation")
+	only   = flag.String("only", "", "only this task: instructions or translation")
 	runs   = flag.String("runs", "", "folder to keep the runs in (default: a temporary one)")
 )
 
-// example is a record of the files that are made here.
+// example is a record of the files that this program writes.
 type example map[string]string
 
-// result is a line of the result file: each figure before and after, with its 95 % interval after it.
+// result is a line of the result file. Each figure is followed by the bounds of its 95 % interval.
 type result struct {
 	Task     string                 `json:"task"`
 	Train    int                    `json:"train_rows"`
@@ -68,7 +71,7 @@ func main() {
 	}
 }
 
-// instructions holds out a tenth of the examples, drawn by seed, and all that ask for a summary.
+// instructions holds out a tenth of the examples, drawn by seed, and all examples that ask for a summary.
 func instructions(dir string) result {
 	var all, trains, test, summaries []example
 	results.Check(json.Unmarshal(results.Must(os.ReadFile(filepath.Join(*folder, "instruction-1100", "instruction-data.json"))), &all))
@@ -100,7 +103,7 @@ func instructions(dir string) result {
 	return r
 }
 
-// translation learns 2,000 pairs and is tested on 200, all drawn by seed.
+// translation learns from 2,000 pairs and is tested on 200 others, all drawn by seed.
 func translation(dir string) result {
 	r := results.Must(record.Open(filepath.Join(*folder, "tatoeba-cmn-eng", "cmn.txt"), record.Options{Format: record.TSV, Columns: []string{"english", "chinese"}}))
 	defer r.Close()
@@ -118,11 +121,11 @@ func translation(dir string) result {
 	return got
 }
 
-// learn fine-tunes and measures before and after.
+// learn fine-tunes, and measures the model before and after.
 func learn(dir, name string, s finetune.Settings, trains, test []example, metrics []string, tokens int) (r result, before, after *finetune.Predictor) {
 	s.Data.Path = file(dir, name+"-train.json", trains)
 	held := file(dir, name+"-test.json", test)
-	s.Data.TestPath = held // questions that are in it are left out of training
+	s.Data.TestPath = held // training leaves out the questions in it
 	s.Train.Seed = 1
 	run := filepath.Join(dir, name)
 	results.Check(os.RemoveAll(run))
@@ -153,7 +156,7 @@ func learn(dir, name string, s finetune.Settings, trains, test []example, metric
 	return r, before, after
 }
 
-// measure takes the loss of the answers and what the model writes.
+// measure returns the loss of the answers, the metrics of what the model writes, and what it writes.
 func measure(p *finetune.Predictor, r *record.Records, metrics []string, tokens int) (map[string][3]float64, []string) {
 	all := map[string][3]float64{}
 	v, ci, err := p.Evaluate(r)

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
-// TestSmolLM2 asks the real model, where CETO_SMOLLM2 says where it is.
+// TestSmolLM2 asks the real model, if CETO_SMOLLM2 names its file.
 func TestSmolLM2(t *testing.T) {
 	path := os.Getenv("CETO_SMOLLM2")
 	if path == "" {

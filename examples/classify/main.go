@@ -1,8 +1,9 @@
-// Command classify teaches a pretrained model to tell texts apart and asks it about new ones: a head fitted to the frozen
-// model's features, then LoRA, whichever validates best; accuracy and F1 with intervals. It is ceto finetune as a library.
+// Command classify teaches a pretrained model to tell texts apart and asks it about new ones. It does as a library
+// what ceto finetune does. It fits a head to the frozen model's features, then trains LoRA, keeps what validates
+// best, and prints accuracy and F1 with their intervals.
 //
 //	make smollm2
-//	go run ./examples/classify -data SMSSpamCollection.tsv -columns label,text -rows 600 "You have won a prize, call now"
+//	go run ./examples/classify -data SMSSpamCollection.tsv -columns label,text -rows 600 "You have won a prize"
 package main
 
 import (

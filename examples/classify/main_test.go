@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
-// TestClassify learns from a hundred texts which of two words they end with, on a random model of test data, and answers
-// two more.
+// TestClassify learns from a hundred texts which of two words they end with, then answers two more. The model is a
+// random one of the test data.
 func TestClassify(t *testing.T) {
 	dir := t.TempDir()
 	var b strings.Builder

@@ -13,11 +13,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Snake is x + sin²(a·x)/a, elementwise: an activation for periodic functions. A is an attribute of the op.
+// Snake is an activation for periodic functions, y = x + sin²(a·x)/a, elementwise. A is an attribute of the op.
 // Source: Ziyin et al. 2020, arXiv:2006.08195, equation 3.
 type Snake struct{ A float64 }
 
-// Infer gives the result the operand's shape and dtype.
+// Infer returns the shape and dtype of the result, which are the operand's.
 func (s Snake) Infer(in []graph.Meta) (graph.Meta, error) {
 	if len(in) != 1 || !in[0].DType.IsFloat() || s.A == 0 {
 		return graph.Meta{}, errors.Errorf("want one operand of floats and an A other than 0, not %v and %g", in, s.A)
@@ -25,12 +25,12 @@ func (s Snake) Infer(in []graph.Meta) (graph.Meta, error) {
 	return in[0], nil
 }
 
-// VJP says how dy flows back to x, with nodes: dx = dy·(1 + sin(2a·x)).
+// VJP returns the gradient of x as a node: dx = dy·(1 + sin(2a·x)).
 func (s Snake) VJP(g *graph.Graph, x []*graph.Node, _, dy *graph.Node) []*graph.Node {
 	return []*graph.Node{g.Apply(SnakeGrad{A: s.A}, x[0], dy)}
 }
 
-// Eval computes the result's elements.
+// Eval computes y = x + sin²(a·x)/a.
 func (s Snake) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
 	if out[0].DType == graph.Float64 {
 		snake[float64](s.A, out[0], in[0])
@@ -48,13 +48,13 @@ func snake[T graph.Float](a float64, out, in graph.Buf) {
 	}
 }
 
-// SnakeGrad is the derivative, of x and dy. It has none of its own.
+// SnakeGrad computes the gradient of a Snake from x and dy. It has no derivative itself.
 type SnakeGrad struct {
 	graph.NoGrad
 	A float64
 }
 
-// Infer gives the result the operands' shape and dtype.
+// Infer returns the shape and dtype of the result, which are the operands'.
 func (s SnakeGrad) Infer(in []graph.Meta) (graph.Meta, error) {
 	if len(in) != 2 || !in[0].Equal(in[1]) || !in[0].DType.IsFloat() {
 		return graph.Meta{}, errors.Errorf("want x and dy, floats of one shape, not %v", in)

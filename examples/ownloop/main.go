@@ -19,7 +19,7 @@ func main() {
 
 var opt = train.AdamW{LR: 0.05, Decay: 0.01}
 
-// build says what is computed: the model, its loss, the gradients, the updates.
+// build declares what is computed: the model, its loss, the gradients and the updates.
 func build(params *nn.Params) *graph.Graph {
 	g := graph.New()
 	s := nn.NewScope(g, params, nn.Train)
@@ -33,7 +33,7 @@ func build(params *nn.Params) *graph.Graph {
 	for _, p := range params.All() {
 		ps = append(ps, s.Shared(p.Name))
 	}
-	one := g.Full(graph.Of(graph.Float32), 1) // what the update multiplies the gradient by: 1, as the loss is a mean
+	one := g.Full(graph.Of(graph.Float32), 1) // the factor of the gradient in the update: 1, since the loss is a mean
 	for i, dp := range g.Grad(loss, ps...) {
 		opt.Update(g, ps[i], dp, one)
 		g.Output("grad."+params.All()[i].Name, dp)
@@ -45,7 +45,7 @@ func build(params *nn.Params) *graph.Graph {
 }
 
 func run() error {
-	// In what order and where, on which device, with which values.
+	// The plan says in what order and where in memory, the executor on which device, the state with which values.
 	params := nn.NewParams(graph.Float32)
 	p, err := plan.New(build(params), plan.Options{}) // reports the first error of all the lines above
 	if err != nil {

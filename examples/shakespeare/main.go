@@ -1,4 +1,4 @@
-// Command shakespeare trains a small GPT on a text of one's own and prints what it writes.
+// Command shakespeare trains a small GPT on a text of your own and prints a sample of it.
 package main
 
 import (

@@ -22,7 +22,7 @@ func TestText(t *testing.T) {
 	check(t, file, 20, 2.9)
 }
 
-// TestShakespeare runs on the real text, where CETO_DATA says where it is.
+// TestShakespeare trains on the real text, if CETO_DATA names the folder that has it.
 func TestShakespeare(t *testing.T) {
 	file := filepath.Join(os.Getenv("CETO_DATA"), "tinyshakespeare", "input.txt")
 	if _, err := os.Stat(file); os.Getenv("CETO_DATA") == "" || err != nil {

@@ -1,4 +1,5 @@
-// Command xor trains the smallest network that needs a hidden layer, keeps its weights, and reads them into a fresh one.
+// Command xor trains the smallest network that needs a hidden layer. It saves the weights and loads them into a new
+// network.
 package main
 
 import (
@@ -24,7 +25,7 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(must(run.Evaluate(xor, metric.Accuracy)))
-	fmt.Println(must(run.Predict(x))) // probabilities: a loss says how its logits are read; run.Logits gives them raw
+	fmt.Println(must(run.Predict(x))) // probabilities, since the loss is BCEWithLogits; run.Logits gives the logits
 	fmt.Println(must(again(t, run, xor, x)))
 }
 

@@ -1,4 +1,4 @@
-// Package exampletest runs a program's main from its own test binary; for tests.
+// Package exampletest runs a program's main from the program's own test binary. It is for tests.
 //
 //	func TestMain(m *testing.M) { exampletest.Main(m, main) }
 //	…
@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// env says that the test binary was started to be the program.
+// env is the variable that tells a test binary to be the program.
 const env = "CETO_RUN_MAIN"
 
-// Main is a TestMain: it runs main where [Run] started the binary, and the tests elsewhere.
+// Main is the body of a TestMain. It runs main where [Run] started the binary, else the tests.
 func Main(m *testing.M, main func()) {
 	if os.Getenv(env) != "" {
 		main()
@@ -23,7 +23,7 @@ func Main(m *testing.M, main func()) {
 	os.Exit(m.Run())
 }
 
-// Run starts the program and returns what it printed on standard output and standard error.
+// Run runs the program with arguments. It returns what the program printed on standard output and standard error.
 func Run(args ...string) (string, error) {
 	c := exec.Command(os.Args[0], args...)
 	c.Env = append(os.Environ(), env+"=1")

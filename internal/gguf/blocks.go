@@ -2,11 +2,12 @@ package gguf
 
 import "encoding/binary"
 
-// The blocks of the quantized types. In each formula d, m, dmin are F16; a product that is added to is rounded to
-// float32 before (the conversion keeps a compiler from fusing both). Source: github.com/ggml-org/ggml, ggml-common.h
-// and ggml-quants.c.
+// The blocks of the quantized types. In each formula d, m and dmin are F16. A product is rounded to float32 before
+// anything is added to it: the conversion keeps a compiler from fusing both. Source: github.com/ggml-org/ggml,
+// ggml-common.h and ggml-quants.c.
 
-// decodeQ4_0: x = d·(q−8). Block: d, 16 bytes: value i in the low half of byte i, value 16+i in the high half.
+// decodeQ4_0 decodes blocks of 32 values, x = d·(q−8). A block is d, then 16 bytes: byte i holds value i in its low
+// half and value 16+i in its high half.
 func decodeQ4_0(dst []float32, src []byte) {
 	for ; len(src) >= 18; dst, src = dst[32:], src[18:] {
 		d := f16(src)
@@ -18,7 +19,7 @@ func decodeQ4_0(dst []float32, src []byte) {
 	}
 }
 
-// decodeQ4_1: x = d·q + m. Block: d, m, 16 bytes as in Q4_0.
+// decodeQ4_1 decodes blocks of 32 values, x = d·q + m. A block is d, m, then 16 bytes as in Q4_0.
 func decodeQ4_1(dst []float32, src []byte) {
 	for ; len(src) >= 20; dst, src = dst[32:], src[20:] {
 		d, m := f16(src), f16(src[2:])
@@ -30,7 +31,8 @@ func decodeQ4_1(dst []float32, src []byte) {
 	}
 }
 
-// decodeQ5_0: x = d·(q−16). Block: d, 32 bits, 16 bytes as in Q4_0; bit i is the fifth of value i.
+// decodeQ5_0 decodes blocks of 32 values, x = d·(q−16). A block is d, 32 bits, then 16 bytes as in Q4_0. Bit i is the
+// fifth bit of value i.
 func decodeQ5_0(dst []float32, src []byte) {
 	for ; len(src) >= 22; dst, src = dst[32:], src[22:] {
 		d, top := f16(src), binary.LittleEndian.Uint32(src[2:])
@@ -42,7 +44,7 @@ func decodeQ5_0(dst []float32, src []byte) {
 	}
 }
 
-// decodeQ5_1: x = d·q + m. Block: d, m, then as Q5_0.
+// decodeQ5_1 decodes blocks of 32 values, x = d·q + m. A block is d, m, then the rest of Q5_0.
 func decodeQ5_1(dst []float32, src []byte) {
 	for ; len(src) >= 24; dst, src = dst[32:], src[24:] {
 		d, m, top := f16(src), f16(src[2:]), binary.LittleEndian.Uint32(src[4:])
@@ -54,7 +56,7 @@ func decodeQ5_1(dst []float32, src []byte) {
 	}
 }
 
-// decodeQ8_0: x = d·q. Block: d, 32 int8.
+// decodeQ8_0 decodes blocks of 32 values, x = d·q. A block is d, then 32 int8.
 func decodeQ8_0(dst []float32, src []byte) {
 	for ; len(src) >= 34; dst, src = dst[32:], src[34:] {
 		d, x := f16(src), dst[:32:32]
@@ -64,9 +66,9 @@ func decodeQ8_0(dst []float32, src []byte) {
 	}
 }
 
-// scaleMin returns d·scale and dmin·min of part j of 8, scale and min of 6 bits each from the 12 bytes b that Q4_K and
-// Q5_K pack them in. Parts 0 to 3 have the low 6 bits of bytes j (scale) and 4+j (min); parts 4 to 7 the low and the
-// high half of byte 4+j and, above these, the upper 2 bits of bytes j−4 and j.
+// scaleMin returns d·scale and dmin·min of part j of 8. Scale and min have 6 bits each, which Q4_K and Q5_K pack into
+// the 12 bytes b. Parts 0 to 3 have the low 6 bits of bytes j (scale) and 4+j (min). Parts 4 to 7 have the halves of
+// byte 4+j, the low one for scale. Above these they have the upper 2 bits of bytes j−4 and j.
 func scaleMin(d, dmin float32, b []byte, j int) (scale, least float32) {
 	s, m := b[j]&63, b[4+j]&63
 	if j >= 4 {
@@ -75,8 +77,9 @@ func scaleMin(d, dmin float32, b []byte, j int) (scale, least float32) {
 	return float32(d * float32(s)), float32(dmin * float32(m))
 }
 
-// decodeQ4_K: x = (d·scale)·q − dmin·min, scale and min by parts of 32. Block: d, dmin, 12 bytes of scales and minima,
-// 4 groups of 32 bytes: the low halves are part 2g, the high halves part 2g+1.
+// decodeQ4_K decodes blocks of 256 values, x = (d·scale)·q − dmin·min, where each part of 32 has a scale and a min. A
+// block is d, dmin, 12 bytes of scales and minima, then 4 groups of 32 bytes. In group g the low halves are part 2g,
+// the high halves part 2g+1.
 func decodeQ4_K(dst []float32, src []byte) {
 	for ; len(src) >= 144; dst, src = dst[256:], src[144:] {
 		d, dmin := f16(src), f16(src[2:])
@@ -92,7 +95,7 @@ func decodeQ4_K(dst []float32, src []byte) {
 	}
 }
 
-// decodeQ5_K is [decodeQ4_K] with 32 bytes before the groups: bit p of byte i is the fifth of value i of part p.
+// decodeQ5_K is [decodeQ4_K] with 32 bytes before the groups: bit p of byte i is the fifth bit of value i of part p.
 func decodeQ5_K(dst []float32, src []byte) {
 	for ; len(src) >= 176; dst, src = dst[256:], src[176:] {
 		d, dmin, top := f16(src), f16(src[2:]), src[16:48]
@@ -109,9 +112,10 @@ func decodeQ5_K(dst []float32, src []byte) {
 	}
 }
 
-// decodeQ6_K: x = (d·scale)·(q−32), scale by parts of 16. Block, for its two halves of 128 values: 64 bytes each of
-// the low 4 bits, 32 bytes each of the upper 2; then 16 int8 scales, d. Of a half, value 32k+i has its low bits in
-// byte i+32(k mod 2), the low half for k < 2, and its upper bits at 2k in byte i.
+// decodeQ6_K decodes blocks of 256 values, x = (d·scale)·(q−32), where each part of 16 has a scale. A block has two
+// halves of 128 values. It is 64 bytes of low 4 bits for each half, 32 bytes of upper 2 bits for each half, 16 int8
+// scales, then d. In a half, value 32k+i has its low bits in byte i+32(k mod 2). They are the byte's low half for k <
+// 2, else its high half. Its upper bits are bits 2k and 2k+1 of byte i.
 func decodeQ6_K(dst []float32, src []byte) {
 	for ; len(src) >= 210; dst, src = dst[256:], src[210:] {
 		d := f16(src[208:])

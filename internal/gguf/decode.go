@@ -9,9 +9,10 @@ import (
 	"github.com/ceto-ml/ceto/internal/half"
 )
 
-// Decode sets dst, of (r1-r0)·Cols values, to rows r0 to r1 (without r1) of t. Each value is computed in float32 with
-// the roundings of the gguf Python package, so it is the same to the bit. Parts of a tensor may be decoded at the same
-// time. Types of integers, F64 and a tensor whose data does not fit its shape are errors.
+// Decode sets dst to the values of rows r0 to r1 of t, without r1; dst has (r1-r0)·Cols values. Each value is
+// computed in float32 with the roundings of the gguf Python package, so it is the same to the bit. Goroutines may
+// decode parts of one tensor at the same time. A type of integers, F64, and a tensor whose data does not fit its
+// shape are errors.
 func (t Tensor) Decode(dst []float32, r0, r1 int) error {
 	if err := t.check(); err != nil {
 		return err
@@ -25,7 +26,7 @@ func (t Tensor) Decode(dst []float32, r0, r1 int) error {
 	return nil
 }
 
-// check says why t cannot be decoded.
+// check returns an error that says why t cannot be decoded.
 func (t Tensor) check() error {
 	n, err := byteLen(t.Type, t.Shape)
 	switch {
@@ -49,5 +50,5 @@ func decodeF16(dst []float32, src []byte) { half.FromF16(dst, src) }
 
 func decodeBF16(dst []float32, src []byte) { half.FromBF16(dst, src) }
 
-// f16 is the F16 at the front of b.
+// f16 returns the F16 at the front of b.
 func f16(b []byte) float32 { return half.F16(binary.LittleEndian.Uint16(b)) }

@@ -21,7 +21,7 @@ func floatsOf(t testing.TB, f *File, name string) []float32 {
 	return w
 }
 
-// sameBits compares to the bit, but NaNs, whose bits are each machine's own.
+// sameBits compares values to the bit. It takes any two NaNs for equal, since their bits depend on the machine.
 func sameBits(t *testing.T, name string, got, want []float32) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -36,7 +36,7 @@ func sameBits(t *testing.T, name string, got, want []float32) {
 	}
 }
 
-// TestDecode compares each type with the dequantization of the gguf Python package, whole, by rows and by threads.
+// TestDecode compares each type with what the gguf Python package decodes: the whole tensor, row by row, by threads.
 func TestDecode(t *testing.T) {
 	f := open(t, "testdata/golden.gguf")
 	compared := 0
@@ -94,7 +94,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestEncode compares with the gguf Python package, to the byte.
+// TestEncode compares the data of each type with the gguf Python package's, to the byte.
 func TestEncode(t *testing.T) {
 	f := open(t, "testdata/golden.gguf")
 	for _, c := range []struct {
@@ -138,7 +138,7 @@ func BenchmarkDecode(b *testing.B) {
 		}
 		x := Tensor{Type: Type(k), Shape: []int{1 << 10, 1 << 10}, Data: make([]byte, 1<<20/l.values*l.bytes)}
 		for i := range x.Data {
-			x.Data[i] = byte(i*i) & 0x7b // no F16 of these bits is infinite or NaN
+			x.Data[i] = byte(i*i) & 0x7b // so no F16 is infinite or NaN
 		}
 		dst := make([]float32, x.Len())
 		b.Run(l.name, func(b *testing.B) {

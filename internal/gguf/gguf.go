@@ -1,6 +1,6 @@
-// Package gguf reads and writes GGUF files: a header of metadata (keys and typed values) and tensors (name, shape,
-// type, offset), then the tensors' data, most of it quantized in blocks of 32 or 256 values. Files are mapped: the
-// data of tensors is not copied, the metadata is.
+// Package gguf reads and writes GGUF files. Such a file is a header, then the tensors' data, most of it quantized in
+// blocks of 32 or 256 values. The header has metadata (keys and typed values) and tensors (name, shape, type,
+// offset). Files are mapped into memory: the data of tensors is not copied, the metadata is.
 //
 //	f, err := gguf.Open("model.gguf")
 //	defer f.Close()
@@ -31,8 +31,8 @@ type File struct {
 	mem         mmap.MMap
 }
 
-// KV is a key of the metadata and its value: uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32,
-// float64, bool, string, or a slice of one of these.
+// KV is a key of the metadata and its value. The value is a uint8, int8, uint16, int16, uint32, int32, uint64, int64,
+// float32, float64, bool or string, or a slice of one of these.
 type KV struct {
 	Key   string
 	Value any
@@ -42,7 +42,7 @@ type KV struct {
 type Tensor struct {
 	Name  string
 	Type  Type
-	Shape []int // outermost first, the reverse of the file's order; of no extents where it is a scalar
+	Shape []int // outermost first, the reverse of the file's order; empty for a scalar
 	Data  []byte
 }
 
@@ -73,7 +73,7 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Close unmaps the file: the data of tensors must not be used after. The metadata stays.
+// Close unmaps the file. The data of tensors must not be used after it; the metadata stays.
 func (f *File) Close() error {
 	f.Tensors, f.names = nil, nil
 	if f.mem == nil {
@@ -82,7 +82,7 @@ func (f *File) Close() error {
 	return errors.Wrap(f.mem.Unmap(), "gguf: Close")
 }
 
-// Tensor returns the tensor of a name.
+// Tensor returns the tensor with a name; false where there is none.
 func (f *File) Tensor(name string) (Tensor, bool) {
 	i, ok := f.names.find(name, func(i int) string { return f.Tensors[i].Name })
 	if !ok {
@@ -109,7 +109,7 @@ func (t Tensor) Rows() int {
 	return n
 }
 
-// Cols is the number of values of a row: the last extent, 1 of a scalar.
+// Cols is the number of values of a row: the last extent, or 1 for a scalar.
 func (t Tensor) Cols() int {
 	if len(t.Shape) == 0 {
 		return 1
@@ -117,10 +117,10 @@ func (t Tensor) Cols() int {
 	return t.Shape[len(t.Shape)-1]
 }
 
-// maxRank is the largest rank: that of the reference implementation, which reads no more.
+// maxRank is the largest rank. The reference implementation reads no larger one.
 const maxRank = 4
 
-// byteLen is the number of bytes of a tensor, or an error where type or shape cannot be.
+// byteLen returns a tensor's number of bytes, or an error where the type or the shape is not possible.
 func byteLen(t Type, shape []int) (int, error) {
 	l := t.layout()
 	if l.bytes == 0 {

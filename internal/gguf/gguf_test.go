@@ -75,7 +75,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGetters asks for each kind of value, the right way and as another kind.
+// TestGetters asks for each kind of value with the method for it and with one for another kind.
 func TestGetters(t *testing.T) {
 	f, err := Parse(golden(t))
 	if err != nil {
@@ -119,7 +119,7 @@ func TestGetters(t *testing.T) {
 
 func values[T any](v T, ok bool) (any, bool) { return v, ok }
 
-// TestOpen maps files, and names those it cannot.
+// TestOpen maps files, and wants an error with the name of each file that cannot be read.
 func TestOpen(t *testing.T) {
 	f := open(t, "testdata/golden.gguf")
 	if len(f.Tensors) < 20 {
@@ -167,7 +167,7 @@ func TestSmolLM2(t *testing.T) {
 	if err := Write(&again, f.Meta, f.Tensors); err != nil || !bytes.Equal(again.Bytes(), f.mem) {
 		t.Errorf("written again it differs: %v", err)
 	}
-	// The sum that the gguf Python package has: testdata/golden.py FILE.
+	// The sum that testdata/golden.py FILE prints, which reads the file with the gguf Python package.
 	const want = 0x79a02f71
 	sum := crc32.NewIEEE()
 	for _, x := range f.Tensors {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// raw is a file: the magic and what the parts are in binary; a string with its length before it, a []byte as it is.
+// raw returns a file: the magic, then the parts in binary. A string has its length before it, a []byte has not.
 func raw(parts ...any) []byte {
 	b := []byte(magic)
 	for _, p := range parts {
@@ -25,32 +25,32 @@ func raw(parts ...any) []byte {
 	return b
 }
 
-// u32 is the numbers of types, ranks and versions; u64, and int in [raw], those of counts, lengths and offsets.
+// Types, ranks and versions are u32. Counts, lengths and offsets are u64, or int, which [raw] writes as a u64.
 type (
 	u32 = uint32
 	u64 = uint64
 )
 
-// The numbers of types of values that the rows use.
+// The numbers of the value types that the rows use.
 const (
 	kU8, kU32, kBool, kStr, kArr = u32(0), u32(4), u32(7), u32(8), u32(9)
 	v3                           = u32(3)
 )
 
-// one is a file of one tensor x with 40 bytes for its data, as many for its padding and data.
+// one returns a file with one tensor x. The parts are the rest of the header; 200 bytes of padding and data follow.
 func one(parts ...any) []byte {
 	return append(raw(append([]any{v3, 1, 0, "x"}, parts...)...), make([]byte, 200)...)
 }
 
 var f32 = u32(F32)
 
-// aligned is a file of a tensor of 1 float32 whose general.alignment is the value of the parts.
+// aligned returns a file with a tensor of 1 float32. The parts are its value of general.alignment.
 func aligned(parts ...any) []byte {
 	parts = append([]any{v3, 1, 1, alignmentKey}, parts...)
 	return append(raw(append(parts, "x", u32(1), 1, f32, 0)...), make([]byte, 200)...)
 }
 
-// hostile are files that are refused, and what the errors say.
+// hostile lists files that must be refused, and a part of each error.
 var hostile = []struct {
 	name string
 	file []byte
@@ -129,7 +129,7 @@ func init() { // these have two tensors
 	}
 }
 
-// TestHostile checks that each is refused in one line, and with little memory.
+// TestHostile checks that each file is refused with one line, and with little memory.
 func TestHostile(t *testing.T) {
 	for _, c := range hostile {
 		f, err := Parse(c.file)
@@ -144,7 +144,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestTruncated cuts a good file at each byte of its header and at many of its data.
+// TestTruncated cuts a good file at each byte of its header and at many bytes of its data.
 func TestTruncated(t *testing.T) {
 	b := golden(t)
 	f, err := Parse(b)
@@ -163,7 +163,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestMemory checks what Parse allocates for files of nothing but small things, and for counts that lie.
+// TestMemory checks what Parse allocates for files with many small things, and for files whose counts lie.
 func TestMemory(t *testing.T) {
 	const n = 1 << 15
 	many := func(tensors, keys int, part func(i int) []any) []byte {
@@ -207,13 +207,14 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// setAlignment8 puts general.alignment = 8 before the tensors of a file of 1 key.
+// setAlignment8 puts general.alignment = 8 before the tensors of a file that has 1 key.
 func setAlignment8(b []byte) []byte {
 	key := raw(alignmentKey, kU32, u32(8))[len(magic):]
 	return append(append(append([]byte{}, b[:24]...), key...), b[24:]...)
 }
 
-// FuzzParse: any bytes give an error or a file that, written twice, gives the same bytes and whose tensors decode.
+// FuzzParse gives Parse any bytes. They are an error, or a file whose tensors decode. Such a file, written, read and
+// written again, gives the same bytes.
 func FuzzParse(f *testing.F) {
 	for _, c := range hostile {
 		f.Add(c.file)

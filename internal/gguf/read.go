@@ -19,16 +19,17 @@ const (
 	maxAlignment     = 1 << 16
 )
 
-// The fewest bytes that a key with its value and a tensor without its data take in a file: a count beyond the bytes
-// left is refused before anything is allocated for it.
+// The fewest bytes that a file needs for a key with its value and for a tensor without its data. A count that needs
+// more bytes than are left is refused before anything is allocated for it.
 const (
 	minKV     = 8 + 1 + 4 + 1
 	minTensor = 8 + 1 + 4 + 4 + 8
 )
 
-// Parse reads a file of version 2 or 3 in memory; the data of tensors is that of b. It is strict: a name or key twice,
-// an unknown type, arrays of arrays, an empty tensor, and data that is not all there or not where the tensor before it
-// ends are errors. It allocates at most 2.6 bytes for each of the header, about twice.
+// Parse reads a file of version 2 or 3 in memory. The tensors share the memory of b. Parse is strict. A key or name
+// twice, an unknown type, an array of arrays and an empty tensor are errors. So is data that is cut off, or that does
+// not begin where the tensor before it ends. Parse allocates at most 2.6 bytes for each byte of the header; about 2
+// are usual.
 func Parse(b []byte) (*File, error) {
 	f, err := parse(b)
 	if err != nil {
@@ -68,7 +69,7 @@ func parse(b []byte) (*File, error) {
 	return f, f.place(r, align)
 }
 
-// alignment is the alignment that a value of its key sets.
+// alignment returns the alignment that the value of its key sets, in bytes.
 func alignment(v any) (int, error) {
 	if v == nil {
 		return defaultAlignment, nil
@@ -80,7 +81,7 @@ func alignment(v any) (int, error) {
 	return int(a), nil
 }
 
-// pad is the number of bytes from n to the next multiple of align.
+// pad returns the number of bytes from n to the next multiple of align.
 func pad(n, align int) int { return -n & (align - 1) }
 
 func (f *File) readMeta(r *reader, n uint64) error {
@@ -101,10 +102,10 @@ func (f *File) readMeta(r *reader, n uint64) error {
 	return errors.Wrap(err, "metadata")
 }
 
-// readTensors reads all of the tensors but their data. They must follow each other in their data as they do here, with
-// no more between them than their padding: the reference implementation takes no other file either.
+// readTensors reads the tensors without their data. Their data must have the same order, with no bytes between but
+// the padding: the reference implementation takes no other file either.
 func (f *File) readTensors(r *reader, n uint64, align int) error {
-	if least := minTensor + align; n > uint64(r.left()/least)+1 { // the last one's data may be of 1 byte
+	if least := minTensor + align; n > uint64(r.left()/least)+1 { // the last one may have 1 byte of data
 		return errors.Errorf("%d tensors in the %d bytes left, want at least %d bytes a tensor: truncated?", n, r.left(), least)
 	}
 	f.Tensors = make([]Tensor, n)
@@ -134,7 +135,7 @@ func (f *File) readTensors(r *reader, n uint64, align int) error {
 	return errors.Wrap(err, "tensors")
 }
 
-// place gives the tensors their data, which r is at. The padding of the last one may be missing.
+// place gives the tensors their data, which begins where r is. The padding of the last one may be missing.
 func (f *File) place(r *reader, align int) error {
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
@@ -152,10 +153,10 @@ func (f *File) place(r *reader, align int) error {
 	return nil
 }
 
-// index has the numbers of named things in the order of their names.
+// index lists the numbers of named things in the order of their names.
 type index []int32
 
-// newIndex makes the index of n things; an empty name and one used twice are errors.
+// newIndex makes the index of n things. An empty name is an error, and so is a name used twice.
 func newIndex(n int, name func(int) string) (index, error) {
 	if n > math.MaxInt32 {
 		return nil, errors.Errorf("%d names, want at most %d", n, math.MaxInt32)
@@ -176,7 +177,7 @@ func newIndex(n int, name func(int) string) (index, error) {
 	return x, nil
 }
 
-// find returns the number of a name.
+// find returns the number of the thing with a name; false where there is none.
 func (x index) find(s string, name func(int) string) (int, bool) {
 	at, ok := slices.BinarySearchFunc(x, s, func(i int32, s string) int { return strings.Compare(name(int(i)), s) })
 	if !ok {
@@ -193,7 +194,7 @@ func clip(s string) string {
 	return s
 }
 
-// reader takes values from the front of b[at:]. After its first error it gives zeros.
+// reader takes values from the front of b[at:]. After its first error it returns zeros.
 type reader struct {
 	b   []byte
 	at  int
@@ -202,14 +203,14 @@ type reader struct {
 
 func (r *reader) left() int { return len(r.b) - r.at }
 
-// fail sets the error, if it is the first.
+// fail keeps the error if it is the first.
 func (r *reader) fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = errors.Errorf(format, args...)
 	}
 }
 
-// take returns the next n bytes, nil where they are not all there.
+// take returns the next n bytes, nil where fewer are left.
 func (r *reader) take(n uint64) []byte {
 	if n > uint64(r.left()) {
 		r.fail("%d bytes wanted at byte %d, %d left: truncated?", n, r.at, r.left())
@@ -235,7 +236,7 @@ func (r *reader) u64() uint64 {
 	return 0
 }
 
-// bytes returns the next bytes that their number comes before.
+// bytes reads a number, then returns as many bytes.
 func (r *reader) bytes() []byte { return r.take(r.u64()) }
 
 // shape reads a number of extents and the extents, innermost first.

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Type is the type of a tensor's values, by its number in the file.
+// Type is the type of a tensor's values. Its value is the type's number in the file.
 type Type uint32
 
-// The types that are read and written. Those of integers and F64 are not decoded.
+// The types that are read and written. Types of integers and F64 are not decoded.
 const (
 	F32  Type = 0
 	F16  Type = 1
@@ -28,15 +28,15 @@ const (
 	BF16 Type = 30
 )
 
-// layout is how a type lies in memory: blocks of values values in bytes bytes; bytes is 0 where only the name is
-// known. decode sets dst to the values of src, whole blocks; nil where a type is not decoded.
+// layout is how a type lies in memory: a block has values values in bytes bytes. bytes is 0 where only the name is
+// known. decode sets dst to the values of src, which has whole blocks; it is nil where the type is not decoded.
 type layout struct {
 	name          string
 	values, bytes int
 	decode        func(dst []float32, src []byte)
 }
 
-// layouts are the types by number. Numbers and names: github.com/ggml-org/ggml, ggml.h.
+// layouts lists the types by number. Source of numbers and names: github.com/ggml-org/ggml, ggml.h.
 var layouts = [...]layout{
 	F32:  {"F32", 1, 4, decodeF32},
 	F16:  {"F16", 1, 2, decodeF16},
@@ -81,7 +81,7 @@ func (t Type) layout() layout {
 	return layouts[t]
 }
 
-// String is the type's name, such as Q4_1, or its number where there is none.
+// String returns the type's name, such as Q4_1, or its number where it has none.
 func (t Type) String() string {
 	if name := t.layout().name; name != "" {
 		return name
@@ -89,7 +89,7 @@ func (t Type) String() string {
 	return fmt.Sprint(uint32(t))
 }
 
-// number is the type's number and, where it has one, its name.
+// number returns the type's number and, where it has one, its name.
 func (t Type) number() string {
 	if name := t.layout().name; name != "" {
 		return fmt.Sprintf("%d (%s)", uint32(t), name)
@@ -97,7 +97,7 @@ func (t Type) number() string {
 	return fmt.Sprint(uint32(t))
 }
 
-// known lists the names of the types that are read.
+// known returns the names of the types that are read.
 func known() string {
 	var names []string
 	for _, l := range layouts {

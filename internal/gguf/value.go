@@ -9,16 +9,16 @@ import (
 	"github.com/pkg/errors"
 )
 
-// kind is a type of the metadata's values: how a value and an array of n values are read, and how both are written.
-// A reader that fails leaves its error in r. append appends v or its elements to b and returns how many an array has,
-// scalar where v is none; ok is false where v is of another type.
+// kind is a type of the metadata's values. value reads one, array reads an array of n; where they fail, r keeps the
+// error. append appends the value or array v to b and returns how many elements an array has, or scalar for a value.
+// ok is false where v has another type.
 type kind struct {
 	value  func(r *reader) any
 	array  func(r *reader, n uint64) any
 	append func(b []byte, v any) (out []byte, n int, ok bool)
 }
 
-// The types of values by their number in the file.
+// kinds lists the types of values by their number in the file.
 var kinds = [...]kind{
 	0: kindOf[uint8](), 1: kindOf[int8](), 2: kindOf[uint16](), 3: kindOf[int16](), 4: kindOf[uint32](),
 	5: kindOf[int32](), 6: kindOf[float32](), 7: kindBool, 8: kindString, arrayKind: {},
@@ -26,11 +26,11 @@ var kinds = [...]kind{
 }
 
 const (
-	arrayKind = 9  // the type of an array; that of its elements, their number and they follow
-	scalar    = -1 // stands for the number of elements of what is no array
+	arrayKind = 9  // an array: the type of its elements, their number and the elements follow
+	scalar    = -1 // in place of the number of elements where a value is no array
 )
 
-// read reads a value after its type.
+// read reads a value's type, then the value.
 func (r *reader) read() any {
 	if k := r.kind(); k == arrayKind {
 		if e := r.kind(); r.err == nil && e != arrayKind {
@@ -43,7 +43,7 @@ func (r *reader) read() any {
 	return nil
 }
 
-// kind reads the number of a type of values.
+// kind reads the number of a value's type.
 func (r *reader) kind() uint32 {
 	k := r.u32()
 	if k >= uint32(len(kinds)) {
@@ -53,7 +53,7 @@ func (r *reader) kind() uint32 {
 	return k
 }
 
-// appendValue appends a value and its type before it.
+// appendValue appends the type of a value, then the value.
 func appendValue(b []byte, v any) ([]byte, error) {
 	for k, kind := range kinds {
 		if k == arrayKind {
@@ -75,7 +75,7 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	return nil, errors.Errorf("a value of Go type %T, want a number of fixed size, a bool, a string or a slice of one of these", v)
 }
 
-// kindOf is the type of numbers of a Go type.
+// kindOf returns the kind of the numbers of a Go type.
 func kindOf[T uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64]() kind {
 	size := uint64(unsafe.Sizeof(*new(T)))
 	return kind{
@@ -107,7 +107,7 @@ func kindOf[T uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | 
 	}
 }
 
-// total is n·size, or more than any file has where that is too much.
+// total returns n·size, or more bytes than any file has where the product overflows.
 func total(n, size uint64) uint64 {
 	if n > math.MaxInt64/size {
 		return math.MaxInt64
@@ -115,7 +115,7 @@ func total(n, size uint64) uint64 {
 	return n * size
 }
 
-// kindBool are bools, of a byte each.
+// kindBool is the kind of bools, one byte each.
 var kindBool = kind{
 	value: func(r *reader) any {
 		v := readBools(r, 1)
@@ -156,7 +156,7 @@ func appendBools(b []byte, v ...bool) []byte {
 	return b
 }
 
-// kindString are strings, the length in 8 bytes before each.
+// kindString is the kind of strings, each with its length before it in 8 bytes.
 var kindString = kind{
 	value: func(r *reader) any { return string(r.bytes()) },
 	array: func(r *reader, n uint64) any { return readStrings(r, n) },
@@ -174,8 +174,8 @@ var kindString = kind{
 	},
 }
 
-// readStrings reads an array of strings. They share one copy of their bytes: a copy for each would take several times
-// the bytes that many short ones have in the file.
+// readStrings reads an array of strings. They share one copy of their bytes. A copy for each string would take
+// several times the bytes that many short ones have in the file.
 func readStrings(r *reader, n uint64) []string {
 	if n > uint64(r.left()/8) {
 		r.fail("an array of %d strings in the %d bytes left, want at least 8 bytes a string: truncated?", n, r.left())

@@ -10,9 +10,10 @@ import (
 	"github.com/ceto-ml/ceto/internal/half"
 )
 
-// Write writes a file of version 3, metadata and tensors in the order given, each tensor's data aligned to 32 bytes or
-// to the value of general.alignment. A key or name twice, a value of no type that [KV] lists, and a tensor whose type,
-// shape and data do not fit each other are errors, before anything is written.
+// Write writes a file of version 3, with metadata and tensors in the order given. Each tensor's data is aligned to 32
+// bytes, or to the value of general.alignment. A key or name twice is an error, and so is a value of a type that [KV]
+// does not list. So is a tensor whose type, shape and data do not fit each other. Errors are found before anything is
+// written.
 func Write(w io.Writer, meta []KV, tensors []Tensor) error {
 	for _, t := range tensors {
 		if err := t.fits(t.Data); err != nil {
@@ -22,8 +23,8 @@ func Write(w io.Writer, meta []KV, tensors []Tensor) error {
 	return Stream(w, meta, tensors, func(t Tensor) ([]byte, error) { return t.Data, nil })
 }
 
-// Stream is [Write] for tensors whose data is made when its turn comes: data returns that of t, which is done with
-// before the next call. Data that does not fit type and shape is an error.
+// Stream is [Write] for tensors whose data is made when its turn comes. It asks data for the bytes of t, and has
+// written them before the next call. Data that does not fit type and shape is an error.
 func Stream(w io.Writer, meta []KV, tensors []Tensor, data func(t Tensor) ([]byte, error)) error {
 	head, align, err := header(meta, tensors)
 	if err != nil {
@@ -53,7 +54,7 @@ func Stream(w io.Writer, meta []KV, tensors []Tensor, data func(t Tensor) ([]byt
 	return nil
 }
 
-// fits checks the number of bytes of t's data.
+// fits returns an error where data has another number of bytes than t.
 func (t Tensor) fits(data []byte) error {
 	n, err := byteLen(t.Type, t.Shape)
 	if err == nil && n != len(data) {
@@ -62,7 +63,7 @@ func (t Tensor) fits(data []byte) error {
 	return err
 }
 
-// header returns all that is before the tensors' data but its padding, and the alignment.
+// header returns the file up to the padding before the tensors' data, and the alignment in bytes.
 func header(meta []KV, tensors []Tensor) (b []byte, align int, err error) {
 	if _, err := newIndex(len(meta), func(i int) string { return meta[i].Key }); err != nil {
 		return nil, 0, errors.Wrap(err, "metadata")
@@ -101,9 +102,10 @@ func header(meta []KV, tensors []Tensor) (b []byte, align int, err error) {
 	return b, align, nil
 }
 
-// Encode returns x as the data of a tensor of type F32, F16, BF16 or Q8_0: to the nearest, ties to even, what is too
-// large for F16 or BF16 an infinity. Q8_0 is to the bit what the gguf Python package makes of whole blocks of 32
-// finite values; others are errors, as are values whose scale, their largest magnitude / 127, is too large for an F16.
+// Encode returns x as the data of a tensor of type F32, F16, BF16 or Q8_0. F16 and BF16 round to nearest, ties to
+// even; a value too large for them becomes an infinity. Q8_0 gives the bits that the gguf Python package gives. It
+// takes whole blocks of 32 finite values; anything else is an error. So is a block whose scale, its largest magnitude
+// / 127, is too large for an F16.
 func Encode(t Type, x []float32) ([]byte, error) {
 	l := t.layout()
 	if l.bytes > 0 && len(x)%l.values != 0 {
@@ -129,7 +131,8 @@ func Encode(t Type, x []float32) ([]byte, error) {
 	return b, nil
 }
 
-// encodeQ8_0: d = max|x|/127, q = x·(1/d) rounded to nearest, ties away from zero; all in float32, d then to F16.
+// encodeQ8_0 writes d = max|x|/127 and q = x·(1/d), rounded to nearest, ties away from zero. All is computed in
+// float32, then d is rounded to F16.
 func encodeQ8_0(dst []byte, x []float32) error {
 	for i := 0; i < len(x); i += 32 {
 		block := x[i : i+32]
@@ -147,7 +150,7 @@ func encodeQ8_0(dst []byte, x []float32) error {
 		}
 		inverse := 1 / d
 		if inverse > math.MaxFloat32 {
-			inverse = 0 // all values are 0, or too small for an F16; an infinity's int8 is each machine's own
+			inverse = 0 // all values are 0 or too small for an F16; the int8 of an infinity depends on the machine
 		}
 		out := dst[i/32*34:][:34]
 		binary.LittleEndian.PutUint16(out, half.ToF16(d))

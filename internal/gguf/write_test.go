@@ -12,7 +12,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// TestWriteGolden writes what it read of the gguf Python package's file: the same bytes.
+// TestWriteGolden reads the file that the gguf Python package wrote, writes it again and wants the same bytes.
 func TestWriteGolden(t *testing.T) {
 	want := golden(t)
 	f, err := Parse(want)
@@ -28,7 +28,7 @@ func TestWriteGolden(t *testing.T) {
 	}
 }
 
-// everyKind has a value of each type, alone and in arrays of two and of none.
+// everyKind has a value of each type: alone, in an array of two, and as an empty array.
 var everyKind = []KV{
 	{"a", uint8(1)}, {"b", int8(-1)}, {"c", uint16(1)}, {"d", int16(-1)}, {"e", uint32(1)}, {"f", int32(-1)},
 	{"g", uint64(math.MaxUint64)}, {"h", int64(-1)}, {"i", float32(1)}, {"j", -0.5}, {"k", true}, {"l", ""},
@@ -37,7 +37,7 @@ var everyKind = []KV{
 	{"K", []bool{true, false}}, {"L", []string{"\xff", ""}}, {"M", []int32{}}, {"N", []bool{}}, {"O", []string{}},
 }
 
-// TestWrite reads what it wrote, at several alignments.
+// TestWrite writes files with several alignments and reads them back.
 func TestWrite(t *testing.T) {
 	tensors := []Tensor{
 		{"scalar", F32, nil, []byte{1, 2, 3, 4}},
@@ -74,7 +74,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestWriteRefuses checks that a mistake is named, and nothing written.
+// TestWriteRefuses checks that the error names the mistake and that nothing is written.
 func TestWriteRefuses(t *testing.T) {
 	x := Tensor{"x", F32, []int{2}, make([]byte, 8)}
 	for _, c := range []struct {
@@ -104,7 +104,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-// full fails once n bytes are written.
+// full is a writer that fails once n bytes are written.
 type full struct{ n int }
 
 var errFull = errors.New("no space left")
@@ -116,7 +116,7 @@ func (w *full) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestWriteFails checks that an error of the writer comes back from wherever it happens.
+// TestWriteFails checks that Write returns the writer's error, at whatever byte it happens.
 func TestWriteFails(t *testing.T) {
 	f, err := Parse(golden(t))
 	if err != nil {

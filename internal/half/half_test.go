@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// value is the definition of a 16-bit float: sign, exponent with the given bias, fraction of the given bits.
+// value returns the value of a 16-bit float by its definition: sign, exponent with a bias, fraction of some bits.
 func value(h uint16, bits, bias int) float64 {
 	fraction := float64(h&(1<<bits-1)) / float64(int(1)<<bits)
 	exp := int(h&0x7fff) >> bits
@@ -43,7 +43,7 @@ var formats = []struct {
 // TestAll checks all 65,536 values in both directions, one by one and as slices.
 func TestAll(t *testing.T) {
 	for _, c := range formats {
-		src := make([]byte, 2<<16+1) // an odd byte at the end, to be left alone
+		src := make([]byte, 2<<16+1) // the odd byte at the end must stay as it is
 		for h := range 1 << 16 {
 			binary.LittleEndian.PutUint16(src[2*h:], uint16(h))
 		}
@@ -77,11 +77,11 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestRound checks the float32 in the middle between each two neighbours, and those below and above it.
+// TestRound checks the float32 in the middle between any two neighbours, and those just below and above it.
 func TestRound(t *testing.T) {
 	for _, c := range formats {
 		for lo := range c.inf {
-			// The value above the largest is the one that infinity would have as a number.
+			// Beyond the largest value comes the one that infinity would be if its bits were a number.
 			above := value(lo, c.bits, c.bias) + (value(lo, c.bits, c.bias) - value(max(lo, 1)-1, c.bits, c.bias))
 			if lo+1 < c.inf {
 				above = value(lo+1, c.bits, c.bias)
@@ -107,7 +107,7 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// TestShort checks that a slice too short is filled and nothing is written past it.
+// TestShort checks that a slice that is too short is filled, and that nothing is written past its end.
 func TestShort(t *testing.T) {
 	for _, c := range formats {
 		one, three := []byte{0, 0}, make([]byte, 6)
@@ -131,7 +131,8 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestNumpy checks sums of what numpy and the gguf package make of all values and of 2²⁰ float32s: testdata/golden.py.
+// TestNumpy converts all 16-bit values and 2²⁰ float32s. It compares sums with those of numpy and the gguf package:
+// testdata/golden.py.
 func TestNumpy(t *testing.T) {
 	want := map[string][2]uint32{"F16": {0xef9d25e2, 0x687f1498}, "BF16": {0xb6ca4a2a, 0xbb179aaa}}
 	for _, c := range formats {
@@ -139,7 +140,7 @@ func TestNumpy(t *testing.T) {
 		for h := range 1 << 16 {
 			f := c.from(uint16(h))
 			if f != f {
-				f = 0 // NaNs have bits of each machine's own
+				f = 0 // the bits of a NaN depend on the machine
 			}
 			wide = binary.LittleEndian.AppendUint32(wide, math.Float32bits(f))
 		}

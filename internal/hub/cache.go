@@ -16,7 +16,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// store is the part of a cache that is one repository's.
+// store is the part of a cache that holds one repository.
 type store struct{ cache, repo string }
 
 func (s store) name() string { return "models--" + strings.ReplaceAll(s.repo, "/", "--") }
@@ -39,13 +39,13 @@ func (s store) ref(revision string) string {
 	return filepath.Join(s.cache, s.name(), "refs", filepath.FromSlash(revision))
 }
 
-// sized says whether path is a file of that many bytes.
+// sized tells whether path is a file of that many bytes.
 func sized(path string, size int64) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.Mode().IsRegular() && st.Size() == size
 }
 
-// link gives a blob its file's name in the snapshot of commit. The link is relative, so that a cache can be moved.
+// link gives a blob the file's name in the snapshot of a commit. The link is relative, so that a cache can be moved.
 func (s store) link(commit string, f File) error {
 	path := s.file(commit, f.Name)
 	dir := filepath.Dir(path)
@@ -69,7 +69,7 @@ func (s store) link(commit string, f File) error {
 	return errors.WithStack(atomicfile.OS.SyncDir(dir))
 }
 
-// setRef notes which commit a branch or tag was.
+// setRef notes the commit of a branch or tag.
 func (s store) setRef(revision, commit string) error {
 	if revision == commit {
 		return nil
@@ -87,7 +87,7 @@ func (s store) setRef(revision, commit string) error {
 	})
 }
 
-// commit is the commit that a revision was when it was last fetched, or "".
+// commit returns the commit that a revision was when it was last fetched, or "".
 func (s store) commit(revision string) string {
 	if commitID.MatchString(revision) {
 		return revision
@@ -127,7 +127,7 @@ func (s store) offline(revision string, patterns []string) (string, []File, erro
 	return s.snapshot(commit), files, nil
 }
 
-// files lists what a snapshot has; a link to a blob that is gone is left out.
+// files lists the files of a snapshot. A link to a blob that is gone is left out.
 func (s store) files(commit string) ([]File, error) {
 	var files []File
 	root := s.snapshot(commit)
@@ -155,7 +155,7 @@ func (s store) files(commit string) ([]File, error) {
 
 var shard = regexp.MustCompile(`^(.*-)\d{5}-of-(\d{5})(\.\w+)$`)
 
-// shards refuses a list that has one of a row of shards but not all.
+// shards refuses a list that has some shards of a model but not all.
 func shards(files []File) error {
 	here := map[string]bool{}
 	for _, f := range files {
@@ -176,7 +176,8 @@ func shards(files []File) error {
 	return nil
 }
 
-// find returns the folder of a snapshot with weights: that of the revision, or, if the user named none, the newest.
+// find returns the folder of a snapshot with weights. It is that of the revision or, if the user named no revision,
+// the newest one.
 func (s store) find(revision string, named bool) (string, error) {
 	if c := s.commit(revision); c != "" && s.usable(c) {
 		return s.snapshot(c), nil
@@ -199,7 +200,7 @@ func (s store) find(revision string, named bool) (string, error) {
 	return best, nil
 }
 
-// usable says whether a snapshot has weights, and all of their shards.
+// usable tells whether a snapshot has weights, with all of their shards.
 func (s store) usable(commit string) bool {
 	files, err := s.files(commit)
 	return err == nil && shards(files) == nil && slices.ContainsFunc(files, func(f File) bool { return isWeights(f.Name) })

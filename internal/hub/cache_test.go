@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// setEnv gives the variables of huggingface_hub the values in pairs, and none to the rest.
+// setEnv sets the variables of huggingface_hub to the values in pairs, and clears the other ones.
 func setEnv(t *testing.T, pairs ...string) {
 	t.Helper()
 	for _, v := range []string{
@@ -80,7 +80,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestHash compares with sums of git hash-object and sha256sum.
+// TestHash compares hashes with those of git hash-object and sha256sum.
 func TestHash(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"},
@@ -128,7 +128,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// fill makes files of a cache; a ref's text is its commit, any other file's is x.
+// fill makes files of a cache. The text of a ref is its commit; the text of any other file is x.
 func fill(t *testing.T, cache string, names ...string) {
 	t.Helper()
 	for _, n := range names {
@@ -172,7 +172,7 @@ func TestFind(t *testing.T) {
 		cache := t.TempDir()
 		setEnv(t, "HF_HUB_CACHE", cache)
 		fill(t, cache, strings.Split(f.files, " ")...)
-		os.Chtimes(filepath.Join(cache, "models--owner--model/snapshots", commitC), time.Time{}, time.Now().Add(time.Hour)) // not there in some
+		os.Chtimes(filepath.Join(cache, "models--owner--model/snapshots", commitC), time.Time{}, time.Now().Add(time.Hour)) // some rows have no such folder
 		dir, err := Find(repo + f.ask)
 		if f.want == "" {
 			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "ceto pull") {
@@ -206,7 +206,7 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// noNetwork fails a test that asks for something.
+// noNetwork is a transport that fails the test at any request.
 type noNetwork struct{ t *testing.T }
 
 func (n noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// fault is how a server answers the requests for a file of 5000 bytes, and what a Pull makes of it.
+// fault is how a server answers the requests for a file of 5000 bytes, and what Pull makes of the answers.
 type fault struct {
 	name string
-	on   func(w http.ResponseWriter, r *http.Request, n int, b []byte) bool // the n-th request; false: as it should be
+	on   func(w http.ResponseWriter, r *http.Request, n int, b []byte) bool // answers the n-th request; false where the server shall answer as usual
 	asks int                                                                // requests for the file
-	ask  string                                                             // Range and If-Range of the second
-	err  string                                                             // in the error, or "" where the file comes
-	note string                                                             // in what is said meanwhile
-	wait time.Duration                                                      // it takes at least
+	ask  string                                                             // Range and If-Range of the second request
+	err  string                                                             // part of the error, or "" where the file comes
+	note string                                                             // part of a message meanwhile
+	wait time.Duration                                                      // the least that it takes
 }
 
-// always answers each request with a status.
+// always answers every request with a status.
 func always(status int, header map[string]string) func(http.ResponseWriter, *http.Request, int, []byte) bool {
 	return func(w http.ResponseWriter, _ *http.Request, _ int, _ []byte) bool {
 		part(w, nil, status, header)
@@ -29,7 +29,7 @@ func always(status int, header map[string]string) func(http.ResponseWriter, *htt
 	}
 }
 
-// once answers the first request by fn.
+// once answers the first request with fn.
 func once(fn func(w http.ResponseWriter, r *http.Request, b []byte)) func(http.ResponseWriter, *http.Request, int, []byte) bool {
 	return func(w http.ResponseWriter, r *http.Request, n int, b []byte) bool {
 		if n == 1 {
@@ -39,7 +39,7 @@ func once(fn func(w http.ResponseWriter, r *http.Request, b []byte)) func(http.R
 	}
 }
 
-// cutThen cuts the first answer after 2000 bytes and gives fn the second request.
+// cutThen cuts the first answer after 2000 bytes, then answers the second request with fn.
 func cutThen(fn func(w http.ResponseWriter, b []byte)) func(http.ResponseWriter, *http.Request, int, []byte) bool {
 	return func(w http.ResponseWriter, _ *http.Request, n int, b []byte) bool {
 		switch n {
@@ -138,7 +138,7 @@ func TestFaults(t *testing.T) {
 			if strings.HasPrefix(f.name, "stall") {
 				note, long := c.Note, c.stall
 				c.stall = 200 * time.Millisecond
-				c.Note = func(m string) { c.stall = long; note(m) } // a busy machine may be late with the second answer
+				c.Note = func(m string) { c.stall = long; note(m) } // on a busy machine the second answer may be late
 			}
 			start := time.Now()
 			dir, err := c.Pull(context.Background(), repo, "main", []string{"model.safetensors"})

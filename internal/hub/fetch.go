@@ -20,10 +20,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// incomplete is the ending of a blob that is not whole, huggingface_hub's.
+// incomplete is the ending of a blob that is not complete. huggingface_hub uses the same one.
 const incomplete = ".incomplete"
 
-// fetch gives the snapshot of commit file f, from the cache or the hub.
+// fetch puts the file f into the snapshot of a commit: from the cache, else from the hub.
 func (c *Client) fetch(ctx context.Context, s store, commit string, f File) error {
 	if sized(s.file(commit, f.Name), f.Size) {
 		return nil
@@ -33,7 +33,7 @@ func (c *Client) fetch(ctx context.Context, s store, commit string, f File) erro
 		return err
 	}
 	defer unlock()
-	if !sized(s.blob(f.Hash), f.Size) { // nor did another process fetch it while this one waited
+	if !sized(s.blob(f.Hash), f.Size) { // another process may have fetched it while this one waited
 		base, err := c.endpoint()
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ func (c *Client) fetch(ctx context.Context, s store, commit string, f File) erro
 	return s.link(commit, f)
 }
 
-// lock takes the lock of a blob, and waits while another process has it.
+// lock takes the lock of a blob. It waits while another process holds it.
 func (c *Client) lock(ctx context.Context, path, name string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return nil, errors.WithStack(err)
@@ -54,7 +54,7 @@ func (c *Client) lock(ctx context.Context, path, name string) (unlock func(), er
 	for told := false; ; told = true {
 		l, err := atomicfile.Lock(path)
 		if err == nil {
-			return func() { l.Unlock() }, nil // what it kept safe lasts already
+			return func() { l.Unlock() }, nil // the blob and its link are synced already
 		}
 		if !errors.Is(err, atomicfile.ErrInUse) {
 			return nil, err
@@ -70,20 +70,20 @@ func (c *Client) lock(ctx context.Context, path, name string) (unlock func(), er
 	}
 }
 
-// download is a file on its way.
+// download is a file on its way here.
 type download struct {
 	c    *Client
 	url  string
 	file File
 	out  *os.File  // the unfinished blob
-	sum  hash.Hash // of what out holds
-	off  int64     // bytes that out holds
+	sum  hash.Hash // of the bytes in out
+	off  int64     // bytes in out
 	far  int64     // bytes: the largest off that counted as a new piece
-	etag string    // of the answer that they came from, where this process got it
+	etag string    // of the answer that brought them, if this process asked for it
 	bad  bool      // the whole file came once with a wrong hash
 }
 
-// run fetches the blob path: it goes on with what is there of it.
+// run fetches the blob at path. It goes on from the bytes that are there already.
 func (d *download) run(ctx context.Context, path string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return errors.WithStack(err)
@@ -96,7 +96,7 @@ func (d *download) run(ctx context.Context, path string) (err error) {
 		d.progress()
 		err = d.c.retry(ctx, d.file.Name, func() (bool, error) { return d.try(ctx) })
 	}
-	if e := d.out.Sync(); err == nil { // also what a failure leaves, to go on from
+	if e := d.out.Sync(); err == nil { // after a failure too: the next run goes on from it
 		err = e
 	}
 	if e := d.out.Close(); err == nil {
@@ -111,7 +111,7 @@ func (d *download) run(ctx context.Context, path string) (err error) {
 	return errors.WithStack(atomicfile.OS.SyncDir(filepath.Dir(path)))
 }
 
-// noRoom says what to do about a disk that is full.
+// noRoom adds to the error of a full disk what to do about it.
 func noRoom(err error, path string) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return errors.WithMessagef(err, "no room on the disk of %s; make some, or set HF_HOME to a folder on another disk, and run the command again", filepath.Dir(path))
@@ -119,7 +119,7 @@ func noRoom(err error, path string) error {
 	return errors.WithStack(err)
 }
 
-// newHash returns the hash that a file's blob is named by. Source: gitformat-loose(5) for the one of git.
+// newHash returns the hash that names a file's blob. Source of git's: gitformat-loose(5).
 func newHash(f File) hash.Hash {
 	if len(f.Hash) == 2*sha256.Size {
 		return sha256.New()
@@ -129,7 +129,7 @@ func newHash(f File) hash.Hash {
 	return h
 }
 
-// restart forgets what is there.
+// restart drops the bytes that are there.
 func (d *download) restart() error {
 	d.off, d.etag, d.sum = 0, "", newHash(d.file)
 	if _, err := d.out.Seek(0, io.SeekStart); err != nil {
@@ -141,7 +141,7 @@ func (d *download) restart() error {
 	return errors.WithStack(d.out.Truncate(0))
 }
 
-// resume takes in what an earlier process left.
+// resume reads the bytes that an earlier process left, and goes on from them.
 func (d *download) resume(ctx context.Context) error {
 	st, err := d.out.Stat()
 	if err != nil {
@@ -177,7 +177,7 @@ func (d *download) progress() {
 	}
 }
 
-// try asks for what is missing and checks the whole.
+// try fetches the missing bytes and checks the hash of the whole file. more is true if it brought a new piece.
 func (d *download) try(ctx context.Context) (more bool, err error) {
 	if d.off < d.file.Size {
 		err = d.read(ctx)
@@ -249,15 +249,15 @@ func (d *download) read(ctx context.Context) error {
 	}
 }
 
-// accept makes sure that an answer's body goes on where out ends, or else starts over.
+// accept checks that an answer's body begins where out ends. If it does not, accept starts over.
 func (d *download) accept(resp *http.Response) error {
 	etag := resp.Header.Get("ETag")
 	if strings.HasPrefix(etag, "W/") {
-		etag = "" // a weak one does not say that bytes are the same
+		etag = "" // a weak ETag does not say that the bytes are the same
 	}
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		if d.off > 0 { // the server has no ranges, or its file is another one now
+		if d.off > 0 { // the server has no ranges, or the file changed
 			if err := d.restart(); err != nil {
 				return err
 			}
@@ -275,7 +275,7 @@ func (d *download) accept(resp *http.Response) error {
 	return nil
 }
 
-// goesOn says whether a Content-Range is that of the missing bytes. Source: RFC 9110, section 14.4.
+// goesOn tells whether a Content-Range is that of the missing bytes. Source: RFC 9110, section 14.4.
 func (d *download) goesOn(contentRange string) bool {
 	rest := fmt.Sprintf("bytes %d-%d/", d.off, d.file.Size-1)
 	return contentRange == rest+fmt.Sprint(d.file.Size) || contentRange == rest+"*"

@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	maxTries     = 6       // in a row without a new piece of the file
+	maxTries     = 6       // tries in a row that bring no new piece of the file
 	newPiece     = 1 << 20 // bytes
 	maxPause     = 30 * time.Second
-	maxObeyed    = 5 * time.Minute // of a Retry-After
+	maxObeyed    = 5 * time.Minute // the longest Retry-After that is obeyed
 	maxRedirects = 10
 )
 
-// again is a failure that another try may mend.
+// again is a failure after which another try may succeed.
 type again struct {
 	error
-	after time.Duration // at least; what the server asked for
+	after time.Duration // the least to wait, as the server asked
 }
 
 func (a again) Unwrap() error { return a.error }
@@ -36,9 +36,9 @@ func againf(format string, a ...any) error { return again{error: errors.Errorf(f
 
 var errStalled = errors.New("stalled")
 
-// retry calls try, which asks for what, until it is done or returns an error that is not again; more says that it came
-// further than all tries before. The pauses between tries double, with a random part so that many clients do not come
-// back at once.
+// retry calls try until it succeeds or returns an error that is not again; what names in messages what is asked for.
+// more says that a try came further than all tries before it. The pauses between tries double. Part of a pause is
+// random, so that many clients do not come back at once.
 func (c *Client) retry(ctx context.Context, what string, try func() (more bool, err error)) error {
 	pause := c.pause
 	if pause == 0 {
@@ -70,7 +70,7 @@ func (c *Client) retry(ctx context.Context, what string, try func() (more bool, 
 	}
 }
 
-// watch returns a context that ends with errStalled if alive is not called in time. Call stop when done.
+// watch returns a context that ends with errStalled when alive is not called in time. Call stop when done.
 func (c *Client) watch(ctx context.Context) (_ context.Context, alive, stop func()) {
 	stall := c.stall
 	if stall == 0 {
@@ -81,15 +81,15 @@ func (c *Client) watch(ctx context.Context) (_ context.Context, alive, stop func
 	return ctx, func() { t.Reset(stall) }, func() { t.Stop(); cancel(nil) }
 }
 
-// get asks for an address under the endpoint and follows redirects. The answer's status is 200, 206, or, if header asks
-// for a range, 416; the caller closes its body.
+// get asks for an address under the endpoint and follows redirects. The status of the answer is 200 or 206, or 416 if
+// header asks for a range. The caller closes the body.
 func (c *Client) get(ctx context.Context, address string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errors.WithStack(err)
 	}
 	req.Header.Set("User-Agent", "ceto")
-	req.Header.Set("Accept-Encoding", "identity") // lengths and hashes are those of the file itself
+	req.Header.Set("Accept-Encoding", "identity") // so that lengths and hashes are those of the file
 	for k, v := range header {
 		req.Header[k] = v
 	}
@@ -108,7 +108,7 @@ func (c *Client) get(ctx context.Context, address string, header http.Header) (*
 		case home.Scheme == "https" && r.URL.Scheme != "https":
 			return refusal{errors.Errorf("the hub redirects to %s without https", r.URL.Host)}
 		case !sameHost(r.URL, home):
-			r.Header.Del("Authorization") // net/http would keep it for another port and for a subdomain
+			r.Header.Del("Authorization") // net/http would send it to another port and to a subdomain
 		}
 		return nil
 	}
@@ -126,10 +126,10 @@ func (c *Client) get(ctx context.Context, address string, header http.Header) (*
 
 func sameHost(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
-// refusal is a redirect that is not followed.
+// refusal is the error of a redirect that is not followed.
 type refusal struct{ error }
 
-// netError says whether a failure of the network may pass; ctx is that of watch.
+// netError returns the error of a network's failure, as again if the failure may pass. ctx is the context of watch.
 func netError(ctx context.Context, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -153,15 +153,15 @@ func netError(ctx context.Context, err error) error {
 	return again{error: errors.WithMessage(err, "the connection failed")}
 }
 
-// statusError says what a status other than success means. home is the address that was asked for.
-// X-Error-Code source: huggingface_hub 0.36, utils/_http.py.
+// statusError says what a status other than success means. home is the address that was asked for. Source of
+// X-Error-Code: huggingface_hub 0.36, utils/_http.py.
 func (c *Client) statusError(resp *http.Response, home *url.URL) error {
 	code, status := resp.Header.Get("X-Error-Code"), resp.StatusCode
 	if !sameHost(resp.Request.URL, home) {
 		if status < 500 && status != http.StatusForbidden && status != http.StatusTooManyRequests {
 			return errors.Errorf("%s, where the hub keeps the file, answers %d", resp.Request.URL.Host, status)
 		}
-		return again{errors.Errorf("%s, where the hub keeps the file, answers %d", resp.Request.URL.Host, status), retryAfter(resp)} // 403: the signed address grew old
+		return again{errors.Errorf("%s, where the hub keeps the file, answers %d", resp.Request.URL.Host, status), retryAfter(resp)} // 403: the signed address has expired
 	}
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
@@ -186,7 +186,7 @@ func (c *Client) statusError(resp *http.Response, home *url.URL) error {
 	return errors.Errorf("the hub answers %d %.120q", status, resp.Header.Get("X-Error-Message"))
 }
 
-// retryAfter is how long an answer asks to wait: seconds or a date. Source: RFC 9110, section 10.2.3.
+// retryAfter returns how long an answer asks to wait, in seconds or until a date. Source: RFC 9110, section 10.2.3.
 func retryAfter(resp *http.Response) time.Duration {
 	s := resp.Header.Get("Retry-After")
 	if n, err := strconv.ParseUint(s, 10, 31); err == nil {

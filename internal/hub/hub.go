@@ -1,19 +1,19 @@
-// Package hub fetches models from a Hugging Face hub into the cache folders of huggingface_hub, so that both programs
-// share files and finish each other's downloads.
+// Package hub fetches models from a Hugging Face hub into the cache folders of huggingface_hub. Both programs share
+// files there and finish each other's downloads.
 //
 //	c, err := hub.Env()
 //	dir, err := c.Pull(ctx, "HuggingFaceTB/SmolLM2-135M-Instruct", "main", nil) // the folder with config.json …
 //
 // The hub answers GET /api/models/REPO/revision/REVISION?blobs=true with the commit and, for each file, its size and
-// hash; the files are at /REPO/resolve/COMMIT/FILE. In the cache:
+// hash. The files are at /REPO/resolve/COMMIT/FILE. In the cache:
 //
 //	models--OWNER--NAME/blobs/HASH               a file's bytes, under its hash; HASH.incomplete while they come
 //	models--OWNER--NAME/snapshots/COMMIT/FILE    a relative link to the blob
-//	models--OWNER--NAME/refs/REVISION            the commit that a branch or tag was, once all files were here
+//	models--OWNER--NAME/refs/REVISION            the commit of a branch or tag, once all its files are there
 //	.locks/models--OWNER--NAME/HASH.lock         held with flock by the process that fetches the blob
 //
-// It is own code over net/http: github.com/gomlx/go-huggingface/hub v0.3.1, the kept library, starts every file anew
-// after a cut, compares no hash or length, does not retry, and cannot work offline.
+// The package is code of its own over net/http. The library github.com/gomlx/go-huggingface/hub v0.3.1 starts every
+// file anew after a cut, compares no hash or length, does not retry, and cannot work offline.
 package hub
 
 import (
@@ -31,17 +31,17 @@ import (
 
 // Client fetches from one hub into one cache. Its methods may not be called at the same time.
 type Client struct {
-	Endpoint string       // of the hub; https://huggingface.co where empty
+	Endpoint string       // address of the hub; https://huggingface.co where empty
 	Token    string       // sent to the endpoint alone, never to a host it redirects to; may be empty
 	Cache    string       // folder that holds models--OWNER--NAME
 	Offline  bool         // take what the cache has and do not touch the network
 	HTTP     *http.Client // http.DefaultClient where nil; its CheckRedirect is not used
 
 	Announce func(files []File)                   // the files of a Pull, before the first is fetched; may be nil
-	Progress func(file string, done, total int64) // bytes of a file, often; done falls when it starts over; may be nil
+	Progress func(file string, done, total int64) // called often, in bytes; done falls when a file starts over; may be nil
 	Note     func(message string)                 // why a Pull waits or tries again, one line; may be nil
 
-	stall time.Duration // without a byte: the connection is given up; 30 s where 0
+	stall time.Duration // how long a connection may bring no byte; 30 s where 0
 	pause time.Duration // before the second try, twice that before the third …; 1 s where 0
 }
 
@@ -53,13 +53,13 @@ type File struct {
 	Here bool   // the cache has it
 }
 
-// DefaultEndpoint is the hub that is asked where none is named.
+// DefaultEndpoint is the address of the hub where none is named.
 const DefaultEndpoint = "https://huggingface.co"
 
-// DefaultRevision is the branch that is taken where none is named.
+// DefaultRevision is the branch to fetch where no revision is named.
 const DefaultRevision = "main"
 
-// DefaultFiles are the patterns of what Ceto loads from a folder of Hugging Face transformers.
+// DefaultFiles are patterns for the files that Ceto loads from a folder of Hugging Face transformers.
 var DefaultFiles = []string{
 	"config.json", "generation_config.json",
 	"model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json",
@@ -67,8 +67,14 @@ var DefaultFiles = []string{
 	"chat_template.jinja", "chat_template.json",
 }
 
-// Env returns the client that the variables of huggingface_hub describe: HF_ENDPOINT; HF_TOKEN, or the file
-// HF_TOKEN_PATH (HF_HOME/token); HF_HUB_CACHE (HF_HOME/hub); HF_HUB_OFFLINE. HF_HOME is ~/.cache/huggingface by default.
+// Env returns the client that the variables of huggingface_hub describe:
+//
+//	HF_ENDPOINT       the hub
+//	HF_TOKEN          the token, or HF_TOKEN_PATH the file with it, by default HF_HOME/token
+//	HF_HUB_CACHE      the cache, by default HF_HOME/hub
+//	HF_HUB_OFFLINE    whether to keep off the network
+//	HF_HOME           by default ~/.cache/huggingface
+//
 // Source: huggingface_hub 0.36, constants.py and utils/_auth.py.
 func Env() (*Client, error) {
 	home, err := folder(filepath.Join(first(os.Getenv("XDG_CACHE_HOME"), "~/.cache"), "huggingface"), "HF_HOME")
@@ -91,7 +97,7 @@ func Env() (*Client, error) {
 	return c, err
 }
 
-// envToken is the user's token, or "" where there is none.
+// envToken returns the user's token, or "" where there is none.
 func envToken(home string) (string, error) {
 	if t := strings.TrimSpace(first(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))); t != "" {
 		return t, nil
@@ -110,7 +116,7 @@ func envToken(home string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// folder is the path in the first variable that is set, or else path; ~ and $NAME in it stand for what they do in a shell.
+// folder returns the path in the first variable that is set, else path. It expands ~ and $NAME as a shell does.
 func folder(path string, vars ...string) (string, error) {
 	for i := len(vars) - 1; i >= 0; i-- {
 		path = first(os.Getenv(vars[i]), path)
@@ -142,7 +148,7 @@ func isTrue(s string) bool {
 	return false
 }
 
-// endpoint is the address that all requests begin with.
+// endpoint returns the address that all requests begin with.
 func (c *Client) endpoint() (*url.URL, error) {
 	s := first(strings.TrimRight(c.Endpoint, "/"), DefaultEndpoint)
 	u, err := url.Parse(s)
@@ -157,7 +163,7 @@ var (
 	commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
 
-// Split takes OWNER/NAME[@REVISION] apart; the revision is main where none is named.
+// Split takes OWNER/NAME[@REVISION] apart. The revision is main where none is named.
 func Split(name string) (repo, revision string, err error) {
 	repo, revision, at := strings.Cut(name, "@")
 	if !at {
@@ -166,7 +172,7 @@ func Split(name string) (repo, revision string, err error) {
 	return repo, revision, check(repo, revision)
 }
 
-// check refuses names that cannot be a repository's and a revision's, as they become parts of paths.
+// check refuses names that no repository or revision can have, since names become parts of paths.
 func check(repo, revision string) error {
 	if !repoName.MatchString(repo) || strings.Contains(repo, "--") {
 		return errors.Errorf("hub: %q is no repository; want OWNER/NAME[@REVISION]", repo)
@@ -177,10 +183,13 @@ func check(repo, revision string) error {
 	return nil
 }
 
-// Pull fetches the files of a revision that match one of patterns ([path.Match] on the whole name; without any,
-// [DefaultFiles]), unless the cache has them, and returns the snapshot's folder. A file gets its name there only when
-// it is whole, its hash is that of the hub's listing, and it lasts. What a failure or the end of ctx leaves of a file
-// the next Pull goes on with. It is an error if a pattern matches no file. The error is context.Canceled when ctx was.
+// Pull fetches the files of a revision that match one of patterns, and returns the snapshot's folder. It fetches no
+// file that the cache has. A pattern is one of [path.Match] for the whole name; without any, [DefaultFiles] are
+// taken.
+//
+// A file gets its name in the folder only when it is complete, has the hash that the hub lists, and is synced to
+// disk. After a failure or the end of ctx, the next Pull goes on from the bytes that came. A pattern that matches no
+// file is an error. The error is context.Canceled when ctx was canceled.
 func (c *Client) Pull(ctx context.Context, repo, revision string, patterns []string) (string, error) {
 	revision = first(revision, DefaultRevision)
 	if err := check(repo, revision); err != nil {
@@ -216,9 +225,9 @@ func (c *Client) Pull(ctx context.Context, repo, revision string, patterns []str
 	return s.snapshot(l.commit), errors.WithMessagef(s.setRef(revision, l.commit), "hub: %s", repo)
 }
 
-// Find returns the folder of a snapshot that Pull or huggingface_hub put into the cache of [Env], given
-// OWNER/NAME[@REVISION]: without a revision that of main if it has weights, or else the newest that has. It never
-// touches the network. The error is an fs.ErrNotExist if there is none.
+// Find returns the folder of a snapshot that Pull or huggingface_hub put into the cache of [Env]. name is
+// OWNER/NAME[@REVISION]. Without a revision it is the snapshot of main if that has weights, else the newest that has.
+// Find never touches the network. The error is an fs.ErrNotExist if there is none.
 func Find(name string) (string, error) {
 	c, err := Env()
 	if err != nil {

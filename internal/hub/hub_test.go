@@ -22,7 +22,7 @@ const (
 	commitA = "0123456789abcdef0123456789abcdef01234567"
 )
 
-// server is a hub on this machine with one repository.
+// server is a hub on this machine that has one repository.
 type server struct {
 	*httptest.Server
 	t     *testing.T
@@ -30,9 +30,9 @@ type server struct {
 	lfs   map[string]bool // by name
 
 	mu   sync.Mutex
-	asks []http.Header // for files
+	asks []http.Header // of the requests for files
 
-	onList func(w http.ResponseWriter, r *http.Request, n int) bool // says that it answered
+	onList func(w http.ResponseWriter, r *http.Request, n int) bool // true if it answered
 	onFile func(w http.ResponseWriter, r *http.Request, n int) bool // n counts from 1
 	lists  int
 }
@@ -133,10 +133,10 @@ func gitHash(b []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// client returns a client of the server with short waits; *notes gets what it says.
+// client returns a client of the server with short waits. Its messages go to *notes.
 func (s *server) client(notes *[]string) *Client {
 	return &Client{Endpoint: s.URL, Token: "secret", Cache: s.t.TempDir(), stall: 10 * time.Second, pause: time.Millisecond,
-		HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, // else net/http itself tries again at times
+		HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, // else net/http may try again by itself
 		Note: func(m string) {
 			if notes != nil {
 				*notes = append(*notes, m)
@@ -144,7 +144,7 @@ func (s *server) client(notes *[]string) *Client {
 		}}
 }
 
-// same checks that a snapshot's file is whole and a relative link to its blob.
+// same checks that a file of a snapshot is complete and is a relative link to its blob.
 func same(t *testing.T, s *server, dir, name string) {
 	t.Helper()
 	got, err := os.ReadFile(filepath.Join(dir, name))
@@ -210,7 +210,7 @@ func TestPull(t *testing.T) {
 	}
 }
 
-// TestRevision asks for a branch with a slash and notes its commit.
+// TestRevision fetches a branch with a slash in its name, and checks that its commit is noted.
 func TestRevision(t *testing.T) {
 	s := newServer(t)
 	asked := ""
@@ -224,7 +224,7 @@ func TestRevision(t *testing.T) {
 	}
 }
 
-// names lists the files of a folder with one of the endings.
+// names lists the files of a folder that have one of the endings.
 func names(t *testing.T, dir string, endings ...string) (found []string) {
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		for _, e := range endings {
@@ -240,7 +240,7 @@ func names(t *testing.T, dir string, endings ...string) (found []string) {
 	return found
 }
 
-// part answers with bytes lo to hi of the model and a header that announces others.
+// part answers with bytes of the model and a header that may announce other ones.
 func part(w http.ResponseWriter, b []byte, status int, header map[string]string) {
 	for k, v := range header {
 		w.Header().Set(k, v)

@@ -18,7 +18,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// listing is what the hub says of a revision.
+// listing is what the hub says about a revision.
 type listing struct {
 	commit string
 	files  []File
@@ -31,7 +31,7 @@ const (
 
 var hexHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// list asks the hub what a revision holds.
+// list asks the hub which files a revision has.
 func (c *Client) list(ctx context.Context, repo, revision string) (listing, error) {
 	var l listing
 	base, err := c.endpoint()
@@ -61,7 +61,7 @@ func (c *Client) list(ctx context.Context, repo, revision string) (listing, erro
 	return l, err
 }
 
-// beating calls beat before each read.
+// beating is a reader that calls beat before each read.
 type beating struct {
 	r    io.Reader
 	beat func()
@@ -72,8 +72,8 @@ func (b beating) Read(p []byte) (int, error) {
 	return b.r.Read(p)
 }
 
-// parseListing reads the hub's description of a revision. Files are decoded one by one, each with a whole hash, so that
-// no list takes much more memory than its text.
+// parseListing reads the hub's description of a revision. It decodes files one by one and wants a hash for each, so
+// that no list takes much more memory than its text.
 func parseListing(text []byte) (listing, error) {
 	var model struct {
 		SHA      string          `json:"sha"`
@@ -103,7 +103,7 @@ func parseListing(text []byte) (listing, error) {
 	return l, nil
 }
 
-// parseFile reads one file of the list; its name may still be a hostile one.
+// parseFile reads one file of the list. It does not check the name, which may be hostile.
 func parseFile(d *json.Decoder) (File, error) {
 	var s struct {
 		Name string `json:"rfilename"`
@@ -118,7 +118,7 @@ func parseFile(d *json.Decoder) (File, error) {
 		return File{}, errors.Wrap(err, "the hub's list of files")
 	}
 	f, digits := File{Name: s.Name, Size: s.Size, Hash: s.Blob}, 40
-	if s.LFS != nil { // the blob is then a note of some hundred bytes that stands for the file
+	if s.LFS != nil { // the blob is then a pointer of some hundred bytes
 		f.Hash, f.Size, digits = s.LFS.SHA256, s.LFS.Size, 64
 	}
 	switch {
@@ -142,8 +142,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// choose returns the files that match a pattern, by name. Each of the user's patterns must match one; of the default
-// ones, one that names weights.
+// choose returns the files that match a pattern, sorted by name. Each pattern of the user must match a file. Among
+// the default ones, some pattern must match a file of weights.
 func choose(all []File, patterns []string) ([]File, error) {
 	var names []string
 	for _, f := range all {
@@ -201,7 +201,7 @@ func match(names, patterns []string) (map[string]bool, error) {
 	return chosen, nil
 }
 
-// offer says which files of weights could be asked for.
+// offer says which files of weights the user may ask for.
 func offer(names []string) string {
 	var some []string
 	for _, n := range names {
@@ -219,7 +219,7 @@ func offer(names []string) string {
 	return "choose with --file among " + strings.Join(some, ", ") + more
 }
 
-// isWeights says whether a file of that name holds a model's numbers in a format that Ceto reads.
+// isWeights tells whether a file of that name holds a model's weights in a format that Ceto reads.
 func isWeights(name string) bool {
 	return strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".gguf")
 }

@@ -25,7 +25,7 @@ import (
 // one is the pattern of the file that the tests below fetch.
 var one = []string{"model.safetensors"}
 
-// TestRedirects follows redirects; the token stays at the hub.
+// TestRedirects follows redirects, and checks that the token goes to the hub alone.
 func TestRedirects(t *testing.T) {
 	for _, c := range []struct {
 		name, err string
@@ -82,7 +82,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestNoDowngrade does not follow a redirect that leaves https.
+// TestNoDowngrade checks that a redirect away from https is not followed.
 func TestNoDowngrade(t *testing.T) {
 	plain := newServer(t)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +102,7 @@ func TestNoDowngrade(t *testing.T) {
 	}
 }
 
-// TestResume goes on with what an earlier process left.
+// TestResume goes on from the bytes that an earlier process left.
 func TestResume(t *testing.T) {
 	model := text(5000)
 	for _, c := range []struct {
@@ -147,7 +147,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestLongWay fetches a file over a line that is cut more often than tries are made without a new piece.
+// TestLongWay fetches a file over a connection that is cut more often than maxTries, with a new piece each time.
 func TestLongWay(t *testing.T) {
 	s := newServer(t)
 	b := text(9 * newPiece)
@@ -197,7 +197,7 @@ func TestNetError(t *testing.T) {
 	}
 }
 
-// TestCancel stops a Pull in the middle; the next one goes on there.
+// TestCancel stops a Pull in the middle. The next one goes on from there.
 func TestCancel(t *testing.T) {
 	s := newServer(t)
 	s.onFile = func(w http.ResponseWriter, r *http.Request, n int) bool {
@@ -229,7 +229,7 @@ func TestCancel(t *testing.T) {
 	same(t, s, dir, one[0])
 }
 
-// TestCancelWait stops a Pull that waits to try again.
+// TestCancelWait stops a Pull that waits before its next try.
 func TestCancelWait(t *testing.T) {
 	s := newServer(t)
 	s.onFile = func(w http.ResponseWriter, r *http.Request, n int) bool { w.WriteHeader(500); return true }
@@ -242,7 +242,7 @@ func TestCancelWait(t *testing.T) {
 	}
 }
 
-// TestLock waits for another process that fetches the same file, and then asks for nothing.
+// TestLock waits while another process fetches the same file, and then sends no request for it.
 func TestLock(t *testing.T) {
 	s := newServer(t)
 	c := s.client(nil)
@@ -274,7 +274,7 @@ func TestLock(t *testing.T) {
 	same(t, s, dir, one[0])
 }
 
-// TestDisk puts what a disk may answer in the way of a Pull.
+// TestDisk checks what Pull says about failures of the disk.
 func TestDisk(t *testing.T) {
 	for _, c := range []struct {
 		name, err string

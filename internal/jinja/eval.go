@@ -7,14 +7,14 @@ import (
 )
 
 // A builtin is a function, filter, test or method. params names its parameters, in order: "old new count?", where "?"
-// marks one that may be absent. f gets one value for each of them, or for the params "**" or "key=value" the whole
-// args. x is the value on the left of a filter, test or method.
+// marks one that may be absent. f gets one value for each parameter. For the params "**" or "key=value" it gets the
+// whole args instead. x is the value on the left of a filter, test or method.
 type builtin struct {
 	params string
 	f      func(r *run, x any, a []any) any
 }
 
-// absent stands for an argument that was not given.
+// absent stands in the place of an argument that was not given.
 type absent struct{}
 
 func or(v, otherwise any) any {
@@ -24,7 +24,7 @@ func or(v, otherwise any) any {
 	return v
 }
 
-// callable is a value that can be called: a builtin and the value that it is a method of, or a macro.
+// callable is a value that can be called. It is a macro, or a builtin with the value whose method it is.
 type callable struct {
 	name string
 	builtin
@@ -41,7 +41,7 @@ func (r *run) call(f any, a args) any {
 	return r.fail("'%s' object is not callable", typeName(f))
 }
 
-// apply is x|name, or "x is name".
+// apply evaluates the filter x|name or the test "x is name".
 func (r *run) apply(what string, table map[string]builtin, name string, x any, a args) any {
 	b, ok := table[name]
 	if !ok {
@@ -50,7 +50,8 @@ func (r *run) apply(what string, table map[string]builtin, name string, x any, a
 	return r.invoke(what+" "+name, b, x, a)
 }
 
-// invoke calls a builtin; what names it in errors. A builtin is free to read what it is given once: invoke counts that.
+// invoke calls a builtin; what names it in errors. invoke counts the steps for reading each argument once, so that
+// the builtin need not.
 func (r *run) invoke(what string, b builtin, x any, a args) any {
 	if r.err != nil || !r.reads(x) {
 		return nil
@@ -89,10 +90,10 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 	return b.f(r, x, bound)
 }
 
-// changes are the methods of lists and dicts that the sandbox hides.
+// changes lists the methods of lists and dicts that the sandbox hides.
 var changes = strings.Fields("append clear extend insert pop popitem remove reverse setdefault sort update")
 
-// attr is x.name: a method or field of x, else the item of a dict.
+// attr evaluates x.name: a method or field of x, else the item of a dict.
 func (r *run) attr(x any, name string) any {
 	var methods map[string]builtin
 	switch x := x.(type) {
@@ -121,7 +122,7 @@ func (r *run) attr(x any, name string) any {
 	return undefined{"'" + typeName(x) + " object' has no attribute '" + name + "'"}
 }
 
-// item is x[key]: an item of a list, dict or string, else a method or field of x.
+// item evaluates x[key]: an item of a list, dict or string, else a method or field of x.
 func (r *run) item(x, key any) any {
 	i, isInt := toInt(key)
 	switch x := x.(type) {
@@ -146,7 +147,8 @@ func (r *run) item(x, key any) any {
 	return undefined{typeName(x) + " object has no element " + r.describe(key)}
 }
 
-// slice is x[lo:hi], or all of x from the end to the beginning, x[::-1]; a bound that is left out is nil.
+// slice evaluates x[lo:hi], or x[::-1], which is all of x from the end to the beginning. A bound that is left out is
+// nil.
 func (r *run) slice(x, lo, hi, step any) any {
 	if step != nil && (step != int64(-1) || lo != nil || hi != nil) {
 		return r.fail("a slice with a step is not supported, but for [::-1]")
@@ -187,7 +189,7 @@ func cut[T any](r *run, s []T, lo, hi, step any) []T {
 	return s[from:max(from, to)] // values do not change, so they may be shared
 }
 
-// binary is a op x, with the value b of x; and, or evaluate x where they need it.
+// binary evaluates "a op x". x is code, since the operators "and" and "or" evaluate it only where they need it.
 func (r *run) binary(op string, a any, x code) any {
 	if (op == "and" || op == "or") && r.truth(a) == (op == "or") {
 		return a
@@ -230,8 +232,8 @@ func (r *run) concat(s, t string) any {
 	return s + t
 }
 
-// arithmetic is a op b for numbers, nil for others. // % ** are for whole numbers alone; those that leave 64 bits are an
-// error.
+// arithmetic evaluates "a op b" for numbers; it is nil for other values. The operators //, % and ** take whole
+// numbers alone. A whole result of more than 64 bits is an error.
 func (r *run) arithmetic(op string, a, b any) any {
 	i, isInt := toInt(a)
 	j, alsoInt := toInt(b)
@@ -258,7 +260,7 @@ func (r *run) arithmetic(op string, a, b any) any {
 			return r.fail("%d ** %d: want a whole number of at most 53 bits", i, j)
 		}
 		return int64(f)
-	case whole: // // or %, rounded down
+	case whole: // the operators // and %, rounded down
 		n, m := i/j, i%j
 		if m != 0 && (m < 0) != (j < 0) {
 			n, m = n-1, m+j

@@ -2,7 +2,7 @@ package jinja
 
 var constants = map[string]any{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
 
-// tuple reads an expression, or several with commas between.
+// tuple reads an expression, or several with commas between them.
 func (p *parser) tuple(one func() code) code {
 	line := p.line()
 	items := []code{one()}
@@ -15,7 +15,7 @@ func (p *parser) tuple(one func() code) code {
 	return at(line, func(r *run) any { return &list{"tuple", r.all(items)} })
 }
 
-// expr reads all but a tuple: a if b else c.
+// expr reads any expression but a tuple. It begins with the lowest precedence: a if b else c.
 func (p *parser) expr() code {
 	return p.nested(func() code {
 		line := p.line()
@@ -37,7 +37,7 @@ func (p *parser) expr() code {
 	})
 }
 
-// The precedences, the lowest first.
+// The operators by precedence, the lowest first.
 func (p *parser) or() code      { return p.chain(name, p.and, "or") }
 func (p *parser) and() code     { return p.chain(name, p.not, "and") }
 func (p *parser) sum() code     { return p.chain(operator, p.concat, "+", "-") }
@@ -46,7 +46,7 @@ func (p *parser) product() code { return p.chain(operator, p.power, "*", "//", "
 func (p *parser) power() code   { return p.chain(operator, p.unary, "**") }
 func (p *parser) unary() code   { return p.filters(p.signed()) }
 
-// signed reads a primary with its sign, attributes, items and calls: -a.b is -(a.b), and -a|f is (-a)|f.
+// signed reads a primary with its sign, attributes, items and calls. So -a.b is -(a.b), and -a|f is (-a)|f.
 func (p *parser) signed() code {
 	line := p.line()
 	if !p.skip(operator, "-") {
@@ -65,7 +65,7 @@ func (p *parser) not() code {
 	return at(line, func(r *run) any { return !r.truth(x(r)) })
 }
 
-// chain reads operands of one precedence, left to right.
+// chain reads operands of one precedence, from left to right.
 func (p *parser) chain(k kind, operand func() code, ops ...string) code {
 	x := operand()
 	for {
@@ -78,7 +78,7 @@ func (p *parser) chain(k kind, operand func() code, ops ...string) code {
 	}
 }
 
-// compare reads a chain: a < b <= c is a < b and b <= c, with b evaluated once.
+// compare reads a chain of comparisons: a < b <= c is a < b and b <= c, with b evaluated once.
 func (p *parser) compare() code {
 	line, first := p.line(), p.sum()
 	var ops []string
@@ -137,7 +137,7 @@ func (p *parser) filter(x code) code {
 	return at(line, func(r *run) any { return r.apply("filter", filters, f, x(r), given.eval(r)) })
 }
 
-// test reads what follows "is"; the argument may stand without parentheses: x is eq 3.
+// test reads what follows "is". The argument may stand without parentheses: x is eq 3.
 func (p *parser) test(x code) code {
 	deny := p.skip(name, "not")
 	line, f := p.line(), p.name()
@@ -178,7 +178,7 @@ func (p *parser) call(f code) code {
 	return at(line, func(r *run) any { return r.call(f(r), given.eval(r)) })
 }
 
-// subscript reads the inside of x[…].
+// subscript reads what stands between the brackets of x[…].
 func (p *parser) subscript(x code) code {
 	part := func() code {
 		if p.is(operator, ":") || p.is(operator, "]") {
@@ -199,7 +199,7 @@ func (p *parser) subscript(x code) code {
 	return func(r *run) any { return r.slice(x(r), lo(r), hi(r), step(r)) }
 }
 
-// callArgs are the arguments of a call, args their values.
+// callArgs are the arguments of a call as code; args are their values.
 type (
 	callArgs struct {
 		pos    []code
@@ -284,7 +284,7 @@ func (p *parser) dict() code {
 	}
 }
 
-// items reads comma-separated items up to close.
+// items reads items with commas between them, up to close.
 func (p *parser) items(close string, one func()) {
 	for !p.skip(operator, close) && p.err == nil {
 		one()

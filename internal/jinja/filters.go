@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// filters are jinja2's, and transformers' tojson.
+// filters holds the filters of jinja2, and the tojson of transformers.
 var filters map[string]builtin
 
-func init() { // filters call filters: map
+func init() { // in init because the filter map calls filters
 	filters = map[string]builtin{
 		"capitalize": onText(capitalize),
 		"count":      {"", length},
@@ -50,7 +50,7 @@ func init() { // filters call filters: map
 	}
 }
 
-// onText is a filter or method that makes a text of a text.
+// onText makes a filter or method of a function from text to text.
 func onText(f func(string) string) builtin {
 	return builtin{"", func(r *run, x any, _ []any) any { return f(r.str(x)) }}
 }
@@ -81,7 +81,7 @@ func length(r *run, x any, _ []any) any {
 	return int64(len(r.items(x)))
 }
 
-// spaces returns an indent of n.
+// spaces returns n spaces.
 func (r *run) spaces(n any) string {
 	i, ok := toInt(n)
 	if !ok || i > maxIndent {
@@ -151,7 +151,7 @@ func joinItems(r *run, x any, a []any) any {
 	return r.join(r.items(x), r.str(or(a[0], "")), func(v any) string { return r.str(r.path(v, a[1])) })
 }
 
-// join returns the texts of items with sep between.
+// join returns the texts of items, with sep between them.
 func (r *run) join(items []any, sep string, str func(any) string) any {
 	var b strings.Builder
 	for i, v := range items {
@@ -167,7 +167,7 @@ func (r *run) join(items []any, sep string, str func(any) string) any {
 	return b.String()
 }
 
-// path is v.a.b for the attribute "a.b", v[1] for 1, and v for none.
+// path returns v.a.b for the attribute "a.b", v[1] for 1, and v without an attribute.
 func (r *run) path(v, attribute any) any {
 	if attribute = or(attribute, nil); attribute == nil {
 		return v
@@ -182,7 +182,7 @@ func (r *run) path(v, attribute any) any {
 	return v
 }
 
-// some returns the items of x, none where it is none or false: map, select and reject ask first.
+// some returns the items of x. It returns none where x is None, false or empty: map, select and reject test x first.
 func (r *run) some(x any) []any {
 	if !r.truth(x) {
 		return nil
@@ -190,7 +190,7 @@ func (r *run) some(x any) []any {
 	return r.items(x)
 }
 
-// mapItems is map("filter", …) or map(attribute="a.b").
+// mapItems is the filter map("filter", …) or map(attribute="a.b").
 func mapItems(r *run, x any, a []any) any {
 	given, one := a[0].(args), func(v any) any { return nil }
 	if len(given.pos) > 0 {
@@ -208,7 +208,8 @@ func mapItems(r *run, x any, a []any) any {
 	return generator(out)
 }
 
-// choose keeps the items for which a test, or without one their truth, gives want; with attr of an attribute of theirs.
+// choose keeps the items for which a test gives want; without a test, those whose truth is want. With attr it tests
+// an attribute of the item.
 func choose(attr, want bool) builtin {
 	return builtin{"**", func(r *run, x any, a []any) any {
 		given := a[0].(args)
@@ -239,7 +240,7 @@ func reverse(r *run, x any, _ []any) any {
 	return generator(cut(r, r.items(x), nil, nil, int64(-1)))
 }
 
-// sortKey is what sort, unique, min and max compare: the item or an attribute of it, strings without case.
+// sortKey returns what sort, unique, min and max compare: the item or its attribute, a string in lower case.
 func (r *run) sortKey(v, caseSensitive, attribute any) any {
 	v = r.path(v, attribute)
 	if s, ok := v.(string); ok && !r.truth(or(caseSensitive, false)) && r.reads(s) {
@@ -248,7 +249,7 @@ func (r *run) sortKey(v, caseSensitive, attribute any) any {
 	return v
 }
 
-// sorted keeps the order of items with equal keys, also where the others go down.
+// sorted sorts items. Items with equal keys keep their order, also where down is set.
 func (r *run) sorted(items []any, down bool, caseSensitive, attribute any) []any {
 	items = slices.Clone(items)
 	slices.SortStableFunc(items, func(a, b any) int {
@@ -285,7 +286,7 @@ func unique(r *run, x any, a []any) any {
 	return generator(out)
 }
 
-// toJSON is the filter tojson of transformers: json.dumps, with no escapes for HTML.
+// toJSON is the filter tojson of transformers: json.dumps, which escapes nothing for HTML.
 func toJSON(r *run, x any, a []any) any {
 	s := style{words: jsonWords, quote: quoteJSON(r.truth(or(a[0], false))), json: true}
 	if by := or(a[1], nil); by != nil {

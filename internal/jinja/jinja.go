@@ -1,27 +1,31 @@
-// Package jinja renders the chat templates that published models carry: chat_template of
-// tokenizer_config.json, chat_template.jinja, tokenizer.chat_template of a GGUF file.
+// Package jinja renders the chat templates that published models carry: chat_template of tokenizer_config.json,
+// chat_template.jinja, or tokenizer.chat_template of a GGUF file.
 //
-// It is the part of Jinja that those templates use, as transformers renders them (jinja2's
-// ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks, loop controls, the tag generation, raise_exception,
-// strftime_now, and a tojson that keeps <, > and &), and gives the same text. Values are Python's: a list printed is
-// [1, 'a', None], 7 / 2 is 3.5, and nothing can be changed in place.
+// It knows the part of Jinja that those templates use, and gives the text that transformers gives. The library
+// transformers uses jinja2's ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks and loop controls. It adds
+// the tag generation, raise_exception, strftime_now, and a tojson that keeps <, > and &. Values are Python's: a list
+// prints as [1, 'a', None], 7 / 2 is 3.5, and nothing can be changed in place.
 //
 //	t, err := jinja.Parse("chat", "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
 //	if err != nil {
 //		return err
 //	}
-//	text, err := t.Render(map[string]any{"bos_token": "<s>", "messages": []map[string]any{{"role": "user", "content": "Hi"}}})
+//	messages := []map[string]any{{"role": "user", "content": "Hi"}}
+//	text, err := t.Render(map[string]any{"bos_token": "<s>", "messages": messages})
 //
-// The way of a template: lex.go cuts it into tokens; parse.go and expr.go make functions of statements and expressions,
-// which work on a run (run.go); eval.go, value.go and print.go hold what calls, operators and values do, filters.go and
-// methods.go the tables of names. What is in no table and no grammar of these files is an error that names it and its
-// line.
+// The way of a template: lex.go cuts it into tokens. parse.go and expr.go make functions of statements and
+// expressions, which work on a run (run.go). eval.go, value.go and print.go hold what calls, operators and values do.
+// filters.go and methods.go hold the tables of names. Anything that no table and no grammar of these files has is an
+// error, which names it and its line.
 //
-// Differences that remain: whole numbers have 64 bits; safe changes nothing, and text added to it is not escaped; a
-// generator, range or view of a dict prints as an error; upper and lower case follow Unicode's simple mapping.
+// Differences that remain:
+//   - Whole numbers have 64 bits.
+//   - The filter safe changes nothing, and text added to its result is not escaped.
+//   - A generator, a range or a view of a dict cannot be printed: that is an error.
+//   - Upper and lower case follow Unicode's simple mapping.
 //
-// The library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2
-// (order of dicts, chained comparisons, floor division, None, generation), one of them by a panic.
+// The library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2, one of
+// them by a panic. They differed in the order of dicts, chained comparisons, floor division, None and generation.
 package jinja
 
 import (
@@ -31,15 +35,15 @@ import (
 	"github.com/pkg/errors"
 )
 
-// The limits that stop a hostile template. Published ones are under 20 kB and a chat takes some thousand steps.
+// The limits that stop a hostile template. Published templates are under 20 kB, and a chat takes some thousand steps.
 const (
 	maxTemplate = 1 << 20  // bytes of a template
 	maxOutput   = 16 << 20 // bytes of a rendered text, and of any text made on the way
 	maxFuel     = 1 << 23  // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
-	maxDepth    = 1000     // nodes within nodes while rendering, as Python's own limit of recursion
+	maxDepth    = 1000     // nodes within nodes while rendering: the same as Python's limit of recursion
 	maxNesting  = 150      // brackets, blocks and prefix operators within each other
 	maxName     = 1000     // bytes of a name
-	maxRange    = 100_000  // items of range(), jinja2's sandbox has the same
+	maxRange    = 100_000  // items of range(): the same as in jinja2's sandbox
 	maxIndent   = 1000     // spaces
 )
 
@@ -53,7 +57,7 @@ type Template struct {
 	fuel int // steps of a rendering; tests lower it
 }
 
-// Parse reads a template. name stands in its errors, which say the line and what is not understood there.
+// Parse reads a template. name stands in its errors, which give the line and what is not understood there.
 func Parse(name, text string) (*Template, error) {
 	if len(text) > maxTemplate {
 		return nil, errors.Errorf("jinja: %s: template of %d bytes, want at most %d", name, len(text), maxTemplate)
@@ -70,9 +74,9 @@ func Parse(name, text string) (*Template, error) {
 	return &Template{name: name, body: body, fuel: maxFuel}, nil
 }
 
-// Render returns the text of the template for the given variables. A value is nil, a bool, a number, a string, a
-// [*Map], or a slice or map of values with string keys (a Go map is read in the order of its sorted keys); anything
-// else is an error. What the template gives raise_exception is the end of the error's text.
+// Render returns the text of the template with the given variables. A value is nil, a bool, a number, a string, a
+// [*Map], or a slice or map of values. A Go map has string keys, and is read in their sorted order. Any other value
+// is an error. Where the template calls raise_exception, the error ends with the text that it gives.
 func (t *Template) Render(vars map[string]any) (string, error) {
 	r := &run{now: t.Now, line: 1, out: new(strings.Builder), fuel: t.fuel}
 	if r.now == nil {

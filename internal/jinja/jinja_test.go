@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// golden is what testdata/golden.py writes.
+// golden is the content of the file that testdata/golden.py writes.
 type golden struct {
 	Special, Vars json.RawMessage
 	Chats         map[string]json.RawMessage
 	Cases, Rows   []row
 }
 
-// row is one rendering. It gave Text, or a Python exception with the text Error, or what raise_exception Raised.
+// row is one rendering by jinja2. It gave Text, or a Python exception with the text Error, or raise_exception with
+// the text Raised.
 type row struct {
 	Template, Chat string
 	Text           *string
@@ -51,8 +52,8 @@ func vars(t testing.TB, objects ...[]byte) map[string]any {
 	return all
 }
 
-// fromJSON reads one JSON value as Python's json.loads does: objects keep the order of their keys, 1 is a whole number
-// and 1.0 is not.
+// fromJSON reads one JSON value as Python's json.loads does. Objects keep the order of their keys. 1 is a whole
+// number, 1.0 is none.
 func fromJSON(t testing.TB, s string) any {
 	d := json.NewDecoder(strings.NewReader(s))
 	d.UseNumber()
@@ -119,7 +120,8 @@ func readTemplate(t testing.TB, name string) string {
 	return string(text)
 }
 
-// check compares with what jinja2 gave: the text; that there was an error; the error's text where the template raised it.
+// check compares a rendering with jinja2's. It compares the texts, or wants an error where jinja2 has one. Where the
+// template raised the error it compares the error's text.
 func check(t *testing.T, got string, err error, want row) {
 	t.Helper()
 	switch {
@@ -196,7 +198,7 @@ func TestSmolLM2(t *testing.T) {
 	}
 }
 
-// TestConcurrent renders one template in several goroutines; the race detector watches.
+// TestConcurrent renders one template in several goroutines, for the race detector.
 func TestConcurrent(t *testing.T) {
 	template, err := Parse("shared", "{% macro f(x) %}<{{ x }}>{% endmacro %}{% for i in range(4) if i is odd %}{{ f(i) }}{% endfor %}{{ v }}")
 	if err != nil {

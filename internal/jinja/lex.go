@@ -12,10 +12,10 @@ import (
 
 type kind byte
 
-// The kinds of token. A tag is a begin, its tokens and an end.
+// The kinds of token. A tag gives a begin, its own tokens and an end.
 const (
 	eof   kind = iota
-	text       // what stands between tags
+	text       // the text between tags
 	begin      // {{ or {%
 	end        // }} or %}
 	name
@@ -24,7 +24,7 @@ const (
 	operator
 )
 
-// A token is a piece of the source; num is the int64 or float64 of a number.
+// A token is a piece of the source. For a number, num is its int64 or float64.
 type token struct {
 	kind kind
 	text string
@@ -33,15 +33,18 @@ type token struct {
 }
 
 type lexer struct {
-	src       string // what is not read yet
+	src       string // the rest of the source
 	line      int
 	lineStart bool // src begins a line, or follows a tag that swallowed the newline
 	toks      []token
 }
 
-// lex splits a template into tokens and settles the white space around tags: "-" strips all of it on its side, a block
-// or comment swallows the newline behind it (trim_blocks) and the blanks before it on its line (lstrip_blocks), "+"
-// keeps them; one newline at the end of the template is dropped.
+// lex splits a template into tokens and settles the white space around tags:
+//   - "-" removes all white space on its side.
+//   - A block or comment removes the newline behind it (trim_blocks) and the blanks before it on its line
+//     (lstrip_blocks).
+//   - "+" keeps them.
+//   - One newline at the end of the template is dropped.
 func lex(src string) ([]token, error) {
 	src = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(src)
 	l := &lexer{src: strings.TrimSuffix(src, "\n"), line: 1, lineStart: true}
@@ -65,13 +68,13 @@ func (l *lexer) emit(k kind, s string) {
 	l.toks = append(l.toks, token{kind: k, text: s, line: l.line})
 }
 
-// take moves on by n bytes and counts their lines.
+// take moves on by n bytes and counts the lines in them.
 func (l *lexer) take(n int) {
 	l.line += strings.Count(l.src[:n], "\n")
 	l.src = l.src[n:]
 }
 
-// tag reads the n bytes of text before a tag, and the tag.
+// tag reads the n bytes of text before a tag, then the tag.
 func (l *lexer) tag(n int) error {
 	before, open := l.src[:n], l.src[n:]
 	sign := open[2:min(3, len(open))]
@@ -102,7 +105,8 @@ func (l *lexer) tag(n int) error {
 	return l.inside(map[byte]string{'{': "}}", '%': "%}"}[open[1]])
 }
 
-// close takes the n bytes up to the end of a tag and the white space that goes with it. sign is the byte before the end.
+// close takes the n bytes up to the end of a tag, and the white space that the tag removes behind it. sign is the
+// byte before the end.
 func (l *lexer) close(sign byte, n int, block bool) {
 	l.lineStart = false
 	l.take(n)
@@ -121,7 +125,7 @@ func (l *lexer) close(sign byte, n int, block bool) {
 var piece = regexp.MustCompile(`^(?:[\s\v\pZ\x1c-\x1f\x{85}]+|([\pL_][\pL\pN\pM_]*)|([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|` +
 	`("(?:[^"\\]|\\(?s:.))*"|'(?:[^'\\]|\\(?s:.))*')|(//|\*\*|[=!<>]=|[-+*/%~()\[\]{}<>=.:|,]))`)
 
-// inside reads the tokens of a tag up to its end: close, perhaps with a sign, where no bracket is open.
+// inside reads the tokens of a tag up to its end. The end is close, perhaps with a sign, where no bracket is open.
 func (l *lexer) inside(close string) error {
 	for depth := 0; l.src != ""; {
 		if depth == 0 {
@@ -154,7 +158,7 @@ func (l *lexer) inside(close string) error {
 	return errors.Errorf("a tag without its %s", close)
 }
 
-// piece emits the token that is not "".
+// piece emits a token of the one argument that is not "".
 func (l *lexer) piece(id, num, quoted, op string) (err error) {
 	switch {
 	case len(id) > maxName:
@@ -181,7 +185,7 @@ func (l *lexer) piece(id, num, quoted, op string) (err error) {
 	return err
 }
 
-// unescape decodes the escapes of a Python string; one that Python does not know stays as it is.
+// unescape decodes the escapes of a Python string. An escape that Python does not know stays as it is.
 func unescape(s string) (string, error) {
 	var b strings.Builder
 	for {
@@ -209,5 +213,5 @@ func unescape(s string) (string, error) {
 	}
 }
 
-// isSpace is Python's str.isspace for one character.
+// isSpace tells what Python's str.isspace tells about one character.
 func isSpace(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// beyond is what is not supported or refused: each gives an error that names the line and the construct.
+// beyond lists templates that are not supported or are refused. The error of each names the line and the construct.
 var beyond = []struct{ template, want string }{
 	{"a\n\n{{ 'x'|xmlattr }}", `jinja: chat: line 3: filter "xmlattr" is not supported`},
 	{"{{\n1 is\nescaped }}", `line 3: test "escaped" is not supported`},
@@ -99,7 +99,7 @@ func many(format string, n int) string {
 	return strings.Join(parts, ",")
 }
 
-// limits are templates that would take all memory, all time or all of the stack, and a part of the error each gives.
+// limits lists templates that would take all memory, all time or all of the stack, and a part of each error.
 var limits = []struct{ name, template, want string }{
 	{"range", "{{ range(10**12) }}", "range(): 1000000000000 items, want at most 100000"},
 	{"wide range", "{{ range(-9000000000000000000, 9000000000000000000) }}", "items, want at most"},
@@ -145,7 +145,7 @@ func TestLimits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start, fuel := time.Now(), maxFuel/8 // for the sake of the test's time
+			start, fuel := time.Now(), maxFuel/8 // so that the test is short
 			if c.name == "loops" || c.want == "bytes of text" {
 				fuel = maxFuel
 			}
@@ -163,7 +163,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestValues holds what Render makes of Go's values.
+// TestValues checks what Render makes of Go's values.
 func TestValues(t *testing.T) {
 	type named []int
 	m := new(Map)
@@ -194,7 +194,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// FuzzRender: any template gives a text or an error, never a panic, and ends.
+// FuzzRender checks that any template gives a text or an error, never a panic, and that it ends.
 func FuzzRender(f *testing.F) {
 	g := readGolden(f)
 	for _, c := range g.Rows {

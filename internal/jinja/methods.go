@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The methods of str and dict, as Python's.
+// The methods of str and dict, which do what Python's do.
 var (
 	strMethods = map[string]builtin{
 		"capitalize": onText(capitalize),
@@ -37,7 +37,7 @@ var (
 	}
 )
 
-// globals are the functions of jinja2's sandbox, and those of transformers.
+// globals holds the functions of jinja2's sandbox, and those that transformers add.
 var globals = map[string]builtin{
 	"dict":            {"key=value", makeDict},
 	"namespace":       {"key=value", makeNamespace},
@@ -46,7 +46,7 @@ var globals = map[string]builtin{
 	"strftime_now":    {"format", strftime},
 }
 
-// tests are jinja2's, with their other names.
+// tests holds the tests of jinja2, with their other names.
 var tests = map[string]builtin{
 	"boolean": holds(isType[bool]),
 	"defined": holds(func(x any) bool { return !isType[undefined](x) }),
@@ -72,7 +72,7 @@ var tests = map[string]builtin{
 	"undefined": holds(isType[undefined]),
 }
 
-// relate is a test that compares x with its argument.
+// relate makes a test that compares x with its argument.
 func relate(op string) builtin {
 	return builtin{"other", func(r *run, x any, a []any) any { return r.relation(op, x, a[0]) }}
 }
@@ -87,7 +87,7 @@ func parity(even bool) builtin {
 	}}
 }
 
-// holds is a test without arguments.
+// holds makes a test without arguments.
 func holds(f func(x any) bool) builtin {
 	return builtin{"", func(_ *run, x any, _ []any) any { return f(x) }}
 }
@@ -107,7 +107,7 @@ func sized(x any) bool {
 	return false
 }
 
-// wantStr returns v, which must be a string; what is for the error.
+// wantStr returns v, which must be a string. what names it in the error.
 func (r *run) wantStr(v any, what string) string {
 	s, ok := v.(string)
 	if !ok {
@@ -118,18 +118,18 @@ func (r *run) wantStr(v any, what string) string {
 
 func (r *run) joined(v any) string { return r.wantStr(v, "join()") }
 
-// capitalize is Python's: the first character in upper case, the others in lower case.
+// capitalize is Python's method: the first character in upper case, the others in lower case.
 func capitalize(s string) string {
 	_, n := utf8.DecodeRuneInString(s)
 	return strings.ToTitle(s[:n]) + strings.ToLower(s[n:])
 }
 
-// titleWords is jinja2's filter title, which unlike Python's method breaks at white space, - ( { [ < alone.
+// titleWords is jinja2's filter title. Unlike Python's method it breaks only at white space and at - ( { [ <.
 func titleWords(s string) string {
 	return titleCase(s, func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
 }
 
-// titleCase puts the first character, and each behind a break, in upper case, the others in lower case.
+// titleCase puts the first character and each behind a break in upper case, the others in lower case.
 func titleCase(s string, isBreak func(rune) bool) string {
 	first := true
 	return strings.Map(func(c rune) rune {
@@ -141,7 +141,7 @@ func titleCase(s string, isBreak func(rune) bool) string {
 	}, s)
 }
 
-// strip trims the characters of its argument, white space without it.
+// strip makes a method that trims the characters of its argument, or white space without an argument.
 func strip(trim func(string, func(rune) bool) string) func(r *run, x any, a []any) any {
 	return func(r *run, x any, a []any) any {
 		chars := or(a[0], nil)
@@ -156,7 +156,7 @@ func strip(trim func(string, func(rune) bool) string) func(r *run, x any, a []an
 	}
 }
 
-// affix is startswith or endswith.
+// affix makes the method startswith or endswith.
 func affix(has func(s, affix string) bool) builtin {
 	return builtin{"affix", func(r *run, x any, a []any) any {
 		return has(x.(string), r.wantStr(a[0], "startswith or endswith"))
@@ -169,7 +169,7 @@ func find(r *run, x any, a []any) any {
 	return int64(utf8.RuneCountInString(s[:max(i, 0)]) + min(i, 0))
 }
 
-// format is str.format with fields {} alone.
+// format is str.format for the field {} alone.
 func format(r *run, x any, a []any) any {
 	parts, given := strings.Split(x.(string), "{}"), a[0].(args)
 	if len(parts) > len(given.pos)+1 || len(given.keys) > 0 || strings.ContainsAny(strings.Join(parts, ""), "{}") {
@@ -190,7 +190,7 @@ func replace(r *run, x any, a []any) any {
 	return strings.ReplaceAll(s, old, new)
 }
 
-// split is Python's: at sep, or at runs of white space, at most maxsplit times.
+// split is Python's method: it splits at sep, or at runs of white space, at most maxsplit times.
 func split(r *run, x any, a []any) any {
 	s, parts := x.(string), []any{}
 	most, ok := toInt(or(a[1], int64(-1)))
@@ -259,12 +259,12 @@ func makeRange(r *run, _ any, a []any) any {
 	return &list{"range", numbers}
 }
 
-// layouts are the directives of strftime as layouts of package time.
+// layouts maps the directives of strftime to layouts of package time.
 var layouts = map[byte]string{'Y': "2006", 'y': "06", 'm': "01", 'B': "January", 'b': "Jan", 'd': "02", 'A': "Monday",
 	'a': "Mon", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'F': "2006-01-02",
 	'T': "15:04:05", 'e': "_2", '%': "%"}
 
-// strftime prints the time of now: %B %d, %Y; a "-" drops leading zeros.
+// strftime prints the time of now, by directives such as %B %d, %Y. A "-" drops leading zeros.
 func strftime(r *run, _ any, a []any) any {
 	now, rest := r.now(), r.wantStr(a[0], "strftime_now()")
 	var b strings.Builder

@@ -6,11 +6,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A code is a statement or an expression: what the parser makes of it is a function that runs it in a rendering. The
+// A code is a statement or an expression that the parser has read, as a function that runs it in a rendering. The
 // value of a statement is nil.
 type code func(r *run) any
 
-// at gives code its line, and counts it.
+// at makes code that keeps the line for errors and counts a step.
 func at(line int, f code) code {
 	return func(r *run) any {
 		if !r.enter() {
@@ -28,7 +28,7 @@ func at(line int, f code) code {
 type parser struct {
 	toks  []token
 	i     int
-	err   error // the first error; behind it the parser sees only the end
+	err   error // the first error; after it the parser sees only the end
 	depth int
 	loops int // loops around this statement
 }
@@ -53,7 +53,7 @@ func (p *parser) fail(format string, args ...any) code {
 	return func(*run) any { return nil }
 }
 
-// is tells whether the next token is this one.
+// is tells whether the next token has this kind and text.
 func (p *parser) is(k kind, text string) bool { return p.peek().kind == k && p.peek().text == text }
 
 func (p *parser) skip(k kind, text string) bool {
@@ -64,7 +64,7 @@ func (p *parser) skip(k kind, text string) bool {
 	return found
 }
 
-// skipAny returns which of the texts it skipped, "" for none.
+// skipAny returns the text that it skipped, "" for none.
 func (p *parser) skipAny(k kind, texts ...string) string {
 	for _, t := range texts {
 		if p.skip(k, t) {
@@ -87,7 +87,7 @@ func (p *parser) name() string {
 	return p.next().text
 }
 
-// nested calls read one level deeper, up to a limit.
+// nested calls read one level deeper. Too many levels are an error.
 func (p *parser) nested(read func() code) code {
 	if p.depth == maxNesting {
 		return p.fail("nested deeper than %d", maxNesting)
@@ -97,8 +97,8 @@ func (p *parser) nested(read func() code) code {
 	return read()
 }
 
-// body reads statements up to the tag of one of the names in ends, which is the next token then; without ends up to
-// the end of the template.
+// body reads statements up to a tag with one of the names in ends, or to the end of the template without ends. That
+// tag is the next token then.
 func (p *parser) body(ends ...string) (body []code) {
 	p.nested(func() code {
 		for p.err == nil {
@@ -126,7 +126,7 @@ func (p *parser) body(ends ...string) (body []code) {
 	return body
 }
 
-// block reads the rest of a tag, the body, and the name of the tag that ends it.
+// block reads the rest of a tag, then the body. It returns the body and the name of the tag that ends it.
 func (p *parser) block(ends ...string) ([]code, string) {
 	p.want(end, "%}")
 	body := p.body(ends...)
@@ -172,7 +172,7 @@ func (p *parser) statement(tag string) code {
 	return p.fail("tag %q is not supported here", tag)
 }
 
-// captured is the text that a body writes.
+// captured is code whose value is the text that a body writes.
 func captured(body *[]code) code { return func(r *run) any { return r.capture(r.scope, *body...) } }
 
 func (p *parser) condition() code {

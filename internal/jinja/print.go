@@ -9,7 +9,7 @@ import (
 	"unicode/utf16"
 )
 
-// typeName is the name of Python's type, for errors.
+// typeName returns the name of Python's type, for errors.
 func typeName(v any) string {
 	if l, ok := v.(*list); ok {
 		return l.kind
@@ -23,7 +23,7 @@ func typeName(v any) string {
 
 var typeNames = map[string]string{"<nil>": "None", "int64": "int", "float64": "float", "string": "str", "*jinja.Map": "dict"}
 
-// describe is a value in an error: itself where it is short, its type where it is not.
+// describe returns a value for an error: the value itself if it is short, else its type.
 func (r *run) describe(v any) string {
 	s, isText := v.(string)
 	if _, isNum := toFloat(v); isNum || isText && len(s) <= 40 {
@@ -32,7 +32,7 @@ func (r *run) describe(v any) string {
 	return typeName(v)
 }
 
-// str is Python's str(v): what {{ v }} prints.
+// str is Python's str(v), which {{ v }} prints.
 func (r *run) str(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -43,13 +43,13 @@ func (r *run) str(v any) string {
 	return r.print(&python, v)
 }
 
-// A style is how values print.
+// A style is the way in which values print.
 type style struct {
 	words  map[any]string // of nil, true and false
 	quote  func(string) string
 	json   bool   // else Python's repr
 	lines  bool   // each item stands on a line of its own
-	indent string // of one level of them
+	indent string // of one level of lines
 }
 
 var (
@@ -69,14 +69,14 @@ type printer struct {
 	out strings.Builder
 }
 
-// put counts and writes.
+// put writes s and counts the steps for it.
 func (p *printer) put(s string) {
 	if p.spendText(len(s)) {
 		p.out.WriteString(s)
 	}
 }
 
-// value prints v; line is what goes before a new line of v: the newline and the indents around it.
+// value prints v. line is what stands before a new line of v: the newline and the indents around v.
 func (p *printer) value(v any, line string) {
 	if !p.enter() {
 		return
@@ -88,7 +88,7 @@ func (p *printer) value(v any, line string) {
 	case int64:
 		p.put(strconv.FormatInt(v, 10))
 	case float64:
-		if p.json && v-v != 0 { // infinite or no number
+		if p.json && v-v != 0 { // infinite or not a number
 			p.fail("filter tojson: %v is no JSON value", v)
 		}
 		p.put(formatFloat(v))
@@ -137,8 +137,8 @@ func (p *printer) items(open string, n int, close, line string, item func(i int,
 	p.put(line + close)
 }
 
-// formatFloat is Python's repr of a float: the shortest text that reads back, with an exponent below 1e-4 and from
-// 1e16 on.
+// formatFloat is Python's repr of a float: the shortest text that reads back as the same float. It has an exponent
+// below 1e-4 and from 1e16 on.
 func formatFloat(f float64) string {
 	if size := math.Abs(f); f != 0 && (size < 1e-4 || size >= 1e16) || f != f {
 		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'e', -1, 64), "+"))
@@ -170,7 +170,7 @@ func quotePython(s string) string {
 
 var jsonEscapes = map[rune]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\f': `\f`, '\b': `\b`}
 
-// quoteJSON quotes a string of JSON; with ascii all other characters become their code in UTF-16.
+// quoteJSON quotes a string for JSON. With ascii, each character beyond ASCII becomes its code in UTF-16.
 func quoteJSON(ascii bool) func(string) string {
 	hidden := func(c rune) bool { return c < ' ' || ascii && c > '~' }
 	return func(s string) string {
@@ -183,7 +183,7 @@ func quoteJSON(ascii bool) func(string) string {
 	}
 }
 
-// quoted puts s between quotes q, with the escapes and the code of what is hidden.
+// quoted puts s between quotes q. It replaces characters by escapes, and the hidden ones by what code makes of them.
 func quoted(s string, q rune, escapes map[rune]string, hidden func(rune) bool, code func(rune) string) string {
 	var b strings.Builder
 	b.WriteRune(q)

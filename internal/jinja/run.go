@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A run is one rendering. Its first error stops it: from then on nothing is evaluated and every value is nil.
+// A run is one rendering. Its first error stops it: after that nothing is evaluated and every value is nil.
 type run struct {
 	err         error
 	line        int // of the code that runs
@@ -18,8 +18,8 @@ type run struct {
 	now         func() time.Time
 }
 
-// A scope holds the names that a template, a loop, a macro or a block sets. Outermost are the variables given to
-// Render.
+// A scope holds the names that a template, a loop, a macro or a block sets. The outermost scope holds the variables
+// that Render got.
 type scope struct {
 	vars  map[string]any
 	outer *scope
@@ -61,13 +61,13 @@ func (r *run) spendText(n int) bool {
 	return r.spend(n/16 + 1)
 }
 
-// reads counts the steps of reading v where it is a string.
+// reads counts the steps for reading v if it is a string.
 func (r *run) reads(v any) bool {
 	s, _ := v.(string)
 	return r.spendText(len(s))
 }
 
-// enter guards recursion; each enter that returns true has its r.depth--.
+// enter limits recursion. Each enter that returns true is followed by an r.depth--.
 func (r *run) enter() bool {
 	if r.depth >= maxDepth {
 		r.fail("nested deeper than %d while rendering", maxDepth)
@@ -79,7 +79,7 @@ func (r *run) enter() bool {
 	return true
 }
 
-// write adds to the text of the template, or to that which is captured.
+// write appends to the text of the template, or to the text that is being captured.
 func (r *run) write(s string) any {
 	if r.out.Len()+len(s) > maxOutput {
 		r.fail("more than %d bytes of text", maxOutput)
@@ -128,7 +128,7 @@ func (r *run) capture(outer *scope, body ...code) string {
 	return s
 }
 
-// A target is what is assigned to: a name, names that share out a list, or a field of a namespace.
+// A target is what a statement assigns to: a name, names that share out a list, or a field of a namespace.
 type target struct {
 	names []string
 	share bool   // as in "a, b"
@@ -199,7 +199,7 @@ func (l loop) run(r *run) any {
 	return nil
 }
 
-// loopVars returns the variable loop of the body of a loop.
+// loopVars returns the variable loop that the body of a loop sees.
 func loopVars(items []any, i int) any {
 	n := len(items)
 	return &namespace{map[string]any{
@@ -216,7 +216,7 @@ type macro struct {
 	body     []code
 }
 
-// value returns the macro as a value. It sees the names of the scope that it was defined in.
+// value returns the macro as a value. The macro sees the names of the scope in which it was defined.
 func (m *macro) value(r *run) any {
 	defined := r.scope
 	return &callable{m.name, builtin{"**", func(r *run, _ any, a []any) any {
@@ -231,7 +231,8 @@ func (m *macro) value(r *run) any {
 	}}, nil}
 }
 
-// bind sets the parameters of a macro in its scope, and the caller of a call block; one without value is undefined.
+// bind sets the parameters of a macro in its scope, and the caller of a call block. A parameter without a value is
+// undefined.
 func (m *macro) bind(r *run, given args) {
 	vars := r.scope.vars
 	vars["caller"] = absent{}

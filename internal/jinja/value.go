@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// The values of a template: nil, bool, int64, float64 and string are what they say; [*Map] is a dict, *callable a
-// macro or function; the others follow.
+// The values of a template: nil, bool, int64, float64 and string stand for Python's types. A [*Map] is a dict. A
+// *callable is a macro or a function. The others follow.
 type (
 	list struct {
 		kind  string // list, tuple, range, dict_keys, dict_values, dict_items; or generator, which is read once
@@ -20,10 +20,11 @@ type (
 	namespace struct{ vars map[string]any } // the one value whose attributes a template may set; also the variable loop
 )
 
-// fixed tells a list or tuple from what only runs through items.
+// fixed is true for a list or tuple, false for what can only be looped over.
 func (l *list) fixed() bool { return l.kind == "list" || l.kind == "tuple" }
 
-// A Map is a dict: it keeps its keys, strings or whole numbers, in the order in which they came. The zero Map is empty.
+// A Map is a dict. Its keys are strings or whole numbers, and keep the order in which they came. The zero Map is
+// empty.
 type Map struct {
 	keys, values []any
 	at           map[any]int // the place of a key
@@ -44,7 +45,7 @@ func (m *Map) put(key, v any) {
 	m.keys, m.values = append(m.keys, key), append(m.values, v)
 }
 
-// get returns the value of a key; what cannot be one is not there.
+// get returns the value of a key; false where the key is not there or cannot be a key.
 func (r *run) get(m *Map, key any) (any, bool) {
 	if !isKey(key) || !r.reads(key) {
 		return nil, false
@@ -58,7 +59,7 @@ func (r *run) get(m *Map, key any) (any, bool) {
 
 func isKey(v any) bool { return isType[string](v) || isType[int64](v) }
 
-// pairs returns the items of a dict: tuples of key and value.
+// pairs returns the items of a dict as tuples of key and value.
 func (m *Map) pairs() []any {
 	out := make([]any, len(m.keys))
 	for i, k := range m.keys {
@@ -117,7 +118,7 @@ func (r *run) fromGo(v any) any {
 	return r.fail("a variable of the Go type %T: want a bool, number, string, slice, map with string keys or *Map", v)
 }
 
-// toInt reads a whole number; true is 1, as in Python.
+// toInt reads a whole number. true is 1, as in Python.
 func toInt(v any) (int64, bool) {
 	if v == true {
 		return 1, true
@@ -149,7 +150,7 @@ func (r *run) truth(v any) bool {
 	return !ok || f != 0
 }
 
-// items returns what a loop over v runs through: the items of a list, the keys of a dict, the characters of a string.
+// items returns what a loop over v visits: the items of a list, the keys of a dict, the characters of a string.
 func (r *run) items(v any) []any {
 	switch v := v.(type) {
 	case *list:
@@ -179,7 +180,7 @@ func (r *run) items(v any) []any {
 	return nil
 }
 
-// equal is ==.
+// equal evaluates a == b.
 func (r *run) equal(a, b any) bool {
 	x, ok1 := toFloat(a)
 	y, ok2 := toFloat(b)
@@ -216,7 +217,7 @@ func (r *run) equal(a, b any) bool {
 	return a == b
 }
 
-// order returns -1, 0 or 1 for two numbers or strings. op is for the error about others.
+// order returns -1, 0 or 1 for two numbers or two strings. op is for the error about other values.
 func (r *run) order(op string, a, b any) int {
 	i, ok1 := toInt(a)
 	j, ok2 := toInt(b)
@@ -239,7 +240,7 @@ func (r *run) order(op string, a, b any) int {
 	return 0
 }
 
-// defined fails for a value that is undefined.
+// defined fails if one of the values is undefined.
 func (r *run) defined(values ...any) bool {
 	for _, v := range values {
 		if u, ok := v.(undefined); ok {
@@ -249,7 +250,7 @@ func (r *run) defined(values ...any) bool {
 	return r.err == nil
 }
 
-// contains is "v in x".
+// contains evaluates "v in x".
 func (r *run) contains(x, v any) bool {
 	switch x := x.(type) {
 	case string:

@@ -18,12 +18,12 @@ import (
 // File is an open file.
 type File struct {
 	Meta    map[string]string
-	Tensors []Tensor // in the order of their data; not after Close
+	Tensors []Tensor // in the order of their data; nil after Close
 	byName  map[string]int
 	mem     mmap.MMap
 }
 
-// Open maps a file and checks it as [Parse] does. Close it after use.
+// Open maps a file into memory and checks it as [Parse] does. Close it after use.
 func Open(path string) (*File, error) {
 	r, err := os.Open(path)
 	if err != nil {
@@ -50,7 +50,7 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Close unmaps the file: tensors and values that share its memory must not be used after.
+// Close unmaps the file. Tensors and values that share its memory must not be used after it.
 func (f *File) Close() error {
 	if f.mem == nil {
 		return nil
@@ -59,7 +59,7 @@ func (f *File) Close() error {
 	return errors.Wrap(f.mem.Unmap(), "safetensors: Close")
 }
 
-// Tensor returns the tensor of a name.
+// Tensor returns the tensor with a name; false where there is none.
 func (f *File) Tensor(name string) (Tensor, bool) {
 	i, ok := f.byName[name]
 	if !ok {
@@ -68,7 +68,7 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.Tensors[i], true
 }
 
-// Names are the names of the tensors in ascending order.
+// Names returns the names of the tensors in ascending order.
 func (f *File) Names() []string {
 	names := make([]string, len(f.Tensors))
 	for i, t := range f.Tensors {
@@ -78,8 +78,8 @@ func (f *File) Names() []string {
 	return names
 }
 
-// Parse reads a file in memory; the tensors share b. It is strict: a name or key twice, an unknown dtype, a shape that
-// does not fit its offsets, or bytes of the data that belong to no tensor or to two are errors.
+// Parse reads a file in memory. The tensors share the memory of b. Parse is strict. A name or key twice, an unknown
+// dtype and a shape that does not fit its offsets are errors. So is data that belongs to no tensor, or to two.
 func Parse(b []byte) (*File, error) {
 	f, err := parse(b)
 	return f, errors.Wrap(err, "safetensors: Parse")
@@ -196,7 +196,7 @@ func readSpan(d *json.Decoder) (s span, err error) {
 	return s, err
 }
 
-// object reads an object; value reads what follows a key. A key twice is an error.
+// object reads an object. It calls value to read what follows each key. A key twice is an error.
 func object(d *json.Decoder, value func(key string) error) error {
 	if err := delim(d, '{'); err != nil {
 		return err
@@ -218,7 +218,7 @@ func object(d *json.Decoder, value func(key string) error) error {
 	return delim(d, '}')
 }
 
-// ints reads an array of integers from 0 on.
+// ints reads an array of integers that are not negative.
 func ints(d *json.Decoder) ([]int, error) {
 	if err := delim(d, '['); err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
 // Package safetensors reads and writes safetensors files: an 8-byte little-endian length, a JSON header of names,
-// dtypes, shapes and offsets, then the values. Files are mapped, values are not copied.
+// dtypes, shapes and offsets, then the values. Files are mapped into memory and values are not copied.
 //
 //	f, err := safetensors.Open("model.safetensors")
 //	defer f.Close()
@@ -17,10 +17,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// DType is an element type, by its name in the header.
+// DType is the type of an element, as the header names it.
 type DType string
 
-// The dtypes that are known.
+// The dtypes that are read and written.
 const (
 	F64  DType = "F64"
 	F32  DType = "F32"
@@ -32,14 +32,14 @@ const (
 	Bool DType = "BOOL"
 )
 
-// order is the order of the dtypes in a file, widest first so that all values are aligned, as the Python package has
-// it; sizes are their bytes.
+// order is the order of the dtypes in a file. It is the Python package's: widest first, so that all values are
+// aligned. sizes are the bytes of an element.
 var (
 	order = []DType{I64, F64, F32, I32, BF16, F16, U8, Bool}
 	sizes = map[DType]int{I64: 8, F64: 8, F32: 4, I32: 4, BF16: 2, F16: 2, U8: 1, Bool: 1}
 )
 
-// Size is the number of bytes of an element, 0 for an unknown dtype.
+// Size is the number of bytes of an element; 0 for an unknown dtype.
 func (d DType) Size() int { return sizes[d] }
 
 // Tensor is a named array of values, row-major and little-endian.
@@ -50,12 +50,12 @@ type Tensor struct {
 	Data  []byte
 }
 
-// Number is a Go type with a dtype. uint16 stands for the bits of F16 and BF16.
+// Number is a Go type that has a dtype. A uint16 holds the bits of an F16 or a BF16.
 type Number interface {
 	float32 | float64 | int32 | int64 | uint8 | uint16 | bool
 }
 
-// dtypes are the dtypes of a Go type, the one that [Of] takes first.
+// dtypes returns the dtypes of a Go type. The first is the one that [Of] takes.
 func dtypes[T Number]() []DType {
 	var v T
 	switch any(v).(type) {
@@ -75,7 +75,8 @@ func dtypes[T Number]() []DType {
 	return []DType{BF16, F16}
 }
 
-// Of returns a tensor over v; on a little-endian machine it shares v's memory. The bits of F16 need dtype set after.
+// Of returns a tensor with the values v. On a little-endian machine it shares v's memory. A uint16 becomes BF16: set
+// DType afterwards if the bits are those of F16.
 func Of[T Number](name string, shape []int, v []T) Tensor {
 	t := Tensor{Name: name, DType: dtypes[T]()[0], Shape: shape}
 	size := int(unsafe.Sizeof(*new(T)))
@@ -88,8 +89,8 @@ func Of[T Number](name string, shape []int, v []T) Tensor {
 	return t
 }
 
-// Values returns the values of t. They share its memory, and must not be written to where that is a mapped file,
-// unless the machine is big-endian or they are not aligned: then they are a copy. A T of another dtype is an error.
+// Values returns the values of t. They share t's memory, so do not write to them where t belongs to a mapped file. On
+// a big-endian machine, or where they are not aligned, they are a copy. A T of another dtype is an error.
 func Values[T Number](t Tensor) ([]T, error) {
 	size := int(unsafe.Sizeof(*new(T)))
 	if !slices.Contains(dtypes[T](), t.DType) {
@@ -99,7 +100,7 @@ func Values[T Number](t Tensor) ([]T, error) {
 		return nil, errors.Errorf("safetensors: Values: %q has %d bytes, no whole number of %s", t.Name, len(t.Data), t.DType)
 	}
 	if t.DType == Bool {
-		for i, b := range t.Data { // another byte would not be a Go bool
+		for i, b := range t.Data { // a Go bool has no other byte
 			if b > 1 {
 				return nil, errors.Errorf("safetensors: Values: %q has byte %d at %d, want 0 or 1", t.Name, b, i)
 			}
@@ -131,7 +132,7 @@ func swap(b []byte, size int) []byte {
 	return b
 }
 
-// byteLen is the number of bytes of a tensor, or an error where shape or dtype cannot be.
+// byteLen returns a tensor's number of bytes, or an error where the shape or the dtype is not possible.
 func byteLen(d DType, shape []int) (int, error) {
 	size, ok := sizes[d]
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// fixture are the tensors of testdata/fixture.py.
+// fixture returns the tensors of testdata/fixture.py.
 func fixture() []Tensor {
 	half := Of("c.f16", []int{3}, []uint16{0x3e00, 0xc000, 0x7bff})
 	half.DType = F16
@@ -32,7 +32,7 @@ func fixture() []Tensor {
 	}
 }
 
-// TestPython: the bytes are those of the Python package.
+// TestPython compares the bytes of a file with those of the Python package.
 func TestPython(t *testing.T) {
 	want, err := os.ReadFile("testdata/fixture.safetensors")
 	if err != nil {
@@ -81,7 +81,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// values checks typed access to a mapped file: a view, with the right bits.
+// values checks that the values of a mapped file have the right bits and share its memory.
 func values(t *testing.T, f *File) {
 	want := map[string]Tensor{}
 	for _, w := range fixture() {
@@ -171,7 +171,7 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// short writes all but the last byte of call n.
+// short is a writer that leaves out the last byte of call n.
 type short struct{ n int }
 
 func (s *short) Write(b []byte) (int, error) {
@@ -190,13 +190,13 @@ func TestShortWrite(t *testing.T) {
 	}
 }
 
-// raw returns a file of a header and data.
+// raw returns a file with a header and data.
 func raw(head string, data ...byte) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(head)))
 	return append(append(b, head...), data...)
 }
 
-// broken are files that must be refused, with the reason.
+// broken lists files that must be refused, and the reason.
 var broken = []struct {
 	name string
 	file []byte
@@ -262,7 +262,7 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestTruncated: no prefix of a good file is a file.
+// TestTruncated checks that a good file is refused when its end is cut off, at any byte.
 func TestTruncated(t *testing.T) {
 	good, err := os.ReadFile("testdata/fixture.safetensors")
 	if err != nil {
@@ -275,7 +275,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// FuzzLoad: any bytes give an error or a file that, written again, gives the same tensors.
+// FuzzLoad gives Parse any bytes. They are an error, or a file that gives the same tensors when it is written again.
 func FuzzLoad(f *testing.F) {
 	for _, c := range broken {
 		f.Add(c.file)

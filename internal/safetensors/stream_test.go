@@ -10,7 +10,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// TestStream compares Stream with Write, and has data that fails or does not fit.
+// TestStream compares Stream with Write, and checks the errors for data that fails or does not fit.
 func TestStream(t *testing.T) {
 	whole := []safetensors.Tensor{
 		safetensors.Of("b", []int{2, 2}, []float32{1, 2, 3, 4}), safetensors.Of("a", []int{3}, []float64{5, 6, 7}), safetensors.Of("empty", []int{0}, []float32{}),

@@ -12,14 +12,14 @@ import (
 	"github.com/pkg/errors"
 )
 
-// maxHeader is the longest header that readers accept, in bytes: the reference implementation's limit.
+// maxHeader is the longest header that is accepted, in bytes. It is the reference implementation's limit.
 const maxHeader = 100_000_000
 
-// metaKey is the name in the header that is no tensor.
+// metaKey is the one name in the header that belongs to no tensor.
 const metaKey = "__metadata__"
 
-// Write writes a file: the tensors by dtype, widest first, then by name, as the Python package does. The header is
-// padded to 8 bytes. It is an error if names repeat or a tensor's data does not fit its shape.
+// Write writes a file. The tensors are in the Python package's order: by dtype, widest first, then by name. The
+// header is padded to 8 bytes. A name twice is an error, and so is data that does not fit its tensor's shape.
 func Write(w io.Writer, tensors []Tensor, meta map[string]string) error {
 	for _, t := range tensors {
 		if err := t.fits(t.Data); err != nil {
@@ -29,8 +29,8 @@ func Write(w io.Writer, tensors []Tensor, meta map[string]string) error {
 	return Stream(w, tensors, meta, func(t Tensor) ([]byte, error) { return t.Data, nil })
 }
 
-// Stream is [Write] for tensors whose data is made when its turn comes: data returns that of t, which is done with
-// before the next call. Data that does not fit the shape is an error.
+// Stream is [Write] for tensors whose data is made when its turn comes. It asks data for the bytes of t, and has
+// written them before the next call. Data that does not fit the shape is an error.
 func Stream(w io.Writer, tensors []Tensor, meta map[string]string, data func(t Tensor) ([]byte, error)) error {
 	ts := slices.Clone(tensors)
 	slices.SortFunc(ts, func(a, b Tensor) int {
@@ -60,7 +60,7 @@ func Stream(w io.Writer, tensors []Tensor, meta map[string]string, data func(t T
 	return nil
 }
 
-// fits checks the number of bytes of t's data.
+// fits returns an error where data has another number of bytes than t.
 func (t Tensor) fits(data []byte) error {
 	n, err := byteLen(t.DType, t.Shape)
 	if err == nil && n != len(data) {
@@ -77,14 +77,14 @@ func put(w io.Writer, b []byte) error {
 	return errors.Wrap(err, "safetensors: Write")
 }
 
-// entry is a tensor in the header.
+// entry is what the header says about a tensor.
 type entry struct {
 	DType   DType  `json:"dtype"`
 	Shape   []int  `json:"shape"`
 	Offsets [2]int `json:"data_offsets"`
 }
 
-// header returns the JSON header of tensors in the order of the file.
+// header returns the JSON header of tensors, which are in the order of the file.
 func header(ts []Tensor, meta map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

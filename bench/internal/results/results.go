@@ -1,5 +1,5 @@
-// Package results keeps the figures of programs that measure for hours: a file of JSON, a line a run, that a program
-// started again goes on with.
+// Package results keeps the figures of programs that measure for hours. The file has a line of JSON for each run, so
+// that a program can be started again and goes on.
 package results
 
 import (
@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// Read returns the lines of a file; of one that is not there none.
+// Read returns the lines of a file, none if the file does not exist.
 func Read[T any](path string) (all []T) {
 	f, err := os.Open(path)
 	if os.IsNotExist(err) {
@@ -28,7 +28,7 @@ func Read[T any](path string) (all []T) {
 	return all
 }
 
-// Append prints v and adds it to the file.
+// Append prints v and adds it to the file as a line.
 func Append(path string, v any) {
 	line := Must(json.Marshal(v))
 	fmt.Printf("%s\n", line)
@@ -37,13 +37,13 @@ func Append(path string, v any) {
 	Check(f.Close())
 }
 
-// Must returns v; an error ends the program.
+// Must returns v. An error ends the program.
 func Must[T any](v T, err error) T {
 	Check(err)
 	return v
 }
 
-// Check ends the program where there is an error.
+// Check ends the program if err is an error.
 func Check(err error) {
 	if err != nil {
 		log.Fatal(err)

@@ -1,5 +1,6 @@
-// Command gorgonia times a training step of a small GPT written in Gorgonia's own ops: forward and backward on its
-// TapeMachine, without an update. It is a peer of "ceto bench step --config A"; the last line is one JSON object.
+// Command gorgonia times a training step of a small GPT that is written in Gorgonia's own ops. The step is forward
+// and backward on Gorgonia's TapeMachine, without an update. It is a peer of "ceto bench step --config A". The last
+// line that it prints is one JSON object.
 //
 //	go run ./bench/peers/gorgonia --steps 10 --threads 2
 package main
@@ -103,14 +104,14 @@ func bench(c config, steps, warmup int) (result, error) {
 	return res, nil
 }
 
-// run is a model with its gradients, compiled.
+// run is a compiled model with its gradients.
 type run struct {
 	m    *model
 	vm   G.VM
 	loss G.Value
 }
 
-// newRun compiles m; read, where given, is called with the logits and each gradient by name.
+// newRun compiles m. If read is not nil, newRun calls it with the logits and with each gradient, by name.
 func newRun(m *model, read func(name string, n *G.Node)) (*run, error) {
 	r := &run{m: m}
 	var nodes G.Nodes
@@ -144,7 +145,7 @@ func newRun(m *model, read func(name string, n *G.Node)) (*run, error) {
 	return r, nil
 }
 
-// step runs forward and backward for ids and targets (B·T) and returns the loss.
+// step runs forward and backward for B·T ids and targets, and returns the loss in nats per token.
 func (r *run) step(ids, targets []int) (float64, error) {
 	hot := tensor.New(tensor.Of(G.Float32), tensor.WithShape(len(targets), r.m.Vocab))
 	for i, t := range targets {
@@ -173,7 +174,7 @@ func errorOf(errs ...error) error {
 	return nil
 }
 
-// draw gives a parameter its first value: N(0, 0.02²), norms 1, biases 0.
+// draw returns the first values of a parameter: N(0, 0.02²), norms 1, biases 0.
 func draw(r *rand.Rand, p param) *tensor.Dense {
 	v := make([]float32, p.shape.TotalSize())
 	for i := range v {
@@ -187,7 +188,7 @@ func draw(r *rand.Rand, p param) *tensor.Dense {
 	return tensor.New(tensor.WithShape(p.shape...), tensor.WithBacking(v))
 }
 
-// version is that of the Gorgonia module in this program.
+// version returns the version of the Gorgonia module in this program.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
@@ -199,5 +200,5 @@ func version() string {
 	return "unknown"
 }
 
-// layer is the path of block i.
+// layer returns the path of block i.
 func layer(i int) string { return "h." + strconv.Itoa(i) + "." }

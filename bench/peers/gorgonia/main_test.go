@@ -10,7 +10,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestGolden compares loss, logits and every gradient with PyTorch's: the peer computes what it is timed for.
+// TestGolden compares loss, logits and every gradient with PyTorch's, so that the timed step is known to be right.
 func TestGolden(t *testing.T) {
 	f, err := safetensors.Open("../../../testdata/golden/gpt_tiny.safetensors")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// golden reads a parameter of the file; q, k and v are the thirds of c_attn's columns.
+// golden reads a parameter of the file. q, k and v are the thirds of c_attn's columns.
 func golden(t *testing.T, f *safetensors.File, prefix string, p param) []float32 {
 	for third, part := range []string{".q.", ".k.", ".v."} {
 		if before, after, ok := strings.Cut(p.name, part); ok {

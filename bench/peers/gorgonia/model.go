@@ -8,20 +8,21 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// config is the shape of a GPT with GPT-2's architecture.
+// config holds the sizes of a GPT with GPT-2's architecture.
 type config struct{ Layers, Heads, Width, Context, Batch, Vocab int }
 
 // configA is configuration A of Ceto's benchmarks.
 var configA = config{Layers: 4, Heads: 4, Width: 128, Context: 64, Batch: 12, Vocab: 65}
 
-// param is a parameter's name and shape.
+// param is the name and shape of a parameter.
 type param struct {
 	name  string
 	shape tensor.Shape
 }
 
-// params lists the parameters by their published names, but that c_attn is three matrices (C, C) and three biases:
-// c_attn.q, c_attn.k and c_attn.v. Slices of the packed projection would be views, which Gorgonia's Reshape mistakes.
+// params lists the parameters by their published names. Only c_attn differs: it is three matrices (C, C) and three
+// biases (C), c_attn.q, c_attn.k and c_attn.v. Slices of the packed projection would be views, which Gorgonia's
+// Reshape mistakes.
 func (c config) params() []param {
 	w := c.Width
 	list := []param{{"wte.weight", tensor.Shape{c.Vocab, w}}, {"wpe.weight", tensor.Shape{c.Context, w}}}
@@ -46,7 +47,7 @@ func (c config) params() []param {
 	return list
 }
 
-// model builds a GPT of Gorgonia's own ops. The first error stops it: every later builder returns nil.
+// model builds a GPT of Gorgonia's own ops. After its first error every builder returns nil.
 type model struct {
 	config
 	g       *G.ExprGraph
@@ -60,7 +61,7 @@ type model struct {
 	err     error
 }
 
-// newModel builds the loss, with the parameters that value gives.
+// newModel builds the loss. value gives the parameters their values.
 func newModel(c config, value func(param) *tensor.Dense) (*model, error) {
 	m := &model{config: c, g: G.NewGraph(), p: map[string]*G.Node{}}
 	n := c.Batch * c.Context
@@ -117,7 +118,7 @@ func (m *model) transpose(x *G.Node, axes ...int) *G.Node {
 	return m.op1(func(x *G.Node) (*G.Node, error) { return G.Transpose(x, axes...) }, x)
 }
 
-// rows applies f to x (N, C) and one row y (1, C); columns to x and one column y (N, 1).
+// rows applies f to x (N, C) and one row y (1, C). columns applies f to x and one column y (N, 1).
 func (m *model) rows(f broadcast, x, y *G.Node) *G.Node    { return m.spread(f, x, y, 0) }
 func (m *model) columns(f broadcast, x, y *G.Node) *G.Node { return m.spread(f, x, y, 1) }
 
@@ -131,7 +132,7 @@ func (m *model) linear(name string, x *G.Node) *G.Node {
 	return m.rows(G.BroadcastAdd, m.mul(x, m.p[name+".weight"]), m.p[name+".bias"])
 }
 
-// norm is a layer norm of the rows of x (N, C).
+// norm is the layer norm of the rows of x (N, C).
 func (m *model) norm(name string, x *G.Node) *G.Node {
 	n := m.Batch * m.Context
 	mean := func(x *G.Node) *G.Node {
@@ -144,7 +145,7 @@ func (m *model) norm(name string, x *G.Node) *G.Node {
 	return m.rows(G.BroadcastAdd, m.rows(G.BroadcastHadamardProd, y, m.p[name+".weight"]), m.p[name+".bias"])
 }
 
-// attention is causal self-attention of x (B·T, C).
+// attention is the causal self-attention of x (B·T, C).
 func (m *model) attention(at string, x *G.Node) *G.Node {
 	b, t, nh, hs := m.Batch, m.Context, m.Heads, m.Width/m.Heads
 	head := func(name string, axes ...int) *G.Node {
@@ -160,7 +161,7 @@ func (m *model) attention(at string, x *G.Node) *G.Node {
 	return m.linear(at+"c_proj", m.reshape(y, b*t, m.Width))
 }
 
-// mlp has the tanh form of GELU: Gorgonia has no erf.
+// mlp uses the tanh form of GELU, since Gorgonia has no erf.
 func (m *model) mlp(at string, x *G.Node) *G.Node {
 	x = m.linear(at+"c_fc", x)
 	u := m.scale(m.add(x, m.scale(m.op1(G.Cube, x), 0.044715)), math.Sqrt(2/math.Pi))

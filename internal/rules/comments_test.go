@@ -1,0 +1,78 @@
+package rules
+
+import (
+	"fmt"
+	"go/ast"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// The bounds of prose: words of a sentence, columns of a comment's line, columns of a tab.
+const (
+	maxWords   = 25
+	maxColumns = 120
+	tabColumns = 4
+)
+
+// TestComments counts, package by package, what is hard to read in comments that stand on lines of their own. That is
+// sentences of more than 25 words, lines of more than 120 columns, and sentences that begin with an "Of" that belongs
+// to nothing. Generated files are left out.
+func TestComments(t *testing.T) {
+	found := map[key][]finding{}
+	total := 0
+	for _, f := range goFiles(t) {
+		if f.generated() {
+			continue
+		}
+		lines := strings.Split(string(f.src), "\n")
+		for _, g := range f.Comments {
+			if p := f.set.Position(g.Pos()); strings.TrimSpace(lines[p.Line-1][:p.Column-1]) != "" {
+				continue // behind code
+			}
+			total += checkComment(found, f, g, lines)
+		}
+	}
+	t.Logf("%d sentences in comments", total)
+	checkBounds(t, found, "sentences", "columns", "of")
+}
+
+// checkComment adds a comment's findings and returns how many sentences it has.
+func checkComment(found map[key][]finding, f goFile, g *ast.CommentGroup, lines []string) int {
+	first, last := f.line(g.Pos()), f.line(g.End())
+	place := fmt.Sprintf("%s:%d", f.path, first)
+	for n := first; n <= last; n++ {
+		if c := columns(lines[n-1]); c > maxColumns {
+			k := key{"columns", f.room()}
+			found[k] = append(found[k], finding{fmt.Sprintf("%s:%d", f.path, n), fmt.Sprintf("%d columns", c)})
+		}
+	}
+	all := commentSentences(g.Text())
+	for _, s := range all {
+		checkSentence(found, f.room(), place, s, declaresOf(lines, last))
+	}
+	return len(all)
+}
+
+func checkSentence(found map[key][]finding, room, place, sentence string, mayOf bool) {
+	if n := wordCount(sentence); n > maxWords {
+		k := key{"sentences", room}
+		found[k] = append(found[k], finding{place, fmt.Sprintf("%d words: %s", n, sentence)})
+	}
+	if strings.HasPrefix(sentence, "Of ") && !mayOf {
+		k := key{"of", room}
+		found[k] = append(found[k], finding{place, sentence})
+	}
+}
+
+var nameOf = regexp.MustCompile(`\bOf\b`)
+
+// declaresOf tells whether the line behind a comment declares something named Of, with which its text then begins.
+func declaresOf(lines []string, last int) bool {
+	return last < len(lines) && nameOf.MatchString(lines[last])
+}
+
+func columns(line string) int {
+	return utf8.RuneCountInString(line) + (tabColumns-1)*strings.Count(line, "\t")
+}
