@@ -127,3 +127,28 @@ func ArchitectureOfGGUF(name string) (*Architecture, error) {
 	slices.Sort(known)
 	return nil, errors.Errorf("general.architecture is %q; known: %s", name, strings.Join(known, ", "))
 }
+
+// has reports whether a file has a tensor.
+func has(t Tensors, name string) bool {
+	_, ok := t.Shape(name)
+	return ok
+}
+
+// vocabOf is the number of rows of the embedding in a GGUF file.
+func vocabOf(s *Settings, t Tensors) int {
+	shape, ok := t.Shape("token_embd.weight")
+	if !ok || len(shape) != 2 {
+		s.Fail("the tensor token_embd.weight is missing, or no matrix")
+		return 0
+	}
+	return shape[0]
+}
+
+// ggufSizes are the settings that all architectures have in GGUF files.
+func ggufSizes(arch string, d Dims, heads, mlp int) []Setting {
+	return []Setting{
+		{arch + ".vocab_size", uint32(d.Vocab)}, {arch + ".context_length", uint32(d.Context)},
+		{arch + ".embedding_length", uint32(d.Width)}, {arch + ".block_count", uint32(d.Layers)},
+		{arch + ".feed_forward_length", uint32(mlp)}, {arch + ".attention.head_count", uint32(heads)},
+	}
+}

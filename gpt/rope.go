@@ -83,3 +83,88 @@ func fitTurns(factors []float32, speed func(int) float64) (low, high float64) {
 	slope := (s0 - s1) / (t0 - t1)
 	return t0 - s0/slope, t0 + (1-s0)/slope
 }
+
+// readRotary reads the rotary settings of config.json: rope_theta and rope_scaling, or rope_parameters of transformers 5.
+func readRotary(c *Settings) graph.RotaryOpts {
+	r, scaling := graph.RotaryOpts{Base: c.Float("rope_theta", 0)}, c.Sub("rope_scaling")
+	if p := c.Sub("rope_parameters"); p != nil {
+		r.Base, scaling = p.Float("rope_theta", 0), p
+	}
+	if !(r.Base >= 0) || math.IsInf(r.Base, 0) {
+		c.Fail("rope_theta is %g", r.Base)
+	}
+	if scaling == nil {
+		return r
+	}
+	kind := scaling.Text("rope_type", scaling.Text("type", ""))
+	s := graph.RotaryScaling{Factor: scaling.Float("factor", 0)}
+	switch kind {
+	case "default":
+		return r
+	case "linear":
+	case "llama3":
+		s.Low, s.High, s.Context = scaling.Float("low_freq_factor", 0), scaling.Float("high_freq_factor", 0), scaling.Int("original_max_position_embeddings", 0)
+		if !(s.Low > 0 && s.High > s.Low && s.Context > 0) {
+			c.Fail("rope_scaling llama3: low_freq_factor %g, high_freq_factor %g, original_max_position_embeddings %d", s.Low, s.High, s.Context)
+		}
+	default:
+		c.Fail("rope_scaling is %q; known: default, linear, llama3", kind)
+	}
+	if !(s.Factor > 0) || math.IsInf(s.Factor, 0) {
+		c.Fail("rope_scaling %s: factor is %g; it must be above 0", kind, s.Factor)
+	}
+	r.Scaling = s
+	return r
+}
+
+// writeRotary puts rope_theta and rope_scaling into s.
+func writeRotary(s map[string]any, r graph.RotaryOpts) {
+	s["rope_theta"], s["rope_scaling"] = r.Base, nil
+	if x := r.Scaling; x.Context > 0 {
+		s["rope_scaling"] = map[string]any{"rope_type": "llama3", "factor": x.Factor, "low_freq_factor": x.Low, "high_freq_factor": x.High, "original_max_position_embeddings": x.Context}
+	} else if x.Factor != 0 {
+		s["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": x.Factor}
+	}
+}
+
+// canonicalRotary writes the default base out, and leaves a scaling by 1 out.
+func canonicalRotary(r graph.RotaryOpts) graph.RotaryOpts {
+	if r.Base == 0 {
+		r.Base = 10000
+	}
+	if r.Scaling.Factor == 1 && r.Scaling.Context == 0 {
+		r.Scaling = graph.RotaryScaling{}
+	}
+	return r
+}
+
+// ropeFreqs is the tensor of GGUF files that stands for Llama 3's rotary scaling.
+const ropeFreqs = "rope_freqs.weight"
+
+// readScalingGGUF reads rope.scaling, and the tensor that stands for Llama 3's.
+func readScalingGGUF(s *Settings, t Tensors, headDim int, base float64) graph.RotaryScaling {
+	var r graph.RotaryScaling
+	switch kind := s.Text("rope.scaling.type", ""); kind {
+	case "", "none":
+	case "linear":
+		r.Factor = s.Float("rope.scaling.factor", 1)
+	default:
+		s.Fail("%s is %q; known: none, linear", s.Key("rope.scaling.type"), kind)
+	}
+	shape, ok := t.Shape(ropeFreqs)
+	if !ok || s.Err() != nil {
+		return r
+	}
+	if len(shape) != 1 || shape[0] != headDim/2 {
+		s.Fail("%s is %v; want [%d]", ropeFreqs, shape, headDim/2)
+		return r
+	}
+	factors, err := t.Values(ropeFreqs)
+	if err == nil {
+		r, err = fitScaling(factors, base)
+	}
+	if err != nil {
+		s.Fail("%v", err)
+	}
+	return r
+}
