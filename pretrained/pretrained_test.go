@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ceto-ml/ceto/data/token"
@@ -66,8 +67,11 @@ func published(t *testing.T) map[string]string {
 	for _, f := range folders {
 		models[f] = f + "/expected.json"
 	}
-	for _, name := range []string{"gpt2", "llama", "llama-chat", "llama-headdim", "llama-linear", "llama-llama3", "mistral", "qwen2", "qwen3"} {
-		models["../gpt/testdata/gguf/"+name+".gguf"] = "../gpt/testdata/hf/" + name + "/expected.json"
+	files, _ := filepath.Glob("../gpt/testdata/gguf/*.gguf")
+	for _, f := range files {
+		if folder := "../gpt/testdata/hf/" + strings.TrimSuffix(filepath.Base(f), ".gguf") + "/expected.json"; slices.Contains(folders, filepath.Dir(folder)) {
+			models[f] = folder
+		}
 	}
 	models["../gpt/testdata/gguf/mistral.arch.gguf"] = models["../gpt/testdata/gguf/mistral.gguf"] // mistral in place of llama as the file's architecture
 	return models
