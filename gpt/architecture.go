@@ -86,6 +86,7 @@ var architectures = []*Architecture{
 	qwen2Architecture,
 	mistralArchitecture,
 	llamaArchitecture,
+	phi3Architecture,
 }
 
 // Architectures lists those that are known.
