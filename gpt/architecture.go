@@ -87,6 +87,7 @@ var architectures = []*Architecture{
 	mistralArchitecture,
 	llamaArchitecture,
 	phi3Architecture,
+	olmo2Architecture,
 }
 
 // Architectures lists those that are known.
