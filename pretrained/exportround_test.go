@@ -196,6 +196,13 @@ func TestExport(t *testing.T) {
 			if c, gpt2 := s.Model.(gpt.GPT2); x.format == FormatLLMC && (!gpt2 || c.Untied) {
 				continue // TestExportRefuses
 			}
+			if x.format == FormatGGUF {
+				a := s.Architecture
+				if _, _, err := a.GGUF.Write(a.Canonical(s.Model)); err != nil {
+					t.Logf("%s: a GGUF file cannot say %v", s.Path, err)
+					continue
+				}
+			}
 			for _, kind := range x.types {
 				o := ExportOptions{Format: x.format, Type: kind, ShardBytes: 20000}
 				t.Run(filepath.Base(s.Path)+"/"+x.format+"/"+kind, func(t *testing.T) {
