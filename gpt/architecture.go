@@ -88,6 +88,7 @@ var architectures = []*Architecture{
 	llamaArchitecture,
 	phi3Architecture,
 	olmo2Architecture,
+	smollm3Architecture,
 }
 
 // Architectures lists those that are known.
