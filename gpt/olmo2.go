@@ -62,7 +62,9 @@ var olmo2Architecture = &Architecture{
 		}, llamaModules...),
 		Read: func(s *Settings, t Tensors) Model {
 			c := Olmo2{readLlamaGGUF(s, t)}
-			c.QKNorm = false
+			if c.QKNorm = false; c.Window > 0 {
+				s.Fail("%s is %d; OLMo 2 has no window", s.Key("attention.sliding_window"), c.Window)
+			}
 			return c
 		},
 		Write: func(m Model) (string, []Setting, error) {
