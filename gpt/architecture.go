@@ -89,6 +89,7 @@ var architectures = []*Architecture{
 	phi3Architecture,
 	olmo2Architecture,
 	smollm3Architecture,
+	gemma3Architecture,
 }
 
 // Architectures lists those that are known.
