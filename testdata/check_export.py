@@ -49,7 +49,7 @@ NEW, LOGITS = 24, 1e-4
 # in float16. Q8_0: mostly 1e-5 here, but where the last bit of a sum turns one input to the next of its 255 steps, all
 # that follows turns more of them: 0.47 seen on a tiny model of large weights.
 COARSE = {"F32": 1e-3, "BF16": 1e-2, "F16": 2e-2, "Q8_0": 0.5}
-GELU = 0.02  # gpt2: llama.cpp reads it from a table in float16
+GELU = 0.02  # gpt2, gemma3: llama.cpp reads it from a table in float16
 
 SAMPLE = "Hello, the thin wörld! It's 1234 o'clock.\n\n  你好 🙂\t<|endoftext|> def f(x): return x**2\r\n"
 failed = False
@@ -208,12 +208,12 @@ def check_llama(m, arch, kinds, prompts, path):
     if arch == "mistral" or llama_cpp is None:
         return report(None, path, "llama.cpp " + ("is not installed" if llama_cpp is None else "does not know " + arch))
     coarse = max(COARSE[k] for k in kinds.values())
-    if arch == "gpt2":
+    if arch in ("gpt2", "gemma3"):
         coarse = max(coarse, GELU)
     rows = [p + greedy(m, p) for p in prompts]
-    window = getattr(m.config, "sliding_window", None)
+    window = getattr(m.config, "sliding_window", None) if arch != "gemma3" else None
     if window:
-        rows = [r[:window] for r in rows]  # llama.cpp ignores the window of architecture llama
+        rows = [r[:window] for r in rows]  # llama.cpp ignores the window of architectures llama and phi3
     if m.config.tie_word_embeddings:
         kinds["lm_head.weight"] = kinds[next(k for k in kinds if "embed_tokens" in k or "wte" in k)]
     undo = round_inputs(m, kinds)

@@ -28,6 +28,8 @@ CASES = {
                                         rank_pattern={"mlp.down_proj": 5}, alpha_pattern={"layers.0.self_attn.k_proj": 12})),
     "qwen3-first": ("qwen3", dict(r=2, lora_alpha=2, target_modules=["o_proj", "gate_proj"], layers_to_transform=[0])),
     "gpt2-attn": ("gpt2", dict(r=4, lora_alpha=16, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True)),
+    "phi3-fused": ("phi3", dict(r=4, lora_alpha=8, target_modules=["qkv_proj", "gate_up_proj"])),
+    "gemma3-all": ("gemma3", dict(r=2, lora_alpha=4, target_modules="all-linear")),
 }
 
 

@@ -56,11 +56,19 @@ LLAMA = dict(IDS, model_type="llama", hidden_size=32, intermediate_size=48, num_
              num_key_value_heads=2, max_position_embeddings=CONTEXT, rms_norm_eps=1e-5, tie_word_embeddings=True)
 GPT2 = dict(IDS, model_type="gpt2", n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT)
 LINEAR = dict(rope_type="linear", factor=2.0)
+NARROW = dict(LLAMA, intermediate_size=24)
+# The sixth layer alone sees all keys, as in the published models.
+GEMMA3 = dict(NARROW, model_type="gemma3_text", num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1,
+              head_dim=12, query_pre_attn_scalar=12, rms_norm_eps=1e-6, rope_theta=1e4, rope_local_base_freq=100.0,
+              rope_scaling=LINEAR, sliding_window=8)
+PHI3 = dict(NARROW, model_type="phi3", original_max_position_embeddings=CONTEXT)
+SMOLLM3 = dict(NARROW, model_type="smollm3", num_hidden_layers=4, rope_theta=1e4)
 # Wavelengths 6, 20, 63, 199 over a context of 32: one kept, one in the smooth band, two stretched.
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=32)
 
-# A case: the config; `without`, the overrides that must change the logits; the first seed to try; how it is saved.
+# A case: the config; `without`, the overrides that must change the logits (each of a list); the first seed to try; how
+# it is saved.
 CASES = {
     "gpt2": dict(seed=31, config=GPT2, without=dict(activation_function="relu")),
     "gpt2-untied": dict(seed=69, config=dict(GPT2, n_inner=48, tie_word_embeddings=False), without=dict(layer_norm_epsilon=0.1)),
@@ -79,6 +87,27 @@ CASES = {
     "llama-chat": dict(seed=2, config=dict(LLAMA, vocab_size=288, max_position_embeddings=256), dtype=torch.bfloat16,
                        chat=True, without=dict(rope_theta=100.0)),
     "llama-f16": dict(seed=210, config=LLAMA, dtype=torch.float16, without=dict(rms_norm_eps=0.1)),
+    "gemma3": dict(seed=30, config=GEMMA3,
+                   without=[dict(rope_scaling=None), dict(rope_local_base_freq=1e4), dict(rope_theta=100.0),
+                            dict(sliding_window=CONTEXT), dict(hidden_activation="silu"),
+                            dict(query_pre_attn_scalar=256)]),
+    "gemma3-types": dict(seed=106, dtype=torch.bfloat16,
+                         config=dict(GEMMA3, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                                     query_pre_attn_scalar=20, rope_scaling=None,
+                                     layer_types=["full_attention", "sliding_attention"]),
+                         without=[dict(layer_types=["sliding_attention", "full_attention"]),
+                                  dict(query_pre_attn_scalar=12), dict(rope_local_base_freq=1e4),
+                                  dict(rope_theta=100.0), dict(sliding_window=9)]),
+    "phi3": dict(seed=24, config=dict(PHI3, sliding_window=8, tie_word_embeddings=False),
+                 without=[dict(sliding_window=None), dict(rope_theta=100.0)]),
+    "phi3-partial": dict(seed=10, config=dict(PHI3, partial_rotary_factor=0.5), dtype=torch.bfloat16,
+                         without=[dict(partial_rotary_factor=1.0), dict(rope_theta=100.0)]),
+    "olmo2": dict(seed=0, config=dict(NARROW, model_type="olmo2", tie_word_embeddings=False),
+                  without=[dict(rms_norm_eps=0.1), dict(rope_theta=100.0)]),
+    "smollm3": dict(seed=89, config=SMOLLM3, dtype=torch.bfloat16,
+                    without=[dict(no_rope_layers=[1, 1, 1, 1]), dict(rope_theta=100.0)]),
+    "smollm3-interval": dict(seed=15, config=dict(SMOLLM3, no_rope_layer_interval=2), dtype=torch.bfloat16,
+                             without=[dict(no_rope_layer_interval=4), dict(no_rope_layers=[0, 1, 0, 1])]),
 }
 CHATS = [[dict(role="user", content="What is it?")],
          [dict(role="system", content="Be brief."), dict(role="user", content="hé 你好 🙂  1234\n")],
@@ -96,11 +125,14 @@ def build(fields, seed, dtype):
     """A model in float32 whose random weights `dtype` holds exactly: flat logits would prove nothing, so they are large."""
     torch.manual_seed(seed)
     m = AutoModelForCausalLM.from_config(config_of(fields), attn_implementation="eager").eval()
+    gemma = fields["model_type"] == "gemma3_text"
     with torch.no_grad():
         for name, p in m.named_parameters():
             std = 0.5 if "emb" in name or "wte" in name or "lm_head" in name else 0.25
-            p.normal_(0, std)
-            if p.dim() == 1 and name.endswith("weight"):  # norms
+            p.normal_(0, 0.1 if gemma and "emb" in name else std)  # Gemma enlarges it: it would outweigh its layers
+            if p.dim() == 1 and gemma:  # Gemma's norms have what is added to 1, here without rounding
+                p.copy_(((p + (4 if name == "model.norm.weight" else 0)) * 4096).round() / 4096)
+            elif p.dim() == 1 and name.endswith("weight"):  # norms
                 p += 1
             p.copy_(p.to(dtype).float())
     m.generation_config = transformers.GenerationConfig(bos_token_id=BEGIN, eos_token_id=END, pad_token_id=PAD)
@@ -207,10 +239,13 @@ def gap(m, other, prompts):
 
 
 def bends(m, fields, without, prompts):
-    """Whether the logits change where the settings are overridden."""
-    other = AutoModelForCausalLM.from_config(config_of(dict(fields, **without)), attn_implementation="eager").eval()
-    other.load_state_dict(m.state_dict(), strict=False)
-    return gap(m, other, prompts) > 0.05
+    """Whether the logits change where the settings are overridden, by each of a list."""
+    for w in without if isinstance(without, list) else [without]:
+        other = AutoModelForCausalLM.from_config(config_of(dict(fields, **w)), attn_implementation="eager").eval()
+        other.load_state_dict(m.state_dict(), strict=False)
+        if gap(m, other, prompts) <= 0.05:
+            return False
+    return True
 
 
 def search(config, without, dtype=torch.float32, seed=0, chat=False, **_):
