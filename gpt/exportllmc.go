@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/ceto-ml/ceto/internal/gguf"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -48,7 +48,7 @@ func (e *export) llmc() error {
 			}
 			for i := range blocks {
 				if t.block {
-					prefix = "h." + nn.Itoa(i) + "."
+					prefix = "h." + strconv.Itoa(i) + "."
 				}
 				if err := e.llmcTensor(w, prefix+t.name, t, kind, padded); err != nil {
 					return err
@@ -96,5 +96,5 @@ func sizeLabel(params int) string {
 			return fmt.Sprintf("%d%s", (params+u.size/2)/u.size, u.unit)
 		}
 	}
-	return nn.Itoa(params)
+	return strconv.Itoa(params)
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/gguf"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -103,7 +103,7 @@ func (e *export) bpeMeta(c token.BPEConfig) ([]gguf.KV, error) {
 func (e *export) padTokens(texts []string, kinds []int32) ([]string, []int32) {
 	texts, kinds = slices.Clone(texts), slices.Clone(kinds)
 	for i := len(texts); i < e.model.Dims().Vocab; i++ {
-		texts, kinds = append(texts, "[PAD"+nn.Itoa(i)+"]"), append(kinds, ggufUnused)
+		texts, kinds = append(texts, "[PAD"+strconv.Itoa(i)+"]"), append(kinds, ggufUnused)
 	}
 	return texts, kinds
 }

@@ -1,6 +1,8 @@
 package gpt
 
 import (
+	"strconv"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -63,7 +65,7 @@ type llamaTrunk struct{ Llama }
 func (c llamaTrunk) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	x := s.Call("embed_tokens", nn.Embedding{Vocab: c.Vocab, Dim: c.Width, Init: llamaInit}, ids)
 	for i := range c.Layers {
-		x = s.Call("layers."+nn.Itoa(i), llamaBlock{c.Llama, i}, x)
+		x = s.Call("layers."+strconv.Itoa(i), llamaBlock{c.Llama, i}, x)
 	}
 	return s.Call("norm", c.norm(), x)
 }

@@ -2,9 +2,9 @@ package gpt
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"github.com/ceto-ml/ceto/graph"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -67,7 +67,7 @@ func (s *Source) openLlama2C(path string) error {
 		for i := range t.blocks {
 			name := t.name
 			if t.block {
-				name = "model.layers." + nn.Itoa(i) + "." + t.name
+				name = "model.layers." + strconv.Itoa(i) + "." + t.name
 			}
 			if name == "" { // version 0: two tables of rotary angles, which nobody reads
 				f.at += 4 * t.shape[0]

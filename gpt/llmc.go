@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
@@ -81,7 +81,7 @@ func (s *Source) openLLMC(path string) error {
 		}
 		for i := range blocks {
 			if t.block {
-				prefix = "h." + nn.Itoa(i) + "."
+				prefix = "h." + strconv.Itoa(i) + "."
 			}
 			p, err := f.take(prefix+t.name, kind, padded, t.shape...)
 			if err != nil {

@@ -5,6 +5,8 @@
 package models
 
 import (
+	"strconv"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -47,12 +49,12 @@ func (m MLP) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 		if width < 1 {
 			return s.Fail(errors.Errorf("models: MLP: hidden layer %d is %d wide, want at least 1", i, width))
 		}
-		x = s.Call("act."+nn.Itoa(i), act, m.linear(s, i, width, x))
-		x = s.Call("drop."+nn.Itoa(i), nn.Dropout{P: m.Dropout}, x)
+		x = s.Call("act."+strconv.Itoa(i), act, m.linear(s, i, width, x))
+		x = s.Call("drop."+strconv.Itoa(i), nn.Dropout{P: m.Dropout}, x)
 	}
 	return m.linear(s, len(m.Hidden), m.Out, x)
 }
 
 func (m MLP) linear(s *nn.Scope, i, out int, x *graph.Node) *graph.Node {
-	return s.Call("layers."+nn.Itoa(i), nn.Linear{Out: out, NoBias: m.NoBias, Init: m.Init}, x)
+	return s.Call("layers."+strconv.Itoa(i), nn.Linear{Out: out, NoBias: m.NoBias, Init: m.Init}, x)
 }

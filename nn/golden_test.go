@@ -20,18 +20,6 @@ type goldenRow struct {
 	loss  nn.Loss
 }
 
-func block(bias bool) nn.TransformerBlock {
-	act := nn.Layer(nn.GELU)
-	if !bias {
-		act = nn.GELUErf
-	}
-	return nn.TransformerBlock{
-		Norm: nn.LayerNorm{NoBias: !bias},
-		Attn: nn.SelfAttention{Heads: 4, Causal: true, NoBias: !bias},
-		MLP:  nn.MLP{Act: act, NoBias: !bias},
-	}
-}
-
 var goldenRows = []goldenRow{
 	{name: "linear", layer: nn.Linear{Out: 5}},
 	{name: "linear_nobias", layer: nn.Linear{Out: 5, NoBias: true}},
@@ -49,12 +37,6 @@ var goldenRows = []goldenRow{
 	{name: "relu", layer: nn.ReLU},
 	{name: "tanh", layer: nn.Tanh},
 	{name: "sigmoid", layer: nn.Sigmoid},
-	{name: "self_attention", layer: block(true).Attn},
-	{name: "self_attention_nano", layer: block(false).Attn},
-	{name: "mlp", layer: block(true).MLP},
-	{name: "mlp_nano", layer: block(false).MLP},
-	{name: "block", layer: block(true)},
-	{name: "block_nano", layer: block(false)},
 	{name: "cross_entropy", loss: nn.CrossEntropy{}},
 	{name: "cross_entropy_ignore", loss: nn.CrossEntropy{Ignore: -100}},
 	{name: "cross_entropy_smoothing", loss: nn.CrossEntropy{Smoothing: 0.1}},

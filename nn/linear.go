@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"strconv"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
 )
@@ -84,7 +86,7 @@ type Sequential []Layer
 // Forward feeds x to the first layer and returns what the last one gives.
 func (q Sequential) Forward(s *Scope, x *graph.Node) *graph.Node {
 	for i, l := range q {
-		x = s.Call(Itoa(i), l, x)
+		x = s.Call(strconv.Itoa(i), l, x)
 	}
 	return x
 }
