@@ -26,7 +26,7 @@ func gpt2Block(bias bool) gpt.GPT2Block {
 	}
 }
 
-// blockRows are layers beside the cases of their names in testdata/golden/layers: operands x and dy, parameters by name.
+// blockRows are layers beside the cases of their names in testdata/golden/layers, with operands x and dy.
 var blockRows = []struct {
 	name  string
 	layer nn.Layer
@@ -34,6 +34,7 @@ var blockRows = []struct {
 	{"self_attention", gpt2Block(true).Attn},
 	{"self_attention_nano", gpt2Block(false).Attn},
 	{"mlp", gpt2Block(true).MLP},
+	{"mlp", gpt.GPT2MLP{}},
 	{"mlp_nano", gpt2Block(false).MLP},
 	{"block", gpt2Block(true)},
 	{"block_nano", gpt2Block(false)},

@@ -12,8 +12,8 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// goldenRow is a layer or loss beside the case of that name in testdata/golden/layers: parameters carry the names of
-// the layer's own, operands are x (of losses logits and targets, or x and t).
+// goldenRow is a layer or loss beside the case of that name in testdata/golden/layers. Parameters carry the names of
+// the layer's own. The operand is x; losses have logits and targets, or x and t.
 type goldenRow struct {
 	name  string
 	layer nn.Layer

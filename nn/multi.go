@@ -53,11 +53,14 @@ func (w Weighted) Predict(s *Scope, y *graph.Node) *graph.Node { return w.Term.P
 type MultiLoss map[string]Loss
 
 // Objective compares outputs, each (B, …), with the targets in a batch. Loss is the loss above times B and Weight is B,
-// both scalars. The outputs of the objective are "y.NAME" as the model gives them, "predict.NAME" as the loss reads them,
-// and, where the batch has targets, "loss.NAME", the term of the batch, a scalar.
+// both scalars. The objective has these outputs for each output NAME of the model:
 //
-// Without any of the targets there is no loss. It is an error where some targets are missing, where the model lacks an
-// output that has a loss, and where outputs have unlike numbers of examples.
+//	y.NAME        what the model gives
+//	predict.NAME  how the loss reads it; not in mode Train
+//	loss.NAME     the term of the batch, a scalar; where the batch has targets
+//
+// Without any of the targets there is no loss. Targets for some losses but not for all are an error. So are an output
+// that has a loss but that the model lacks, and outputs of unlike numbers of examples.
 func (m MultiLoss) Objective(s *Scope, outputs map[string]*graph.Node, in Inputs) Objective {
 	o := Objective{Outputs: map[string]*graph.Node{}}
 	if s.Err() != nil {
