@@ -25,7 +25,7 @@ import (
 // Names, defaults and formulas are those of PyTorch's BatchNorm1d. Source: Ioffe and Szegedy 2015, arXiv:1502.03167,
 // algorithms 1 and 2.
 type BatchNorm struct {
-	Momentum float64 // the share of a batch in the running values, up to 1; 0 means 0.1
+	Momentum float64 // the share that a batch has in the running values, up to 1; 0 means 0.1
 	Eps      float64 // 0 means 1e-5
 	NoAffine bool    // no weight and no bias
 }

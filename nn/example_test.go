@@ -11,7 +11,7 @@ import (
 
 // Example builds a small network, lists its layers, and computes it once with its first values.
 func Example() {
-	net := nn.Sequential{nn.Linear{Out: 4}, nn.BatchNorm{}, nn.Tanh, nn.Linear{Out: 1, Init: nn.Zeros}}
+	net := nn.Sequential{nn.Linear{Out: 4}, nn.LayerNorm{}, nn.Tanh, nn.Linear{Out: 1, Init: nn.Zeros}}
 	params := nn.NewParams(graph.Float32)
 	s := nn.NewScope(graph.New(), params, nn.Eval)
 	y := net.Forward(s, s.Input("x", graph.Of(graph.Float32, 3, 2))) // (3, 2) to (3, 1)
@@ -33,8 +33,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	written := map[string]bool{"1.num_batches_tracked": true} // an evaluation does not read it
-	if err := params.Fill(1, written, func(name string, b graph.Buf) error { return state.Write(name, graph.Dense(b)) }); err != nil {
+	if err := params.Fill(1, nil, func(name string, b graph.Buf) error { return state.Write(name, graph.Dense(b)) }); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -51,10 +50,10 @@ func Example() {
 	// Output:
 	// layer  type       output  params             bytes
 	// 0      Linear     [3 4]   12      trainable  48
-	// 1      BatchNorm  [3 4]   8       trainable  48
+	// 1      LayerNorm  [3 4]   8       trainable  48
 	// 2      Tanh       [3 4]   0                  48
 	// 3      Linear     [3 1]   5       trainable  12
-	// parameters: 25, trainable: 25, frozen: 0, bytes: 100, buffers: 9
+	// parameters: 25, trainable: 25, frozen: 0, bytes: 100
 	// [0.5 0.5 0.5]
 }
 

@@ -152,7 +152,7 @@ func Orthogonal(gain float64) Init {
 	}
 }
 
-// orthonormalise takes the earlier rows' parts out of row i of q, rows of m, and scales it to length 1.
+// orthonormalise makes row i of q, whose rows are m long, orthogonal to the rows before it, and scales it to length 1.
 func orthonormalise(q []float64, i, m int) {
 	row := q[i*m : (i+1)*m]
 	for range 2 { // once is not enough in floating point: Giraud et al. 2005

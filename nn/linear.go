@@ -33,7 +33,7 @@ func (l Linear) Forward(s *Scope, x *graph.Node) *graph.Node {
 	return s.adapt(x, s.Apply(op, x, w, s.Param("bias", Zeros, l.Out)))
 }
 
-// Embedding looks rows of a table up. Parameter: weight (Vocab, Dim). The zero Init is N(0, 1), as in PyTorch.
+// Embedding looks up rows of a table. Parameter: weight (Vocab, Dim). The zero Init is N(0, 1), as in PyTorch.
 type Embedding struct {
 	Vocab, Dim int
 	Init       Init

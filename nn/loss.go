@@ -18,7 +18,7 @@ type Objective struct {
 	Outputs      map[string]*graph.Node // values to read by name, for metrics and predictions
 }
 
-// Loss compares what a model gives with targets, and says how to read it.
+// Loss compares what a model gives with targets, and tells how to read what the model gives.
 type Loss interface {
 	// Loss returns the sum of the loss over the batch and its weight, both scalars of y's dtype.
 	Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node)
@@ -26,7 +26,7 @@ type Loss interface {
 	Predict(s *Scope, y *graph.Node) *graph.Node
 }
 
-// like gives target the shape of y where it has as many elements: y (B, 1) meets targets (B).
+// like gives target the shape of y where it has as many elements, so that y (B, 1) fits targets (B).
 func like(s *Scope, y, target *graph.Node) *graph.Node {
 	if y == nil || target == nil || y.Shape().Equal(target.Shape()) {
 		return target

@@ -36,7 +36,7 @@ func (w Weighted) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node
 	return s.Scale(sum, w.By), weight
 }
 
-// Predict is Term's.
+// Predict reads y as Term does.
 func (w Weighted) Predict(s *Scope, y *graph.Node) *graph.Node { return w.Term.Predict(s, y) }
 
 // MultiLoss has a loss for each output of a model that has a target. The key is the name of the output and of the
@@ -99,7 +99,7 @@ func (m MultiLoss) Objective(s *Scope, outputs map[string]*graph.Node, in Inputs
 
 // mean is a loss's sum over its weight, 0 where nothing counts.
 func mean(s *Scope, l Loss, y, target *graph.Node) *graph.Node {
-	const least = 1e-30 // below any weight of a batch but 0, and normal in float32
+	const least = 1e-30 // smaller than any weight of a batch but 0, and not denormal in float32
 	sum, weight := l.Loss(s, y, target)
 	return s.Div(sum, s.Maximum(weight, s.Full(weight.Meta(), least)))
 }

@@ -12,10 +12,10 @@ import (
 //	segments   0  0  0  1  1  2  2  2 −1     the padding is one more document
 //	positions  0  1  2  0  1  0  1  2  0
 //
-// Either may be nil: one document a row, positions that count through the row.
+// Either may be nil: without Segments a row is one document, and without Positions they count through the row.
 type Packing struct {
-	Segments  *graph.Node // ids (B, T): equal for the tokens of one document, any number
-	Positions *graph.Node // ids (B, T): of each token in its document
+	Segments  *graph.Node // ids (B, T): any number, the same for all tokens of a document
+	Positions *graph.Node // ids (B, T): the position of each token in its document
 }
 
 // Pack gives the graph's layers a packing. It is called once, on the root scope. After the first parameter, and in mode

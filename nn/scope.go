@@ -1,4 +1,4 @@
-// Package nn builds models: layers as plain values, the parameters they declare, losses.
+// Package nn builds models: layers as plain values, the parameters and buffers that they declare, and losses.
 //
 //	net := nn.Sequential{nn.Linear{Out: 8}, nn.Tanh, nn.Linear{Out: 1}}
 //	params := nn.NewParams(graph.Float32)
@@ -17,7 +17,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Layer maps a node to a node. It is plain data: settings, no values.
+// Layer maps a node to a node. It is plain data: it has settings, and no values of parameters.
 type Layer interface {
 	Forward(s *Scope, x *graph.Node) *graph.Node
 }
@@ -64,7 +64,7 @@ func NewScope(g *graph.Graph, params *Params, mode Mode) *Scope {
 // Generation says where a graph of mode Generate stands in its sequences.
 type Generation struct {
 	Start    *graph.Node // ids (B): the position of the first token of each row
-	Rows     *graph.Node // ids (B): the row whose caches each row goes on with, for beam search; nil for its own
+	Rows     *graph.Node // ids (B): for beam search, the row whose caches each row continues; nil: each its own
 	Capacity int         // positions that a cache holds
 }
 
@@ -159,7 +159,8 @@ func (s *Scope) Param(name string, init Init, shape ...int) *graph.Node {
 	return n
 }
 
-// Shared returns a parameter by its path from the model's root, to tie weights. It is an error before its Param.
+// Shared returns a parameter by its path from the model's root, to tie weights. It is an error where this graph has not
+// declared the parameter yet.
 func (s *Scope) Shared(path string) *graph.Node {
 	if n := s.build.declared[path]; n != nil || s.Err() != nil {
 		return n
@@ -167,7 +168,7 @@ func (s *Scope) Shared(path string) *graph.Node {
 	return s.Fail(errors.Errorf("nn: Shared %q: no Param of this graph has that path yet", path))
 }
 
-// Declared returns the nodes of the parameters of this graph by name.
+// Declared returns the nodes of this graph's parameters by name; the buffers are not among them.
 func (s *Scope) Declared() map[string]*graph.Node { return s.build.declared }
 
 // Stream identifies the scope to random ops: the FNV-1a hash of its path and a name.
@@ -194,7 +195,7 @@ func (s *Scope) Positions(t int) *graph.Node {
 	return s.Iota(t)
 }
 
-// Start returns the (B) ids of the position of each row's first token in mode Generate, nil in the others.
+// Start returns the ids (B) of the positions of the rows' first tokens in mode Generate. It is nil in the other modes.
 func (s *Scope) Start() *graph.Node { return s.build.at.Start }
 
 // Cache writes x (B, T, …) at each row's position into a state (B, capacity, …) of kind graph.Cache, and returns the

@@ -5,14 +5,14 @@ import (
 	"sort"
 )
 
-// AUROC is the area under the ROC curve. It is the chance that a row of a class scores higher than a row of another one,
-// where ties count half. With P rows of the class and N others:
+// AUROC is the area under the ROC curve. It is the chance that a row of a class scores higher than a row of another
+// one, where ties count half. With P rows of the class and N others:
 //
 //	AUROC = (Σ ranks of the rows of the class − P(P+1)/2) / (P·N)
 //
-// With one or two columns it is the area of class 1, whose scores are the last column. With more it is the mean over the
-// classes, each against the rest. A class that no row has, or that all rows have, is left out. AUROC is NaN if no class
-// is left, and if a score is NaN. It keeps all scores, 8 bytes each.
+// With one or two columns it is the area of class 1, whose scores are the last column. With more it is the mean over
+// the classes, each against the rest. A class that no row has, or that all rows have, is left out. AUROC is NaN if no
+// class is left, and if a score is NaN. It keeps all scores, 8 bytes each.
 //
 // Source: scikit-learn's roc_auc_score (multi_class "ovr", average "macro"), which is NaN if any class is absent.
 var AUROC = ClassMetric{name: "auroc", new: func() classRows { return &ranking{area: rocArea} }}
