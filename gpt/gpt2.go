@@ -2,6 +2,7 @@ package gpt
 
 import (
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -95,7 +96,7 @@ func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	x = s.Call("drop", nn.Dropout{P: c.Dropout}, x)
 	block := c.block()
 	for i := range c.Layers {
-		x = s.Call("h."+nn.Itoa(i), block, x)
+		x = s.Call("h."+strconv.Itoa(i), block, x)
 	}
 	return s.Call("ln_f", c.norm(), x)
 }
@@ -117,10 +118,10 @@ func (c GPT2) block() nn.Layer {
 	}
 	normal := nn.Normal(0, 0.02)
 	residual := nn.GPT2Residual(c.Layers)
-	return nn.TransformerBlock{
+	return GPT2Block{
 		Norm:    c.norm(),
-		Attn:    nn.SelfAttention{Heads: c.Heads, Causal: true, NoBias: c.NoBias, Dropout: c.Dropout, Init: normal, ProjInit: residual},
-		MLP:     nn.MLP{Hidden: c.mlpWidth(), Act: act, NoBias: c.NoBias, Init: normal, ProjInit: residual},
+		Attn:    GPT2Attention{Heads: c.Heads, Causal: true, NoBias: c.NoBias, Dropout: c.Dropout, Init: normal, ProjInit: residual},
+		MLP:     GPT2MLP{Hidden: c.mlpWidth(), Act: act, NoBias: c.NoBias, Init: normal, ProjInit: residual},
 		Dropout: c.Dropout,
 	}
 }

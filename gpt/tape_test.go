@@ -23,7 +23,7 @@ type taped struct {
 
 var tapes = []taped{
 	{"mlp", nn.Sequential{nn.Linear{Out: 5}, nn.Tanh, nn.Linear{Out: 4}, nn.GELU, nn.Linear{Out: 1}}, nn.BCEWithLogits{}, []int{6, 3}, []int{6}, 0, 0},
-	{"block", nn.TransformerBlock{Norm: nn.LayerNorm{}, Attn: nn.SelfAttention{Heads: 2, Causal: true}, MLP: nn.MLP{}}, nn.MSE{}, []int{2, 5, 8}, []int{2, 5, 8}, 0, 0},
+	{"block", gpt.GPT2Block{Norm: nn.LayerNorm{}, Attn: gpt.GPT2Attention{Heads: 2, Causal: true}, MLP: gpt.GPT2MLP{}}, nn.MSE{}, []int{2, 5, 8}, []int{2, 5, 8}, 0, 0},
 	{"gpt", gpt.GPT2{Layers: 2, Heads: 4, Width: 32, Vocab: 96, Context: 16}, nn.CrossEntropy{}, []int{2, 16}, []int{2, 16}, 96, 96},
 }
 

@@ -5,6 +5,8 @@
 package models
 
 import (
+	"strconv"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -14,10 +16,11 @@ import (
 //
 //	x = dropout(act(x·W + b))
 //
-// then Out numbers without activation, which the loss reads: with nn.CrossEntropy the logits of a classifier of Out
-// classes, with nn.BCEWithLogits that of two classes (Out 1), with nn.MSE the values of a regressor.
+// and then Out numbers without activation, which the loss reads. With nn.CrossEntropy they are the logits of Out
+// classes. With nn.BCEWithLogits and an Out of 1 the number is the logit of class 1 of two. With nn.MSE they are the
+// values.
 //
-// Parameters: layers.I.weight (in, out) and layers.I.bias (out), I from 0. Source: Rumelhart, Hinton and Williams
+// Parameters: layers.I.weight (in, out) and layers.I.bias (out), with I from 0. Source: Rumelhart, Hinton and Williams
 // 1986, Nature 323.
 type MLP struct {
 	Hidden  []int    // widths of the hidden layers; without any the model is linear
@@ -28,7 +31,8 @@ type MLP struct {
 	Init    nn.Init // of the weights; nil is Glorot uniform
 }
 
-// Forward takes x (B, ...) and returns (B, Out); axes after the first are joined.
+// Forward takes x (B, ...), floats, and returns (B, Out); axes after the first are joined. It is an error where Out or
+// a hidden width is below 1, and for a scalar x.
 func (m MLP) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	if x == nil {
 		return nil
@@ -47,12 +51,12 @@ func (m MLP) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 		if width < 1 {
 			return s.Fail(errors.Errorf("models: MLP: hidden layer %d is %d wide, want at least 1", i, width))
 		}
-		x = s.Call("act."+nn.Itoa(i), act, m.linear(s, i, width, x))
-		x = s.Call("drop."+nn.Itoa(i), nn.Dropout{P: m.Dropout}, x)
+		x = s.Call("act."+strconv.Itoa(i), act, m.linear(s, i, width, x))
+		x = s.Call("drop."+strconv.Itoa(i), nn.Dropout{P: m.Dropout}, x)
 	}
 	return m.linear(s, len(m.Hidden), m.Out, x)
 }
 
 func (m MLP) linear(s *nn.Scope, i, out int, x *graph.Node) *graph.Node {
-	return s.Call("layers."+nn.Itoa(i), nn.Linear{Out: out, NoBias: m.NoBias, Init: m.Init}, x)
+	return s.Call("layers."+strconv.Itoa(i), nn.Linear{Out: out, NoBias: m.NoBias, Init: m.Init}, x)
 }

@@ -16,21 +16,22 @@ import (
 //	running_mean = (1 − Momentum)·running_mean + Momentum·mean
 //	running_var  = (1 − Momentum)·running_var + Momentum·var·N/(N − 1)
 //
-// In the other modes mean and var are the running values. Frozen parameters do not stop the running values, as in
-// PyTorch. Rows of padding count like any others.
+// In the other modes mean and var are the running values. Freezing the parameters does not stop the running values, as
+// in PyTorch. Rows of padding count like any others.
 //
-// Parameters: weight (C), ones, and bias (C), zeros. Buffers: running_mean (C), running_var (C) and num_batches_tracked,
-// a scalar that counts the runs in mode Train; as a float32 it counts no further than 16,777,216.
+// Parameters: weight (C), ones at first, and bias (C), zeros at first. Buffers: running_mean (C), zeros at first,
+// running_var (C), ones at first, and num_batches_tracked, a scalar. The last one counts the runs in mode Train; as a
+// float32 it counts no further than 16,777,216.
 // Names, defaults and formulas are those of PyTorch's BatchNorm1d. Source: Ioffe and Szegedy 2015, arXiv:1502.03167,
 // algorithms 1 and 2.
 type BatchNorm struct {
-	Momentum float64 // the share of a batch in the running values, up to 1; 0 means 0.1
+	Momentum float64 // the share that a batch has in the running values, up to 1; 0 means 0.1
 	Eps      float64 // 0 means 1e-5
 	NoAffine bool    // no weight and no bias
 }
 
-// Forward takes x (..., C) of two axes or more, floats, and returns (..., C). It is an error for fewer axes, for a
-// Momentum outside [0, 1] or a negative Eps, and in mode Train for fewer than two rows, which have no variance.
+// Forward takes x (..., C) of two axes or more, floats, and returns (..., C). Fewer axes are an error, and so are a
+// Momentum outside [0, 1] and a negative Eps. In mode Train fewer than two rows, which have no variance, are an error.
 func (b BatchNorm) Forward(s *Scope, x *graph.Node) *graph.Node {
 	if s.Err() != nil {
 		return nil

@@ -2,12 +2,15 @@ package nn_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
 )
 
@@ -97,7 +100,7 @@ func normGraph(params *nn.Params, mode nn.Mode, layer nn.BatchNorm, m graph.Meta
 	}
 	wrt, names := []*graph.Node{in}, []string{"dx"}
 	if !layer.NoAffine {
-		wrt, names = append(wrt, s.Declared()["bn.weight"], s.Declared()["bn.bias"]), append(names, "dw", "db")
+		wrt, names = append(wrt, s.Declared()["bn.weight"], s.Declared()["bn.bias"]), append(names, "dweight", "dbias")
 	}
 	for i, d := range s.Grad(s.Sum(s.Mul(y, s.Input("dy", m))), wrt...) {
 		s.Output(names[i], d)
@@ -132,8 +135,8 @@ func testBatchNorm(t *testing.T, x plan.Executor, layer nn.BatchNorm, shape grap
 		same(t, train, "y", bufOf(p.dtype, want.y, shape...), p)
 		same(t, train, "dx", bufOf(p.dtype, want.dx, shape...), p)
 		if !layer.NoAffine {
-			same(t, train, "dw", bufOf(p.dtype, want.dw, c), p)
-			same(t, train, "db", bufOf(p.dtype, want.db, c), p)
+			same(t, train, "dweight", bufOf(p.dtype, want.dw, c), p)
+			same(t, train, "dbias", bufOf(p.dtype, want.db, c), p)
 		}
 		for j := range c {
 			mean[j] = (1-momentum)*mean[j] + momentum*want.mean[j]
@@ -253,5 +256,55 @@ func TestBufferErrors(t *testing.T) {
 	s := scope(params, nn.Train)
 	if s.Buffer("r", nn.Zeros, 3); s.Err() == nil || !strings.Contains(s.Err().Error(), "float32[3] here, float32[2] in an earlier graph") {
 		t.Errorf("another shape than before: %v", s.Err())
+	}
+}
+
+// TestGoldenBatchNorm compares two batches in mode Train and a third one in mode Eval with PyTorch's BatchNorm1d:
+// outputs, gradients and buffers.
+func TestGoldenBatchNorm(t *testing.T) {
+	x := plan.CPU(2)
+	defer x.Close()
+	for _, p := range precisions {
+		f, err := safetensors.Open(filepath.Join("..", "testdata", "golden", "batch_norm"+p.suffix+".safetensors"))
+		must(t, err)
+		defer f.Close()
+		for name, layer := range map[string]nn.BatchNorm{"defaults": {}, "sequence": {Momentum: 0.3, Eps: 0.5}, "plain": {NoAffine: true}} {
+			t.Run(name+p.suffix, func(t *testing.T) { goldenBatchNorm(t, x, f, name, layer, p) })
+		}
+	}
+}
+
+func goldenBatchNorm(t *testing.T, x plan.Executor, f *safetensors.File, name string, layer nn.BatchNorm, p precision) {
+	value := func(v string, batch int) graph.Buf { return tensorBuf(t, f, fmt.Sprintf("%s/%s.%d", name, v, batch)) }
+	params, m := nn.NewParams(p.dtype), value("x", 0).Meta
+	var state plan.State
+	train := compile(t, x, normGraph(params, nn.Train, layer, m), func(s plan.State) { state = s })
+	must(t, params.Fill(1, nil, func(name string, b graph.Buf) error { return state.Write(name, graph.Dense(b)) }))
+	results := []string{"y", "dx"}
+	for _, w := range params.All() {
+		v := strings.TrimPrefix(w.Name, "bn.")
+		write(t, state, w.Name, tensorBuf(t, f, name+"/"+v))
+		results = append(results, "d"+v)
+	}
+	held, err := plan.New(normGraph(params, nn.Eval, layer, m), plan.Options{})
+	must(t, err)
+	eval, err := x.Compile(held, state)
+	must(t, err)
+	for batch, prog := range []plan.Program{train, train, eval} {
+		in := map[string]any{"x": graph.Dense(value("x", batch))}
+		if batch < 2 {
+			in["dy"] = graph.Dense(value("dy", batch))
+		}
+		must(t, prog.Run(in, graph.Scalars{}))
+		for _, v := range results {
+			if batch < 2 || v == "y" {
+				same(t, prog, v, value(v, batch), p)
+			}
+		}
+		for _, v := range []string{"running_mean", "running_var"} {
+			same(t, prog, "bn."+v, value(v, batch), p)
+		}
+		n := graph.Data[int32](value("num_batches_tracked", batch))[0]
+		same(t, prog, "bn.num_batches_tracked", bufOf(p.dtype, []float64{float64(n)}), p)
 	}
 }

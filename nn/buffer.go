@@ -5,8 +5,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Buffer declares a value of the scope's dtype that belongs to the model but is not trained, or finds the one that an
-// earlier graph declared. It returns the value from before the run; init gives the first one.
+// Buffer declares a value of the scope's dtype that belongs to the model but is not trained. In a second graph it finds
+// the one of the first. It returns the value from before the run; init gives the first one.
 //
 //	mean := s.Buffer("running_mean", nn.Zeros, c)
 //	s.Update(mean, s.EMA(mean, batchMean, 0.9))

@@ -12,24 +12,12 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// goldenRow is a layer or loss beside the case of that name in testdata/golden/layers: parameters carry the names of
-// the layer's own, operands are x (of losses logits and targets, or x and t).
+// goldenRow is a layer or loss beside the case of that name in testdata/golden/layers. Parameters carry the names of
+// the layer's own. The operand is x; losses have logits and targets, or x and t.
 type goldenRow struct {
 	name  string
 	layer nn.Layer
 	loss  nn.Loss
-}
-
-func block(bias bool) nn.TransformerBlock {
-	act := nn.Layer(nn.GELU)
-	if !bias {
-		act = nn.GELUErf
-	}
-	return nn.TransformerBlock{
-		Norm: nn.LayerNorm{NoBias: !bias},
-		Attn: nn.SelfAttention{Heads: 4, Causal: true, NoBias: !bias},
-		MLP:  nn.MLP{Act: act, NoBias: !bias},
-	}
 }
 
 var goldenRows = []goldenRow{
@@ -49,12 +37,6 @@ var goldenRows = []goldenRow{
 	{name: "relu", layer: nn.ReLU},
 	{name: "tanh", layer: nn.Tanh},
 	{name: "sigmoid", layer: nn.Sigmoid},
-	{name: "self_attention", layer: block(true).Attn},
-	{name: "self_attention_nano", layer: block(false).Attn},
-	{name: "mlp", layer: block(true).MLP},
-	{name: "mlp_nano", layer: block(false).MLP},
-	{name: "block", layer: block(true)},
-	{name: "block_nano", layer: block(false)},
 	{name: "cross_entropy", loss: nn.CrossEntropy{}},
 	{name: "cross_entropy_ignore", loss: nn.CrossEntropy{Ignore: -100}},
 	{name: "cross_entropy_smoothing", loss: nn.CrossEntropy{Smoothing: 0.1}},

@@ -7,8 +7,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Init fills w, the elements of a parameter of the given shape in row-major order, from r. Matrices are (in, out).
-// What it computes uses + − × ÷ and √ alone, each rounded to float64, so it is the same on every machine.
+// Init fills w, the elements of a parameter of the given shape in row-major order, with numbers drawn from r. Matrices
+// are (in, out). The initialisers here use + − × ÷ and √ alone, each rounded to float64, so that they give the same
+// numbers on every machine. An Init that does not fit the shape returns an error.
 type Init func(w []float64, shape graph.Shape, r *Rand) error
 
 func (i Init) or(other Init) Init {
@@ -18,7 +19,7 @@ func (i Init) or(other Init) Init {
 	return i
 }
 
-// transposed is the initialiser for a matrix kept as (out, in).
+// transposed is the same initialiser for a matrix that is kept as (out, in).
 func (i Init) transposed() Init {
 	return func(w []float64, s graph.Shape, r *Rand) error {
 		if len(s) != 2 {
@@ -53,7 +54,7 @@ func Constant(v float64) Init {
 	}
 }
 
-// Uniform draws from [lo, hi).
+// Uniform draws each number evenly from [lo, hi).
 func Uniform(lo, hi float64) Init {
 	return func(w []float64, _ graph.Shape, r *Rand) error {
 		for i := range w {
@@ -63,7 +64,7 @@ func Uniform(lo, hi float64) Init {
 	}
 }
 
-// Normal draws from N(mean, std²).
+// Normal draws each number from N(mean, std²).
 func Normal(mean, std float64) Init {
 	return func(w []float64, _ graph.Shape, r *Rand) error {
 		for i := range w {
@@ -73,7 +74,7 @@ func Normal(mean, std float64) Init {
 	}
 }
 
-// TruncatedNormal draws from N(mean, std²) and again where the draw is more than two std from the mean.
+// TruncatedNormal draws each number from N(mean, std²), and draws again while it is more than two std from the mean.
 func TruncatedNormal(mean, std float64) Init {
 	return func(w []float64, _ graph.Shape, r *Rand) error {
 		for i := range w {
@@ -83,8 +84,8 @@ func TruncatedNormal(mean, std float64) Init {
 	}
 }
 
-// Fan-scaled initialisers. in and out are the fans: of a matrix its two extents; of a kernel (out, in, …) of more axes
-// those two times the product of the rest.
+// Fan-scaled initialisers. A matrix (in, out) has its two extents as fans, in and out. A kernel (out, in, …) of more
+// axes has its first two extents, each times the product of the rest. A vector has its extent as both.
 var (
 	// GlorotUniform is U(−a, a), a = √(6/(in+out)). Source: Glorot and Bengio 2010, equation 16.
 	GlorotUniform = fans(func(in, out float64) Init { return symmetric(math.Sqrt(6 / (in + out))) })
@@ -117,12 +118,13 @@ func fans(f func(in, out float64) Init) Init {
 	}
 }
 
-// GPT2Residual is N(0, (0.02/√(2·layers))²), for the projections that add to the residual stream.
+// GPT2Residual is N(0, (0.02/√(2·layers))²), for the projections that add to the residual stream of that many layers.
 // Source: Radford et al. 2019, section 2.3.
 func GPT2Residual(layers int) Init { return Normal(0, 0.02/math.Sqrt(2*float64(layers))) }
 
-// Orthogonal fills a matrix (of more axes: the first against the rest) with orthonormal rows or columns, whichever are
-// fewer, times gain: Gram-Schmidt, twice, over rows of N(0, 1). Source: Saxe et al. 2013, arXiv:1312.6120.
+// Orthogonal fills a matrix with orthonormal rows or columns, whichever are fewer, times gain. A shape of more axes
+// is taken as a matrix of its first axis by the rest; one axis alone is an error. It draws rows from N(0, 1) and takes
+// Gram-Schmidt over them twice. Source: Saxe et al. 2013, arXiv:1312.6120.
 func Orthogonal(gain float64) Init {
 	return func(w []float64, s graph.Shape, r *Rand) error {
 		if len(s) < 2 {
@@ -150,7 +152,7 @@ func Orthogonal(gain float64) Init {
 	}
 }
 
-// orthonormalise takes the earlier rows' parts out of row i of q, rows of m, and scales it to length 1.
+// orthonormalise makes row i of q, whose rows are m long, orthogonal to the rows before it, and scales it to length 1.
 func orthonormalise(q []float64, i, m int) {
 	row := q[i*m : (i+1)*m]
 	for range 2 { // once is not enough in floating point: Giraud et al. 2005

@@ -11,8 +11,8 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// initRow is an initialiser with what its numbers must be: mean, standard deviation, bounds (0: none), and the SHA-256
-// of their float64 bits for seed 42 and name "w", which is the same on every machine.
+// initRow is an initialiser with what its numbers must be: mean, standard deviation, bounds (0: none), and a digest. It
+// is the SHA-256 of their float64 bits for seed 42 and name "w", which is the same on every machine.
 type initRow struct {
 	name           string
 	init           nn.Init

@@ -9,29 +9,29 @@ import (
 	"github.com/pkg/errors"
 )
 
-// LoRA adds a product of two small matrices to every [Linear] whose path matches Targets (Hu et al., arXiv:2106.09685,
-// section 4.1):
+// LoRA adds a product of two small matrices to every [Linear] whose path matches Targets:
 //
 //	y = x·W + b + (Alpha/Rank)·dropout(x)·Aᵀ·Bᵀ
 //
-// Parameters, beside the layer's own and by PEFT's names: lora_A.weight (Rank, in), drawn as PyTorch draws a Linear's
-// weight, and lora_B.weight (Out, Rank), zeros: at first the model is what it was. See [Params.Adapt].
+// Parameters, beside the layer's own: lora_A.weight (Rank, in), drawn as PyTorch draws a Linear's weight, and
+// lora_B.weight (Out, Rank), zeros. So at first the model gives what it gave without them. The names are PEFT's.
+// See [Params.Adapt]. Source: Hu et al. 2021, arXiv:2106.09685, section 4.1.
 type LoRA struct {
 	Targets []string // patterns of path.Match for a layer's whole path: "*.q_proj", "h.*.attn.c_attn", "*"
 	Rank    int
 	Alpha   float64  // 0 means Rank
-	Dropout float64  // of x, in mode Train
+	Dropout float64  // the share of x that is dropped, in mode Train
 	Also    []string // patterns of parameters that are trained as well, such as a new head's: PEFT's modules_to_save
 	RSLoRA  bool     // the factor is Alpha/√Rank: Kalajdzievski, arXiv:2312.03732
 }
 
-// The ends of the names of its parameters.
+// The names of LoRA's two parameters, behind the path of the layer.
 const (
 	LoRAA = "lora_A.weight"
 	LoRAB = "lora_B.weight"
 )
 
-// Scale is the factor of the product.
+// Scale is the factor of the product of the two matrices: Alpha/Rank, or Alpha/√Rank with RSLoRA.
 func (l LoRA) Scale() float64 {
 	alpha, rank := l.Alpha, float64(l.Rank)
 	if alpha == 0 {
@@ -43,11 +43,12 @@ func (l LoRA) Scale() float64 {
 	return alpha / rank
 }
 
-// Adapt puts l into every graph that is built with the register from now on, and freezes all parameters but l's and Also. It is
-// an error after the first declaration, for a Rank below 1, a Dropout outside [0, 1) or a malformed pattern.
+// Adapt puts l into every graph that is built with the register from now on. It freezes all parameters but those of l
+// and those that match l.Also. It is an error after the first declaration, and without targets. A Rank below 1, a
+// Dropout outside [0, 1), an Alpha that is not finite and a malformed pattern are errors too.
 func (p *Params) Adapt(l LoRA) error {
 	if len(p.byName) > 0 {
-		return errors.New("nn: Adapt: after the first declaration of a parameter")
+		return errors.New("nn: Adapt: called after the first declaration of a parameter; want it before the model is built")
 	}
 	if l.Rank < 1 || !(l.Dropout >= 0 && l.Dropout < 1) || math.IsNaN(l.Alpha) || math.IsInf(l.Alpha, 0) || len(l.Targets) == 0 {
 		return errors.Errorf("nn: Adapt: %+v: want targets, a rank of at least 1, a finite alpha, a dropout in [0, 1)", l)

@@ -12,28 +12,28 @@ import (
 // Inputs are the nodes of a batch by name.
 type Inputs map[string]*graph.Node
 
-// Objective is what a training or evaluation graph computes. Loss is a sum over the batch and Weight what to divide it
-// by (tokens or rows that count), both scalars: micro-batches add both before one division.
+// Objective is what a training or evaluation graph computes. Loss is a sum over the batch, and Weight is what to divide
+// it by: the tokens or rows that count. Both are scalars. Micro-batches add up both before one division.
 type Objective struct {
 	Loss, Weight *graph.Node
-	Outputs      map[string]*graph.Node // by name, for metrics and predictions: "logits"
+	Outputs      map[string]*graph.Node // values to read by name, for metrics and predictions
 }
 
-// Loss compares what a model gives with targets, and says how to read it.
+// Loss compares what a model gives with targets, and tells how to read what the model gives.
 type Loss interface {
-	// Loss returns the sum of the loss over the batch and its weight.
+	// Loss returns the sum of the loss over the batch and its weight, both scalars of y's dtype.
 	Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node)
-	// Predict turns the model's output into what a user reads: probabilities, or the numbers themselves.
+	// Predict turns the model's output into what a user reads, of y's shape: probabilities, or the numbers themselves.
 	Predict(s *Scope, y *graph.Node) *graph.Node
 }
 
-// like gives target the shape of y where it has as many elements: y (B, 1) meets targets (B).
+// like gives target the shape of y where it has as many elements, so that y (B, 1) fits targets (B).
 func like(s *Scope, y, target *graph.Node) *graph.Node {
 	if y == nil || target == nil || y.Shape().Equal(target.Shape()) {
 		return target
 	}
 	if y.Meta().Size() != target.Meta().Size() {
-		return s.Fail(errors.Errorf("nn: loss of %v with targets %v: want as many", y.Meta(), target.Meta()))
+		return s.Fail(errors.Errorf("nn: loss of %v with targets %v: want as many targets as values", y.Meta(), target.Meta()))
 	}
 	return s.Reshape(target, y.Shape()...)
 }
@@ -44,21 +44,23 @@ func count(s *Scope, y *graph.Node) *graph.Node {
 }
 
 // BCEWithLogits is the binary cross-entropy of logits z with targets t in [0, 1], in nats: log(1+exp(z)) − t·z. With
-// PosWeight, of 1 number or one for each column of the last axis, a target of 1 weighs that much, as PyTorch's pos_weight:
+// PosWeight a target of 1 weighs that much, as with PyTorch's pos_weight:
 //
 //	w·t·log(1+exp(−z)) + (1−t)·log(1+exp(z))
 //
-// The weight of the objective is the number of logits with and without it.
+// PosWeight has 1 number, or one for each column of the last axis. The weight of the objective is the number of logits
+// with and without it.
 type BCEWithLogits struct{ PosWeight []float64 }
 
-// Loss takes logits and targets of as many elements.
+// Loss takes logits of any shape and targets of as many elements, floats of one dtype. Other numbers of elements are an
+// error, and so are weights that are negative, not finite or of another number.
 func (l BCEWithLogits) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	target = like(s, y, target)
 	if len(l.PosWeight) == 0 {
 		return loss.BCEWithLogits(s.Graph, y, target), count(s, y)
 	}
 	if n := len(l.PosWeight); n != 1 && n != y.Dim(-1) {
-		return s.Fail(errors.Errorf("nn: BCEWithLogits: %d positive weights for logits %v: want 1, or one a column", n, y.Meta())), nil
+		return s.Fail(errors.Errorf("nn: BCEWithLogits: %d positive weights for logits %v: want 1, or one for each column", n, y.Meta())), nil
 	}
 	w := weights(s, "BCEWithLogits", l.PosWeight)
 	positive := s.Mul(s.Mul(w, target), s.Softplus(s.Neg(y)))
@@ -66,7 +68,7 @@ func (l BCEWithLogits) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph
 	return s.Sum(s.Add(positive, negative)), count(s, y)
 }
 
-// weights returns w as a vector of constants; a weight that is negative or not finite is an error.
+// weights returns w as a vector (len(w)) of constants; a weight that is negative or not finite is an error.
 func weights(s *Scope, of string, w []float64) *graph.Node {
 	var runs []*graph.Node
 	for lo := 0; lo < len(w); {
@@ -91,13 +93,13 @@ func weights(s *Scope, of string, w []float64) *graph.Node {
 	return runs[0]
 }
 
-// Predict gives probabilities.
+// Predict gives the probabilities of a target of 1, of y's shape.
 func (BCEWithLogits) Predict(s *Scope, y *graph.Node) *graph.Node { return s.Sigmoid(y) }
 
-// MSE is the mean squared error (y − t)²; with Half ½·(y − t)², whose mean is the 1/(2m) convention.
+// MSE is the mean squared error (y − t)². With Half it is ½·(y − t)², whose mean over m numbers has the factor 1/(2m).
 type MSE struct{ Half bool }
 
-// Loss takes values and targets of as many elements.
+// Loss takes values of any shape and targets of as many elements, floats of one dtype. The weight is their number.
 func (l MSE) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	target = like(s, y, target)
 	if l.Half {
@@ -112,7 +114,7 @@ func (MSE) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 // L1 is the mean absolute error |y − t|.
 type L1 struct{}
 
-// Loss takes values and targets of as many elements.
+// Loss takes values of any shape and targets of as many elements, floats of one dtype. The weight is their number.
 func (L1) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	return loss.L1(s.Graph, y, like(s, y, target)), count(s, y)
 }
@@ -123,7 +125,7 @@ func (L1) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 // Huber is ½·d² where |d| ≤ Delta, else Delta·(|d| − ½·Delta), d = y − t. The zero Delta is 1. Source: Huber 1964.
 type Huber struct{ Delta float64 }
 
-// Loss takes values and targets of as many elements.
+// Loss takes values of any shape and targets of as many elements, floats of one dtype. The weight is their number.
 func (l Huber) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	return loss.Huber(s.Graph, y, like(s, y, target), orElse(l.Delta, 1)), count(s, y)
 }
@@ -135,10 +137,11 @@ func (Huber) Predict(_ *Scope, y *graph.Node) *graph.Node { return y }
 // The zero value ignores −1, as nanoGPT does; PyTorch and Hugging Face ignore −100, which is Ignore: −100.
 // Class 0 is a class unless IgnoreZero is set, as for a padding id 0. Any other target outside [0, V) is an error.
 //
-// With Weights, one for each class, a row weighs as much as its target's class and the mean is divided by the sum of the
-// weights of the rows' targets, as PyTorch's CrossEntropyLoss(weight=…); with Smoothing too: see [graph.Graph.CrossEntropy].
-// With PerRow it is divided by their number, as Keras's class_weight: where batches are small, dividing by each batch's own
-// weights takes away what the weights are for (a batch of one class has the same mean whatever its weight).
+// With Weights, one for each class, a row weighs as much as its target's class. The sum is divided by the weights of
+// the rows' targets, as PyTorch's CrossEntropyLoss(weight=…) does. For Smoothing see [graph.Graph.CrossEntropy].
+//
+// With PerRow the sum is divided by the number of rows, as with Keras's class_weight. That is better where batches are
+// small: divided by its own weights, a batch of one class has the same mean whatever its weight.
 // [Balance] gives weights that count all classes alike.
 type CrossEntropy struct {
 	Ignore     int32 // the id that does not count; 0 means −1
@@ -148,8 +151,12 @@ type CrossEntropy struct {
 	PerRow     bool // with Weights: the mean is divided by the number of rows
 }
 
-// Balance returns class weights for classes of so many rows each: N/(V·n[c]) for n[c] of N rows and V classes that have
-// any, 0 for a class without rows. Every class then adds as much to the loss, and the weights' mean over the rows is 1.
+// Balance returns a weight for each class from the numbers of rows n of the classes:
+//
+//	w[c] = N/(V·n[c])
+//
+// N is the number of all rows, V the number of classes that have rows. A class without rows has weight 0. Every other
+// class then adds as much to the loss, and the mean of the weights over the rows is 1.
 func Balance(rows []int) []float64 {
 	all, classes := 0, 0
 	for _, n := range rows {
@@ -166,7 +173,9 @@ func Balance(rows []int) []float64 {
 	return w
 }
 
-// Loss takes logits (…, V) and ids (…).
+// Loss takes logits (…, V), floats, and ids (…). The weight is the number of rows that count, or the sum of their class
+// weights. It is an error where Weights are not V numbers, each finite and at least 0. A target that is neither ignored
+// nor in [0, V) is an error of the run.
 func (l CrossEntropy) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
 	opt := graph.CrossEntropyOpts{HasIgnore: true, IgnoreIndex: l.Ignore, Smoothing: l.Smoothing}
 	switch {
@@ -185,5 +194,5 @@ func (l CrossEntropy) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.
 	return sum, s.CrossEntropyWeight(y, target, opt)
 }
 
-// Predict gives probabilities.
+// Predict gives the probabilities of the classes, (…, V).
 func (CrossEntropy) Predict(s *Scope, y *graph.Node) *graph.Node { return s.Softmax(y, -1) }

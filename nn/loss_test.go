@@ -11,8 +11,8 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// TestManyClassWeights has more weights than an op has operands, some of them in runs: at equal logits the loss of a row
-// of class c is w[c]·ln V, and its weight w[c], or 1 where the mean is over rows.
+// TestManyClassWeights has more weights than an op has operands, some of them in runs. At equal logits a row of class c
+// has the loss w[c]·ln V. Its weight is w[c], or 1 where the mean is over rows.
 func TestManyClassWeights(t *testing.T) {
 	const classes = 400
 	x := plan.CPU(1)
@@ -115,7 +115,7 @@ func TestLossErrors(t *testing.T) {
 		{nn.CrossEntropy{Weights: []float64{math.NaN(), 1, 1}}, "weight 0 is NaN"},
 		{nn.CrossEntropy{Weights: []float64{1, 1, math.Inf(1)}}, "weight 2 is +Inf"},
 		{nn.CrossEntropy{IgnoreZero: true, Ignore: 5}, "nn: CrossEntropy ignores id 0 and id 5: want one of them"},
-		{nn.BCEWithLogits{PosWeight: []float64{1, 2}}, "2 positive weights for logits float32[4 3]: want 1, or one a column"},
+		{nn.BCEWithLogits{PosWeight: []float64{1, 2}}, "2 positive weights for logits float32[4 3]: want 1, or one for each column"},
 		{nn.BCEWithLogits{PosWeight: []float64{-1}}, "nn: BCEWithLogits: weight 0 is -1"},
 	} {
 		s := scope(nn.NewParams(graph.Float32), nn.Train)

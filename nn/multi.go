@@ -36,7 +36,7 @@ func (w Weighted) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node
 	return s.Scale(sum, w.By), weight
 }
 
-// Predict is Term's.
+// Predict reads y as Term does.
 func (w Weighted) Predict(s *Scope, y *graph.Node) *graph.Node { return w.Term.Predict(s, y) }
 
 // MultiLoss has a loss for each output of a model that has a target. The key is the name of the output and of the
@@ -53,11 +53,14 @@ func (w Weighted) Predict(s *Scope, y *graph.Node) *graph.Node { return w.Term.P
 type MultiLoss map[string]Loss
 
 // Objective compares outputs, each (B, …), with the targets in a batch. Loss is the loss above times B and Weight is B,
-// both scalars. The outputs of the objective are "y.NAME" as the model gives them, "predict.NAME" as the loss reads them,
-// and, where the batch has targets, "loss.NAME", the term of the batch, a scalar.
+// both scalars. The objective has these outputs for each output NAME of the model:
 //
-// Without any of the targets there is no loss. It is an error where some targets are missing, where the model lacks an
-// output that has a loss, and where outputs have unlike numbers of examples.
+//	y.NAME        what the model gives
+//	predict.NAME  how the loss reads it; not in mode Train
+//	loss.NAME     the term of the batch, a scalar; where the batch has targets
+//
+// Without any of the targets there is no loss. Targets for some losses but not for all are an error. So are an output
+// that has a loss but that the model lacks, and outputs of unlike numbers of examples.
 func (m MultiLoss) Objective(s *Scope, outputs map[string]*graph.Node, in Inputs) Objective {
 	o := Objective{Outputs: map[string]*graph.Node{}}
 	if s.Err() != nil {
@@ -96,7 +99,7 @@ func (m MultiLoss) Objective(s *Scope, outputs map[string]*graph.Node, in Inputs
 
 // mean is a loss's sum over its weight, 0 where nothing counts.
 func mean(s *Scope, l Loss, y, target *graph.Node) *graph.Node {
-	const least = 1e-30 // below any weight of a batch but 0, and normal in float32
+	const least = 1e-30 // smaller than any weight of a batch but 0, and not denormal in float32
 	sum, weight := l.Loss(s, y, target)
 	return s.Div(sum, s.Maximum(weight, s.Full(weight.Meta(), least)))
 }

@@ -35,13 +35,3 @@ func TestPack(t *testing.T) {
 		}
 	}
 }
-
-// TestPackShapes: a packing that does not fit the batch is an error that names the attention.
-func TestPackShapes(t *testing.T) {
-	s := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Train)
-	s.Pack(nn.Packing{Segments: s.Input("segments", graph.Of(graph.Int32, 2, 4))})
-	s.Call("attn", nn.SelfAttention{Heads: 2, Causal: true}, s.Input("x", graph.Of(graph.Float32, 2, 5, 8)))
-	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "segments int32[2 4], want int32[2 5]") || !strings.Contains(err.Error(), "attn") {
-		t.Errorf("error %v", err)
-	}
-}

@@ -29,7 +29,7 @@ type Params struct {
 	lora    *LoRA
 }
 
-// freezing says for the names that match a pattern whether they are frozen; of several that match the last counts.
+// freezing says whether the names that match a pattern are frozen. Where several patterns match, the last one counts.
 type freezing struct {
 	pattern string
 	frozen  bool
@@ -66,11 +66,11 @@ func (p *Params) Count() (all, trainable int) {
 	return all, trainable
 }
 
-// Freeze keeps the parameters whose names match one of the patterns (of path.Match: "wte.*", "*.bias") as they are;
-// it holds for those declared later too.
+// Freeze keeps the parameters as they are whose names match one of the patterns, such as "wte.*" or "*.bias"; see
+// [Match]. It holds for parameters that are declared later, too. A malformed pattern is an error.
 func (p *Params) Freeze(patterns ...string) error { return p.setFrozen("Freeze", true, patterns) }
 
-// Unfreeze takes back what Freeze said of the parameters whose names match one of the patterns.
+// Unfreeze lets the parameters train again whose names match one of the patterns. A malformed pattern is an error.
 func (p *Params) Unfreeze(patterns ...string) error { return p.setFrozen("Unfreeze", false, patterns) }
 
 func (p *Params) setFrozen(name string, frozen bool, patterns []string) error {
@@ -88,7 +88,7 @@ func (p *Params) setFrozen(name string, frozen bool, patterns []string) error {
 	return nil
 }
 
-// frozen is what the last pattern that a name matches says of it.
+// frozen tells whether a name is frozen, by the last pattern that it matches.
 func (p *Params) frozen(name string) (frozen bool) {
 	for _, f := range p.freeze {
 		if Match(name, f.pattern) {
@@ -98,7 +98,8 @@ func (p *Params) frozen(name string) (frozen bool) {
 	return frozen
 }
 
-// Match reports whether name matches one of the patterns; a dot is a character like any other.
+// Match reports whether name matches one of the patterns, which are those of path.Match. A dot in a pattern or a name
+// is a character like any other.
 func Match(name string, patterns ...string) bool {
 	for _, s := range patterns {
 		if ok, _ := path.Match(s, name); ok {
@@ -129,7 +130,7 @@ func (p *Params) declare(q *Param) (*Param, error) {
 	return q, nil
 }
 
-// what names the sort of q in errors, by the method that declares it.
+// what is the name of p's sort in errors: the method that declares it.
 func (p *Param) what() string {
 	if p.Buffer {
 		return "Buffer"
@@ -152,8 +153,8 @@ func (p *Param) Value(seed uint64) (graph.Buf, error) {
 	return b, nil
 }
 
-// Fill writes the first value of every parameter and buffer but those in have through write: an executor State's Write,
-// with graph.Dense. What is in have is not drawn: 100 million numbers take seconds.
+// Fill computes the first value of every parameter and buffer that is not in have, and hands it to write. That is the
+// Write of an executor's State, with graph.Dense around b. Values in have are not drawn, as 100 million take seconds.
 func (p *Params) Fill(seed uint64, have map[string]bool, write func(name string, b graph.Buf) error) error {
 	for _, q := range slices.Concat(p.list, p.buffers) {
 		if have[q.Name] {

@@ -6,7 +6,7 @@ import (
 	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
-// Rand is a counter generator: its numbers are a function of a key and of where they are used, not of what was drawn before.
+// Rand is a counter generator: a number depends on a key and on where it is used, not on what was drawn before.
 type Rand struct{ key uint64 }
 
 // NewRand returns the generator of a seed and a name.
@@ -41,8 +41,9 @@ func (r *Rand) truncated(i int) float64 {
 	}
 }
 
-// ln is the natural logarithm of a positive normal number, with explicit roundings: ln x = e·ln 2 + 2·artanh t,
-// t = (m−1)/(m+1), √½ ≤ m < √2.
+// ln is the natural logarithm of a positive normal number x = m·2ᵉ, with explicit roundings:
+//
+//	ln x = e·ln 2 + 2·artanh t, t = (m−1)/(m+1), √½ ≤ m < √2
 func ln(x float64) float64 {
 	b := math.Float64bits(x)
 	e := int(b>>52) - 1023

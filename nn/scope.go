@@ -1,4 +1,4 @@
-// Package nn builds models: layers as plain values, the parameters they declare, losses.
+// Package nn builds models: layers as plain values, the parameters and buffers that they declare, and losses.
 //
 //	net := nn.Sequential{nn.Linear{Out: 8}, nn.Tanh, nn.Linear{Out: 1}}
 //	params := nn.NewParams(graph.Float32)
@@ -6,8 +6,8 @@
 //	y := net.Forward(s, s.Input("x", graph.Of(graph.Float32, 4, 2)))
 //	err := s.Err()
 //
-// A layer holds no parameter: it declares them under the path of its [Scope], and the same layer built into another
-// graph (for evaluation, for another batch, for one-token decoding) finds the same ones.
+// A layer holds no parameters: it declares them under the path of its [Scope]. The same layer built into another graph
+// finds the same ones: for evaluation, for another batch, for decoding token by token.
 package nn
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Layer maps a node to a node. It is plain data: settings, no values.
+// Layer maps a node to a node. It is plain data: it has settings, and no values of parameters.
 type Layer interface {
 	Forward(s *Scope, x *graph.Node) *graph.Node
 }
 
-// Mode says what a graph is built for.
+// Mode says what a graph is built for: training, evaluation or generation.
 type Mode uint8
 
 // The modes. Generate is evaluation with a cache of keys and values, at positions that each run gives.
@@ -64,7 +64,7 @@ func NewScope(g *graph.Graph, params *Params, mode Mode) *Scope {
 // Generation says where a graph of mode Generate stands in its sequences.
 type Generation struct {
 	Start    *graph.Node // ids (B): the position of the first token of each row
-	Rows     *graph.Node // ids (B): the row whose caches each row goes on with, for beam search; nil for its own
+	Rows     *graph.Node // ids (B): for beam search, the row whose caches each row continues; nil: each its own
 	Capacity int         // positions that a cache holds
 }
 
@@ -94,16 +94,16 @@ func (s *Scope) join(name string) string {
 	return s.path + "." + name
 }
 
-// In returns the child scope of that name; nodes of the graph made from now on carry its path. Nothing comes back from it:
-// see [Scope.Within] and [Scope.Call].
+// In returns the child scope of that name. Nodes of the graph made from now on carry its path, until
+// [graph.Graph.SetScope] changes it; [Scope.Within] and [Scope.Call] come back by themselves.
 func (s *Scope) In(name string) *Scope {
 	c := &Scope{s.Graph, s.join(name), s.build}
 	c.SetScope(c.path)
 	return c
 }
 
-// Call runs layer.Forward on x, of any shape and dtype that the layer takes, in the child scope of that name and comes
-// back. [Summary] has a row for it. A nil layer is an error.
+// Call runs layer.Forward on x in the child scope of that name, comes back, and returns the result. Shapes and dtypes
+// are the layer's. [Summary] has a row for it. A nil layer is an error.
 func (s *Scope) Call(name string, layer Layer, x *graph.Node) *graph.Node {
 	if layer == nil {
 		return s.Fail(errors.Errorf("nn: Call %q: the layer is nil", s.join(name)))
@@ -111,15 +111,16 @@ func (s *Scope) Call(name string, layer Layer, x *graph.Node) *graph.Node {
 	return s.enter(name, typeName(layer), func(c *Scope) *graph.Node { return layer.Forward(c, x) })
 }
 
-// Within runs f in the child scope of that name, comes back and returns what f returns: a part of a model with inputs of
-// its own, such as a tower.
+// Within runs f in the child scope of that name, comes back, and returns what f returns. It is for a part of a model
+// that has inputs of its own, such as a tower.
 //
 //	user := s.Within("user", func(s *nn.Scope) *graph.Node {
 //		return s.Call("out", nn.Linear{Out: 8}, s.Concat(-1, in["age"], in["taste"]))
 //	})
 //
-// f builds with the scope that it gets. [Summary] has a row for it, without a type. A nil f is an error, and so is a name
-// that is used twice where f declares parameters. Inputs that share a part's weights go through it as one batch.
+// The function builds with the scope that it gets. [Summary] has a row for it, without a type. A nil f is an error, and
+// so is a name that is used twice where f declares parameters. Inputs that share the weights of a part go through it
+// together: join them with Concat on axis 0, and slice the result.
 func (s *Scope) Within(name string, f func(s *Scope) *graph.Node) *graph.Node {
 	if f == nil {
 		return s.Fail(errors.Errorf("nn: Within %q: the function is nil", s.join(name)))
@@ -139,8 +140,8 @@ func (s *Scope) enter(name, typ string, f func(c *Scope) *graph.Node) *graph.Nod
 	return y
 }
 
-// Param declares a parameter under the scope's path, or finds the one that an earlier graph declared there.
-// Declaring a name twice in one graph, or with another shape than before, is an error.
+// Param declares a parameter of the scope's dtype under the scope's path, or finds the one that an earlier graph
+// declared there. To declare a name twice in one graph, or with another shape than before, is an error.
 func (s *Scope) Param(name string, init Init, shape ...int) *graph.Node {
 	if s.Err() != nil {
 		return nil
@@ -158,7 +159,8 @@ func (s *Scope) Param(name string, init Init, shape ...int) *graph.Node {
 	return n
 }
 
-// Shared returns a parameter by its path from the model's root, to tie weights. It is an error before its Param.
+// Shared returns a parameter by its path from the model's root, to tie weights. It is an error where this graph has not
+// declared the parameter yet.
 func (s *Scope) Shared(path string) *graph.Node {
 	if n := s.build.declared[path]; n != nil || s.Err() != nil {
 		return n
@@ -166,7 +168,7 @@ func (s *Scope) Shared(path string) *graph.Node {
 	return s.Fail(errors.Errorf("nn: Shared %q: no Param of this graph has that path yet", path))
 }
 
-// Declared returns the nodes of the parameters of this graph by name.
+// Declared returns the nodes of this graph's parameters by name; the buffers are not among them.
 func (s *Scope) Declared() map[string]*graph.Node { return s.build.declared }
 
 // Stream identifies the scope to random ops: the FNV-1a hash of its path and a name.
@@ -181,8 +183,8 @@ func hash64(s string) uint64 {
 	return h
 }
 
-// Positions returns the ids of the positions of T tokens: (T) counted from 0, in mode Generate (B, T) counted from where
-// each row stands, and of packed rows the (B, T) of [Packing].
+// Positions returns the ids of the positions of t tokens: (t), counted from 0. In mode Generate they are (B, t),
+// counted from where each row stands; for packed rows they are the (B, t) of [Packing].
 func (s *Scope) Positions(t int) *graph.Node {
 	if s.build.at.Start != nil {
 		return s.Graph.Positions(s.build.at.Start, t)
@@ -193,11 +195,11 @@ func (s *Scope) Positions(t int) *graph.Node {
 	return s.Iota(t)
 }
 
-// Start returns the (B) ids of the position of each row's first token in mode Generate, nil in the others.
+// Start returns the ids (B) of the positions of the rows' first tokens in mode Generate. It is nil in the other modes.
 func (s *Scope) Start() *graph.Node { return s.build.at.Start }
 
-// Cache writes x (B, T, …) at each row's position into a state of kind cache (B, capacity, …) and returns all of it.
-// In the other modes it returns x.
+// Cache writes x (B, T, …) at each row's position into a state (B, capacity, …) of kind graph.Cache, and returns the
+// whole state. In modes Train and Eval it returns x.
 func (s *Scope) Cache(name string, x *graph.Node) *graph.Node {
 	if s.build.mode != Generate || x == nil {
 		return x

@@ -7,9 +7,9 @@ import (
 	"text/tabwriter"
 )
 
-// Summary writes a table of the layers that were called while a model was built through s: path, type, output shape,
-// own parameters, whether they train, and bytes of the output. Below it stand the totals, and where the model has
-// buffers, their number of scalars. A tied weight counts where it is declared, once.
+// Summary writes a table of the layers that were called while a model was built through s. Its columns are path, type,
+// output shape, own parameters, whether they train, and bytes of the output. Below it stand the totals, and where the
+// model has buffers, their number of scalars. A tied weight counts once, where it is declared.
 func Summary(w io.Writer, s *Scope) error {
 	params, own := s.build.params, s.own()
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
@@ -48,7 +48,7 @@ func (o owned) state() string {
 	return "partly frozen"
 }
 
-// own counts for each layer the parameters that it declared itself, not through a child that has a row; "" is the root.
+// own counts the parameters of each layer that no child with a row declared; "" is the root.
 func (s *Scope) own() map[string]owned {
 	rows := map[string]bool{}
 	for _, r := range s.Rows() {

@@ -11,6 +11,8 @@ gpt_tiny[_f64]  GPT-2's architecture (biases, tanh GELU), gpt_nano[_f64] nanoGPT
                 tied embeddings: the parameters by their published names, ids, targets, logits, loss (mean, nats/token),
                 "grad.NAME"; then ten steps of clip and AdamW from the same parameters: train.ids and train.targets
                 (10, B, T), train.losses and train.norms (before the clip), each taken before its update, "final.NAME".
+batch_norm[_f64]  BatchNorm1d with channels last: "case/weight", "case/bias", and for batches 0 and 1 in training and 2 in
+                evaluation "case/x.0", y, dy, the gradients dx, dweight, dbias, and the buffers after the batch.
 optim[_f64]     ten steps of each optimizer along fixed gradients: "grads" (10, 2, 3), "p0", "OPTIMIZER" (10, 2, 3).
 
 Files without a suffix are float32, those with _f64 float64; both hold the same operands, which float32 holds exactly.
@@ -27,6 +29,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from golden_batchnorm import batch_norms
 from golden_file import File, read, rng, write
 from golden_layers import EPS, block, block_shapes, draw, layers, norm
 
@@ -133,7 +136,7 @@ def main():
         sys.exit("golden.py: torch %s and numpy %s, want %s and %s" % (torch.__version__, np.__version__, TORCH, NUMPY))
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    table = [("layers", layers), ("optim", optimizers),
+    table = [("layers", layers), ("batch_norm", batch_norms), ("optim", optimizers),
              ("gpt_tiny", lambda dtype: whole_gpt(dtype, "gpt_tiny", True, "tanh")),
              ("gpt_nano", lambda dtype: whole_gpt(dtype, "gpt_nano", False, "none"))]
     os.makedirs(FOLDER, exist_ok=True)

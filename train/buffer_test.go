@@ -134,8 +134,8 @@ func TestBuffersOfPyTorch(t *testing.T) {
 	}
 }
 
-// TestBuffersFrom: what From writes of buffers is what training starts from, and a run that changes no parameter of the
-// trunk keeps its buffers in the checkpoint all the same.
+// TestBuffersFrom: training starts from the buffers that From writes. A run that changes no parameter of the trunk
+// keeps the trunk's buffers in the checkpoint all the same.
 func TestBuffersFrom(t *testing.T) {
 	tr := normRows(1)
 	tr.From = func(s plan.State) error {

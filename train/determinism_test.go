@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -69,8 +70,8 @@ func withoutDropout(l nn.Layer) nn.Layer {
 		switch l := l.(type) {
 		case nn.Dropout:
 			q[i] = nn.Dropout{}
-		case nn.TransformerBlock:
-			a := l.Attn.(nn.SelfAttention)
+		case gpt.GPT2Block:
+			a := l.Attn.(gpt.GPT2Attention)
 			a.Dropout = 0
 			l.Dropout, l.Attn = 0, a
 			q[i] = l

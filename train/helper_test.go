@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
@@ -146,7 +147,7 @@ func words(t testing.TB) *data.TextData {
 
 // text is a trainer on words.
 func text(d *data.TextData, opt Optimizer) Trainer {
-	block := nn.TransformerBlock{Norm: nn.LayerNorm{}, Attn: nn.SelfAttention{Heads: 2, Causal: true, Dropout: 0.1}, MLP: nn.MLP{}, Dropout: 0.1}
+	block := gpt.GPT2Block{Norm: nn.LayerNorm{}, Attn: gpt.GPT2Attention{Heads: 2, Causal: true, Dropout: 0.1}, MLP: gpt.GPT2MLP{}, Dropout: 0.1}
 	net := nn.Sequential{nn.Embedding{Vocab: d.Vocab(), Dim: 8}, block, nn.Linear{Out: d.Vocab()}}
 	return Trainer{Model: net, Loss: nn.CrossEntropy{}, Optimizer: opt, Batch: 3, Steps: 14, Seed: 5, Clip: 1,
 		Schedule: Linear{Warmup: 3}, Executor: plan.CPU(1), fs: fast{atomicfile.OS}, noSync: true}

@@ -10,13 +10,17 @@ import (
 //	t := train.Multi{
 //		Model: nn.ModelFunc(func(s *nn.Scope, in nn.Inputs) map[string]*graph.Node {
 //			x := s.Call("trunk", trunk, in["x"])
-//			return map[string]*graph.Node{"class": s.Call("class", nn.Linear{Out: 3}, x), "box": s.Call("box", nn.Linear{Out: 4}, x)}
+//			return map[string]*graph.Node{
+//				"class": s.Call("class", nn.Linear{Out: 3}, x),
+//				"box":   s.Call("box", nn.Linear{Out: 4}, x),
+//			}
 //		}),
 //		Loss: nn.MultiLoss{"class": nn.CrossEntropy{}, "box": nn.L1{}},
 //	}
 //	run, err := train.Trainer{Task: t, …}.Fit(d) // fields x, class and box
 //
-// For the loss and the names of the outputs see [nn.MultiLoss]. Metrics of a Trainer want one target: they are an error.
+// For the loss and the names of the outputs see [nn.MultiLoss]. The metrics of a Trainer want one target, so they are
+// an error here.
 type Multi struct {
 	Model nn.Model
 	Loss  nn.MultiLoss

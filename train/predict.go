@@ -15,13 +15,13 @@ import (
 //	out, err := run.PredictBatch(data.Batch{"x": {Shape: []int{n, 28, 28, 1}, Float: pixels}}, "predict")
 //	p := out["predict"] // Shape (n, classes), p.Float row-major
 //
-// b has the fields that the task wants, numbers or ids, without the targets; the first extent of each is the number of
-// examples n, at least 1. Trainer.EvalBatch examples run at a time. Numbers come back as float32 and ids as int32, in the
-// order of the examples: (n, …). Without names all outputs of the task come that have a value for each example; of
-// [Supervised] those are "predict" and "y".
+// The batch has the fields that the task wants, numbers or ids, without the targets. The first extent of each is the
+// number of examples n, at least 1. Trainer.EvalBatch examples run at a time. Outputs are (n, …), in the order of the
+// examples, numbers as float32 and ids as int32. Without names all outputs come whose first extent is that of the
+// examples; [Supervised] has "predict" and "y".
 //
-// It is an error where fields have unlike numbers of examples, where the task misses a field, and where an output that is
-// asked for does not exist or its first extent is not the number of examples.
+// Fields of unlike numbers of examples are an error, and so is a missing field. An output that is asked for is an error
+// where it does not exist, or where its first extent is not the number of examples.
 func (r *Run) PredictBatch(b data.Batch, outputs ...string) (data.Batch, error) {
 	all := data.Batch{}
 	err := r.pass(data.Examples(b), func(p plan.Program, _ data.Batch, n int) error {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/nn"
@@ -17,7 +18,7 @@ type ragged struct{}
 
 func (ragged) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 	x := s.Call("wte", nn.Embedding{Vocab: 16, Dim: 8}, in["ids"])
-	x = s.Call("attn", nn.SelfAttention{Heads: 2, Causal: true, Init: nn.Normal(0, 0.3)}, x)
+	x = s.Call("attn", gpt.GPT2Attention{Heads: 2, Causal: true, Init: nn.Normal(0, 0.3)}, x)
 	b, t, c := x.Dim(0), x.Dim(1), x.Dim(2)
 	v := s.Reshape(x, b, t, 1, c)
 	x = s.Reshape(s.Attention(s.Slice(v, 1, 0, 1), v, v, graph.AttentionOpts{Causal: true, Window: 1, Start: in["last"]}), b, c)

@@ -4,11 +4,11 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
-	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
@@ -214,7 +214,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		{!slices.Contains([]string{LoRA, Full, Head}, s.Method), "method", s.Method, "lora, full or head"},
 		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
 		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
-		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
+		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + strconv.Itoa(m.Dims().Context)},
 		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
 		{!(d.Val >= 0 && d.Val < 1), "val", d.Val, "a share below 1"},
 		{d.Folds < 0 || d.Folds == 1 || d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "folds, fold", []int{d.Folds, d.Fold},

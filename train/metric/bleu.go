@@ -10,9 +10,9 @@ import (
 //
 //	BLEU = BP·exp(¼·Σ_{n≤4} ln pₙ),  pₙ = 100·matches/n-grams,  BP = min(1, exp(1 − |ref|/|hyp|))
 //
-// The k-th order without a match has p = 100/(2ᵏ·n-grams). It is 0 where nothing matches or no segment has four tokens.
-// |ref| sums, over segments, the length of the reference that is nearest to the text's (of two, the shorter).
-// Sources: Papineni et al. 2002, doi:10.3115/1073083.1073135; Post, arXiv:1804.08771.
+// The k-th order without a match has p = 100/(2ᵏ·n-grams). BLEU is 0 where nothing matches or no segment has four
+// tokens. |ref| sums, over segments, the length of the reference that is nearest to the text's. If two are as near, the
+// shorter one counts. Sources: Papineni et al. 2002, doi:10.3115/1073083.1073135; Post, arXiv:1804.08771.
 var (
 	// BLEU splits words by the rules of mteval-v13a, sacreBLEU's default.
 	BLEU = Text{"bleu", func(hyp string, refs []string) []float64 { return bleuSegment(tokens13a, hyp, refs) }, bleuValue}
@@ -38,7 +38,7 @@ func bleuSegment(tokenize func(string) []string, hyp string, refs []string) []fl
 	stats := make([]float64, 2+2*bleuOrder)
 	stats[0], stats[1] = float64(len(words)), float64(nearest)
 	for n := 1; n <= bleuOrder; n++ {
-		most := map[string]int{} // of each n-gram, over references
+		most := map[string]int{} // the largest count of each n-gram in a reference
 		for _, t := range tokens {
 			for k, v := range ngrams(t, n) {
 				most[k] = max(most[k], v)
@@ -110,8 +110,9 @@ func tokensZh(s string) []string {
 	return splitWords(b.String())
 }
 
-// isChinese tells the characters that sacreBLEU's zh sets apart. Its range for Extension B is in effect the first of
-// these: quotes, dashes and ellipses are set apart, the characters of Extension B are not.
+// isChinese tells the characters that sacreBLEU's zh sets apart. What was meant as its range for Extension B is in
+// effect the first range below. So quotes, dashes and ellipses are set apart, and the characters of Extension B are
+// not.
 func isChinese(r rune) bool {
 	for _, c := range [...][2]rune{
 		{0x2001, 0x2a6d}, {0x2e80, 0x2fdf}, {0x2ff0, 0x303f}, {0x3100, 0x312f}, {0x31a0, 0x31bf}, {0x31c0, 0x31ef}, {0x3200, 0x4db5},

@@ -9,13 +9,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Resamples is how often Bootstrap95 and PairedTest draw rows anew; the least p is 1/(Resamples+1).
+// Resamples is how often Bootstrap95 and PairedTest draw rows anew; the smallest p-value is 1/(Resamples+1).
 const Resamples = 1000
 
-// Bootstrap95 returns the 95 % percentile interval of a statistic of n rows: the 2.5th and 97.5th percentile of its
-// values on Resamples draws of n rows with replacement. The statistic is given row indices, which it must not keep.
-// The same seed gives the same draws on every machine. Draws where the statistic is NaN (AUROC of one class) are left
-// out; both ends are NaN if all are, or for n < 1.
+// Bootstrap95 returns the 95 % percentile interval of a statistic of n rows. Its ends are the 2.5th and the 97.5th
+// percentile of the statistic on Resamples draws of n rows with replacement. The statistic is given row indices, which
+// it must not keep. The same seed gives the same draws on every machine. Draws where the statistic is NaN, such as
+// AUROC where only one class was drawn, are left out. Both ends are NaN if all draws are left out, and for n < 1.
 // Source: Efron and Tibshirani 1993, chapter 13.
 func Bootstrap95(n int, seed uint64, statistic func(rows []int) float64) (lo, hi float64) {
 	var values []float64
@@ -28,12 +28,14 @@ func Bootstrap95(n int, seed uint64, statistic func(rows []int) float64) (lo, hi
 	return percentile(values, 2.5), percentile(values, 97.5)
 }
 
-// PairedTest tests whether two models differ in a statistic of the same n rows: it returns the two-sided p-value of the
-// difference d = a − b by the paired bootstrap, both models on the same draws, moved to the hypothesis of no difference:
+// PairedTest tests whether two models differ in a statistic of the same n rows. It returns the two-sided p-value of the
+// difference d = a − b by the paired bootstrap. Both models are measured on the same draws, whose differences d* are
+// moved to the hypothesis of no difference:
 //
 //	p = (1 + #{draws: |d* − d| ≥ |d|}) / (1 + draws)
 //
-// Draws and NaN as for Bootstrap95; p is 1 if the models never differ, NaN if d is or no draw is left.
+// Draws, and what is left out, are as for Bootstrap95. p is 1 if the models never differ. It is NaN if d is NaN, if no
+// draw is left, and for n < 1.
 // Sources: Efron and Tibshirani 1993, chapter 16; Koehn 2004, aclanthology.org/W04-3250.
 func PairedTest(n int, seed uint64, a, b func(rows []int) float64) float64 {
 	if n < 1 {
@@ -61,7 +63,7 @@ func PairedTest(n int, seed uint64, a, b func(rows []int) float64) float64 {
 	return (1 + extreme) / (1 + draws)
 }
 
-// resample calls f with each draw of n rows of n, none for n < 1.
+// resample calls f with each draw of n rows out of n; it makes no draw for n < 1.
 func resample(n int, seed uint64, f func(rows []int)) {
 	if n < 1 {
 		return
@@ -69,14 +71,14 @@ func resample(n int, seed uint64, f func(rows []int)) {
 	random, rows := rand.NewPCG(seed, 0), make([]int, n)
 	for range Resamples {
 		for i := range rows {
-			row, _ := bits.Mul64(random.Uint64(), uint64(n)) // ⌊u·n⌋ of u in [0, 1)
+			row, _ := bits.Mul64(random.Uint64(), uint64(n)) // ⌊u·n⌋ for u in [0, 1)
 			rows[i] = int(row)
 		}
 		f(rows)
 	}
 }
 
-// percentile interpolates between the two nearest of sorted values, as NumPy's default does; NaN of none.
+// percentile interpolates between the two nearest of sorted values, as NumPy's default does; NaN where there are none.
 func percentile(sorted []float64, percent float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -91,8 +93,8 @@ func percentile(sorted []float64, percent float64) float64 {
 }
 
 // Rows keeps the predictions and targets of an evaluation, for intervals and tests. It is given to an evaluation beside
-// the metrics, and there measures how many rows it keeps. Unlike other metrics it is its own accumulator, so it serves one
-// evaluation at a time.
+// the metrics, and its own measure is the number of rows that it keeps. Unlike other metrics it is its own accumulator,
+// so it serves one evaluation at a time.
 //
 //	rows := &metric.Rows{}
 //	scores, err := run.Evaluate(d, metric.F1(1), rows)
@@ -118,7 +120,8 @@ func (r *Rows) Value() float64 { return float64(r.Len()) }
 // Len is the number of rows.
 func (r *Rows) Len() int { return len(r.Pred) / max(1, r.Cols) }
 
-// Add implements Accumulator. It keeps copies.
+// Add implements Accumulator. It keeps copies of pred (rows, cols) and of target, one for each row or each number. It
+// is an error where they do not fit each other or the batches before.
 func (r *Rows) Add(pred []float32, cols int, target []float32) error {
 	switch {
 	case cols < 1 || len(pred)%cols != 0:
@@ -136,9 +139,10 @@ func (r *Rows) Add(pred []float32, cols int, target []float32) error {
 	return nil
 }
 
-// Of returns the measure of any rows, by index; NaN if m refuses them. It is not safe for concurrent use.
+// Of returns a function that measures any rows by index, for [Bootstrap95] and [PairedTest]. The measure is NaN if m
+// refuses the rows. The function is not safe for concurrent use.
 func (r *Rows) Of(m Metric) func(rows []int) float64 {
-	acc, wide := m.New(), 1 // wide targets a row
+	acc, wide := m.New(), 1 // each row has wide targets
 	var pred, target []float32
 	if len(r.Target) == len(r.Pred) {
 		wide = r.Cols

@@ -115,7 +115,7 @@ func TestDraws(t *testing.T) {
 func TestBootstrapEdges(t *testing.T) {
 	nan := func([]int) float64 { return math.NaN() }
 	one := func([]int) float64 { return 1 }
-	half := func(rows []int) float64 { // NaN of half the draws
+	half := func(rows []int) float64 { // NaN for half the draws
 		if rows[0] == 0 {
 			return math.NaN()
 		}

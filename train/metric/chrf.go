@@ -1,17 +1,18 @@
 package metric
 
-// ChrF is sacreBLEU's chrF2 of a corpus, from 0 to 100: character n-grams to order 6 without white space, no word
-// n-grams. Precision and recall are means over the orders that both sides have, and β = 2 weighs recall twice:
+// ChrF is sacreBLEU's chrF2 of a corpus, from 0 to 100. It counts character n-grams up to order 6, without white space,
+// and no word n-grams. Precision P and recall R are means over the orders that both sides have; β = 2 weighs recall
+// twice:
 //
 //	chrF = 100·(1 + β²)·P·R / (β²·P + R)
 //
-// Of several references the one with the best score of the segment counts. 0 where nothing matches.
+// If a segment has several references, the one with its best score counts. ChrF is 0 where nothing matches.
 // Source: Popović 2015, doi:10.18653/v1/W15-3049; sacreBLEU 2, nc:6 nw:0 space:no eff:yes.
 var ChrF = Text{"chrf", chrFSegment, chrFValue}
 
 const chrFOrder = 6
 
-// chrFSegment returns, for each order, n-grams of the text, of the best reference, and matches.
+// chrFSegment returns three numbers for each order: n-grams of the text, n-grams of the best reference, and matches.
 func chrFSegment(hyp string, refs []string) []float64 {
 	var best []float64
 	h := charGrams(hyp)

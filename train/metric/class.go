@@ -7,11 +7,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A ClassMetric is a measure of classification. Its accumulators take in pred (rows, cols), float32: with one column
-// the probability of class 1 of two; with more a score or probability for each class. They take one target a row, a
-// class id; a row whose target is below 0 is not counted. A batch is refused whole, with an error, if its shape does not
-// fit, if the columns differ from those of the batches before, or if a target is no class. Sums are in float64, row by
-// row: how the rows are split into batches changes nothing. Of no rows the value is NaN.
+// A ClassMetric is a measure of classification. Its accumulators take in pred (rows, cols), float32. With one column it
+// is the probability of class 1 of two classes; with more it is a score or probability for each class. They take one
+// target for each row, a class id; a row whose target is below 0 does not count.
+//
+// A batch is refused whole, with an error, where its shape does not fit or its columns are not as many as before. It is
+// refused, too, where a target is no class. Sums are in float64, row by row, so that the split into batches changes
+// nothing. Without rows the value is NaN.
 type ClassMetric struct {
 	name   string
 	proba  bool // whether pred must lie in [0, 1]
@@ -25,8 +27,8 @@ type classRows interface {
 	Value() float64
 }
 
-// FromLogits returns the same measure for logits: each row goes through the softmax, of one column the sigmoid,
-// in float64 before it is measured.
+// FromLogits returns the same measure for logits. Each row first goes through the softmax in float64, or through the
+// sigmoid where there is one column.
 func (m ClassMetric) FromLogits() ClassMetric {
 	m.logits = true
 	return m
@@ -78,7 +80,7 @@ func (c *classes) check(pred []float32, cols int, target []float32) error {
 	case cols < 1 || len(pred)%cols != 0:
 		return errors.Errorf("%d predictions are no rows of %d columns", len(pred), cols)
 	case len(pred)/cols != len(target):
-		return errors.Errorf("%d rows of %d columns but %d targets, want one a row", len(pred)/cols, cols, len(target))
+		return errors.Errorf("%d rows of %d columns but %d targets, want one for each row", len(pred)/cols, cols, len(target))
 	case c.cols != 0 && c.cols != cols:
 		return errors.Errorf("%d columns after batches of %d", cols, c.cols)
 	}
@@ -101,7 +103,7 @@ func (c *classes) check(pred []float32, cols int, target []float32) error {
 	return nil
 }
 
-// softmax turns logits into probabilities in place; one logit into the probability of class 1.
+// softmax turns logits into probabilities in place. A single logit becomes the probability of class 1.
 func softmax(p []float64) {
 	if len(p) == 1 {
 		p[0] = 1 / (1 + math.Exp(-p[0]))
@@ -132,8 +134,8 @@ func prob(p []float64, c int) float64 {
 	return p[0]
 }
 
-// argmax is the class with the largest score, the first of equal ones (of one column, class 1 from 0.5 on); -1 of a row
-// with a NaN.
+// argmax is the class with the largest score, the first one among equals. Where there is one column it is class 1 from
+// 0.5 on. For a row with a NaN it is −1.
 func argmax(p []float64) int {
 	best := 0
 	for j, v := range p {
@@ -150,10 +152,10 @@ func argmax(p []float64) int {
 	return best
 }
 
-// TopK is the share of rows whose target is among the k classes with the largest scores; of equal scores the first
-// class comes first, so that TopK(1) is Accuracy. It is 1 where k reaches the number of classes, but for a row with a
-// NaN, which is wrong; and 0 for k < 1.
-// Source: scikit-learn's top_k_accuracy_score, which lets the last of equal scores come first.
+// TopK is the share of rows whose target is among the k classes with the largest scores. Among equal scores the first
+// class comes first, so that TopK(1) is Accuracy. A row with a NaN is wrong. Apart from such rows TopK is 1 where k
+// reaches the number of classes. It is 0 for k < 1. Source: scikit-learn's top_k_accuracy_score, which lets the last of
+// equal scores come first.
 func TopK(k int) ClassMetric {
 	return ClassMetric{name: fmt.Sprintf("top%d", k), new: func() classRows { return &topK{k: k} }}
 }
@@ -184,8 +186,8 @@ func (a *topK) row(p []float64, t int) {
 
 func (a *topK) Value() float64 { return float64(a.right) / float64(a.count) }
 
-// LogLoss is the mean of −ln p[target], nats a row, of probabilities clipped to [ε, 1−ε], ε = 2⁻⁵². A NaN makes it NaN.
-// Source: scikit-learn's log_loss in float64, which does not normalise rows either.
+// LogLoss is the mean of −ln p[target], in nats per row. Probabilities are clipped to [ε, 1−ε], ε = 2⁻⁵². A NaN makes
+// it NaN. Source: scikit-learn's log_loss in float64, which does not normalise rows either.
 var LogLoss = ClassMetric{name: "log_loss", proba: true, new: func() classRows { return &logLoss{} }}
 
 type logLoss struct{ sum, count float64 }
@@ -198,12 +200,12 @@ func (a *logLoss) row(p []float64, t int) {
 
 func (a *logLoss) Value() float64 { return a.sum / a.count }
 
-// ECE is the expected calibration error over n bins of equal width ((i−1)/n, i/n], 0 in the first:
+// ECE is the expected calibration error over n bins of equal width, where bin i is ((i−1)/n, i/n]:
 //
 //	ECE = Σ_bins |right − Σ confidence| / rows
 //
-// The confidence of a row is the probability of the class it predicts. A NaN makes it NaN, as does n < 1.
-// Source: Guo et al., arXiv:1706.04599, equation 3; 15 bins there.
+// The confidence of a row is the probability of the class that it predicts; a confidence of 0 is in the first bin. A
+// NaN makes ECE NaN, and so does n < 1. Source: Guo et al., arXiv:1706.04599, equation 3; 15 bins there.
 func ECE(n int) ClassMetric {
 	return ClassMetric{name: "ece", proba: true, new: func() classRows { return &ece{gap: make([]float64, max(0, n))} }}
 }

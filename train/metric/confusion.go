@@ -7,13 +7,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// An Average says of which classes a precision, recall or F1 is: of one, by its id (0, 1, …), or of all as below.
-// A class that neither a target nor a prediction names is left out, as scikit-learn does.
+// An Average says which classes a precision, recall or F1 is about: one, by its id (0, 1, …), or all, as below. A class
+// that no target and no prediction names is left out, as scikit-learn does.
 type Average int
 
 // The averages over all classes.
 const (
-	Micro    Average = -1 - iota // of the counts of all classes together
+	Micro    Average = -1 - iota // from the counts of all classes together
 	Macro                        // plain mean over classes
 	Weighted                     // mean over classes, weighted by their targets
 )
@@ -40,7 +40,7 @@ func Recall(avg Average) ClassMetric {
 	return ofConfusion("recall_"+avg.String(), func(c *Confusion) float64 { return c.Recall(avg) })
 }
 
-// F1 is the harmonic mean of precision and recall; F1(1) is that of class 1. See [Confusion.F1].
+// F1 is the harmonic mean of precision and recall; F1(1) is the one of class 1. See [Confusion.F1].
 func F1(avg Average) ClassMetric {
 	return ofConfusion("f1_"+avg.String(), func(c *Confusion) float64 { return c.F1(avg) })
 }
@@ -73,9 +73,9 @@ type Confusion struct {
 	cells   map[[2]int]int
 }
 
-// NewConfusion returns the confusion of target and pred, class ids from 0 to classes−1, of the same length. A row
-// whose target is below 0 is not counted. A prediction below 0 is of no class: it misses its target and is no class's
-// false prediction. Other ids are an error.
+// NewConfusion returns the confusion of target and pred, which hold as many class ids from 0 to classes−1. A row whose
+// target is below 0 does not count. A prediction below 0 names no class: it misses its target, and no class has it as a
+// false prediction. Other ids are an error, and so are slices of unlike length.
 func NewConfusion(classes int, target, pred []int) (*Confusion, error) {
 	c := &Confusion{Classes: classes}
 	if len(target) != len(pred) {
@@ -107,19 +107,19 @@ func (c *Confusion) count(target, pred int) {
 	c.cells[[2]int{target, max(pred, -1)}]++
 }
 
-// Count returns the rows of a target class that were predicted as pred; −1 is no class.
+// Count returns the number of rows of a target class that were predicted as pred; a pred of −1 stands for no class.
 func (c *Confusion) Count(target, pred int) int { return c.cells[[2]int{target, pred}] }
 
-// A ClassCount counts the rows of one class: right ones, those of that target, those predicted so.
+// A ClassCount counts rows of one class: those predicted right, those that have it as target, those predicted as it.
 type ClassCount struct{ Right, Target, Pred int }
 
-// Precision is Right / Pred, 0 of none.
+// Precision is Right / Pred, and 0 where Pred is 0.
 func (n ClassCount) Precision() float64 { return ratio(n.Right, n.Pred) }
 
-// Recall is Right / Target, 0 of none.
+// Recall is Right / Target, and 0 where Target is 0.
 func (n ClassCount) Recall() float64 { return ratio(n.Right, n.Target) }
 
-// F1 is 2·Right / (Target + Pred), 0 of none.
+// F1 is 2·Right / (Target + Pred), and 0 where both are 0.
 func (n ClassCount) F1() float64 { return ratio(2*n.Right, n.Target+n.Pred) }
 
 func ratio(a, b int) float64 {
@@ -154,19 +154,22 @@ func (c *Confusion) Rows() int {
 	return rows
 }
 
-// Accuracy is the share of rows that are right, NaN of none.
+// Accuracy is the share of rows that are right, NaN where there are none.
 func (c *Confusion) Accuracy() float64 {
 	return float64(total(c.Counts()).Right) / float64(c.Rows())
 }
 
-// Precision is the share of predictions of a class that are right, 0 where there are none. NaN of no rows or no such class.
+// Precision is the share of predictions of a class that are right, 0 where there are none. It is NaN without rows and
+// where there is no such class.
 func (c *Confusion) Precision(avg Average) float64 { return c.average(avg, ClassCount.Precision) }
 
-// Recall is the share of a class's rows that are found, 0 where there are none. NaN of no rows or no such class.
+// Recall is the share of a class's rows that are found, 0 where there are none. It is NaN without rows and where there
+// is no such class.
 func (c *Confusion) Recall(avg Average) float64 { return c.average(avg, ClassCount.Recall) }
 
-// F1 is the harmonic mean of precision and recall (the macro F1 is the mean of the classes' F1), 0 where there are
-// neither targets nor predictions. NaN of no rows or no such class. Source: scikit-learn's f1_score, zero_division 0.
+// F1 is the harmonic mean of precision and recall, 0 where there are neither targets nor predictions. The macro F1 is
+// the mean of the F1 of the classes. F1 is NaN without rows and where there is no such class. Source: scikit-learn's
+// f1_score with zero_division 0.
 func (c *Confusion) F1(avg Average) float64 { return c.average(avg, ClassCount.F1) }
 
 func (c *Confusion) average(avg Average, of func(ClassCount) float64) float64 {
@@ -182,7 +185,7 @@ func (c *Confusion) average(avg Average, of func(ClassCount) float64) float64 {
 		for _, k := range n {
 			w := float64(k.Target)
 			if avg == Macro {
-				w = float64(min(1, k.Target+k.Pred)) // 0 of an absent class
+				w = float64(min(1, k.Target+k.Pred)) // 0 for an absent class
 			}
 			sum += w * of(k)
 			weights += w
@@ -201,8 +204,9 @@ func total(n []ClassCount) (sum ClassCount) {
 	return sum
 }
 
-// MCC is Matthews' correlation coefficient, for any number of classes, from −1 to 1; 0 where all targets or all
-// predictions are of one class. NaN of no rows. With s rows, c right ones, t and p of each class by target and prediction:
+// MCC is Matthews' correlation coefficient, for any number of classes, from −1 to 1. It is 0 where all targets or all
+// predictions are one class, and NaN without rows. With s rows, c of them right, and t and p the rows of each class by
+// target and by prediction:
 //
 //	MCC = (c·s − Σ t·p) / √((s² − Σp²)(s² − Σt²))
 //

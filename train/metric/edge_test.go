@@ -139,7 +139,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestParts holds that a part of a corpus measured by index is that part measured alone.
+// TestParts: a part of a corpus that is measured by index has the value that it has alone.
 func TestParts(t *testing.T) {
 	hyps := []string{"the cat sat on the mat", "dogs bark at night", "a b c d e", "it was the best of times"}
 	refs := []string{"a cat sat on the mat", "the dogs bark at night", "a b c d f", "it was the worst of times"}

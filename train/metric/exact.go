@@ -6,11 +6,12 @@ import (
 	"unicode"
 )
 
-// Exact is the share of texts that equal one of their references.
+// The share of texts that equal one of their references, from 0 to 1.
 var (
+	// Exact compares the texts as they are.
 	Exact = exact("exact", func(s string) string { return s })
-	// ExactSQuAD compares after lower-casing, leaving out ASCII punctuation and the words a, an, the, and with one
-	// space between words. Source: the SQuAD evaluation, Rajpurkar et al., arXiv:1606.05250.
+	// ExactSQuAD compares after lower-casing, without ASCII punctuation and the words a, an and the, and with one space
+	// between words. Source: the SQuAD evaluation, Rajpurkar et al., arXiv:1606.05250.
 	ExactSQuAD = exact("exact_squad", normalize)
 )
 
@@ -24,7 +25,7 @@ func exact(name string, normal func(string) string) Text {
 	}, meanSegment}
 }
 
-// normalize is SQuAD's: an article is a whole word, a run of letters, digits and the like.
+// normalize is the rule of SQuAD. An article is left out where it is a whole word, a run of letters and digits.
 func normalize(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", r) {

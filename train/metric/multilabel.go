@@ -6,22 +6,23 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A multi-label task asks of each row and label whether the label applies: pred and target are (rows, labels), pred the
-// probability that it does (or its logit, with FromLogits), target 1, 0, or below 0 where it is not known.
+// A multi-label task asks for each row and label whether the label applies. pred and target are (rows, labels): pred is
+// the probability that the label applies, or its logit with FromLogits. A target is 1 or 0, or below 0 where the answer
+// is not known.
 
-// PerLabel measures each label as a task of two classes and is the mean over labels, without those that are NaN (such
-// as AUROC of a label that no row has): PerLabel(F1(1)) is the macro F1, PerLabel(PRAUC) the mean average precision.
-// NaN scores as m defines.
+// PerLabel measures each label as a task of two classes, and is the mean over labels. PerLabel(F1(1)) is the macro F1
+// and PerLabel(PRAUC) the mean average precision. Labels whose measure is NaN, such as AUROC where no row has the
+// label, are left out. What a NaN in pred does is m's rule. It takes pred (rows, labels) and as many targets.
 func PerLabel(m ClassMetric) Metric { return labels{"labels_" + m.name, m, true} }
 
-// AllLabels measures all labels as one task of two classes: AllLabels(F1(1)) is the micro F1, AllLabels(TopK(1)) the
-// share of right answers.
+// AllLabels measures all labels together as one task of two classes. AllLabels(F1(1)) is the micro F1 and
+// AllLabels(TopK(1)) the share of right answers. It takes pred (rows, labels) and as many targets.
 func AllLabels(m ClassMetric) Metric { return labels{"all_" + m.name, m, false} }
 
 type labels struct {
 	name string
 	m    ClassMetric
-	each bool // one accumulator a label
+	each bool // one accumulator for each label
 }
 
 // Name implements Metric.

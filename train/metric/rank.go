@@ -5,27 +5,32 @@ import (
 	"sort"
 )
 
-// AUROC is the area under the ROC curve. Of one column, or two, it is that of class 1 (by the second column): the chance
-// that a row of class 1 scores higher than one of class 0, ties counting half. Of more it is the mean over classes, each
-// against the rest, that some rows have and some have not. NaN if there is none such, as with targets of one class only;
-// a NaN score makes it NaN. It keeps all scores, 8 bytes each.
+// AUROC is the area under the ROC curve. It is the chance that a row of a class scores higher than a row of another
+// one, where ties count half. With P rows of the class and N others:
 //
 //	AUROC = (Σ ranks of the rows of the class − P(P+1)/2) / (P·N)
+//
+// With one or two columns it is the area of class 1, whose scores are the last column. With more it is the mean over
+// the classes, each against the rest. A class that no row has, or that all rows have, is left out. AUROC is NaN if no
+// class is left, and if a score is NaN. It keeps all scores, 8 bytes each.
 //
 // Source: scikit-learn's roc_auc_score (multi_class "ovr", average "macro"), which is NaN if any class is absent.
 var AUROC = ClassMetric{name: "auroc", new: func() classRows { return &ranking{area: rocArea} }}
 
-// PRAUC is the area under the precision-recall curve as average precision, without interpolation, classes as for AUROC.
+// PRAUC is the area under the precision-recall curve as average precision, without interpolation:
 //
 //	AP = Σ_thresholds (recall_i − recall_{i−1})·precision_i
 //
-// A class without targets is left out; NaN if none is left (scikit-learn's average_precision_score: 0).
+// Columns and classes are as for AUROC. A class without targets is left out. PRAUC is NaN if no class is left, where
+// scikit-learn's average_precision_score is 0.
 var PRAUC = ClassMetric{name: "pr_auc", new: func() classRows { return &ranking{area: averagePrecision} }}
 
-// ROCArea is AUROC of scores of two classes; positive tells the rows of class 1. NaN if the lengths differ.
+// ROCArea is [AUROC] for the scores of two classes; positive tells the rows of class 1. It is NaN if the lengths
+// differ.
 func ROCArea(scores []float64, positive []bool) float64 { return area(rocArea, scores, positive) }
 
-// AveragePrecision is PRAUC of scores of two classes; positive tells the rows of class 1. NaN if the lengths differ.
+// AveragePrecision is [PRAUC] for the scores of two classes; positive tells the rows of class 1. It is NaN if the
+// lengths differ.
 func AveragePrecision(scores []float64, positive []bool) float64 {
 	return area(averagePrecision, scores, positive)
 }
@@ -33,7 +38,7 @@ func AveragePrecision(scores []float64, positive []bool) float64 {
 // ranking keeps the rows of a measure of their order.
 type ranking struct {
 	area   func([]scored) float64
-	scores [][]float64 // by class; of two classes, class 1 alone
+	scores [][]float64 // by class; class 1 alone where there are two
 	target []int
 }
 
@@ -114,7 +119,7 @@ func thresholds(rows []scored, f func(n, positive float64)) {
 	}
 }
 
-// rocArea sums trapezia of width ΔFP; 0/0 where one side is empty.
+// rocArea sums trapezia of width ΔFP. It is NaN where there are no positive or no negative rows.
 func rocArea(rows []scored) float64 {
 	var sum, tp, fp float64
 	thresholds(rows, func(n, positive float64) {

@@ -7,18 +7,19 @@ import (
 	"github.com/pkg/errors"
 )
 
-// The metrics of regression below take pred (rows, cols) and as many targets, and are the mean over columns of the
-// measure of each, as scikit-learn's "uniform_average". NaN anywhere makes them NaN. Sums are in float64, row by row.
+// The metrics of regression below take pred (rows, cols) and as many targets. Each column is measured by itself, and
+// the value is the mean over columns, as scikit-learn's "uniform_average". A NaN anywhere makes it NaN. Sums are in
+// float64, row by row.
 var (
 	// RMSE is √(Σ(target − pred)² / rows).
 	RMSE Metric = columns{"rmse", func() column { return &rmse{} }}
-	// R2 is 1 − Σ(target − pred)² / Σ(target − mean)²; of equal targets 1 if all are hit exactly, else 0. NaN of fewer
-	// than two rows. Source: scikit-learn's r2_score.
+	// R2 is 1 − Σ(target − pred)² / Σ(target − mean)². Where all targets are equal it is 1 if all are hit exactly, else
+	// 0. It is NaN for fewer than two rows. Source: scikit-learn's r2_score.
 	R2 Metric = columns{"r2", func() column { return &r2{} }}
-	// Pearson is the correlation of pred and target; NaN if either is constant or there are fewer than two rows.
+	// Pearson is the correlation of pred and target. It is NaN if either is constant, and for fewer than two rows.
 	Pearson Metric = columns{"pearson", func() column { return &pearson{} }}
-	// Spearman is the correlation of their ranks, equal values sharing the mean of theirs. NaN as Pearson. It keeps all
-	// numbers, 16 bytes a pair.
+	// Spearman is the correlation of the ranks of pred and target; equal values share the mean of their ranks. It is
+	// NaN where Pearson is. It keeps all numbers, 16 bytes for each pair.
 	Spearman Metric = columns{"spearman", func() column { return &spearman{} }}
 )
 
@@ -104,7 +105,7 @@ func (c *pearson) add(x, y float64) {
 }
 
 func (c *pearson) value() float64 {
-	r := c.xy / (math.Sqrt(c.xx) * math.Sqrt(c.yy)) // 0/0 of constants
+	r := c.xy / (math.Sqrt(c.xx) * math.Sqrt(c.yy)) // NaN, 0/0, where a side is constant
 	return max(-1, min(1, r))
 }
 
@@ -146,7 +147,7 @@ func (c *spearman) value() float64 {
 	return r.value()
 }
 
-// ranks gives each number its place from 1, equal ones the mean of theirs; NaN if there is a NaN.
+// ranks gives each number its place from 1, and equal ones the mean of their places. If there is a NaN, a rank is NaN.
 func ranks(x []float64) []float64 {
 	order, rank := make([]int, len(x)), make([]float64, len(x))
 	for i := range order {

@@ -2,13 +2,15 @@ package metric
 
 import "strings"
 
-// ROUGE is the mean over segments of an F-measure, from 0 to 1, of what a text shares with its reference; of several
-// references the best counts. Words are runs of a–z and 0–9 after lower-casing, not stemmed: a text in another script
-// has none, and a text without words has 0.
+// ROUGE measures what a text shares with its reference by an F-measure, from 0 to 1, and takes the mean over segments:
 //
 //	F = 2·P·R / (P + R),  P = shared/len(text),  R = shared/len(reference)
 //
-// Source: Lin 2004, https://aclanthology.org/W04-1013; equal to rouge_score 0.1.2, rougeL there (not rougeLsum).
+// If a segment has several references, the best F counts. Words are runs of a–z and 0–9 after lower-casing, not
+// stemmed. So a text in another script has no words, and a text without words has an F of 0.
+//
+// Source: Lin 2004, https://aclanthology.org/W04-1013. The values equal those of rouge_score 0.1.2; ROUGEL is its
+// rougeL, not its rougeLsum.
 var (
 	// ROUGE1 counts shared words.
 	ROUGE1 = rouge("rouge1", words, func(a, b []string) (int, int, int) { return sharedGrams(a, b, 1) })
@@ -21,13 +23,13 @@ var (
 	ROUGELChars = rouge("rougeL_chars", chars, sharedSequence)
 )
 
-// rouge makes a measure from what two texts share: how much, and how long each is, in the same unit.
+// rouge makes a measure from a function that tells how much two texts share and how long each is, in the same unit.
 func rouge(name string, split func(string) []string, share func(hyp, ref []string) (shared, hypLen, refLen int)) Text {
 	return Text{name, func(hyp string, refs []string) []float64 {
 		best, h := 0.0, split(hyp)
 		for _, ref := range refs {
 			shared, hypLen, refLen := share(h, split(ref))
-			best = max(best, ratio(2*shared, hypLen+refLen)) // F of the shares above
+			best = max(best, ratio(2*shared, hypLen+refLen)) // the F above
 		}
 		return []float64{best}
 	}, meanSegment}
@@ -41,8 +43,8 @@ func sharedSequence(hyp, ref []string) (shared, hypLen, refLen int) {
 	return commonSubsequence(hyp, ref), len(hyp), len(ref)
 }
 
-// commonSubsequence is the length of the longest sequence that is left of both after leaving words out: one row of the
-// table at a time.
+// commonSubsequence is the length of the longest sequence of words that both texts have in order, with others between.
+// It keeps one row of the table at a time.
 func commonSubsequence(a, b []string) int {
 	row := make([]int, len(b)+1) // row[j] of a's first words and b's first j
 	for _, w := range a {

@@ -11,9 +11,9 @@ const (
 	maxPairs  = 10
 )
 
-// String returns, for a terminal, the matrix (rows are targets, columns predictions) and beneath it precision, recall,
-// F1 and rows of each class and their averages. Of more than 12 classes it gives the most frequent confusions instead of
-// the matrix.
+// String returns two tables for a terminal. The first is the matrix, whose rows are targets and whose columns are
+// predictions. The second has precision, recall, F1 and rows of each class, and their averages. For more than 12
+// classes the most frequent confusions stand below it in place of the matrix.
 func (c *Confusion) String() string {
 	if c.Classes <= maxMatrix {
 		return c.matrix() + "\n" + c.table()
@@ -32,7 +32,7 @@ func (c *Confusion) name(class int) string {
 	return fmt.Sprint(class)
 }
 
-// matrix prints the counts; the column "none", of predictions of no class, only if there are any.
+// matrix prints the counts. It has a column "none" if there are predictions that name no class.
 func (c *Confusion) matrix() string {
 	cols := []int{}
 	none := 0

@@ -14,8 +14,8 @@ import (
 //	err := bleu.Add("the cat sat", "the cat sat down", "a cat sat")
 //	lo, hi := metric.Bootstrap95(bleu.Len(), 1, bleu.Of)
 //
-// A measure is a few sums over segments and a value of the sums, so that a corpus is measured as a whole and any part
-// of it is measured cheaply.
+// A measure keeps a few sums for each segment, and computes its value from the sums of them. So a corpus is measured as
+// a whole, and any part of it is measured cheaply.
 type Text struct {
 	name    string
 	segment func(hyp string, refs []string) []float64 // refs has one or more
@@ -25,10 +25,11 @@ type Text struct {
 // Name returns the name of the measure.
 func (m Text) Name() string { return m.name }
 
-// New returns the scores of no segments.
+// New returns scores that have seen no segments yet.
 func (m Text) New() *TextScores { return &TextScores{text: m} }
 
-// Corpus measures each text of hyps against the references of the same index.
+// Corpus measures the texts of hyps together, each against the references of the same index. It is an error where refs
+// has not as many lists, or where a list is empty.
 func (m Text) Corpus(hyps []string, refs [][]string) (float64, error) {
 	if len(hyps) != len(refs) {
 		return 0, errors.Errorf("metric: %s: %d texts but %d lists of references, want as many", m.name, len(hyps), len(refs))
@@ -60,7 +61,7 @@ func (s *TextScores) Add(hyp string, refs ...string) error {
 // Len is the number of segments.
 func (s *TextScores) Len() int { return len(s.segments) }
 
-// Value is the measure of all segments; NaN of none.
+// Value is the measure of all segments, NaN where there are none.
 func (s *TextScores) Value() float64 {
 	rows := make([]int, len(s.segments))
 	for i := range rows {
@@ -69,7 +70,8 @@ func (s *TextScores) Value() float64 {
 	return s.Of(rows)
 }
 
-// Of is the measure of some segments by index, a statistic for [Bootstrap95] and [PairedTest]; NaN of none.
+// Of is the measure of the segments with the given indices, as a statistic for [Bootstrap95] and [PairedTest]. It is
+// NaN where there are none.
 func (s *TextScores) Of(rows []int) float64 {
 	if len(rows) == 0 {
 		return math.NaN()
@@ -83,7 +85,7 @@ func (s *TextScores) Of(rows []int) float64 {
 	return s.text.value(sum, len(rows))
 }
 
-// meanSegment is the value of measures that are the mean of one number a segment.
+// meanSegment is the value of measures that are the mean of one number for each segment.
 func meanSegment(sum []float64, segments int) float64 { return sum[0] / float64(segments) }
 
 // isSpace tells white space as Python's str.split does: Unicode's, and the four separators U+001C–U+001F.
@@ -92,7 +94,7 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f 
 // fields splits at white space as Python's str.split does.
 func fields(s string) []string { return strings.FieldsFunc(s, isSpace) }
 
-// lower is Python's str.lower but for the final sigma: the one letter that becomes two is İ.
+// lower is Python's str.lower but for the final sigma. İ is the one letter that becomes two.
 func lower(s string) string { return strings.ToLower(strings.ReplaceAll(s, "İ", "i̇")) }
 
 // ngrams counts the n-grams of tokens that hold no space, each under its tokens joined by spaces.

@@ -1,4 +1,4 @@
-package nn_test
+package gpt_test
 
 import (
 	"math"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/goldentest"
 	"github.com/ceto-ml/ceto/nn"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -113,7 +114,7 @@ var peers = []struct {
 		h := m.must(G.Sigmoid(m.linear("2.", m.must(G.Tanh(m.linear("0.", x))))))
 		return m.linear("4.", h)
 	}},
-	{"block", block(true), []int{2, 5, 8}, func(m *peer, x *G.Node) *G.Node {
+	{"block", gpt2Block(true), []int{2, 5, 8}, func(m *peer, x *G.Node) *G.Node {
 		x = m.must(G.Add(x, m.attention("attn.", m.norm("ln_1.", x), 2, 5, 4)))
 		h := m.gelu(m.linear("mlp.c_fc.", m.norm("ln_2.", x)))
 		return m.must(G.Add(x, m.linear("mlp.c_proj.", h)))
@@ -147,11 +148,7 @@ func TestGorgonia(t *testing.T) {
 				}
 				vals[n.Name()] = b
 			}
-			prog := compile(t, x, s.Graph, func(state plan.State) {
-				for _, p := range params.All() {
-					write(t, state, p.Name, vals[p.Name])
-				}
-			})
+			prog := filled(t, x, s, func(name string) graph.Buf { return vals[name] })
 			if err := prog.Run(map[string]any{"x": graph.Dense(vals["x"]), "r": graph.Dense(vals["r"])}, graph.Scalars{}); err != nil {
 				t.Fatal(err)
 			}
@@ -195,6 +192,7 @@ func (m *peer) compare(prog plan.Program, names []string, y *G.Node) {
 		if len(want) != d.Shape().TotalSize() {
 			m.t.Fatalf("%s: %d elements, want %v", name, len(want), d.Shape())
 		}
-		same(m.t, prog, name, graph.BufOf(want, d.Shape()...), precision{atol: 1e-11, rtol: 1e-9})
+		got, _ := d.Data().([]float64)
+		equal(goldentest.Golden{T: m.t, Atol: 1e-11, Rtol: 1e-9}, name, got, want)
 	}
 }
