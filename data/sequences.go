@@ -21,8 +21,8 @@ type Sequence struct {
 // training each epoch gives every example once, in batches of examples of like length. Evaluation goes from the longest
 // to the shortest. The fields of a batch:
 //
-//	ids   (T)     int32, padded behind with 0; not there with Features, unless WithIDs
-//	x     (T, F)  float32, padded behind with 0; with Features alone
+//	ids   (T)     int32, padded behind with 0; where Features is set, only with WithIDs
+//	x     (T, F)  float32, padded behind with 0; only where Features is set
 //	last  ()      int32, the index of the last id or vector
 //	y             by Target, unless that is zero: with PerID (T), padded with −1, else of Target's Shape
 //
