@@ -49,8 +49,8 @@ type Source interface {
 
 // Position is where a source stands. It can be kept as JSON.
 type Position struct {
-	Seed     uint64 `json:"seed"`     // of the order; 0 in a source without one
-	Examples int    `json:"examples"` // of one epoch: a mark of the data the position belongs to
+	Seed     uint64 `json:"seed"`     // decides the order; 0 in a source without one
+	Examples int    `json:"examples"` // number of one epoch: tells whether the position belongs to this data
 	Next     int64  `json:"next"`     // examples given since the start
 }
 

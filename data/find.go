@@ -9,7 +9,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// find returns path if it is a file, or the regular files below it that the options want, in the order of their paths.
+// find returns path if it is a file, else the regular files below it that the options want, in the order of their
+// paths.
 func find(path string, o TextOptions) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -47,8 +47,8 @@ func (p *Packed) Err() error {
 	return nil
 }
 
-// Train returns a source without end of rows: the seed decides which examples share one, and with the epoch the order
-// of the rows.
+// Train returns a source of rows without end. The seed decides which examples share a row and, with the epoch, the
+// order of the rows.
 func (p *Packed) Train(seed uint64) Source {
 	s := &packed{p: p}
 	s.pack(seed)
@@ -66,8 +66,8 @@ func (p *Packed) Eval() Source {
 type packed struct {
 	cursor
 	p     *Packed
-	rows  [][]int32 // the examples of each
-	order []int32   // of the rows in the epoch below
+	rows  [][]int32 // the examples of each row
+	order []int32   // the rows as the epoch below takes them
 	epoch int64
 	pass  bool
 }
@@ -195,7 +195,7 @@ func (s *packed) fill(b Batch, i int, next int64) error {
 			return errors.Wrapf(err, "data: example %d", x)
 		}
 		if bound := max(int(s.p.q.Lengths[x]), 1); n > bound || len(e.Y) != n {
-			return errors.Errorf("data: example %d has %d %s and %d targets; want as many, at most %d", x, n, s.p.q.unit(), len(e.Y), bound)
+			return errors.Errorf("data: example %d has %d %s and %d targets; want as many of both, at most %d", x, n, s.p.q.unit(), len(e.Y), bound)
 		}
 		at = r.put(at, segment, e)
 	}

@@ -3,8 +3,8 @@ package data
 // Ragged is a Source whose batches have several shapes.
 type Ragged interface {
 	Source
-	// Shape tells how many examples the next batch of up to size has, 0 at the end of a pass, and its fields. Next wants
-	// a batch made for these.
+	// Shape tells the number of examples of the next batch, which is up to size, and its fields. The number is 0 at the
+	// end of a pass. Next wants a batch made for these.
 	Shape(size int) (n int, fields []Field)
 	// Largest is the shape of the largest batch of up to size.
 	Largest(size int) (n int, fields []Field)
@@ -28,7 +28,7 @@ func Largest(s Source, size int) (n int, fields []Field) {
 	return size, s.Fields()
 }
 
-// Batches is the number of batches of up to size of the first epochs of any source. An ordinary one joins epochs; a
+// Batches is the number of batches of up to size in the first epochs of any source. An ordinary source joins epochs; a
 // Ragged one ends each with a batch of what is left.
 func Batches(s Source, size, epochs int) int {
 	if r, ok := s.(Ragged); ok {

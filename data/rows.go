@@ -18,9 +18,10 @@ type Table struct {
 	err    error
 }
 
-// Rows returns the examples of x (n rows, in numbers each) and their targets y, one for each row. Targets that are numbers
-// or class ids give the field y the shape (); slices of numbers give it the shape (out). It is an error, which
-// [Table.Err] and every source's Next return, if rows differ in length, or x and y in their number of rows.
+// Rows returns the examples of x (n rows, in numbers each) and their targets y, one for each row. Targets that are
+// numbers or class ids give the field y the shape (); slices of numbers give it the shape (out). Rows of different
+// lengths are an error, and so are numbers of rows and targets that differ. [Table.Err] and every source's Next return
+// it.
 func Rows[Y float32 | int32 | int | []float32](x [][]float32, y []Y) *Table {
 	if len(x) != len(y) {
 		return &Table{err: errors.Errorf("data: Rows: %d rows but %d targets", len(x), len(y))}
@@ -151,8 +152,8 @@ func (t *Table) size(b Batch) (int, error) {
 type shuffled struct {
 	cursor
 	t     *Table
-	order []int32 // of the two below; nil before the first example
-	of    uint64  // seed
+	order []int32 // what seed and epoch below give; nil before the first example
+	of    uint64  // the seed that order is for
 	epoch int64
 }
 

@@ -21,14 +21,14 @@ type Sequence struct {
 // training each epoch gives every example once, in batches of examples of like length. Evaluation goes from the longest
 // to the shortest. The fields of a batch:
 //
-//	ids   (T)     int32, padded behind with 0; not there with Features, unless WithIDs
-//	x     (T, F)  float32, padded behind with 0; with Features alone
+//	ids   (T)     int32, padded behind with 0; where Features is set, only with WithIDs
+//	x     (T, F)  float32, padded behind with 0; only where Features is set
 //	last  ()      int32, the index of the last id or vector
 //	y             by Target, unless that is zero: with PerID (T), padded with −1, else of Target's Shape
 //
 // T is the length of the batch's longest example, rounded up (by at most 1/8 or 7) to keep shapes few.
 type Sequences struct {
-	Lengths  []int32 // of each example, at least 1: ids or vectors that At gives, or a bound
+	Lengths  []int32 // for each example, the number of ids or vectors that At gives, or a bound of it; at least 1
 	Context  int     // T is at most this
 	Tokens   int     // a batch has at most so many ids or vectors, with padding, or one example; 0 does not bound it
 	Target   Field   // named y; Int and Shape say what At gives
@@ -137,9 +137,9 @@ func (q *Sequences) byLength(size int, seed, epoch uint64) (order []int32, begin
 	return order, begins
 }
 
-// pool is the number of examples, of n in batches of up to size, among which lengths are sorted: 64 batches, so that
-// little is padded. Of an epoch of less than 50 it is a quarter, at least 2 batches, or every epoch would put the same
-// examples together.
+// pool is the number of examples among which lengths are sorted, for n examples in batches of up to size. It is 64
+// batches, so that little is padded. An epoch of less than 50 batches takes a quarter of them, at least 2. Otherwise
+// every epoch would put the same examples together.
 func pool(n, size int) int {
 	if batches := n / size; batches < 50 {
 		return size * max(2, batches/4)

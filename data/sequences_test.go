@@ -70,7 +70,7 @@ func TestSequencesEpoch(t *testing.T) {
 	}
 }
 
-// TestSequencesRegroup: of two examples that share a batch of a small set few share one in the next epoch too, and not
+// TestSequencesRegroup: few pairs of examples that share a batch of a small set share one in the next epoch too. Not
 // too much is padded for it.
 func TestSequencesRegroup(t *testing.T) {
 	for n, most := range map[int]float64{80: 3, 400: 1.5, 780: 1.4} {
@@ -110,8 +110,8 @@ func TestSequencesRegroup(t *testing.T) {
 	}
 }
 
-// TestSequencesTokens: no batch has more tokens than allowed, but for one example, and none of training is smaller than
-// it has to be but where lengths jump.
+// TestSequencesTokens: no batch has more tokens than allowed, unless it is one example. Batches of training are as
+// large as they can be, but where lengths jump.
 func TestSequencesTokens(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 9))
 	lengths := make([]int32, 500)

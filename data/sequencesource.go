@@ -12,11 +12,11 @@ import (
 type sequences struct {
 	cursor
 	q     *Sequences
-	order []int32 // of a pass, or of the epoch below for batches of size
+	order []int32 // the examples in the order of a pass, or of the epoch below for batches of size
 	begin []int   // places in order where batches begin
 	size  int
 	epoch uint64
-	of    uint64 // seed
+	of    uint64 // the seed that order is for
 	pass  bool
 	asked int // by the last Shape: batches may be smaller
 }

@@ -20,12 +20,9 @@ type TextOptions struct {
 	Vocab     int             // token files without a tokenizer: number of ids; 0 means the largest id + 1
 	Width     int             // token files without a header: bytes of an id, 2 or 4; 0 asks [WidthFile], else means 2
 
-	// Which files of a folder: those with an extension of Ext (all if empty), for which Keep (nil keeps all) is true
-	// of their path below the folder, with slashes; and at most MaxBytes of text from all (0 for all of it), cut before
-	// a character.
-	Ext      []string
-	Keep     func(path string) bool
-	MaxBytes int64
+	Ext      []string               // extensions of the files of a folder that are read; empty reads all
+	Keep     func(path string) bool // which files to read, by the path below the folder, with slashes; nil reads all
+	MaxBytes int64                  // bytes of text to read in all, cut before a character; 0 reads everything
 }
 
 // TextData is a text as tokens, in a part to train on and a held-out part. Close it if it came from token files.
@@ -36,7 +33,7 @@ type TextData struct {
 	files          []*TokenFile
 }
 
-// Text reads a text file, or all files below a folder in the order of their paths, as one text, and encodes it: the
+// Text reads a text file, or all files below a folder in the order of their paths, as one text, and encodes it. The
 // first 1 − Val of its tokens are for training, as in nanoGPT.
 func Text(path string, o TextOptions) (*TextData, error) { return Texts([]string{path}, o) }
 
@@ -142,9 +139,8 @@ func (t *TextData) Tokenizer() token.Tokenizer { return t.tok }
 // Tokens is the number of tokens to train on and held out.
 func (t *TextData) Tokens() (train, val int) { return t.train.len(), t.val.len() }
 
-// Train returns a source without end of windows at uniform random offsets: fields ids (context)
-// and y, the next token of each.
-// The offset of each window depends on the seed and its number alone.
+// Train returns a source without end of windows of T tokens, the context, at uniform random offsets. The fields are ids
+// (T) and y (T), the token behind each. The offset of each window depends on the seed and its number alone.
 func (t *TextData) Train(seed uint64) Source {
 	return t.train.source(seed, t.context, t.vocab, true)
 }
@@ -166,8 +162,8 @@ func (h Held) Eval() Source {
 	return h.ids.source(0, h.context, h.vocab, false)
 }
 
-// BytesPerToken is the mean length in bytes of the targets of [Held.Eval]: a loss in nats per token is
-// loss / (BytesPerToken·ln 2) bits per byte. It is 0 without a tokenizer or a held-out part.
+// BytesPerToken is the mean length in bytes of the targets of [Held.Eval]. A loss in nats per token is loss /
+// (BytesPerToken·ln 2) bits per byte. It is 0 without a tokenizer or a held-out part.
 func (t *TextData) BytesPerToken() float64 {
 	n := t.Eval().Len() * t.context
 	if t.tok == nil || n == 0 {

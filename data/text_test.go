@@ -55,7 +55,8 @@ func TestDocuments(t *testing.T) {
 }
 
 func TestTextVal(t *testing.T) {
-	d := text(t, "0123456789abcdefghij", TextOptions{Context: 3, Val: 0.6}) // val: 89abcdefghij, 3 windows, j is only a target
+	d := text(t, "0123456789abcdefghij", TextOptions{Context: 3, Val: 0.6})
+	// Held out is 89abcdefghij: 3 windows, and j is only a target.
 	if a, b := d.Tokens(); a != 8 || b != 12 {
 		t.Fatalf("%d and %d tokens, want 8 and 12", a, b)
 	}

@@ -40,11 +40,12 @@ type TokenFile struct {
 	mem    mmap.MMap
 }
 
-// OpenTokens maps a token file. The first bytes tell llm.c's format and its width. For a file without a header, width is
-// the bytes of an id, 2 or 4; 0 asks the [WidthFile] beside it, and without one means 2.
+// OpenTokens maps a token file. The first bytes tell llm.c's format and its width. For a file without a header, width
+// is the bytes of an id: 2 or 4. A width of 0 asks the [WidthFile] beside it, and without one means 2.
 //
-// It is an error if the length is no multiple of the width, or ids of 2 bytes look like halves of ids of 4 where nothing
-// said 2. A header with an unknown version or the wrong number of ids is one too. Close the file after use.
+// A length that is no multiple of the width is an error. So are ids that nothing said to have 2 bytes, if they look
+// like halves of longer ones. A header with an unknown version or the wrong number of ids is one too. Close the file
+// after use.
 func OpenTokens(path string, width int) (*TokenFile, error) {
 	if width != 0 && width != 2 && width != 4 {
 		return nil, errors.Errorf("data: OpenTokens: %s: ids of %d bytes, want 2, 4, or 0 to find out", path, width)

@@ -11,8 +11,9 @@ import (
 )
 
 // TokenFiles maps tokens that were made before. A folder has train.bin and val.bin; parts train_*.bin in the place of
-// train.bin are read into memory as one. Of a single file the share Val, at the end, is held out. The tokenizer is that
-// of the options or of the folder ([token.Open]), else none. [OpenTokens] tells how the width of ids is found.
+// train.bin are read into memory as one. Where path is a single file, the share Val at its end is held out. The
+// tokenizer is that of the options, or of the folder ([token.Open]), else none. [OpenTokens] tells how the width of ids
+// is found.
 func TokenFiles(path string, o TextOptions) (*TextData, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (t *TextData) fits(f *TokenFile) error {
 	return nil
 }
 
-// maxGuess is the largest vocabulary that ids alone may tell: larger ids come from a wrong width or a broken file.
+// maxGuess bounds a vocabulary that the ids alone tell. Larger ids come from a wrong width or a broken file.
 const maxGuess = 1 << 20
 
 // guessVocab makes the vocabulary the largest id + 1.
@@ -120,7 +121,7 @@ func (t *TextData) guessVocab() error {
 	for _, f := range t.files {
 		most := f.tokens().max()
 		if most >= maxGuess {
-			return errors.Errorf("data: TokenFiles: id %d, read as uint32, without a vocabulary; want ids below %d, or the number of ids said", most, maxGuess)
+			return errors.Errorf("data: TokenFiles: id %d, read as uint32, is too large to tell the vocabulary; want ids below %d, or Vocab", most, maxGuess)
 		}
 		t.vocab = max(t.vocab, int(most)+1)
 	}

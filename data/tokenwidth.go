@@ -60,8 +60,8 @@ func readWidth(dir string) (int, error) {
 	return 0, errors.Errorf("%s: dtype %q, want uint16 or uint32", WidthFile, w.DType)
 }
 
-// looksWide tells whether ids of 2 bytes look like halves of ids of 4. Then every second one is below 16, as vocabularies
-// stay below 16 times 65,536 ids, and many of the others are not that small; or every second one is 0.
+// looksWide tells whether ids of 2 bytes look like halves of ids of 4. Every second one is then below 16, as
+// vocabularies stay below 16 times 65,536 ids. Many of the others are not small, or every second one is 0.
 func looksWide(ids []uint16) bool {
 	const most, enough, high, low = 1 << 13, 128, 16, 1024
 	ids = ids[:min(len(ids), most)]

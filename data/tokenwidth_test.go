@@ -85,8 +85,8 @@ func TestTokenWidth(t *testing.T) {
 	wantErr(t, "option", err, "width 3")
 }
 
-// TestWideFiles: bare files of ids of 4 bytes say so, by a file beside them or an option; parts and held-out tokens may
-// have other widths; and a wrong guess is an error.
+// TestWideFiles: bare files of ids of 4 bytes say so, by a file beside them or an option. Parts and held-out tokens may
+// have other widths. A wrong guess is an error.
 func TestWideFiles(t *testing.T) {
 	wide := bare(t, upTo(200, func(i int) uint32 { return uint32(60000 + 50*i) })...)
 	short := bare(t, upTo(200, func(i int) uint16 { return uint16(60000 + i) })...)
@@ -119,8 +119,8 @@ func TestWideFiles(t *testing.T) {
 		{short, short, nil, TextOptions{Tokenizer: big}, 0, nil, "the vocabulary has 70000 ids, more than uint16 holds"},
 		{short, short, nil, TextOptions{Vocab: 128256}, 0, nil, `{"dtype": "uint32"} or {"dtype": "uint16"}`},
 		{short, short, says4, TextOptions{Tokenizer: big}, 0, nil, "at place 0 of ids read as uint32, but the vocabulary has 70000"},
-		{short, short, says4, TextOptions{}, 0, nil, "read as uint32, without a vocabulary; want ids below 1048576"},
-		{chars, chars, nil, TextOptions{Width: 4}, 0, nil, "read as uint32, without a vocabulary"},
+		{short, short, says4, TextOptions{}, 0, nil, "read as uint32, is too large to tell the vocabulary; want ids below 1048576"},
+		{chars, chars, nil, TextOptions{Width: 4}, 0, nil, "read as uint32, is too large to tell the vocabulary"},
 		{wide[:798], wide, says4, TextOptions{}, 0, nil, "798 bytes are no whole number of uint32 tokens"},
 		{wide, wide, map[string]string{WidthFile: `{"dtype": "int64"}`}, TextOptions{}, 0, nil, `tokens.json: dtype "int64", want uint16 or uint32`},
 		{wide, wide, map[string]string{WidthFile: `{`}, TextOptions{}, 0, nil, "tokens.json: unexpected end"},

@@ -51,7 +51,7 @@ func (w *windows[T]) Next(b Batch) (int, error) {
 	return n, nil
 }
 
-// window fills x and y with window i.
+// window fills x with window i and y with the token behind each of x.
 func (w *windows[T]) window(x, y []int32, i int64) error {
 	at := int(i) * w.context
 	if w.random {

@@ -13,7 +13,7 @@ const (
 	Last      = "last"      // index of each example's last id or vector (B), int32
 	Segments  = "segments"  // number of the example in its row (B, T), int32; −1 is padding
 	Positions = "positions" // place within its example (B, T), int32
-	Start     = "start"     // tokens that a cache already holds of each row (B), int32: of generation alone
+	Start     = "start"     // tokens of each row that a cache holds already (B), int32; for generation
 )
 
 // Names of what a model gives for a batch. The raw outputs of a model, such as logits, have the name [Y] as well.

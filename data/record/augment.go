@@ -11,18 +11,19 @@ import (
 	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
-// Augment makes variants of a text that mostly say the same, to learn from more texts than there are: the easy data
-// augmentation of Wei and Zou, arXiv:1901.11196, section 2, but for insertion, and with synonyms from a table of the
-// user's own (see [ReadSynonyms]). Of a text of n words, in this order,
+// Augment makes variants of a text that mostly say the same, to learn from more texts than there are. It is the easy
+// data augmentation of Wei and Zou, arXiv:1901.11196, section 2, without insertion. Synonyms come from a table of the
+// user's own, see [ReadSynonyms]. In a text of n words, in this order,
 //
 //	max(1, round(Replace·n))   words that are in Synonyms become one of their synonyms
 //	max(1, round(Swap·n))      times two words change places
 //	                           each word is left out with the probability Delete, but never all
 //
-// and a share of 0 does nothing. The paper advises 0.05 below some thousand texts, 0.1 above. Words are what stands
-// between white space; punctuation around them stays in its place when they move, and goes when they are left out, as
-// does the white space before them unless it ends a line. Of Chinese and Japanese, written without spaces, a word is a
-// character, or the longest entry of Synonyms of at most 8 characters.
+// and a share of 0 does nothing. The paper advises 0.05 below some thousand texts, 0.1 above.
+//
+// Words are what stands between white space. Punctuation around them stays in its place when they move. Where a word is
+// left out, so is its punctuation and the white space before it, unless that ends a line. In Chinese and Japanese,
+// written without spaces, a word is the longest entry of Synonyms of at most 8 characters, else a character.
 type Augment struct {
 	Swap, Delete, Replace float64             // from 0 to 1
 	Synonyms              map[string][]string // by the word in lower case
@@ -77,7 +78,8 @@ func (a Augment) split(text string) (words []word, rest string) {
 	}
 }
 
-// pieces adds the words of s, which has no white space: one, or where there are characters of Chinese and Japanese, more.
+// pieces adds the words of s, which has no white space: one, or more where there are characters of Chinese and
+// Japanese.
 func (a Augment) pieces(words []word, space, s string) []word {
 	first := len(words)
 	for before := ""; s != ""; {

@@ -47,7 +47,8 @@ func TestAugmentWhole(t *testing.T) {
 
 // TestAugmentCounts compares how many words change with the shares.
 func TestAugmentCounts(t *testing.T) {
-	text := "the good fox ran good and far over good hills with a good bear on good days in good old times now" // 21 words, 6 good
+	text := "the good fox ran good and far over good hills with a good bear on good days in good old times now"
+	// It has 21 words, 6 of which are good.
 	in := strings.Fields(text)
 	for _, c := range []struct {
 		name string

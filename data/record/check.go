@@ -15,18 +15,18 @@ import (
 type Check struct {
 	Text  string // column of the texts
 	Label string // column of the labels; "" where there are none
-	// Texts gives the texts that are compared; nil stands for the column Text. Where rows are chats, they are the chats up
-	// to the last answer, and Text is the name of that in messages.
+	// Texts gives the texts that are compared; nil stands for the column Text. For chats, a text is all up to the last
+	// answer, and Text says in messages what that is.
 	Texts func(r *Records) Texts
 	// Answers gives each row's text with its answer. Duplicates that have different ones contradict each other. Nil
 	// stands for different labels.
 	Answers func(r *Records) Texts
 	// Tokens counts the tokens of a text; nil does not count them.
 	Tokens     func(text string) (int, error)
-	Similarity float64  // of near duplicates and leaks, from 0.5 to 1, as [Near] has it; 0 is 0.9
+	Similarity float64  // that near duplicates and leaks have at least, as in [Near], from 0.5 to 1; 0 is 0.9
 	Against    *Records // held-out records, with the same columns; nil stands for a part of a split
 	Val        float64  // share of the rows that the split holds out, between 0 and 1; 0 is 0.2
-	Seed       uint64   // of the split
+	Seed       uint64   // draws the split
 }
 
 // Findings are what a [Check] finds. They can be kept as JSON, but for Places, Labels and Balance.
@@ -49,7 +49,7 @@ type Findings struct {
 
 	Places  Places   `json:"-"`
 	Labels  *Classes `json:"-"` // nil without labels
-	Balance Balance  `json:"-"` // of the labels among all rows
+	Balance Balance  `json:"-"` // how many rows each label has, the largest first
 }
 
 // Places are the numbers of the rows that [Findings] count.
@@ -58,7 +58,7 @@ type Places struct {
 	Duplicates []Pair
 	Near       []Pair
 	Conflicts  []Pair
-	Leaks      []Pair // A is a row to train on, B a held-out one: of Check.Against where that is set
+	Leaks      []Pair // A is a row to train on; B is a held-out one, in Check.Against where that is set
 }
 
 // Lengths are quantiles of the lengths of texts, in characters or tokens, by nearest rank.
@@ -132,7 +132,7 @@ func (k *checking) complete() error {
 		c.Val = 0.2
 	}
 	if !(c.Similarity >= 0.5 && c.Similarity <= 1) || !(c.Val > 0 && c.Val < 1) {
-		return errors.Errorf("record: Check: similarity %g, val %g; want from 0.5 to 1, and between 0 and 1", c.Similarity, c.Val)
+		return errors.Errorf("record: Check: similarity %g, val %g; want a similarity from 0.5 to 1, and a val between 0 and 1", c.Similarity, c.Val)
 	}
 	if c.Texts == nil {
 		column := c.Text

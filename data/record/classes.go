@@ -58,8 +58,8 @@ type Class struct {
 // Balance is a report of how even classes are.
 type Balance []Class
 
-// Balance counts the classes among rows, the largest first; equal ones in the order of their names. A class that no row
-// has is in it with 0. A row that is no record's number is an error.
+// Balance counts the classes among rows, the largest first, equal ones in the order of their names. A class that no row
+// has is in it with 0. A number that is no record's is an error.
 func (c *Classes) Balance(rows []int) (Balance, error) {
 	b := make(Balance, len(c.Names))
 	for k, name := range c.Names {
@@ -100,8 +100,8 @@ func (b Balance) String() string {
 	return s.String()
 }
 
-// Absent tells which classes are too small to be in each part, a line each: a model trains and is judged on what its
-// part has.
+// Absent tells, a line each, which classes are too small to be in each part. A model learns from, and is judged on,
+// what its part has.
 func (c *Classes) Absent(parts ...[]int) ([]string, error) {
 	var lines []string
 	for p, rows := range parts {

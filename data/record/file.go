@@ -22,8 +22,8 @@ func formatOf(path string) Format {
 	return formats[filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))]
 }
 
-// find returns path if it is a file, or the data files that lie directly in the folder: those of the wanted format, or
-// where there are none, all (so that a folder of .txt can be read as TSV).
+// find returns path if it is a file, or the data files that lie directly in the folder. Those are the files of the
+// wanted format or, where there are none, all, so that a folder of .txt can be read as TSV.
 func find(path string, want Format) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -68,7 +68,7 @@ type file struct {
 	max    int
 	array  bool    // JSON: one array, not an object a line
 	starts []int64 // offset of each record
-	place  []int   // of each column of the Records in a record of this file; not JSON
+	place  []int   // where a record of this file has each column of the Records; not for JSON
 	names  string  // where the columns come from: "the header"
 }
 

@@ -9,14 +9,14 @@ import (
 
 const (
 	shingleRunes = 5   // characters of a shingle
-	hashes       = 128 // of a signature
+	hashes       = 128 // number of them in a signature
 	maxTried     = 64  // others that a record is compared with
 	maxChain     = 256 // entries of a band that are looked at
 )
 
-// bandsFor returns the hashes a band and the bands of a signature: two texts share a band of r hashes with probability
-// sʳ, so they share none of b with (1−sʳ)ᵇ. Of the widths that keep this below 1/1000 at s the largest is taken, as it
-// brings the fewest others.
+// bandsFor returns the number of hashes in a band and of bands in a signature. Two texts share a band of r hashes with
+// probability sʳ, so they share none of b with (1−sʳ)ᵇ. It takes the largest r that keeps this below 1/1000 at s, as
+// that brings the fewest other pairs.
 func bandsFor(s float64) (per, bands int) {
 	for per = 16; per > 1; per-- {
 		if math.Pow(1-math.Pow(s, float64(per)), float64(hashes/per)) < 1e-3 {
@@ -105,7 +105,7 @@ func jaccard(a, b []uint64) float64 {
 	return float64(both) / float64(len(a)+len(b)-both)
 }
 
-// like returns an inserted row that row i is like: an equal one, or else the one of those that share most bands with it.
+// like returns an inserted row that row i is like: an equal one, or else one among those that share most bands with it.
 func (x *index) like(i int) (Pair, bool, error) {
 	if j, ok := x.equal[x.digests[i]]; ok {
 		return Pair{A: x.rows[j], Similarity: 1}, true, nil
@@ -136,7 +136,8 @@ func (x *index) reshingle(i int, s *signer) error {
 	return err
 }
 
-// others returns the inserted rows that share a band with row i, those first that share most, then the earlier ones.
+// others returns the inserted rows that share a band with row i. Those that share most come first, then the earlier
+// ones.
 func (x *index) others(i int) []int {
 	var found []int
 	for e := i * x.bands; e < (i+1)*x.bands; e++ {

@@ -11,8 +11,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// FoldText returns s in lower case (Unicode), its runs of white space one space each, none at either end: what two texts
-// that say the same have in common.
+// FoldText returns s in lower case (Unicode), with one space for each run of white space and none at either end. It is
+// what two texts that say the same have in common.
 func FoldText(s string) string {
 	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
 }
@@ -21,12 +21,14 @@ func FoldText(s string) string {
 //
 //	similarity = |A∩B| / |A∪B|    A, B the sets of runs of 5 characters of the two folded texts (Jaccard)
 //
-// Texts that are equal when folded have similarity 1. Others are found by MinHash and locality-sensitive hashing
-// (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4), and each pair is verified by
-// its exact similarity. So no pair is false; of the pairs exactly at the threshold less than 1 in 1000 is missed, of
-// closer ones fewer. A record is compared with at most 64 others: in families of thousands of texts that are all just
-// below the threshold, more may be missed. Memory: about 600 bytes a record at 0.9, 2 kB at 0.5, 60 bytes at 1; the
-// texts are read again where they are compared.
+// Texts that are equal when folded have similarity 1. Others are found by MinHash and locality-sensitive hashing, and
+// each pair is verified by its exact similarity. So no pair is false. Less than 1 in 1000 of the pairs exactly at the
+// threshold is missed, fewer of closer ones. Sources: Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive
+// Datasets, section 3.4.
+//
+// A record is compared with at most 64 others. In families of thousands of texts that are all just below the threshold,
+// more may be missed. Memory is about 600 bytes a record at 0.9, 2 kB at 0.5, 60 bytes at 1. The texts are read again
+// where they are compared.
 type Near struct {
 	Text       Texts
 	Similarity float64 // from 0.5 to 1; 0 is 0.9; 1 finds the texts that are equal when folded, and needs no hashes
@@ -38,8 +40,8 @@ type Pair struct {
 	Similarity float64
 }
 
-// Within returns a pair for each of rows that is like an earlier one: B may be dropped, A stays. So records are compared
-// with those that stay, not with those already dropped.
+// Within returns a pair for each of rows that is like an earlier one: B may be dropped, A stays. So records are
+// compared with those that stay, and not with those already dropped.
 func (n Near) Within(rows []int) ([]Pair, error) {
 	x, err := n.open(rows)
 	if err != nil {
@@ -60,7 +62,8 @@ func (n Near) Within(rows []int) ([]Pair, error) {
 	return pairs, nil
 }
 
-// Leaks returns a pair for each row of b that is like one of a: what a model has learned of a, it need not prove on b.
+// Leaks returns a pair for each row of b that is like one of a. What a model has learned from a, it need not prove on
+// b.
 func (n Near) Leaks(a, b []int) ([]Pair, error) {
 	x, err := n.open(append(slices.Clip(a), b...))
 	if err != nil {
@@ -91,7 +94,7 @@ func Without(rows []int, pairs []Pair) []int {
 	return slices.DeleteFunc(slices.Clone(rows), func(i int) bool { return drop[i] })
 }
 
-// digest is the first half of a text's SHA-256: equal for equal texts alone.
+// digest is the first half of a text's SHA-256: only equal texts have equal ones.
 type digest [16]byte
 
 // index is what is known of rows: the digest of each text, and with near pairs its signature.
@@ -117,7 +120,7 @@ func (n Near) open(rows []int) (*index, error) {
 		n.Similarity = 0.9
 	}
 	if !(n.Similarity >= 0.5 && n.Similarity <= 1) || n.Text == nil {
-		return nil, errors.Errorf("record: a similarity of %g, want from 0.5 to 1 and texts", n.Similarity)
+		return nil, errors.Errorf("record: Near: similarity %g, Text nil: %t; want a similarity from 0.5 to 1, and texts", n.Similarity, n.Text == nil)
 	}
 	x := &index{Near: n, rows: rows, digests: make([]digest, len(rows)), equal: map[digest]int32{}}
 	per := 0

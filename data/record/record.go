@@ -1,5 +1,5 @@
-// Package record reads people's own data, a record at a time: CSV, TSV, JSON and plain text, packed by gzip or not, one
-// file or a folder of them; counts classes, splits, finds duplicates and leaks, and groups records by length.
+// Package record reads people's own data, a record at a time: CSV, TSV, JSON and plain text, also packed by gzip, in
+// one file or a folder. It counts classes, splits, and finds duplicates and leaks; [Check] does all of that at once.
 //
 //	r, err := record.Open("sms.csv", record.Options{})
 //	defer r.Close()
@@ -8,9 +8,9 @@
 //	parts, err := record.Split(r.Rows(), classes, seed, 0.8, 0.1, 0.1) // train, val, test
 //	leaks, err := record.Near{Text: r.Column("text")}.Leaks(parts[0], parts[2])
 //
-// Data may be larger than memory: a file is read once, by Open, which checks every record and keeps where each begins, 8
-// bytes a record. The records themselves are read and parsed when they are asked for. Only a gzip file is unpacked into
-// memory, as there is no seeking in it.
+// Data may be larger than memory. Open reads a file once, checks every record and keeps where each begins, in 8 bytes a
+// record. The records themselves are read and parsed when they are asked for. Only a gzip file is unpacked into memory,
+// as there is no seeking in it.
 package record
 
 import (
@@ -37,8 +37,8 @@ const (
 	Lines Format = "text"
 )
 
-// Options says how to read. The zero value takes the format from the extension (.csv, .tsv, .tab, .json, .jsonl,
-// .ndjson, .txt, .text, each also with .gz) and the columns from the first line.
+// Options says how to read. The zero value takes the format from the extension and the columns from the first line. The
+// extensions are .csv, .tsv, .tab, .json, .jsonl, .ndjson, .txt and .text, each also with .gz.
 type Options struct {
 	Format      Format
 	Columns     []string // names of the columns of a file without a header: CSV, TSV and Lines
@@ -57,16 +57,18 @@ const (
 type Records struct {
 	path    string // that was opened
 	columns []string
-	number  map[string]int // of a column, in columns
+	number  map[string]int // of a column: its place in columns
 	files   []*file
 	first   []int // number of the first record of each file
 	n       int
 }
 
 // Open opens a file, or the files of known extension that lie directly in a folder, in the order of their names. The
-// files of a folder have one format (Options.Format chooses those of that format where there are several) and, JSON
-// apart, the same columns. Text is UTF-8, with or without a byte order mark; line ends are LF or CR LF, also inside of
-// quotes, where both are read as LF. Empty lines are skipped. The first broken record is an error with its file and line.
+// files of a folder have one format. Options.Format chooses one where there are several. Files that are not JSON have
+// the same columns.
+//
+// Text is UTF-8, with or without a byte order mark. Lines end with LF or CR LF; within quotes, both are read as LF.
+// Empty lines are skipped. The first broken record is an error with its file and line.
 func Open(path string, o Options) (*Records, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -150,7 +152,7 @@ func (r *Records) Rows() []int {
 	return rows
 }
 
-// Columns returns the names of the columns: of JSON, all keys of all objects in the order in which they first appear.
+// Columns returns the names of the columns. JSON has all keys of all objects, in the order in which they first appear.
 func (r *Records) Columns() []string { return append([]string(nil), r.columns...) }
 
 // Text returns a column of record i as text: JSON's numbers and booleans as they are written, null and a missing key
@@ -166,8 +168,8 @@ func (r *Records) Text(i int, column string) (string, error) {
 	return text, err
 }
 
-// Raw returns a column of record i as it is in the file: of JSON the value with its quotes or brackets, as a chat's
-// "messages" wants it, and nil for a missing key; of other formats the bytes of [Records.Text].
+// Raw returns a column of record i as it is in the file. From JSON it is the value with its quotes or brackets, such as
+// a chat's "messages", and nil for a missing key. From other formats it is the bytes of [Records.Text].
 func (r *Records) Raw(i int, column string) ([]byte, error) {
 	var raw []byte
 	err := r.value(i, column, func(v []byte, _ bool) error {
@@ -185,7 +187,8 @@ func (r *Records) Column(column string) Texts {
 	return func(i int) (string, error) { return r.Text(i, column) }
 }
 
-// Where tells where record i is, as "file:line". It counts lines from the start of the file, so it is slow: for messages.
+// Where tells where record i is, as "file:line". It counts lines from the start of the file, which is slow: it is meant
+// for messages.
 func (r *Records) Where(i int) string {
 	if i < 0 || i >= r.n {
 		return "record " + strconv.Itoa(i)
@@ -194,7 +197,7 @@ func (r *Records) Where(i int) string {
 	return f.where(f.starts[k])
 }
 
-// at returns the file of record i and the number of the record in it. Of files that begin with the same record all but
+// at returns the file of record i and the number of the record in it. Where files begin with the same record, all but
 // the last are empty.
 func (r *Records) at(i int) (*file, int) {
 	f := sort.SearchInts(r.first, i+1) - 1

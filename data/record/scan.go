@@ -17,11 +17,11 @@ type scanner struct {
 	comma  byte
 	max    int   // bytes of a record
 	array  bool  // JSON: one array
-	state  state // of the array
-	off    int64 // of the next byte
-	start  int64 // of the record
+	state  state // where in the array the scanner is
+	off    int64 // where the next byte is
+	start  int64 // where the record begins
 	rec    []byte
-	fields int // of the record: CSV and TSV; 1 in a line of text
+	fields int // number in the record: CSV and TSV; 1 in a line of text
 }
 
 type state int
@@ -109,7 +109,7 @@ func (s *scanner) line() error {
 	}
 }
 
-// room grows rec to twice its length, at most the limit, where n more bytes do not fit: all of its growth costs no more
+// room grows rec to twice its length, at most the limit, where n more bytes do not fit. All of its growth costs no more
 // than twice the record.
 func (s *scanner) room(n int) {
 	if cap(s.rec)-len(s.rec) < n {

@@ -12,11 +12,14 @@ import (
 
 // Split divides rows into as many parts as there are shares, drawn by seed; each part is in ascending order. Shares are
 // weights: 0.8, 0.1, 0.1 or 8, 1, 1, or the very counts, when they add up to len(rows). The parts have exactly the
-// counts that largest remainders give, equal ones in favour of the earlier part. With classes, which may be nil, each
-// class is divided like the whole: its count in a part is the whole number below or above its quota (where those of all
-// classes and parts cannot be met together, one more). [Classes.Absent] tells which were too small for that.
-// The result depends on rows, classes, shares and seed alone, on no machine. Shares that are negative or add up to
-// nothing, and a row that is no record's number, are errors.
+// counts that largest remainders give; between equal remainders the earlier part is larger.
+//
+// With classes, which may be nil, each class is divided like the whole. Its count in a part is the whole number below
+// or above its quota. Where those of all classes and parts cannot be met together, it is one more. [Classes.Absent]
+// tells which classes were too small for that.
+//
+// The result depends on rows, classes, shares and seed alone, on no machine. Shares that are negative or add up to 0
+// are an error, and so is a number that is no record's.
 func Split(rows []int, c *Classes, seed uint64, shares ...float64) ([][]int, error) {
 	w, err := weigh(shares)
 	if err != nil {

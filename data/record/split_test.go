@@ -70,8 +70,8 @@ func TestSplitSizes(t *testing.T) {
 	}
 }
 
-// TestSplitProperties: parts of random data are disjoint and complete, as large as they should be, each class is divided
-// as the whole, and the seed alone decides.
+// TestSplitProperties: parts of random data are disjoint and complete, and as large as they should be. Each class is
+// divided as the whole, and the seed alone decides.
 func TestSplitProperties(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))

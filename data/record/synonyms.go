@@ -12,9 +12,9 @@ import (
 // maxSynonyms is the size of the largest table that is read, in bytes.
 const maxSynonyms = 64 << 20
 
-// ReadSynonyms reads a table for [Augment]: UTF-8, a line for each word, the word first and its synonyms behind it,
-// between commas in a file called .csv, between tabs in all others. There is no quoting; spaces around fields are
-// dropped, and so are empty ones. A word may have several lines. One without a synonym is an error with its line.
+// ReadSynonyms reads a table for [Augment], in UTF-8. Each line has a word first and its synonyms behind it, between
+// commas in a file called .csv, between tabs in all others. There is no quoting. Spaces around fields are dropped, and
+// so are empty fields. A word may have several lines. A line without a synonym is an error with its number.
 //
 //	good	fine	great
 //	北京	首都

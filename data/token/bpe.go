@@ -8,16 +8,16 @@ import (
 
 // BPE is a byte-level BPE tokenizer: the one of GPT-2 and of most models since.
 //
-// A text is cut at its special tokens, what lies between is cut into pieces by splitters, and within each piece, which
-// begins as the tokens of its single bytes, the adjacent pair that stands first in the list of merges is joined, the
-// leftmost one first, until none is left. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, algorithm 1, on bytes as
-// in Radford et al., "Language Models are Unsupervised Multitask Learners", 2019, section 2.2.
+// A text is cut at its special tokens, and what lies between is cut into pieces by splitters. A piece begins as the
+// tokens of its single bytes. The adjacent pair that stands first in the list of merges is joined, the leftmost one
+// first, until no pair of the list is left. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, algorithm 1, on bytes
+// as in Radford et al., "Language Models are Unsupervised Multitask Learners", 2019, section 2.2.
 //
-// Where every byte has a token and neither NFC nor PrefixSpace is asked for, Decode of Encode is the identity on
-// arbitrary bytes, those that are not UTF-8 too. It is safe for concurrent use.
+// If every byte has a token and neither NFC nor PrefixSpace is set, Decode of Encode gives back any bytes. They need
+// not be UTF-8. It is safe for concurrent use.
 type BPE struct {
 	tokens      []string         // by id
-	ids         map[string]int32 // of the tokens that merging may lead to
+	ids         map[string]int32 // ids of the tokens that merging may lead to
 	bytes       [256]int32       // the token of a single byte; −1 for none
 	pairs       pairs
 	split       []Splitter
@@ -30,7 +30,7 @@ type BPE struct {
 	nfc         bool
 	ignore      bool
 	prefixSpace bool
-	encoders    sync.Pool // of *encoder
+	encoders    sync.Pool // holds *encoder
 }
 
 // BPEConfig is what a [BPE] is made of. All texts are the bytes of the tokens themselves, not the printable characters
@@ -38,10 +38,11 @@ type BPE struct {
 type BPEConfig struct {
 	// Tokens are the texts by id, those of special tokens too.
 	Tokens []string
-	// Merges are pairs of tokens, the most urgent first; the two joined are a token. Of a pair that is there twice
-	// the last place counts, as in Hugging Face tokenizers.
+	// Merges are pairs of tokens, the most urgent first; the two joined are a token. Where a pair is there twice, its
+	// last place counts, as in Hugging Face tokenizers.
 	Merges [][2]string
-	// Split cuts a text into pieces, each splitter within the pieces of the one before. Without any, a text is one piece.
+	// Split cuts a text into pieces, each splitter within the pieces of the one before. Without any, a text is one
+	// piece.
 	Split []Splitter
 	// Specials are found in a text before all else. The text of each is Tokens[ID].
 	Specials []Special
@@ -128,8 +129,8 @@ func (b *BPE) setIDs(c BPEConfig) error {
 	return nil
 }
 
-// index fills ids and bytes. A text that is both an added word and a token of its own, such as a run of spaces, is the
-// latter here, and the former for specials.
+// index fills ids and bytes. A text may be both an added word and a token of its own, such as a run of spaces. Then it
+// is the token here, and the added word for specials.
 func (b *BPE) index() error {
 	b.ids = make(map[string]int32, len(b.tokens))
 	special := make(map[int32]bool, len(b.specials.list))

@@ -2,8 +2,8 @@ package token
 
 import "unicode/utf8"
 
-// GPT-2's files write the bytes of a token as printable characters: a byte that is a printable one of Latin-1 as
-// itself, the others, in ascending order, as U+0100 and on. Source: bytes_to_unicode of GPT-2's encoder.py.
+// GPT-2's files write the bytes of a token as printable characters. A byte that is a printable character of Latin-1 is
+// written as itself, the others, in ascending order, as U+0100 and on. Source: bytes_to_unicode of GPT-2's encoder.py.
 var alphabet, alphabetByte = makeAlphabet()
 
 // makeAlphabet returns the characters of the bytes, and the bytes of the characters, −1 for none.
@@ -23,8 +23,8 @@ func makeAlphabet() (runes [256]rune, bytes [256 + 68]int) {
 	return runes, bytes
 }
 
-// fromAlphabet returns the bytes that a token of a file stands for. One with other characters, an added word as a
-// rule, stands for itself, as in Hugging Face tokenizers.
+// fromAlphabet returns the bytes that a token of a file stands for. A token with other characters, as a rule an added
+// word, stands for itself, as in Hugging Face tokenizers.
 func fromAlphabet(s string) string {
 	out := make([]byte, 0, len(s))
 	for _, r := range s {

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// A cache remembers the ids of pieces: a direct-mapped table in which a new piece takes the place of an old one, so it
-// has one size for ever. Longer pieces, and pieces of more tokens, are not worth a place: they seldom come again.
+// A cache remembers the ids of pieces. It is a direct-mapped table of one size: a new piece takes the place of an old
+// one. Longer pieces, and pieces of more tokens, are not worth a place, as they seldom come again.
 type cache struct {
 	slots []cacheSlot
 }

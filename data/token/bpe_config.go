@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Config returns what the tokenizer was made of, the reverse of [NewBPE]: for those who write it into other files. Its
-// slices are the caller's.
+// Config returns what the tokenizer was made of, the reverse of [NewBPE], for those who write it into other files. The
+// caller owns its slices.
 func (b *BPE) Config() BPEConfig {
 	c := BPEConfig{
 		Tokens: slices.Clone(b.tokens), Split: slices.Clone(b.split), Specials: b.Specials(),
@@ -28,8 +28,8 @@ func (b *BPE) Config() BPEConfig {
 	return c
 }
 
-// SplitterName is the reverse of [SplitterNamed]: the name that GGUF files give splitters of this package, false where
-// there is none.
+// SplitterName is the reverse of [SplitterNamed]. It returns the name that GGUF files give splitters of this package,
+// and false where there is none.
 func SplitterName(split []Splitter) (string, bool) {
 	for _, name := range []string{"gpt-2", "smollm", "llama-bpe", "qwen2", "gpt-4o", "tekken"} {
 		if slices.EqualFunc(split, stages[name], sameSplitter) {

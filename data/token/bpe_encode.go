@@ -181,7 +181,7 @@ func (e *encoder) merged(from, to int) []int32 {
 			return m.ids
 		}
 	}
-	known := true // of the byte before
+	known := true // the byte before has a token
 	for _, c := range e.text[from:to] {
 		id := b.bytes[c]
 		switch {
@@ -196,8 +196,8 @@ func (e *encoder) merged(from, to int) []int32 {
 	return m.ids
 }
 
-// EncodeAll returns the ids of each text, worked out on up to threads goroutines. The first error by the order of the
-// texts is returned, with the number of its text. The tokenizer must be safe for concurrent use, as those here are.
+// EncodeAll returns the ids of each text, worked out on up to threads goroutines. It returns the first error by the
+// order of the texts, with the number of its text. The tokenizer must be safe for concurrent use, as those here are.
 func EncodeAll(t Tokenizer, texts [][]byte, threads int) ([][]int32, error) {
 	ids, errs := make([][]int32, len(texts)), make([]error, len(texts))
 	todo := make(chan int)

@@ -19,7 +19,7 @@ func (m *merger) shrink() {
 	}
 }
 
-// merge joins m.ids by the table until no pair of neighbours is in it: of several, the one of the lowest rank, the
+// merge joins m.ids by the table until no pair of neighbours is in it. The pair of the lowest rank comes first, the
 // leftmost where ranks are equal. The result is in m.ids.
 func (m *merger) merge(p *pairs) {
 	if len(m.ids) < longPiece {
@@ -58,8 +58,8 @@ func (m *merger) scan(p *pairs) {
 	m.ids, m.best = ids, best
 }
 
-// heap takes O(n log n) time: each merge adds at most two pairs to the queue. A pair in the queue whose tokens have
-// since been joined to others is known by its rank, which is then not the one of its place.
+// heap takes O(n log n) time: each merge adds at most two pairs to the queue. The tokens of a pair in the queue may
+// since have been joined to others. Its rank, which is then not the one of its place, tells.
 func (m *merger) heap(p *pairs) {
 	n := len(m.ids)
 	m.best, m.prev, m.next, m.queue = m.best[:0], m.prev[:0], m.next[:0], m.queue[:0]

@@ -23,8 +23,8 @@ func nfcSegment(text []byte) int {
 }
 
 // nfc returns a text in Unicode's normalization form C; bytes that are not UTF-8 stay as they are. The package norm
-// puts U+034F into runs of more than 30 combining marks (Unicode Standard Annex 15, section 13, stream-safe text),
-// which Hugging Face tokenizers does not: such texts are composed here.
+// puts U+034F into runs of more than 30 combining marks, Hugging Face tokenizers does not. Such texts are composed
+// here. Source: Unicode Standard Annex 15, section 13, stream-safe text.
 func nfc(text []byte) []byte {
 	const joiner = "\u034F"
 	out := norm.NFC.Bytes(text)

@@ -17,7 +17,7 @@ const FileName = "ceto_tokenizer.json"
 // file is the content of a tokenizer's file.
 type file struct {
 	Kind  string `json:"kind"`
-	Chars string `json:"chars,omitempty"` // of a char tokenizer, by id
+	Chars string `json:"chars,omitempty"` // characters by id, for a char tokenizer
 }
 
 // Write writes what [Read] needs to make the same tokenizer again.
@@ -55,14 +55,14 @@ func Read(r io.Reader) (Tokenizer, error) {
 	return nil, errors.Errorf("token: Read: kind %q, want byte or char", f.Kind)
 }
 
-// Files returns what the folder of a model has of its tokenizer, by the names of the files, for [Open] to read back. Of
-// a [BPE] and a [SentencePiece] they are tokenizer.json, with which Hugging Face tokenizers gives the same ids, a
-// tokenizer_config.json that names the begin and end tokens, and, of a BPE, vocab.json and merges.txt in GPT-2's form; of
-// others [FileName].
+// Files returns what the folder of a model has of its tokenizer, by the names of the files, for [Open] to read back. A
+// [BPE] and a [SentencePiece] have tokenizer.json, with which Hugging Face tokenizers gives the same ids. They also
+// have a tokenizer_config.json that names the begin and end tokens. A BPE has vocab.json and merges.txt in GPT-2's
+// form, too. Other tokenizers have [FileName].
 //
-// It fails for a tokenizer that these files cannot express: a splitter that is not one of this package, or a token whose
-// text reads like another one in the alphabet of bytes. Scores of a SentencePiece become merges in their order: where
-// tokens overlap in a run of one character, "====" say, that may cut it in another of the equal ways.
+// It fails for a tokenizer that these files cannot express: a splitter that is not one of this package, or a token
+// whose text reads like another one in the alphabet of bytes. Scores of a SentencePiece become merges in their order.
+// Where tokens overlap in a run of one character, such as "====", that may cut the run in another of the equal ways.
 func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
 	published, ok := t.(interface{ files() ([]writtenFile, error) })
 	if !ok {

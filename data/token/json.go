@@ -10,7 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// jsonFile is a tokenizer.json of Hugging Face tokenizers. The decoder is not read: decoding is the reverse of encoding.
+// jsonFile is a tokenizer.json of Hugging Face tokenizers. The decoder is not read, as decoding is the reverse of
+// encoding.
 type jsonFile struct {
 	Version       string          `json:"version"`
 	Truncation    any             `json:"truncation"`

@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A jsonStage is a normalizer, pre-tokenizer, post-processor or decoder of a tokenizer.json: Type says which fields it
+// A jsonStage is a normalizer, pre-tokenizer, post-processor or decoder of a tokenizer.json. Type says which fields it
 // has. A nil one does nothing.
 type jsonStage struct {
 	Type string `json:"type"`
@@ -138,8 +138,8 @@ func (s *jsonStage) splitters(c *BPEConfig) error {
 	return nil
 }
 
-// split returns the splitter of a Split. Where a pattern matches every character, as all but those of digits do, the
-// pieces are the matches, whether they are isolated or whatever is between them is removed.
+// split returns the splitter of a Split. The patterns of all but digits match every character. For them the pieces are
+// the matches, whether they are isolated or whatever is between them is removed.
 func (s *jsonStage) split() (Splitter, error) {
 	if s.Pattern == nil || s.Pattern.Regex == "" {
 		return nil, errors.New("want a pattern that is a Regex")

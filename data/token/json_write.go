@@ -42,7 +42,7 @@ func (b *BPE) files() ([]writtenFile, error) {
 // writtenConfig returns the content of tokenizer_config.json.
 func writtenConfig(tokens []jsonToken, texts []string, begin, end int32) map[string]any {
 	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
-		"model_input_names": []string{"input_ids", "attention_mask"}} // the class's own has token types, which decoders refuse
+		"model_input_names": []string{"input_ids", "attention_mask"}} // by default it has token types, which decoders refuse
 	for key, id := range map[string]int32{"bos_token": begin, "eos_token": end} {
 		if id >= 0 {
 			config[key] = texts[id]

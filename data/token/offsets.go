@@ -7,8 +7,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Offsets returns the ids of a text and the bytes that each stands for, of any tokenizer of this package: [Subword]'s
-// method of that name where there is one. A tokenizer of bytes or characters has neither special tokens nor others to add.
+// Offsets returns the ids of a text and the bytes that each stands for, for any tokenizer of this package. It is
+// [Subword]'s method of that name where there is one. A tokenizer of bytes or characters has neither special tokens nor
+// others to add.
 func Offsets(t Tokenizer, text []byte, o Options) (ids []int32, spans [][2]int, err error) {
 	if t, ok := t.(Subword); ok {
 		return t.Offsets(text, o)
@@ -81,7 +82,7 @@ func (b *BPE) spans(spans [][2]int, ids []int32, p part) [][2]int {
 type part struct {
 	text []byte
 	at   int // its offset in the input
-	// from is, where the text changed and offsets are asked for, the bytes of the input that each byte stands for.
+	// from is the bytes of the input that each byte stands for, where the text changed and offsets are wanted.
 	from [][2]int
 }
 

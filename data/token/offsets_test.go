@@ -10,8 +10,8 @@ import (
 // foreign is a tokenizer that does not tell offsets.
 type foreign struct{ Tokenizer }
 
-// TestOffsets: of tokenizers of each kind the ids are those of Encode, and the spans joined are the text, each of them
-// what its id decodes to.
+// TestOffsets: for tokenizers of each kind the ids are those of Encode. The spans joined are the text, and each is what
+// its id decodes to.
 func TestOffsets(t *testing.T) {
 	letters := []rune("ab é€😀北 京\n\t.0")
 	char, err := NewChar([]byte(string(letters)))

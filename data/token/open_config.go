@@ -84,8 +84,9 @@ func (c configFile) added(vocab map[string]int32) []Special {
 
 const endOfText = "<|endoftext|>"
 
-// ends fills in the begin and end tokens, and whether they are put around a text. template says that the folder has no
-// word of its own on the latter: otherwise, as in transformers, add_bos_token counts for Llama's tokenizers only.
+// ends fills in the begin and end tokens, and whether they are put around a text. Where template is true, add_bos_token
+// and add_eos_token decide the latter. Where it is false, tokenizer.json has decided, and they count for Llama's and
+// Gemma's tokenizers alone, as in transformers.
 func (c configFile) ends(b *BPEConfig, template bool) error {
 	bos, eos := string(c.Bos), string(c.Eos)
 	if bos == "" && eos == "" && c.Class == "" {

@@ -8,16 +8,16 @@ import (
 	"github.com/ceto-ml/ceto/internal/gguf"
 )
 
-// ignoresMerges names the pre-tokenizers whose models take a piece that is a token as that token; all but youtu's put
-// a begin token before a text where the file does not say. Source: src/llama-vocab.cpp of llama.cpp.
+// ignoresMerges names the pre-tokenizers whose models take a piece that is a token as that token. All but youtu's put a
+// begin token before a text where the file does not say. Source: src/llama-vocab.cpp of llama.cpp.
 var ignoresMerges = map[string]bool{
 	"llama3": true, "llama-v3": true, "llama-bpe": true, "falcon3": true, "falcon-h1": true, "pixtral": true,
 	"midm-2.0": true, "lfm2": true, "tekken": true,
 }
 
-// FromGGUF returns the tokenizer of a GGUF file: model "gpt2" is a [BPE], "llama" a [SentencePiece]. It keeps nothing
-// of the file's memory. Qwen 2's files do not say that its text is to be in normalization form C, as its
-// tokenizer.json does: here it is.
+// FromGGUF returns the tokenizer of a GGUF file: model "gpt2" is a [BPE], "llama" a [SentencePiece]. It keeps no
+// reference to the file's memory. Text for Qwen 2 is brought into normalization form C. Its tokenizer.json says so, its
+// GGUF files do not.
 func FromGGUF(f *gguf.File) (Subword, error) {
 	v, err := readGGUF(f)
 	if err != nil {

@@ -14,22 +14,22 @@ import (
 // SentencePiece is a BPE tokenizer of characters with byte fallback: the one of Llama 1 and 2, Mistral, Gemma and
 // llama2.c.
 //
-// A text is cut at its special tokens. What lies between gets, where the model asks for it, a space in front, and
-// begins as the tokens of its characters, a space being ▁ (U+2581). The adjacent pair whose union is the token of the
-// best score is joined, the leftmost one first, until none is left. A character without a token, and a byte that is not
-// UTF-8, become the tokens <0x00> to <0xFF> of their bytes, or else the unknown token. Source: Kudo and Richardson,
-// arXiv:1808.06226, and github.com/google/sentencepiece, bpe_model.cc.
+// A text is cut at its special tokens. What lies between gets a space in front, where the model asks for it. It begins
+// as the tokens of its characters, where a space is ▁ (U+2581). The adjacent pair whose union is the token of the best
+// score is joined, the leftmost one first, until none is left. A character without a token, and a byte that is not
+// UTF-8, become the tokens <0x00> to <0xFF> of their bytes. Without those, they become the unknown token. Source: Kudo
+// and Richardson, arXiv:1808.06226, and github.com/google/sentencepiece, bpe_model.cc.
 //
-// With all byte tokens, Decode of Encode is the identity on arbitrary bytes, but that ▁ comes back as a space where the
-// tokens write the space so, and for the white space that special tokens strip and PrefixMissing takes for its own. It
-// is safe for concurrent use.
+// With all byte tokens, Decode of Encode gives back any bytes, with two exceptions. ▁ comes back as a space where the
+// tokens write the space so. White space is lost that special tokens strip or PrefixMissing takes for its own. It is
+// safe for concurrent use.
 type SentencePiece struct {
 	tokens   []string         // by id, as in the files
 	pieces   []string         // by id, as they are decoded
 	kinds    []int32          // by id: types of GGUF
-	ids      map[string]int32 // of all tokens
+	ids      map[string]int32 // ids of all tokens
 	ascii    [utf8.RuneSelf]int32
-	chars    map[rune]int32 // of the tokens of one character that are not in ascii
+	chars    map[rune]int32 // ids of the tokens of one character that are not in ascii
 	bytes    [256]int32     // −1 for none
 	pairs    pairs
 	words    bool // no pair joins a space to what is before it
@@ -46,7 +46,7 @@ type SentencePiece struct {
 	first    bool
 	missing  bool
 	config   SentencePieceConfig
-	encoders sync.Pool // of *pieceEncoder
+	encoders sync.Pool // holds *pieceEncoder
 }
 
 // SentencePieceConfig is what a [SentencePiece] is made of.
@@ -58,20 +58,20 @@ type SentencePieceConfig struct {
 	// there are no scores, are the pairs themselves, the most urgent first.
 	Scores []float32
 	Merges [][2]string
-	// Types are those of GGUF: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte. Where there are none,
-	// the tokens <0x00> to <0xFF> are of type 6, the control tokens of Specials of type 3, all others of type 1.
+	// Types are those of GGUF: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte. Without any, the
+	// tokens <0x00> to <0xFF> have type 6, the control tokens of Specials type 3, all others type 1.
 	Types []int32
 	// Specials are found in a text before all else. Nil stands for the tokens of the types 2, 3 and 4.
 	Specials []Special
-	// Prefix puts a space before each stretch of text between special tokens; PrefixFirst only where a text begins
-	// with such a stretch; with PrefixMissing only where the stretch has none. The latter two are the Metaspace of
+	// Prefix puts a space before each stretch of text between special tokens. PrefixFirst puts it only where a text
+	// begins with such a stretch, PrefixMissing only where the stretch has none. The latter two are the Metaspace of
 	// Hugging Face tokenizers.
 	Prefix, PrefixFirst, PrefixMissing bool
 	// Before and After are put around a text by Options.Add.
 	Before, After []int32
 	// Begin and End are the answers of the methods of the same name.
 	Begin, End *int32
-	// Unknown stands for a character without a token of its own or of its bytes; with FuseUnknown one does for
+	// Unknown stands for a character without a token of its own or of its bytes. With FuseUnknown one stands for
 	// adjacent ones.
 	Unknown     *int32
 	FuseUnknown bool
@@ -90,8 +90,8 @@ const (
 // metaSpace is the character that stands for a space in tokens.
 const metaSpace = "▁"
 
-// maxPiece bounds the bytes of a token that merging may lead to: the work of finding its pairs grows with their square.
-// Published vocabularies stay under 100.
+// maxPiece bounds the bytes of a token that merging may lead to, as the work of finding its pairs grows with their
+// square. Published vocabularies stay under 100.
 const maxPiece = 1024
 
 // NewSentencePiece returns a tokenizer; it keeps the slices of c. It fails where ids, types, scores and texts do not
@@ -122,8 +122,8 @@ func NewSentencePiece(c SentencePieceConfig) (*SentencePiece, error) {
 	return s, nil
 }
 
-// Config returns what the tokenizer is made of, types, special tokens and the unknown one included. The caller must not
-// write to its slices.
+// Config returns what the tokenizer is made of, with the types, the special tokens and the unknown one. The caller must
+// not write to its slices.
 func (s *SentencePiece) Config() SentencePieceConfig { return s.config }
 
 // setIDs takes the ids of the config that must lie in the vocab.
@@ -210,7 +210,7 @@ func (s *SentencePiece) setSpecials(c SentencePieceConfig) error {
 	return err
 }
 
-// index fills what ids and pieces are looked up in. Of equal tokens the last counts, as in llama.cpp.
+// index fills what ids and pieces are looked up in. Where tokens are equal the last counts, as in llama.cpp.
 func (s *SentencePiece) index(c SentencePieceConfig) error {
 	s.ids, s.chars = make(map[string]int32, len(s.tokens)), map[rune]int32{}
 	s.pieces = make([]string, len(s.tokens))
@@ -300,7 +300,7 @@ func (s *SentencePiece) setPairs(c SentencePieceConfig) error {
 	return nil
 }
 
-// scoredPairs makes a merge of each pair of tokens whose union is a token. Those of equal scores have the same rank.
+// scoredPairs makes a merge of each pair of tokens whose union is a token. Pairs of equal scores have the same rank.
 func (s *SentencePiece) scoredPairs(scores []float32) error {
 	order := make([]int32, 0, len(s.tokens))
 	for id, t := range s.tokens {

@@ -9,8 +9,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ReadLlama2C reads a tokenizer of llama2.c (tokenizer.bin, tok512.bin) with vocab tokens, those that the model has; 0
-// stands for as many as there are. The format, little-endian, is
+// ReadLlama2C reads a tokenizer of llama2.c (tokenizer.bin, tok512.bin) with vocab tokens, as many as the model has. A
+// vocab of 0 stands for as many as there are. The format, little-endian, is
 //
 //	int32 length of the longest token, in bytes; then for each token: float32 score, int32 length, that many bytes
 //

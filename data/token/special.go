@@ -19,11 +19,12 @@ func (e *SpecialError) Error() string {
 	return fmt.Sprintf("token: special token %q at offset %d: want a text without special tokens", e.Token, e.Offset)
 }
 
-// specials finds special tokens in a text: of those that begin leftmost the longest, as Hugging Face tokenizers does.
+// specials finds special tokens in a text. Among those that begin leftmost it takes the longest, as Hugging Face
+// tokenizers does.
 type specials struct {
 	list []Special // by ascending id
 	ids  map[string]int32
-	find [2]trie // of tokens that are looked for before and after normalization
+	find [2]trie // the tokens that are looked for before normalization, and after it
 }
 
 // newSpecials wants distinct ids of at least 0 and distinct texts that are not empty.
@@ -144,7 +145,7 @@ func isWord(r rune, n int) bool {
 
 // A trie holds texts by their bytes. Node 0 is its root.
 type trie struct {
-	first [256]bool // of the bytes that begin a text
+	first [256]bool // true for the bytes that begin a text
 	nodes []trieNode
 }
 
@@ -155,7 +156,7 @@ type trieNode struct {
 
 func newTrie() trie { return trie{nodes: []trieNode{{text: -1}}} }
 
-// add puts a text in; of two that are equal the first stays.
+// add puts a text in; where two are equal the first stays.
 func (t *trie) add(text string, number int32) {
 	at := int32(0)
 	for i := range len(text) {

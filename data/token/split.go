@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// The splitters below are handwritten forms of the regular expressions that published models cut a text with before
-// its bytes are merged; split_named.go has their texts. All of them share the classes \p{L} (letter), \p{N} (number)
-// and \s (White_Space) of Unicode 16.0, the version of the regular expressions of Hugging Face tokenizers 0.22 and
-// tiktoken 0.14; package unicode is older.
+// The splitters below are handwritten forms of regular expressions, which split_named.go has as text. Published models
+// cut a text with them before its bytes are merged. All of them share the classes \p{L} (letter), \p{N} (number) and \s
+// (White_Space) of Unicode 16.0. Hugging Face tokenizers 0.22 and tiktoken 0.14 have that version; package unicode has
+// an older one.
 
 // GPT2 is the splitter of GPT-2 and of most byte-level BPE models before 2023:
 //
@@ -155,8 +155,8 @@ func spaces(text []byte, i int) int {
 	return end
 }
 
-// casedWord is the end of P?U*L+|P?U+L* (see [O200K]) from text[i:], 0 where there is none; c and n are the class and
-// size of its first character. A mark is in P, U and L.
+// casedWord is the end of P?U*L+|P?U+L* (see [O200K]) from text[i:], 0 where there is none. The class and size of its
+// first character are c and n. A mark is in P, U and L.
 func casedWord(text []byte, i int, c class, n int) int {
 	if c&(number|newline) != 0 {
 		return 0

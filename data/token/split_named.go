@@ -40,8 +40,8 @@ var patterns = map[string]Splitter{
 	digitRunPattern: DigitRuns,
 }
 
-// SplitterOf returns the splitter that cuts a text as a published regular expression does, given by its exact text as
-// in the Split pre-tokenizer of a tokenizer.json. Any other expression is an error that names it.
+// SplitterOf returns the splitter that cuts a text as a published regular expression does. The expression is given by
+// its exact text, as in the Split pre-tokenizer of a tokenizer.json. Any other one is an error that names it.
 func SplitterOf(pattern string) (Splitter, error) {
 	if s, ok := patterns[pattern]; ok {
 		return s, nil
@@ -57,8 +57,8 @@ var (
 	o200kStages  = []Splitter{O200K}
 )
 
-// stages has the splitters of the names that a GGUF file may give its pre-tokenizer; src/llama-vocab.cpp of llama.cpp
-// has the list. Absent are those whose expressions differ from all of split.go.
+// stages has the splitters of the names that a GGUF file may give its pre-tokenizer. The list is in src/llama-vocab.cpp
+// of llama.cpp. Names whose expressions differ from all of split.go are absent.
 var stages = map[string][]Splitter{
 	"gpt-2": gpt2Stages, "phi-2": gpt2Stages, "mpt": gpt2Stages, "olmo": gpt2Stages, "jais": gpt2Stages,
 	"roberta-bpe": gpt2Stages, "modern-bert": gpt2Stages, "gigachat": gpt2Stages, "mellum": gpt2Stages,
@@ -66,8 +66,8 @@ var stages = map[string][]Splitter{
 	"jina-es": gpt2Stages, "jina-de": gpt2Stages, "jina-v1-en": gpt2Stages, "jina-v2-es": gpt2Stages,
 	"jina-v2-de": gpt2Stages, "jina-v2-code": gpt2Stages,
 
-	// Files from before the key existed: of a gpt2 model as a rule. llama.cpp cuts them in a way of its own, which no
-	// model was trained with.
+	// Files from before the key existed are as a rule of a gpt2 model. llama.cpp cuts them in a way of its own, which
+	// no model was trained with.
 	"": gpt2Stages, "default": gpt2Stages,
 
 	"smollm": digitsGPT2, "starcoder": digitsGPT2, "refact": digitsGPT2, "command-r": digitsGPT2,
@@ -85,8 +85,8 @@ var stages = map[string][]Splitter{
 	"tekken": {Tekken},
 }
 
-// SplitterNamed returns the splitters of a pre-tokenizer by the name that GGUF files give it (tokenizer.ggml.pre),
-// each to be applied within the pieces of the one before. A name that is not known is an error.
+// SplitterNamed returns the splitters of a pre-tokenizer by the name that GGUF files give it (tokenizer.ggml.pre). Each
+// is to be applied within the pieces of the one before. A name that is not known is an error.
 func SplitterNamed(name string) ([]Splitter, error) {
 	if s, ok := stages[name]; ok {
 		return s, nil

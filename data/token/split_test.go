@@ -32,8 +32,9 @@ var splitters = []struct {
 	{"DigitRuns", DigitRuns, digitRunPattern + `|\P{N}+`},
 }
 
-// compile translates what regexp2 writes or knows otherwise: atomic groups for possessive repeats, \z for the end of
-// the text, and ſ for a case of s, which its folding by ToLower does not see. \s is unicode.IsSpace, as it must be.
+// compile translates what regexp2 writes or knows otherwise. Possessive repeats become atomic groups, and the end of
+// the text is \z. ſ is added as a case of s, which its folding by ToLower does not see. \s is unicode.IsSpace, as it
+// must be.
 func compile(t testing.TB, pattern string) *regexp2.Regexp {
 	p := strings.NewReplacer(`[^\r\n\p{L}\p{N}]?+`, `(?>[^\r\n\p{L}\p{N}]?)`, `\p{L}++`, `(?>\p{L}+)`, `\p{N}++`, `(?>\p{N}+)`,
 		`\p{N}{1,3}+`, `(?>\p{N}{1,3})`, `[^\s\p{L}\p{N}]++`, `(?>[^\s\p{L}\p{N}]+)`, `[\r\n]*+`, `(?>[\r\n]*)`,

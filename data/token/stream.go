@@ -2,7 +2,7 @@ package token
 
 import "unicode/utf8"
 
-// Stream decodes ids as they come and never cuts a character in two: what Next and Flush return, put together, is
+// Stream decodes ids as they come and never cuts a character in two. What Next and Flush return, put together, is
 // Decode of all the ids.
 type Stream struct {
 	t       Tokenizer
@@ -19,8 +19,8 @@ func NewStream(t Tokenizer, before ...int32) *Stream {
 	return s
 }
 
-// Next returns the characters that are complete with this id. Bytes that no bytes to come can make UTF-8 come out as
-// they are.
+// Next returns the characters that are complete with this id. Bytes that no later bytes can make UTF-8 come out as they
+// are.
 func (s *Stream) Next(id int32) []byte {
 	s.pending = append(s.pending, s.text(id)...)
 	n := complete(s.pending)
@@ -36,8 +36,8 @@ func (s *Stream) Flush() []byte {
 	return out
 }
 
-// text is what id adds to the text of the ids before it. The first id of a text may give less than the same id later:
-// SentencePiece drops the space before the first word.
+// text is what id adds to the text of the ids before it. The first id of a text may give less than the same id later,
+// as SentencePiece drops the space before the first word.
 func (s *Stream) text(id int32) []byte {
 	if s.last < 0 {
 		s.last = id

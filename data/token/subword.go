@@ -22,9 +22,9 @@ type Subword interface {
 	End() (int32, bool)
 }
 
-// Splitter finds the pieces of a text within which tokens are merged: it returns the end of the piece that begins at
-// text[i:], i < end ≤ len(text), for i < len(text). Bytes that are not UTF-8 are one character each, of no class:
-// neither letter nor number nor space.
+// Splitter finds the pieces of a text within which tokens are merged. It returns the end of the piece that begins at
+// text[i:], i < end ≤ len(text), for i < len(text). Bytes that are not UTF-8 are one character each, which is neither
+// letter nor number nor space.
 type Splitter func(text []byte, i int) int
 
 // Special is a token that stands for a whole string, found before the text is split.
@@ -41,7 +41,7 @@ type Special struct {
 	Normalized bool
 }
 
-// Policy says what a control token that is written in the text stands for. Added words are not concerned: they are
+// Policy says what a control token that is written in the text stands for. It does not concern added words, which are
 // part of the vocabulary.
 type Policy int
 

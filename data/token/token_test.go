@@ -120,7 +120,8 @@ func TestShakespeare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const vocab = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" // nanoGPT, data/shakespeare_char/prepare.py
+	const vocab = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	// Source: nanoGPT, data/shakespeare_char/prepare.py.
 	if string(c.runes) != vocab {
 		t.Errorf("vocabulary %q, want %q", string(c.runes), vocab)
 	}

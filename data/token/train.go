@@ -15,7 +15,8 @@ type TrainOptions struct {
 	Vocab int
 	// Split cuts texts into pieces, each splitter within the pieces of the one before. No token reaches across pieces.
 	Split []Splitter
-	// Specials are tokens of their own, with the first ids. Where one is written in a text it is not learnt from.
+	// Specials are tokens of their own, with the first ids. Where a text has one written in it, nothing is learned from
+	// it.
 	Specials []string
 	// MinCount is how often a pair must be there to be joined; 0 stands for 1.
 	MinCount int
@@ -23,11 +24,12 @@ type TrainOptions struct {
 	Threads int
 }
 
-// Train learns a byte-level BPE from texts: it joins the most frequent pair of adjacent tokens, again and again. Of
-// pairs that are there equally often the one whose left token has the smaller id is joined, then the one whose right
-// has; ids ascend by Specials, bytes in the order of GPT-2's vocabulary, merges. That is the rule of Hugging Face
-// tokenizers: its BpeTrainer, started from ByteLevel.alphabet(), gives the same ids and merges for texts without special
-// tokens. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, section 3.2.
+// Train learns a byte-level BPE from texts: it joins the most frequent pair of adjacent tokens, again and again. Among
+// equally frequent pairs it joins the one whose left token has the smaller id, then the one whose right token has.
+// Specials have the first ids, then the bytes in the order of GPT-2's vocabulary, then the merges.
+//
+// That is the rule of Hugging Face tokenizers. Its BpeTrainer, started from ByteLevel.alphabet(), gives the same ids
+// and merges for texts without special tokens. Source: Sennrich, Haddow and Birch, arXiv:1508.07909, section 3.2.
 func Train(texts [][]byte, o TrainOptions) (*BPE, error) {
 	if o.Vocab < len(o.Specials)+256 || o.Vocab > maxVocab {
 		return nil, errors.Errorf("token: Train: a vocabulary of %d: want at least %d special tokens and 256 bytes, at most %d", o.Vocab, len(o.Specials), maxVocab)

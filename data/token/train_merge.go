@@ -8,9 +8,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A trainer holds all words as one list of symbols. A merge looks only at the places of its pair, so the time is that
-// of O(n log n) joins for n symbols: 10 MB to 8,192 tokens in 2.4 s where Hugging Face tokenizers 0.22 takes 26 s (two
-// busy cores of an AMD EPYC).
+// A trainer holds all words as one list of symbols. A merge looks only at the places of its pair, so n symbols take the
+// time of O(n log n) joins. It learns 8,192 tokens from 10 MB in 2.4 s, Hugging Face tokenizers 0.22 in 26 s, on two
+// busy cores of an AMD EPYC.
 type trainer struct {
 	symbols []int32 // tokens; gone where one was joined to the symbol before
 	prev    []int32 // the symbol before in the same word; −1 for none
@@ -106,7 +106,7 @@ func (t *trainer) train(vocab int, minCount int64) {
 	}
 }
 
-// join makes one token of a pair wherever it is. No other pair leads to the same token: between two ends that no merge
+// join makes one token of a pair wherever it is. No other pair leads to the same token. Between two ends that no merge
 // has crossed, equal bytes were joined alike everywhere.
 func (t *trainer) join(stat int32) {
 	pair, places, id := t.stats[stat].pair, t.stats[stat].at, int32(len(t.tokens))

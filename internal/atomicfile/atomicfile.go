@@ -13,8 +13,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Endings of names beside the one that is written. What a crash leaves under TmpSuffix is not to be used; what it leaves
-// under OldSuffix is the old folder, which [Recover] puts back. The next write of the same name removes both.
+// Endings of names beside the one that is written. What a crash leaves under TmpSuffix is not to be used. What it
+// leaves under OldSuffix is the old folder, which [Recover] puts back. The next write of the same name removes both.
 const (
 	TmpSuffix = ".ceto-tmp" // so that no user has such names
 	OldSuffix = ".ceto-old"
@@ -23,7 +23,7 @@ const (
 // DirWriter makes the files of a folder that is being written.
 type DirWriter struct {
 	fs   FS
-	path string // of the unfinished folder
+	path string // the unfinished folder
 }
 
 // File makes a file of the folder: fn writes it. The file is synced when File returns.
@@ -34,9 +34,9 @@ func (d *DirWriter) File(name string, fn func(w io.Writer) error) error {
 	return write(d.fs, filepath.Join(d.path, name), fn)
 }
 
-// Dir writes a folder: fn makes its files beside path, then the whole takes its place, in the way of an old one if
-// there is one. When Dir returns nil, the new folder is there and lasts. With an error the old one is there, or in
-// rare cases (a failure after the change) the new one. One process at a time may write a path: see [Lock].
+// Dir writes a folder. First fn makes its files in a folder beside path, then the whole takes its place; an old one is
+// replaced. When Dir returns nil, the new folder is there and lasts. With an error the old one is there, or in rare
+// cases (a failure after the change) the new one. One process at a time may write a path: see [Lock].
 func Dir(fsys FS, path string, fn func(d *DirWriter) error) error {
 	if err := dir(fsys, filepath.Clean(path), fn); err != nil {
 		return errors.Wrapf(err, "atomicfile: Dir: %s", path)
@@ -49,7 +49,7 @@ func dir(fsys FS, path string, fn func(d *DirWriter) error) error {
 		return err
 	}
 	tmp := path + TmpSuffix
-	for _, rest := range []string{tmp, path + OldSuffix} { // of crashes; path itself is there if an old one is
+	for _, rest := range []string{tmp, path + OldSuffix} { // what crashes left; path itself is there if an old one is
 		if err := fsys.RemoveAll(rest); err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func aside(fsys FS, tmp, path, old string) error {
 // taken tells whether a rename failed because there is a folder of that name.
 func taken(err error) bool { return errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) }
 
-// Recover puts a folder back that a crash left aside while [Dir] replaced it: the folder path, or the one that path lies
-// in. A crash leaves one aside only on file systems that cannot exchange two names.
+// Recover puts a folder back that a crash left aside while [Dir] replaced it: the folder path, or the one that path
+// lies in. A crash leaves one aside only on file systems that cannot exchange two names.
 //
 // Every reader of what Dir has written calls Recover first, with the path that it is about to read. Mostly there is
 // nothing to do; a path that is not there at all is no error. An error means that a folder was found and stays aside.

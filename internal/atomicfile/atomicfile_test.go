@@ -77,8 +77,8 @@ func loadFile(path string) (string, error) {
 	return "", errors.Errorf("a file of %d bytes that is neither", len(b))
 }
 
-// TestFaults: whatever fails, and wherever, what is there after is the old or the new one, whole; the new one if there
-// was no error; and the next write succeeds and leaves nothing beside.
+// TestFaults: whatever fails, and wherever, the old or the new one is there after, whole. It is the new one if there
+// was no error. The next write succeeds and leaves nothing beside.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -212,8 +212,8 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// TestRecoverPaths: a folder that was left aside comes back by its own path or that of a file in it, and never in the way
-// of one that is there.
+// TestRecoverPaths: a folder that was left aside comes back by its own path or that of a file in it. It never takes the
+// place of one that is there.
 func TestRecoverPaths(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	for _, p := range []string{path, path + "/", filepath.Join(path, "state"), filepath.Join(path, "none")} {

@@ -70,8 +70,8 @@ type FS struct {
 }
 
 // New returns a file system over under whose n-th operation, from 1 on, has a fault of the given kind. Create, Write,
-// Sync, Close, Mkdir, Rename, Exchange, RemoveAll and SyncDir are an operation each. Sync and SyncDir are not passed on:
-// what they are for, the simulation keeps track of, and tests of many crashes would take minutes.
+// Sync, Close, Mkdir, Rename, Exchange, RemoveAll and SyncDir are an operation each. Sync and SyncDir are not passed
+// on, as tests of many crashes would take minutes. The simulation keeps track of what they are for.
 func New(under atomicfile.FS, kind Kind, n int) *FS {
 	return &FS{under: under, kind: kind, at: n}
 }
