@@ -60,8 +60,8 @@ func wholeHeads(c *Ctx, bufs ...[]Buf) error {
 			}
 		}
 	}
-	if c.Pool.Workers() > MaxWorkers {
-		return errors.Errorf("%d workers, at most %d", c.Pool.Workers(), MaxWorkers)
+	if c.Workers() > MaxWorkers {
+		return errors.Errorf("%d workers, at most %d", c.Workers(), MaxWorkers)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (a Attention) Eval(c *Ctx, out, in []Buf) error {
 func attend[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attended[T]{sight: a.sight(q[1], k[1], in[3:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]), v: headsOf[T](in[2]),
-		batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2], scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.key(a.Stream)}
+		batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2], scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.Key(a.Stream)}
 	w.y, w.lse = headsOf[T](out[0]), Data[T](out[1])
 	w.rows, w.cols, w.wide, w.ld = tileShape(q[1], k[1])
 	w.tiles = ScratchOf[T](c, 0, MaxWorkers*w.rows*w.ld)

@@ -98,7 +98,7 @@ func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attendedGrad[T]{attended: attended[T]{sight: a.sight(q[1], k[1], in[6:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]),
 		v: headsOf[T](in[2]), y: headsOf[T](in[3]), lse: Data[T](in[4]), batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2],
-		scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.key(a.Stream)}, dy: headsOf[T](in[5])}
+		scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.Key(a.Stream)}, dy: headsOf[T](in[5])}
 	w.dq, w.dk, w.dv = headsOf[T](out[0]), headsOf[T](out[1]), headsOf[T](out[2])
 	w.rows, w.cols = gradTile(q[1], k[1])
 	w.size = a.gradScratch(q[1], k[1])

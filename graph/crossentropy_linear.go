@@ -112,7 +112,7 @@ func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) er
 			l32[i] = targets[r]
 		}
 		g := vec.Gemm[T]{M: m, N: v, K: k, A: matrix(some, m, k, false), B: matrix(w, k, v, o.TransB), C: matrix(logits, m, v, false)}
-		g.Run(c.Pool)
+		g.Run(c.pool())
 		l.logits, l.targets = logits[:m*v], l32[:m]
 		if dx != nil {
 			l.d = l.logits
@@ -122,7 +122,7 @@ func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) er
 			continue
 		}
 		g = vec.Gemm[T]{M: m, N: k, K: v, A: matrix(logits, m, v, false), B: matrix(w, v, k, !o.TransB), C: matrix(some, m, k, false)}
-		g.Run(c.Pool)
+		g.Run(c.pool())
 		for i, r := range at[:m] {
 			copy(dx[int(r)*k:(int(r)+1)*k], some[i*k:])
 		}

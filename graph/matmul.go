@@ -249,7 +249,7 @@ func matmul[T Float](o acting[T], c *Ctx, out, in []Buf) error {
 		startFrom(c, out[0], in[len(in)-1])
 	}
 	if p.flat || len(out[0].Shape) == 2 {
-		w.gemm.Run(c.Pool)
+		w.gemm.Run(c.pool())
 		return nil
 	}
 	w.strides(out[0].Shape, in[0].Shape, in[1].Shape)
@@ -258,7 +258,7 @@ func matmul[T Float](o acting[T], c *Ctx, out, in []Buf) error {
 	} else {
 		for i := range n {
 			w.at(i)
-			w.gemm.Run(c.Pool)
+			w.gemm.Run(c.pool())
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
-	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/pkg/errors"
 )
 
@@ -73,11 +72,11 @@ type call struct {
 	in      []graph.Buf
 	out     []guarded // without memory where nobody reads it
 	scratch guarded
-	pool    *vec.Pool
+	pool    graph.Workers
 	scalars graph.Scalars
 }
 
-func newCall(op graph.Op, in []graph.Buf, parts int, p *vec.Pool, s graph.Scalars) *call {
+func newCall(op graph.Op, in []graph.Buf, parts int, p graph.Workers, s graph.Scalars) *call {
 	c := &call{op: op, in: in, out: make([]guarded, parts), pool: p, scalars: s}
 	n := 0
 	if sc, ok := op.(graph.Scratcher); ok {

@@ -174,7 +174,7 @@ func (c *chooser) metas(in []graph.Meta) []graph.Meta {
 const maxProbe = 1 << 20
 
 // probe holds the op to what FuzzInfer says.
-func (s Sample) probe(pool *vec.Pool) (err error) {
+func (s Sample) probe(pool graph.Workers) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.Errorf("a panic: %v", r)
@@ -232,7 +232,7 @@ func (s Sample) probeVJP(g *graph.Graph, x []*graph.Node, y *graph.Node) error {
 }
 
 // probeEval evaluates twice over different poison: what differs was not written. An error is an answer.
-func (s Sample) probeEval(m graph.Meta, pool *vec.Pool) error {
+func (s Sample) probeEval(m graph.Meta, pool graph.Workers) error {
 	in := make([]graph.Buf, len(s.In))
 	for i, im := range s.In {
 		v := make([]float64, im.Size())

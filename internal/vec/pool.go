@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// A Task is work of independent parts. A part may use memory of its worker, 0 ≤ worker < Pool.Workers().
-type Task interface {
-	Part(i, worker int)
-}
+// A Task is work of independent parts. A part may use memory of its worker, 0 ≤ worker < Pool.Workers(). The type has no
+// name of its own, so that another package can declare an interface that a Pool has.
+type Task = interface{ Part(i, worker int) }
 
 // A Pool runs the parts of one task at a time on a fixed number of workers, the caller being one of them.
 //
