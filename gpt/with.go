@@ -27,7 +27,7 @@ func (s *Source) With(state plan.State) *Source {
 			if err != nil {
 				return err
 			}
-			v, err := float32s(d)
+			v, err := graph.Floats[float32](d)
 			if err == nil {
 				copy(dst, v[from*width:to*width])
 			}

@@ -90,6 +90,22 @@ func BufOfDense(d *tensor.Dense, m Meta) (Buf, error) {
 	return b, nil
 }
 
+// Floats returns the elements of a contiguous dense tensor, row-major, as a []float32 or a []float64. Where T is the
+// tensor's own element type the result is its memory, else a rounded copy. A tensor of ids is an error.
+func Floats[T Float](d *tensor.Dense) ([]T, error) {
+	if v, ok := d.Data().([]T); ok {
+		return v, nil
+	}
+	n := d.Shape().TotalSize()
+	b, ok := bufOfAny(d.Data(), Shape{n})
+	if !ok || !b.DType.IsFloat() || len(b.Mem) != b.Bytes() {
+		return nil, errors.Errorf("graph: Floats: a tensor %v %v: want floats", d.Dtype(), d.Shape())
+	}
+	y := make([]T, n)
+	BufOf(y, n).Convert(b)
+	return y, nil
+}
+
 // viewed views a slice, or a single element, as a Buf of meta m, and reports whether it fits.
 func viewed(v any, m Meta) (Buf, bool) {
 	b, ok := bufOfAny(v, m.Shape)

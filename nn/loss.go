@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -125,7 +126,7 @@ type Huber struct{ Delta float64 }
 
 // Loss takes values and targets of as many elements.
 func (l Huber) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	return loss.Huber(s.Graph, y, like(s, y, target), orElse(l.Delta, 1)), count(s, y)
+	return loss.Huber(s.Graph, y, like(s, y, target), cmp.Or(l.Delta, 1)), count(s, y)
 }
 
 // Predict gives the values.
