@@ -5,13 +5,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Dropout returns x with some elements set to 0 and the others divided by 1 − p (Srivastava et al., JMLR 15, 2014, with
-// the scaling at training time). Each element is 0 with probability p.
+// Dropout returns x with some elements set to 0 and the others divided by 1 − p. Each element is 0 with probability
+// p. Source: Srivastava et al., JMLR 15, 2014, with the scaling at training time.
 //
-// x is a float of any shape, and y has its meta. p is a probability with 0 ≤ p < 1; another is an error, and p = 0 gives x
-// itself. Which elements are 0 follows from the run's [Scalars], the stream and the element's index i alone. A model
-// passes the hash of its scope's path as the stream, so that no two layers share one. With the key and the function next
-// of [Scalars.Key], element i is kept where
+// x is a float of any shape, and y has its meta. p is a probability with 0 ≤ p < 1; another is an error, and p = 0
+// gives x itself. Which elements are 0 follows from the run's [Scalars], the stream and the element's index i alone.
+// A model passes the hash of its scope's path as the stream, so that no two layers share one. With the key and the
+// function next of [Scalars.Key], element i is kept where
 //
 //	h>>8 ≥ round(p·2²⁴),  h = mix(mix(low(i) ^ low(k)) ^ high(k)),  k = next(key + next(high(i) + 1))
 //	mix(h): h = (h ^ h>>16)·0x7feb352d

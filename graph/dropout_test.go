@@ -70,7 +70,8 @@ func TestDropoutKeys(t *testing.T) {
 	}
 }
 
-// TestKey pins the keys, and draws dropout's numbers by the formulas in the comments, as a kernel of another device would.
+// TestKey pins the keys, and draws dropout's numbers by the formulas in the comments, as a kernel of another device
+// would.
 func TestKey(t *testing.T) {
 	s := graph.Scalars{Step: 5, Micro: 3, LR: 0.1, Seed: 42}
 	if a, b := s.Key(7), (&graph.Scalars{}).Key(0); a != 0x7bdfa5b4a5f0f15 || b != 0x238275bc38fcbe91 {

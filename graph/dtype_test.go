@@ -13,7 +13,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestElements holds the moving of elements, for each pair of dtypes and past the size of one piece, to Go's own conversions.
+// TestElements holds the moving of elements, for each pair of dtypes and past the size of one piece, to Go's own
+// conversions.
 func TestElements(t *testing.T) {
 	f64 := make([]float64, 1300)
 	for i := range f64 {
@@ -51,7 +52,8 @@ func rounded(d graph.DType, v float64) float64 {
 	return v
 }
 
-// TestFloats holds what a tensor's elements are read as: its own memory where the type is the same, else a rounded copy.
+// TestFloats holds what a tensor's elements are read as: its own memory where the type is the same, else a rounded
+// copy.
 func TestFloats(t *testing.T) {
 	f64 := graph.BufOf([]float64{1, 1. / 3, -2}, 3)
 	v, err := graph.Floats[float64](graph.Dense(f64))

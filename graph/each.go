@@ -3,7 +3,8 @@ package graph
 // PartSize is the number of elements of one part of an elementwise op: 64 KiB of float32, a share of the L2 cache.
 const PartSize = 16384
 
-// Parts returns the number of parts that cover n elements: each has size elements, but for the last, which may have fewer.
+// Parts returns the number of parts that cover n elements: each has size elements, but for the last, which may have
+// fewer.
 func Parts(n, size int) int { return (n + size - 1) / size }
 
 // Span returns the range lo ≤ i < hi of part i, where n elements are cut into parts of the given size.
@@ -53,9 +54,9 @@ type Parted[A any] interface {
 //		}
 //	}
 //
-// The split must follow from shapes alone, as that of [Each]. EachPart exists beside it because a function value made in
-// a generic function carries the type arguments and is allocated at each call. A method called through a type parameter
-// is not: after a step's first run EachPart allocates nothing.
+// The split must follow from shapes alone, as that of [Each]. EachPart exists beside it because a function value made
+// in a generic function carries the type arguments and is allocated at each call. A method called through a type
+// parameter is not: after a step's first run EachPart allocates nothing.
 func EachPart[A any, P Parted[A]](c *Ctx, n int, a A) {
 	for _, r := range c.tasks {
 		if t, ok := r.(*partedTask[A, P]); ok {

@@ -121,7 +121,8 @@ func Dense(b Buf) *tensor.Dense {
 	return tensor.New(opts...)
 }
 
-// ValueOf returns b, which must be contiguous, as a value of Gorgonia's: a tensor over the same memory, or of a scalar a copy.
+// ValueOf returns b, which must be contiguous, as a value of Gorgonia. It is a tensor over the same memory, and for a
+// scalar a copy.
 func ValueOf(b Buf) gorgonia.Value {
 	if len(b.Shape) > 0 {
 		return Dense(b)

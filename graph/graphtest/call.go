@@ -133,8 +133,8 @@ func (c *call) runOn(in []graph.Buf) (err error) {
 	return nil
 }
 
-// watched repeats the evaluation on copies of the operands: they and what lies around them stay as they are, the
-// result is the same, all of it is written, and, where allocs asks for it, no memory is allocated.
+// watched repeats the evaluation on copies of the operands. They and what lies around them must stay as they are, and
+// the result must be the same and written in full. Where allocs asks for it, no memory may be allocated.
 func (c *call) watched(allocs bool) error {
 	w := *c
 	w.out = make([]guarded, len(c.out))

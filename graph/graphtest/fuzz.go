@@ -19,8 +19,8 @@ type Sample struct {
 	In   []graph.Meta
 }
 
-// Samples are the ops of all rows, derivatives included, each once for the dtypes and ranks of its operands; foreign ops
-// are not among them.
+// Samples are the ops of all rows, derivatives included, each once for the dtypes and ranks of its operands; foreign
+// ops are not among them.
 var Samples = sync.OnceValue(func() []Sample {
 	var all []Sample
 	seen := map[string]bool{}
@@ -47,8 +47,8 @@ var Samples = sync.OnceValue(func() []Sample {
 	return all
 })
 
-// FuzzInfer gives ops operands and attributes that no row has: Infer must answer with an error or with a meta that Eval
-// fills, VJP with gradients of the operands' metas, and nothing may panic.
+// FuzzInfer gives ops operands and attributes that no row has, and nothing may panic. Infer must answer with an error
+// or with a meta that Eval fills, and VJP with gradients of the operands' metas.
 func FuzzInfer(f *testing.F) {
 	samples, named := Samples(), map[string]Sample{}
 	for i, s := range samples {
