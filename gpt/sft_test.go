@@ -125,17 +125,8 @@ func (m taught) read(p plan.Program, b data.Batch, names ...string) map[string][
 		if err != nil {
 			m.Fatal(err)
 		}
-		switch v := d.Data().(type) {
-		case []float64:
-			out[name] = v
-		case float64:
-			out[name] = []float64{v}
-		case []float32:
-			for _, x := range v {
-				out[name] = append(out[name], float64(x))
-			}
-		case float32:
-			out[name] = []float64{float64(v)}
+		if out[name], err = graph.Floats[float64](d); err != nil {
+			m.Fatal(err)
 		}
 	}
 	return out

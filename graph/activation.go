@@ -6,36 +6,56 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
-// Tanh returns the hyperbolic tangent of x.
+// Tanh returns the hyperbolic tangent, elementwise:
+//
+//	y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ)
+//
+// x is a float of any shape; y has the shape and dtype of x. A value of ids is an error.
 func (g *Graph) Tanh(x *Node) *Node { return g.Apply(Tanh{}, x) }
 
-// Sigmoid returns 1/(1 + e⁻ˣ).
+// Sigmoid returns the logistic function, elementwise:
+//
+//	y = 1/(1 + e⁻ˣ)
+//
+// x is a float of any shape; y has the shape and dtype of x.
 func (g *Graph) Sigmoid(x *Node) *Node { return g.Apply(Sigmoid{}, x) }
 
-// ReLU returns max(x, 0); its derivative at 0 is 0.
+// ReLU returns max(x, 0), elementwise. x is a float of any shape; y has the shape and dtype of x. The derivative at 0
+// is 0. NaN gives NaN.
 func (g *Graph) ReLU(x *Node) *Node { return g.Apply(ReLU{}, x) }
 
-// LeakyReLU returns x for x > 0 and slope·x elsewhere.
+// LeakyReLU returns x where x > 0 and slope·x elsewhere. x is a float of any shape; y has the shape and dtype of x.
+// The derivative at 0 is the slope.
 func (g *Graph) LeakyReLU(x *Node, slope float64) *Node { return g.Apply(LeakyReLU{Slope: slope}, x) }
 
-// ELU returns x for x > 0 and α·(eˣ − 1) elsewhere. Source: Clevert et al. 2016, arXiv:1511.07289, equation 15.
+// ELU returns x where x > 0 and α·(eˣ − 1) elsewhere. x is a float of any shape; y has the shape and dtype of x. The
+// derivative at 0 is α. Source: Clevert et al. 2016, arXiv:1511.07289, equation 15.
 func (g *Graph) ELU(x *Node, alpha float64) *Node { return g.Apply(ELU{Alpha: alpha}, x) }
 
-// GELU returns the tanh approximation of x·Φ(x), elementwise.
+// GELU returns the tanh approximation of x·Φ(x), elementwise, where Φ is the distribution function of N(0, 1):
 //
 //	y = ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
 //
-// x may have any shape; y has the shape and dtype of x.
-// Source: Hendrycks and Gimpel, arXiv:1606.08415, section 2.
+// x is a float of any shape; y has the shape and dtype of x. Source: Hendrycks and Gimpel, arXiv:1606.08415, section
+// 2.
 func (g *Graph) GELU(x *Node) *Node { return g.Apply(GELU{}, x) }
 
-// GELUErf returns x·Φ(x) = ½·x·(1 + erf(x/√2)), elementwise. Source: as [Graph.GELU].
+// GELUErf returns x·Φ(x) without approximation, elementwise:
+//
+//	y = ½·x·(1 + erf(x/√2))
+//
+// x is a float of any shape; y has the shape and dtype of x. Source: as [Graph.GELU].
 func (g *Graph) GELUErf(x *Node) *Node { return g.Apply(GELUErf{}, x) }
 
-// SiLU returns x·sigmoid(x). Source: Elfwing et al. 2017, arXiv:1702.03118.
+// SiLU returns x·sigmoid(x), elementwise. x is a float of any shape; y has the shape and dtype of x. Source: Elfwing
+// et al. 2017, arXiv:1702.03118.
 func (g *Graph) SiLU(x *Node) *Node { return g.Apply(SiLU{}, x) }
 
-// Softplus returns ln(1 + eˣ).
+// Softplus returns a smooth form of max(x, 0), elementwise:
+//
+//	y = ln(1 + eˣ)
+//
+// x is a float of any shape; y has the shape and dtype of x. It is computed in float64 and finite for every finite x.
 func (g *Graph) Softplus(x *Node) *Node { return g.Apply(Softplus{}, x) }
 
 // The activations and their derivatives.
@@ -88,47 +108,47 @@ type (
 	}
 )
 
-// VJP: see [TanhGrad].
+// VJP applies [TanhGrad].
 func (Tanh) VJP(g *Graph, _ []*Node, y, dy *Node) []*Node {
 	return []*Node{g.Apply(TanhGrad{}, y, dy)}
 }
 
-// VJP: see [SigmoidGrad].
+// VJP applies [SigmoidGrad].
 func (Sigmoid) VJP(g *Graph, _ []*Node, y, dy *Node) []*Node {
 	return []*Node{g.Apply(SigmoidGrad{}, y, dy)}
 }
 
-// VJP: see [ReLUGrad].
+// VJP applies [ReLUGrad].
 func (ReLU) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(ReLUGrad{}, x[0], dy)}
 }
 
-// VJP: see [GELUGrad].
+// VJP applies [GELUGrad].
 func (GELU) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(GELUGrad{}, x[0], dy)}
 }
 
-// VJP: see [GELUErfGrad].
+// VJP applies [GELUErfGrad].
 func (GELUErf) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(GELUErfGrad{}, x[0], dy)}
 }
 
-// VJP: see [SiLUGrad].
+// VJP applies [SiLUGrad].
 func (SiLU) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(SiLUGrad{}, x[0], dy)}
 }
 
-// VJP: dx = dy·sigmoid x.
+// VJP returns dx = dy·sigmoid x.
 func (Softplus) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Mul(dy, g.Sigmoid(x[0]))}
 }
 
-// VJP: see [LeakyReLUGrad].
+// VJP applies [LeakyReLUGrad].
 func (l LeakyReLU) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(LeakyReLUGrad{Slope: l.Slope}, x[0], dy)}
 }
 
-// VJP: see [ELUGrad].
+// VJP applies [ELUGrad].
 func (e ELU) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(ELUGrad{Alpha: e.Alpha}, x[0], dy)}
 }

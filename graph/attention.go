@@ -30,13 +30,13 @@ type AttentionOpts struct {
 	Stream uint64  // of the random numbers of Drop; see [Graph.Dropout]
 }
 
-// Attention returns softmax(scale·q·kᵀ)·v for each head, over the keys that a query sees (Vaswani et al.,
-// arXiv:1706.03762, section 3.2.1):
+// Attention returns softmax(scale·q·kᵀ)·v for each head, over the keys that a query sees:
 //
 //	y[b, i, h] = Σⱼ w[j]·v[b, j, h/G],  w = dropout(softmaxⱼ(scale·q[b, i, h]·k[b, j, h/G])),  G = NH/KVH
 //
-// q (B, T, NH, HS), k and v (B, S, KVH, HS) with NH a multiple of KVH; y has the meta of q. A query that sees no key
-// gives zeros. Floats of one dtype; a float32 softmax sums in float64. No (T, S) matrix is stored.
+// q (B, T, NH, HS), k and v (B, S, KVH, HS) are floats of one dtype, with NH a multiple of KVH. The ids in o are
+// Int32, and y has the meta of q. A query that sees no key gives zeros. Each softmax sums in float64. No (T, S)
+// matrix is stored. Shapes that do not fit are an error. Source: Vaswani et al., arXiv:1706.03762, section 3.2.1.
 func (g *Graph) Attention(q, k, v *Node, o AttentionOpts) *Node {
 	a, x := o.attention(q, k, v)
 	return g.Apply(a, x...)
@@ -54,8 +54,8 @@ func (o AttentionOpts) attention(q, k, v *Node) (Attention, []*Node) {
 
 // Attention is the op of [Graph.Attention]. Lengths, Segments and Start say which ids follow q, k, v, in this order.
 //
-// Part 0 is y, part 1 (LSE) is ln Σⱼ exp(score) of each query (B, NH, T), 0 where it sees no key: what
-// [AttentionGrad] computes the weights again from.
+// Part 0 is y. Part 1 (LSE) is ln Σⱼ exp(score) of each query, (B, NH, T), and 0 where a query sees no key. From it
+// [AttentionGrad] computes the weights again.
 type Attention struct {
 	Causal                   bool
 	Window                   int

@@ -8,9 +8,9 @@ import (
 )
 
 // The forward pass of attention works on tiles: rows of queries by columns of keys, of one head. Along the keys the
-// softmax is kept up tile by tile (Milakov and Gimelshein, arXiv:1805.02867, algorithm 3). Both products run over blocks
-// of keys, each with the queries that see one of them, so a causal tile costs half; many queries share a block, because
-// a product packs its keys anew. Measured at (12, 64, 4, 32) and (4, 256, 6, 64): BenchmarkAttention.
+// softmax is kept up tile by tile (Milakov and Gimelshein, arXiv:1805.02867, algorithm 3). Both products run over
+// blocks of keys, each with the queries that see one of them, so a causal tile costs half. Many queries share a
+// block, because a product packs its keys anew. Measured at (12, 64, 4, 32) and (4, 256, 6, 64): BenchmarkAttention.
 const (
 	attnRows  = 128            // queries of a tile, the most that one part has
 	attnTile  = attnRows * 256 // elements of a tile
@@ -60,8 +60,8 @@ func wholeHeads(c *Ctx, bufs ...[]Buf) error {
 			}
 		}
 	}
-	if c.Pool.Workers() > MaxWorkers {
-		return errors.Errorf("%d workers, at most %d", c.Pool.Workers(), MaxWorkers)
+	if c.Workers() > MaxWorkers {
+		return errors.Errorf("%d workers, at most %d", c.Workers(), MaxWorkers)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (a Attention) Eval(c *Ctx, out, in []Buf) error {
 func attend[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attended[T]{sight: a.sight(q[1], k[1], in[3:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]), v: headsOf[T](in[2]),
-		batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2], scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.key(a.Stream)}
+		batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2], scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.Key(a.Stream)}
 	w.y, w.lse = headsOf[T](out[0]), Data[T](out[1])
 	w.rows, w.cols, w.wide, w.ld = tileShape(q[1], k[1])
 	w.tiles = ScratchOf[T](c, 0, MaxWorkers*w.rows*w.ld)
@@ -147,9 +147,9 @@ func (w *attended[T]) Part(n, worker int) {
 	}
 }
 
-// blocks goes over the blocks of n keys from j on, each with those of the m queries from i on that see one of its keys:
-// one block of all keys that every query sees, and narrow ones beside it. It fills the tile with the scores, or adds to
-// y the values with the weights that the tile has by then.
+// blocks goes over the blocks of n keys from j on. With each go those of the m queries from i on that see one of its
+// keys. There is one block of all keys that every query sees, and there are narrow ones beside it. blocks fills the
+// tile with the scores, or adds to y the values with the weights that the tile has by then.
 func (w *attended[T]) blocks(tile []T, b, i, m, h, j, n, worker int, values bool) {
 	all, end := w.common(b, i, m, w.wide)
 	for c := 0; c < n; {
@@ -174,8 +174,8 @@ func (w *attended[T]) blocks(tile []T, b, i, m, h, j, n, worker int, values bool
 	}
 }
 
-// softmax turns the scores p of query i and the keys from j on into exp(score − top), 0 for those that it does
-// not see, drops some, and scales what y has of earlier keys to the new top.
+// softmax turns the scores p of query i and the keys from j on into exp(score − top). For keys that the query does
+// not see it stores 0. It drops some of them, and scales what y has of earlier keys to the new top.
 func (w *attended[T]) softmax(p []T, b, i, h, j int, top *T, sum *float64, scale bool) {
 	lo, hi := w.keys(b, i)
 	lo, hi = min(max(lo-j, 0), len(p)), min(max(hi-j, 0), len(p))

@@ -5,12 +5,14 @@ import (
 	"github.com/pkg/errors"
 )
 
-// AttentionGrad is the derivative of [Attention] for q, k, v (Operand 0, 1, 2), from q, k, v, y, lse, dy and the ids
-// of Of. With w the weights before dropout, computed again from lse, and m the dropout's factors:
+// AttentionGrad is the derivative of [Attention] for q, k, v: Operand 0, 1, 2. Its operands are q, k, v, y, lse, dy,
+// and the ids of the Attention. With w the weights before dropout, computed again from lse, and m the dropout's
+// factors:
 //
 //	dv[j] = Σᵢ m·w·dy[i],  ds = w·(m·(dy[i]·v[j]) − dy[i]·y[i]),  dq[i] = scale·Σⱼ ds·k[j],  dk[j] = scale·Σᵢ ds·q[i]
 //
-// dk and dv are summed over the query heads of a group in their order. Source: Dao et al., arXiv:2205.14135, appendix B.2.
+// dk and dv are summed over the query heads of a group in their order. Source: Dao et al., arXiv:2205.14135, appendix
+// B.2.
 type AttentionGrad struct {
 	NoGrad
 	Of      Attention
@@ -45,18 +47,20 @@ func (a AttentionGrad) Infer(in []Meta) (Meta, error) {
 // FLOPs counts five products of each pair that is seen, where the forward pass has two.
 func (a AttentionGrad) FLOPs(in []Meta, out Meta) int64 { return a.Of.FLOPs(in, out) / 2 * 5 }
 
-// The backward pass works on transposed tiles, rows of keys by columns of queries: what is one number a query is then
-// the bias of a product, and what the products pack is small, the queries. Rows of a tile touch, so that a loop takes it whole.
+// The backward pass works on transposed tiles: rows of keys by columns of queries. What is one number a query is then
+// the bias of a product, and what the products pack, the queries, is small. Rows of a tile touch, so that a loop
+// takes it whole.
 const (
 	attnKeys    = 256 // keys of a tile
 	attnQueries = 64  // queries of a tile
-	attnSome    = 32  // queries of a tile that some do not see all keys of; both are multiples of the width of a product's panels
+	attnSome    = 32  // the same where some do not see all keys; both are multiples of the width of a product's panels
 )
 
 // gradTile is the rows and columns of a tile of the backward pass.
 func gradTile(t, s int) (rows, cols int) { return min(s, attnKeys), min(t, attnQueries) }
 
-// gradScratch is the number of elements that each worker needs: two tiles, a third one with dropout, and two numbers a query.
+// gradScratch is the number of elements that each worker needs: two tiles, a third one with dropout, and two numbers
+// a query.
 func (a Attention) gradScratch(t, s int) int {
 	rows, cols := gradTile(t, s)
 	n := 2*rows*cols + 2*cols
@@ -98,7 +102,7 @@ func attendGrad[T Float](a Attention, c *Ctx, out, in []Buf) error {
 	q, k := in[0].Shape, in[1].Shape
 	w := attendedGrad[T]{attended: attended[T]{sight: a.sight(q[1], k[1], in[6:]), q: headsOf[T](in[0]), k: headsOf[T](in[1]),
 		v: headsOf[T](in[2]), y: headsOf[T](in[3]), lse: Data[T](in[4]), batch: q[0], nh: q[2], hs: q[3], group: q[2] / k[2],
-		scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.key(a.Stream)}, dy: headsOf[T](in[5])}
+		scale: a.scale(q[3]), drop: a.Drop, key: c.Scalars.Key(a.Stream)}, dy: headsOf[T](in[5])}
 	w.dq, w.dk, w.dv = headsOf[T](out[0]), headsOf[T](out[1]), headsOf[T](out[2])
 	w.rows, w.cols = gradTile(q[1], k[1])
 	w.size = a.gradScratch(q[1], k[1])
@@ -133,8 +137,8 @@ func (w *attendedGrad[T]) Part(n, worker int) {
 	}
 }
 
-// queryBlock adds what n queries from i on contribute: over the keys that all of them see at once, and beside them with
-// fewer queries at a time.
+// queryBlock adds what n queries from i on contribute. It takes the keys that all of them see at once, and those
+// beside them with fewer queries at a time.
 func (w *attendedGrad[T]) queryBlock(s *gradSpace[T], b, h, i, n, worker int) {
 	_, hi := w.keys(b, i+n-1)
 	for c := range n {
@@ -228,7 +232,8 @@ func (w *attendedGrad[T]) weights(s *gradSpace[T], b, j, m, i, n int) {
 	}
 }
 
-// dropWeights fills s.drop with the weights after dropout, and passes the gradient of those on to the weights before it.
+// dropWeights fills s.drop with the weights after dropout, and passes the gradient of those on to the weights before
+// it.
 func (w *attendedGrad[T]) dropWeights(s *gradSpace[T], b, h, j, m, i, n int, d []T) {
 	for c := range n {
 		line := s.line[:m]

@@ -51,8 +51,8 @@ func (v *sight) keys(b, i int) (lo, hi int) {
 	return min(lo, hi), hi
 }
 
-// common is a range of keys of row b that each of m queries from i on sees, but for segments: as many multiples of wide
-// as there are.
+// common is a range of keys of row b that each of m queries from i on sees, but for segments. It has as many
+// multiples of wide as there are.
 func (v *sight) common(b, i, m, wide int) (lo, hi int) {
 	_, hi = v.keys(b, i)
 	lo, _ = v.keys(b, i+m-1)
@@ -80,8 +80,8 @@ func (v *sight) apart(b, i, j int) bool {
 	return p < 0 || p >= v.s || v.segments[b*v.s+p] != v.segments[b*v.s+j]
 }
 
-// AttentionMask is what [Graph.Attention] adds to the scores in its unfused form: (B, 1, T, S) with 0 where a query
-// sees a key and −Inf elsewhere. Its operands are q, for the shape alone, and the ids of Of.
+// AttentionMask is what [Graph.Attention] adds to the scores in its unfused form. It is (B, 1, T, S), with 0 where a
+// query sees a key and −Inf elsewhere. Its operands are q, for the shape alone, and the ids of the Attention.
 type AttentionMask struct {
 	NoGrad
 	Of Attention

@@ -10,9 +10,9 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
-// TestAttentionPacked: documents in one row, apart by segments, have the values and gradients that each has alone, also
-// where they begin and end within tiles and where whole tiles of keys are another document's; what the others hold does
-// not change a bit. The last one is padding: its segment is −1, and nothing of it is NaN.
+// TestAttentionPacked holds that documents in one row, apart by segments, have the values and gradients that each has
+// alone. Some begin and end within tiles, and some whole tiles of keys are another document's. What the others hold
+// does not change a bit. The last one is padding: its segment is −1, and nothing of it is NaN.
 func TestAttentionPacked(t *testing.T) {
 	pool := vec.NewPool(2)
 	defer pool.Close()

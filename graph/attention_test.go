@@ -229,7 +229,8 @@ func evalAttention(t *testing.T, pool *vec.Pool, z attnShape, has string, o grap
 	return all
 }
 
-// TestAttentionUnseen fills the keys past a row's length, and past the position of decoding, with NaN: nothing reads them.
+// TestAttentionUnseen fills the keys past a row's length, and past the position of decoding, with NaN: nothing reads
+// them.
 func TestAttentionUnseen(t *testing.T) {
 	pool := vec.NewPool(1)
 	defer pool.Close()

@@ -2,25 +2,35 @@ package graph
 
 import "github.com/pkg/errors"
 
-// Add returns a + b, elementwise with NumPy broadcasting: axes are matched from the last, one of extent 1 repeats.
+// Add returns a + b, elementwise with NumPy's broadcasting: (B, T, C) + (C) is (B, T, C). Axes are matched from the
+// last one on. An axis of extent 1, or one that is missing, repeats.
+//
+// a and b are floats of one dtype, which the result has. Another dtype, or shapes that do not broadcast, are an
+// error.
 func (g *Graph) Add(a, b *Node) *Node { return g.Apply(Add{}, a, b) }
 
-// Sub returns a − b; broadcasting as in [Graph.Add].
+// Sub returns a − b, elementwise. a and b are floats of one dtype, which the result has; they broadcast as in
+// [Graph.Add].
 func (g *Graph) Sub(a, b *Node) *Node { return g.Apply(Sub{}, a, b) }
 
-// Mul returns a·b, elementwise; broadcasting as in [Graph.Add].
+// Mul returns a·b, elementwise. a and b are floats of one dtype, which the result has; they broadcast as in
+// [Graph.Add].
 func (g *Graph) Mul(a, b *Node) *Node { return g.Apply(Mul{}, a, b) }
 
-// Div returns a/b; broadcasting as in [Graph.Add].
+// Div returns a/b, elementwise. a and b are floats of one dtype, which the result has; they broadcast as in
+// [Graph.Add]. Division by 0 gives an infinity or NaN, as in Go.
 func (g *Graph) Div(a, b *Node) *Node { return g.Apply(Div{}, a, b) }
 
-// Maximum returns the larger of a and b; broadcasting as in [Graph.Add]. Where they are equal each gets half the gradient.
+// Maximum returns the larger of a and b, elementwise. a and b are floats of one dtype, which the result has; they
+// broadcast as in [Graph.Add]. Where they are equal each gets half the gradient. NaN in either gives NaN.
 func (g *Graph) Maximum(a, b *Node) *Node { return g.Apply(Maximum{}, a, b) }
 
-// Minimum returns the smaller of a and b; see [Graph.Maximum].
+// Minimum returns the smaller of a and b, elementwise. a and b are floats of one dtype, which the result has; they
+// broadcast as in [Graph.Add]. Equal elements and NaN are as in [Graph.Maximum].
 func (g *Graph) Minimum(a, b *Node) *Node { return g.Apply(Minimum{}, a, b) }
 
-// Broadcast returns the shape of an elementwise result of operands of shapes a and b.
+// Broadcast returns the shape of an elementwise result of operands of shapes a and b, by the rule of [Graph.Add].
+// Shapes that do not broadcast are an error that names the axes.
 func Broadcast(a, b Shape) (Shape, error) {
 	if len(a) < len(b) {
 		a, b = b, a
@@ -39,8 +49,8 @@ func Broadcast(a, b Shape) (Shape, error) {
 	return out, nil
 }
 
-// Binary is embedded in an elementwise op of two operands, floats of one dtype that broadcast as in [Graph.Add]. It gives
-// the methods Infer and Overwrites, so that the op itself needs VJP and Eval only.
+// Binary is embedded in an elementwise op of two operands: floats of one dtype that broadcast as in [Graph.Add]. It
+// gives the methods Infer and Overwrites, so that the op itself needs VJP and Eval only.
 type Binary struct{}
 
 // Infer broadcasts.
@@ -74,22 +84,22 @@ type (
 	Minimum struct{ Binary }
 )
 
-// VJP: da = dy, db = dy, summed over what was broadcast.
+// VJP returns da = dy, db = dy, summed over what was broadcast.
 func (Add) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.SumTo(dy, x[0]), g.SumTo(dy, x[1])}
 }
 
-// VJP: da = dy, db = −dy.
+// VJP returns da = dy, db = −dy.
 func (Sub) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.SumTo(dy, x[0]), g.Neg(g.SumTo(dy, x[1]))}
 }
 
-// VJP: da = dy·b, db = dy·a.
+// VJP returns da = dy·b, db = dy·a.
 func (Mul) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.SumTo(g.Mul(dy, x[1]), x[0]), g.SumTo(g.Mul(dy, x[0]), x[1])}
 }
 
-// VJP: da = dy/b, db = −dy·y/b.
+// VJP returns da = dy/b, db = −dy·y/b.
 func (Div) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 	da := g.Div(dy, x[1])
 	return []*Node{g.SumTo(da, x[0]), g.Neg(g.SumTo(g.Mul(da, y), x[1]))}
@@ -111,8 +121,9 @@ type Step struct {
 	NoGrad
 }
 
-// SumTo returns dy summed over the axes along which x was broadcast to dy's shape, in the shape of x. It is how the VJP of
-// a broadcasting op makes the gradient of x; where no axis was broadcast it is dy itself.
+// SumTo returns dy summed over the axes along which x was broadcast to dy's shape; the result has the shape of x. The
+// VJP of a broadcasting op makes the gradient of x with it. Where no axis was broadcast the result is dy itself. Both
+// are floats of one dtype; the sum is that of [Graph.Sum].
 func (g *Graph) SumTo(dy, x *Node) *Node {
 	if dy == nil || x == nil || dy.meta.Shape.Equal(x.meta.Shape) {
 		return dy

@@ -2,7 +2,8 @@ package graph
 
 import "github.com/ceto-ml/ceto/internal/vec"
 
-// one is the function of kind k, in the loops that vec does not have. Of NaN and a number both maximum and minimum are NaN.
+// one is the function of kind k, for the loops that vec does not have. The maximum and the minimum of NaN and a
+// number are NaN.
 func one[T Float](k binaryKind, a, b T) T {
 	switch k {
 	case kindAdd:

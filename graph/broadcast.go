@@ -1,8 +1,8 @@
 package graph
 
-// walk says how up to three operands are read while a result is written in order: the extents of the result without
-// axes of 1, neighbours that all operands step through alike being one, and each operand's step along each axis, 0
-// where it repeats. Along the last axis the steps are 1 or 0.
+// walk says how up to three operands are read while a result is written in order. It has the extents of the result
+// without axes of 1, and each operand's step along each axis, 0 where it repeats. Neighbouring axes that all operands
+// step through alike are merged. Along the last axis the steps are 1 or 0.
 type walk struct {
 	n    int
 	ext  [MaxRank]int
@@ -56,10 +56,11 @@ func (w *walk) push(d int, step [3]int) {
 	w.n++
 }
 
-// inner is the extent of the last axis, and split how many parts there are and what of the result each covers:
-// whole rows, or a piece of the only one.
+// inner is the extent of the last axis.
 func (w *walk) inner() int { return w.ext[w.n-1] }
 
+// split says how many parts there are, and how many elements of the result each covers: whole rows, or a piece of the
+// only one.
 func (w *walk) split(size int) (n, each int) {
 	each = PartSize
 	if w.n > 1 {

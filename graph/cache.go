@@ -2,8 +2,9 @@ package graph
 
 import "github.com/pkg/errors"
 
-// CacheWrite returns cache (B, S, …) with x (B, T, …) written at positions start[b] … start[b]+T−1 of row b.
-// start (B) ids. Positions at or past S are an error of the run. It has no gradient.
+// CacheWrite returns a cache with x written at some positions: those from start[b] to start[b]+T−1 of row b. cache is
+// (B, S, …), x is (B, T, …) with T ≤ S, both of one dtype, and start (B) are ids. The result has the meta of the
+// cache. Positions below 0 or past S−1 are an error of the run. It has no gradient.
 func (g *Graph) CacheWrite(cache, x, start *Node) *Node {
 	return g.Apply(CacheWrite{}, cache, x, start)
 }

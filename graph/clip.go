@@ -7,8 +7,12 @@ import (
 	"github.com/pkg/errors"
 )
 
-// GlobalNorm returns √Σ x² over all elements of all x, floats of one dtype: a scalar. The sum over each x is in float64
-// and in a fixed order. It has no gradient.
+// GlobalNorm returns the Euclidean norm of all elements of all x together, a scalar of their dtype:
+//
+//	√ Σ x²
+//
+// The x are floats of one dtype, of any shapes and at least one of them. The sum over each x is in float64 and in a
+// fixed order. It has no gradient.
 func (g *Graph) GlobalNorm(x ...*Node) *Node {
 	sums := make([]*Node, len(x))
 	for i, n := range x {
@@ -87,12 +91,14 @@ func (Total) Eval(_ *Ctx, out, in []Buf) error {
 	return nil
 }
 
-// ClipScale returns what to multiply a summed gradient by: 1/weight, and where the mean gradient's norm is above limit
-// (if that is not 0) limit over it.
+// ClipScale returns the factor that turns a summed gradient into a clipped mean:
 //
 //	min(1, limit/(norm/weight + 1e-6))/weight
 //
-// Norm and weight are scalars. Where the weight is 0 nothing was summed, and the result is 0. Source: Pascanu et al. 2013, arXiv:1211.5063, section 3.2; 1e-6 as in PyTorch.
+// norm is the summed gradient's norm and weight the number that it is divided by, both scalars of one float dtype,
+// which the result has. A limit of 0 clips nothing, and the factor is 1/weight; a negative one is an error. Where the
+// weight is 0 nothing was summed, and the result is 0. It has no gradient. Source: Pascanu et al. 2013,
+// arXiv:1211.5063, section 3.2; 1e-6 as in PyTorch.
 func (g *Graph) ClipScale(norm, weight *Node, limit float64) *Node {
 	return g.Apply(ClipScale{Limit: limit}, norm, weight)
 }

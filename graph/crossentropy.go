@@ -19,18 +19,21 @@ func (o CrossEntropyOpts) op() CrossEntropy {
 	return CrossEntropy{HasIgnore: o.HasIgnore, IgnoreIndex: o.IgnoreIndex, Smoothing: o.Smoothing, Weighted: o.Weights != nil}
 }
 
-// CrossEntropy returns the sum over rows of the cross-entropy, in nats, of logits (…, V) with targets, ids (…):
+// CrossEntropy returns the sum over rows of the cross-entropy, in nats, of logits with targets:
 //
 //	Σ −w[t]·(1−s)·ln p[t] − s/V·Σᵢ w[i]·ln p[i],  p = softmax(logits)
 //
-// a scalar of the logits' dtype; w is 1 without class weights, rows are summed in float64. Divided by
-// [Graph.CrossEntropyWeight] it is PyTorch's mean. A target outside 0 … V−1 that is not ignored is an error of the run.
+// logits (…, V) are floats, targets (…) ids, and the result is a scalar of the logits' dtype. Rows are summed in
+// float64. s is opt.Smoothing; w are opt.Weights, and 1 without them. Divided by [Graph.CrossEntropyWeight] the sum
+// is PyTorch's mean. A target outside 0 … V−1 that is not ignored is an error of the run. The gradient is that of the
+// logits alone.
 func (g *Graph) CrossEntropy(logits, targets *Node, opt CrossEntropyOpts) *Node {
 	return g.Apply(opt.op(), Present(logits, targets, opt.Weights)...)
 }
 
-// CrossEntropyWeight returns the sum over the rows that count of their targets' weights: how many there are without
-// class weights. A scalar of the logits' dtype.
+// CrossEntropyWeight returns the number of rows that count: those whose target is not ignored. With class weights it
+// is the sum of their targets' weights. logits, targets and opt are those of [Graph.CrossEntropy], of which the
+// logits give the dtype alone. The result is a scalar of the logits' dtype, summed in float64, and has no gradient.
 func (g *Graph) CrossEntropyWeight(logits, targets *Node, opt CrossEntropyOpts) *Node {
 	op := CrossEntropyWeight{DType: logits.DType(), HasIgnore: opt.HasIgnore, IgnoreIndex: opt.IgnoreIndex}
 	return g.Apply(op, Present(targets, opt.Weights)...)
@@ -70,7 +73,7 @@ func (o CrossEntropy) Infer(in []Meta) (Meta, error) {
 // Stops stops class weights.
 func (CrossEntropy) Stops(i int) bool { return i > 0 }
 
-// VJP: see [CrossEntropyGrad].
+// VJP applies [CrossEntropyGrad].
 func (o CrossEntropy) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(CrossEntropyGrad{CrossEntropy: o}, append(append([]*Node{}, x...), dy)...), nil, nil}
 }
@@ -224,8 +227,8 @@ func (w *rowLosses[T]) smoothed(d, x []T, t int) float64 {
 	return loss
 }
 
-// CrossEntropyRows returns each row's term of the sum [Graph.CrossEntropy]: logits (…, V), targets (…) → (…). It has
-// no gradient.
+// CrossEntropyRows returns each row's term of the sum of [Graph.CrossEntropy], in nats: logits (…, V) and targets (…)
+// give (…), of the logits' dtype. An ignored row gives 0. It has no gradient.
 func (g *Graph) CrossEntropyRows(logits, targets *Node, opt CrossEntropyOpts) *Node {
 	return g.Apply(CrossEntropyRows{CrossEntropy: opt.op()}, Present(logits, targets, opt.Weights)...)
 }
@@ -248,7 +251,7 @@ func (o CrossEntropyRows) Infer(in []Meta) (Meta, error) {
 // Stops stops every operand.
 func (o CrossEntropyRows) Stops(int) bool { return true }
 
-// VJP has none.
+// VJP returns no gradients.
 func (o CrossEntropyRows) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Eval computes row by row.
@@ -281,7 +284,7 @@ func (o CrossEntropyGrad) Infer(in []Meta) (Meta, error) {
 // Stops stops every operand.
 func (o CrossEntropyGrad) Stops(int) bool { return true }
 
-// VJP has none.
+// VJP returns no gradients.
 func (o CrossEntropyGrad) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Overwrites allows the gradient over the logits.
@@ -299,8 +302,8 @@ func lossGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
 	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o, d: Data[T](out[0]), scale: in[len(in)-1].At(0)}, nil)
 }
 
-// CrossEntropyBoth computes a [CrossEntropy], part 0, and its [CrossEntropyGrad], part 1, in one pass over the logits,
-// from the operands of the gradient. A plan makes one of the two.
+// CrossEntropyBoth computes a [CrossEntropy], part 0, and its [CrossEntropyGrad], part 1, in one pass over the
+// logits. Its operands are those of the gradient. A plan puts it in place of the two steps.
 type CrossEntropyBoth struct {
 	NoGrad
 	CrossEntropy
@@ -326,7 +329,7 @@ func (o CrossEntropyBoth) Infer(in []Meta) (Meta, error) {
 // Stops stops every operand.
 func (o CrossEntropyBoth) Stops(int) bool { return true }
 
-// VJP has none.
+// VJP returns no gradients.
 func (o CrossEntropyBoth) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Overwrites allows the gradient over the logits.
@@ -343,7 +346,8 @@ func lossAndGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
 	return crossEntropy(c, in, w, Data[T](out[0]))
 }
 
-// CrossEntropyWeight is the op of [Graph.CrossEntropyWeight]: operands targets, and class weights (V) where there are any.
+// CrossEntropyWeight is the op of [Graph.CrossEntropyWeight]: operands targets, and class weights (V) where there are
+// any.
 type CrossEntropyWeight struct {
 	NoGrad
 	DType       DType

@@ -6,8 +6,9 @@ import (
 )
 
 // LinearCrossEntropy computes a [CrossEntropy] of the logits x·w, part 0, and its gradient of x, part 1, without room
-// for all logits: lossRows rows at a time, and only rows that count. Operands: x (…, K), w (K, V), or (V, K) where
-// TransB, then those of a [CrossEntropyGrad] after the logits. A plan makes one of the four steps where w does not train.
+// for all logits. It works on lossRows rows at a time, and only on rows that count. The operands are x (…, K), w (K,
+// V), or (V, K) where TransB, then those of a [CrossEntropyGrad] after the logits. Where w does not train, a plan
+// puts this op in place of four steps: logits, loss, its gradient, and the gradient of x.
 type LinearCrossEntropy struct {
 	NoGrad
 	CrossEntropy
@@ -46,7 +47,7 @@ func (o LinearCrossEntropy) Infer(in []Meta) (Meta, error) {
 // Stops stops every operand.
 func (o LinearCrossEntropy) Stops(int) bool { return true }
 
-// VJP has none.
+// VJP returns no gradients.
 func (o LinearCrossEntropy) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Overwrites allows the gradient over x.
@@ -64,8 +65,8 @@ func (o LinearCrossEntropy) extents(x, w Shape) (rows, v, k int) {
 	return x[:len(x)-1].Size(), v, k
 }
 
-// lossSpace says where what a LinearCrossEntropy needs begins in its scratch, in bytes: partial sums, the numbers of the
-// rows that count, targets, rows of x, logits.
+// lossSpace says where each thing that a LinearCrossEntropy needs begins in its scratch, in bytes. The things are
+// partial sums, the numbers of the rows that count, targets, rows of x, and logits.
 type lossSpace struct{ rows, targets, x, logits, end int }
 
 func (o LinearCrossEntropy) space(rows, v, k, size int) (s lossSpace) {
@@ -112,7 +113,7 @@ func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) er
 			l32[i] = targets[r]
 		}
 		g := vec.Gemm[T]{M: m, N: v, K: k, A: matrix(some, m, k, false), B: matrix(w, k, v, o.TransB), C: matrix(logits, m, v, false)}
-		g.Run(c.Pool)
+		g.Run(c.pool())
 		l.logits, l.targets = logits[:m*v], l32[:m]
 		if dx != nil {
 			l.d = l.logits
@@ -122,7 +123,7 @@ func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) er
 			continue
 		}
 		g = vec.Gemm[T]{M: m, N: k, K: v, A: matrix(logits, m, v, false), B: matrix(w, v, k, !o.TransB), C: matrix(some, m, k, false)}
-		g.Run(c.Pool)
+		g.Run(c.pool())
 		for i, r := range at[:m] {
 			copy(dx[int(r)*k:(int(r)+1)*k], some[i*k:])
 		}

@@ -1,17 +1,25 @@
 package graph
 
 import (
-	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/pkg/errors"
 )
 
-// Dropout returns x with each element zero with probability p and 1/(1−p) times itself otherwise (Srivastava et al.,
-// JMLR 15, 2014, with the scaling at training time).
+// Dropout returns x with some elements set to 0 and the others divided by 1 − p. Each element is 0 with probability
+// p. Source: Srivastava et al., JMLR 15, 2014, with the scaling at training time.
 //
-// x may have any shape; y has its meta; 0 ≤ p < 1, and p = 0 gives x itself. Which elements are zero follows from the
-// seed and the micro-batch of the run, the stream and the element's index alone; a model passes the hash of its scope
-// path, so that no two layers share a stream. The gradient is the same op on dy: no mask is stored.
+// x is a float of any shape, and y has its meta. p is a probability with 0 ≤ p < 1; another is an error, and p = 0
+// gives x itself. Which elements are 0 follows from the run's [Scalars], the stream and the element's index i alone.
+// A model passes the hash of its scope's path as the stream, so that no two layers share one. With the key and the
+// function next of [Scalars.Key], element i is kept where
+//
+//	h>>8 ≥ round(p·2²⁴),  h = mix(mix(low(i) ^ low(k)) ^ high(k)),  k = next(key + next(high(i) + 1))
+//	mix(h): h = (h ^ h>>16)·0x7feb352d
+//	        h = (h ^ h>>15)·0x846ca68b
+//	        h ^ h>>16
+//
+// where low and high are the halves of 64 bits, and mix works in 32 bits. The gradient is the same op on dy, so no mask
+// is stored.
 func (g *Graph) Dropout(x *Node, p float64, stream uint64) *Node {
 	if p == 0 && x != nil {
 		return x
@@ -59,7 +67,7 @@ type dropped[T Float] struct {
 }
 
 func dropoutEval[T Float](d Dropout, c *Ctx, out, in []Buf) error {
-	w := dropped[T]{Data[T](out[0]), Data[T](in[0]), d.P, c.Scalars.key(d.Stream)}
+	w := dropped[T]{Data[T](out[0]), Data[T](in[0]), d.P, c.Scalars.Key(d.Stream)}
 	EachPart(c, Parts(len(w.y), PartSize), w)
 	return nil
 }
@@ -67,9 +75,4 @@ func dropoutEval[T Float](d Dropout, c *Ctx, out, in []Buf) error {
 func (w *dropped[T]) Part(i, _ int) {
 	lo, hi := Span(i, len(w.y), PartSize)
 	vec.Dropout(w.y[lo:hi], w.x[lo:hi], w.key, uint64(lo), w.p)
-}
-
-// key is the key of the random numbers of a stream in this run: a hash of seed, micro-batch and stream.
-func (s *Scalars) key(stream uint64) uint64 {
-	return splitmix.Next(splitmix.Next(splitmix.Next(s.Seed)+uint64(s.Micro)) + stream)
 }

@@ -70,6 +70,34 @@ func TestDropoutKeys(t *testing.T) {
 	}
 }
 
+// TestKey pins the keys, and draws dropout's numbers by the formulas in the comments, as a kernel of another device
+// would.
+func TestKey(t *testing.T) {
+	s := graph.Scalars{Step: 5, Micro: 3, LR: 0.1, Seed: 42}
+	if a, b := s.Key(7), (&graph.Scalars{}).Key(0); a != 0x7bdfa5b4a5f0f15 || b != 0x238275bc38fcbe91 {
+		t.Errorf("keys %#x and %#x, want 0x7bdfa5b4a5f0f15 and 0x238275bc38fcbe91", a, b)
+	}
+	next := func(z uint64) uint64 {
+		z += 0x9e3779b97f4a7c15
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		return z ^ z>>31
+	}
+	mix := func(h uint32) uint32 {
+		h = (h ^ h>>16) * 0x7feb352d
+		h = (h ^ h>>15) * 0x846ca68b
+		return h ^ h>>16
+	}
+	const p = 0.3
+	for i, v := range dropOnes(t, 1000, graph.Dropout{P: p, Stream: 7}, s) {
+		k := next(s.Key(7) + next(uint64(i)>>32+1))
+		h := mix(mix(uint32(i)^uint32(k)) ^ uint32(k>>32))
+		if kept := h>>8 >= uint32(math.Round(p*(1<<24))); kept != (v != 0) {
+			t.Fatalf("element %d is %g, the formula says kept: %v", i, v, kept)
+		}
+	}
+}
+
 // TestPositions has the values of ids.
 func TestPositions(t *testing.T) {
 	g := graph.New()

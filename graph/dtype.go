@@ -11,8 +11,9 @@ import (
 
 // DType is the type of the elements of a value.
 //
-// All that depends on the dtype stands in this file: the constant, its element type in [Elem] and [Float], its row in
-// the table below, and its case in [EvalFloat] and [EvalElem]. Everything else asks the table or goes through those two.
+// All that depends on the dtype stands in this file. A dtype has a constant, an element type in [Elem] and [Float], a
+// row in the table below, and a case in [EvalFloat] and [EvalElem]. Everything else asks the table or goes through
+// those two.
 type DType uint8
 
 // The dtypes. Ids (tokens, classes, positions) are Int32.
@@ -47,7 +48,7 @@ func EvalFloat[O any](d DType, o O, c *Ctx, out, in []Buf, f32, f64 func(o O, c 
 	return evalBy(d, c, out, in, o, f32, o, f64)
 }
 
-// evalBy is [EvalFloat] for attributes that have the element type in their own type: a for f32 and b for f64.
+// evalBy is [EvalFloat] for attributes that have the element type in their own type: a goes with f32, and b with f64.
 func evalBy[A, B any](d DType, c *Ctx, out, in []Buf, a A, f32 func(a A, c *Ctx, out, in []Buf) error,
 	b B, f64 func(b B, c *Ctx, out, in []Buf) error) error {
 	switch d {

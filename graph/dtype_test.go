@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
+	"gorgonia.org/tensor"
 )
 
-// TestElements holds the moving of elements, for each pair of dtypes and past the size of one piece, to Go's own conversions.
+// TestElements holds the moving of elements, for each pair of dtypes and past the size of one piece, to Go's own
+// conversions.
 func TestElements(t *testing.T) {
 	f64 := make([]float64, 1300)
 	for i := range f64 {
@@ -47,6 +50,27 @@ func rounded(d graph.DType, v float64) float64 {
 		return float64(int32(v))
 	}
 	return v
+}
+
+// TestFloats holds what a tensor's elements are read as: its own memory where the type is the same, else a rounded
+// copy.
+func TestFloats(t *testing.T) {
+	f64 := graph.BufOf([]float64{1, 1. / 3, -2}, 3)
+	v, err := graph.Floats[float64](graph.Dense(f64))
+	if err != nil || &v[0] != &graph.Data[float64](f64)[0] {
+		t.Errorf("a float64 tensor as float64 is %v in other memory, %v", v, err)
+	}
+	r, err := graph.Floats[float32](graph.Dense(f64))
+	if err != nil || fmt.Sprint(r) != fmt.Sprint([]float32{1, 1. / 3, -2}) {
+		t.Errorf("a float64 tensor as float32 is %v, %v", r, err)
+	}
+	one, err := graph.Floats[float64](tensor.New(tensor.FromScalar(float32(2.5))))
+	if err != nil || len(one) != 1 || one[0] != 2.5 {
+		t.Errorf("a scalar is %v, %v", one, err)
+	}
+	if _, err := graph.Floats[float32](graph.Dense(graph.BufOf([]int32{1}, 1))); err == nil || !strings.Contains(err.Error(), "a tensor int32 (1): want floats") {
+		t.Errorf("ids: %v, want a refusal", err)
+	}
 }
 
 // TestNoSuchDType holds that a dtype that there is not is refused, and not taken for float32.

@@ -1,11 +1,10 @@
 package graph
 
-import "github.com/ceto-ml/ceto/internal/vec"
-
 // PartSize is the number of elements of one part of an elementwise op: 64 KiB of float32, a share of the L2 cache.
 const PartSize = 16384
 
-// Parts returns the number of parts that cover n elements: each has size elements, but for the last, which may have fewer.
+// Parts returns the number of parts that cover n elements: each has size elements, but for the last, which may have
+// fewer.
 func Parts(n, size int) int { return (n + size - 1) / size }
 
 // Span returns the range lo ≤ i < hi of part i, where n elements are cut into parts of the given size.
@@ -20,13 +19,13 @@ func Each[A any](c *Ctx, n int, a A, f func(a *A, i, worker int)) {
 	for _, r := range c.tasks {
 		if t, ok := r.(*task[A]); ok {
 			t.arg, t.f = a, f
-			c.Pool.Run(n, t)
+			c.workers.Run(n, t)
 			return
 		}
 	}
 	t := &task[A]{a, f}
 	c.tasks = append(c.tasks, t)
-	c.Pool.Run(n, t)
+	c.workers.Run(n, t)
 }
 
 type task[A any] struct {
@@ -34,10 +33,8 @@ type task[A any] struct {
 	f   func(a *A, i, worker int)
 }
 
-// Part implements vec.Task.
+// Part implements [Task].
 func (t *task[A]) Part(i, worker int) { t.f(&t.arg, i, worker) }
-
-type runner interface{ vec.Task }
 
 // Parted is work in independent parts. A is a struct with all that the work needs, and *A has the method Part.
 type Parted[A any] interface {
@@ -57,23 +54,23 @@ type Parted[A any] interface {
 //		}
 //	}
 //
-// The split must follow from shapes alone, as that of [Each]. EachPart exists beside it because a function value made in
-// a generic function carries the type arguments and is allocated at each call. A method called through a type parameter
-// is not: after a step's first run EachPart allocates nothing.
+// The split must follow from shapes alone, as that of [Each]. EachPart exists beside it because a function value made
+// in a generic function carries the type arguments and is allocated at each call. A method called through a type
+// parameter is not: after a step's first run EachPart allocates nothing.
 func EachPart[A any, P Parted[A]](c *Ctx, n int, a A) {
 	for _, r := range c.tasks {
 		if t, ok := r.(*partedTask[A, P]); ok {
 			t.arg = a
-			c.Pool.Run(n, t)
+			c.workers.Run(n, t)
 			return
 		}
 	}
 	t := &partedTask[A, P]{a}
 	c.tasks = append(c.tasks, t)
-	c.Pool.Run(n, t)
+	c.workers.Run(n, t)
 }
 
 type partedTask[A any, P Parted[A]] struct{ arg A }
 
-// Part implements vec.Task.
+// Part implements [Task].
 func (t *partedTask[A, P]) Part(i, worker int) { P(&t.arg).Part(i, worker) }

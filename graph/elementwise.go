@@ -10,8 +10,9 @@ func (Unary) Infer(in []Meta) (Meta, error) { return SameMeta(1, in) }
 // Overwrites allows the result over the operand.
 func (Unary) Overwrites(int, int) bool { return true }
 
-// UnaryGrad is embedded in the derivative of a [Unary] op: an elementwise op on x (or y) and dy, floats of one meta, which
-// the result has too. It gives Infer, VJP, Stops and Overwrites, so that the op itself needs Eval only.
+// UnaryGrad is embedded in the derivative of a [Unary] op. That is an elementwise op on x (or y) and dy, floats of
+// one meta, which the result has too. It gives Infer, VJP, Stops and Overwrites, so that the op itself needs Eval
+// only.
 type UnaryGrad struct{ NoGrad }
 
 // Infer returns the operands' meta.
@@ -36,9 +37,9 @@ func (m *mapped[T]) Part(i, _ int) {
 	m.f2(m.y[lo:hi], m.a[lo:hi], m.b[lo:hi])
 }
 
-// Map1 is the Eval of an elementwise op of one operand: y = f(a), in parts of [PartSize] elements. f32 and f64 are the two
-// instances of one generic loop over elements that lie side by side; y may be a. It returns nil, or an error where the
-// result is no float.
+// Map1 is the Eval of an elementwise op of one operand: y = f(a), in parts of [PartSize] elements. f32 and f64 are
+// the two instances of one generic loop over elements that lie side by side; y may be a. It returns nil, or an error
+// where the result is no float.
 //
 //	func (Cube) Eval(c *Ctx, out, in []Buf) error { return Map1(c, out, in, cube[float32], cube[float64]) }
 func Map1(c *Ctx, out, in []Buf, f32 func(y, a []float32), f64 func(y, a []float64)) error {

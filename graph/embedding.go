@@ -5,8 +5,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Embedding returns the rows of table (V, C) that ids (…) name: (…, C), of the table's dtype. An id outside 0 … V−1 is
-// an error of the run. The gradient of the table adds up dy's rows by id, in their order.
+// Embedding returns the rows of a table that ids name. ids (…) are Int32 and table (V, C) is a float; the result is
+// (…, C), of the table's dtype. An id outside 0 … V−1 is an error of the run. The table's gradient adds up dy's rows
+// by id, in their order and in the table's dtype.
 func (g *Graph) Embedding(ids, table *Node) *Node { return g.Apply(Embedding{}, ids, table) }
 
 // Embedding is the op of [Graph.Embedding].
@@ -23,7 +24,7 @@ func (Embedding) Infer(in []Meta) (Meta, error) {
 	return Meta{in[1].DType, append(in[0].Shape.Clone(), in[1].Shape[1])}, nil
 }
 
-// VJP: see [EmbeddingGrad].
+// VJP applies [EmbeddingGrad].
 func (Embedding) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{nil, g.Apply(EmbeddingGrad{Vocab: x[1].Dim(0)}, x[0], dy)}
 }
@@ -67,8 +68,8 @@ func (w *lookup[T]) Part(i, _ int) {
 	}
 }
 
-// EmbeddingGrad computes the table's gradient (Vocab, C) from ids (…) and dy (…, C): each row of dy is added to the row
-// of its id, in order; with Acc onto operand 2, in place where the plan can.
+// EmbeddingGrad computes the table's gradient (Vocab, C) from ids (…) and dy (…, C). Each row of dy is added to the
+// row of its id, in order. With Acc it is added onto operand 2, in place where the plan can.
 type EmbeddingGrad struct {
 	NoGrad
 	Vocab int

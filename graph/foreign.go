@@ -90,6 +90,22 @@ func BufOfDense(d *tensor.Dense, m Meta) (Buf, error) {
 	return b, nil
 }
 
+// Floats returns the elements of a contiguous dense tensor, row-major, as a []float32 or a []float64. Where T is the
+// tensor's own element type the result is its memory, else a rounded copy. A tensor of ids is an error.
+func Floats[T Float](d *tensor.Dense) ([]T, error) {
+	if v, ok := d.Data().([]T); ok {
+		return v, nil
+	}
+	n := d.Shape().TotalSize()
+	b, ok := bufOfAny(d.Data(), Shape{n})
+	if !ok || !b.DType.IsFloat() || len(b.Mem) != b.Bytes() {
+		return nil, errors.Errorf("graph: Floats: a tensor %v %v: want floats", d.Dtype(), d.Shape())
+	}
+	y := make([]T, n)
+	BufOf(y, n).Convert(b)
+	return y, nil
+}
+
 // viewed views a slice, or a single element, as a Buf of meta m, and reports whether it fits.
 func viewed(v any, m Meta) (Buf, bool) {
 	b, ok := bufOfAny(v, m.Shape)
@@ -105,7 +121,8 @@ func Dense(b Buf) *tensor.Dense {
 	return tensor.New(opts...)
 }
 
-// ValueOf returns b, which must be contiguous, as a value of Gorgonia's: a tensor over the same memory, or of a scalar a copy.
+// ValueOf returns b, which must be contiguous, as a value of Gorgonia. It is a tensor over the same memory, and for a
+// scalar a copy.
 func ValueOf(b Buf) gorgonia.Value {
 	if len(b.Shape) > 0 {
 		return Dense(b)

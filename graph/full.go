@@ -2,7 +2,8 @@ package graph
 
 import "github.com/pkg/errors"
 
-// Full returns a value of meta m with every element v. It is also what Gorgonia's constants become.
+// Full returns a value of meta m whose elements are all v, rounded to its dtype. Constants of Gorgonia become a Full
+// too.
 func (g *Graph) Full(m Meta, v float64) *Node {
 	return g.Apply(Full{Value: v, DType: m.DType, Dims: DimsOf(m.Shape...)})
 }

@@ -5,8 +5,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Gather returns the elements of x at indices ids (N) along an axis, whose extent becomes N. An index out of range is
-// an error of the run.
+// Gather returns the elements of x at some indices of an axis. x is a float with that axis, and ids (N) are Int32.
+// The result has the dtype and shape of x, but for the axis, whose extent becomes N. A negative axis counts from the
+// end. An index out of range is an error of the run. The gradient adds up what came from one index, in the order of
+// the ids.
 func (g *Graph) Gather(x *Node, axis int, ids *Node) *Node {
 	return g.Apply(Gather{FrontAxis(x, axis)}, x, ids)
 }
@@ -31,7 +33,7 @@ func (o Gather) Infer(in []Meta) (Meta, error) {
 	return m, nil
 }
 
-// VJP: see [GatherGrad].
+// VJP applies [GatherGrad].
 func (o Gather) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(GatherGrad{Axis: o.Axis, N: x[0].Dim(o.Axis)}, dy, x[1]), nil}
 }

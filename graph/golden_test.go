@@ -164,7 +164,8 @@ type hyper struct {
 	Nesterov    bool
 }
 
-// update builds one step of an optimizer on p, dp, m, v and scale: new values of p, m and v, nil where there are none.
+// update builds one step of an optimizer on p, dp, m, v and scale. It returns new values of p, m and v, nil where
+// there are none.
 func (h hyper) update(g *graph.Graph, name string, x []*graph.Node) (p, m, v *graph.Node) {
 	if h.Eps == 0 {
 		p, m = g.SGD(graph.SGD{Momentum: h.Momentum, Nesterov: h.Nesterov, Decay: h.WeightDecay}, x[0], x[1], x[2], x[4])

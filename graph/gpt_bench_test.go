@@ -8,8 +8,8 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
-// gptOps are the ops of a GPT step beside products and attention, at nanoGPT's CPU setting (12·64 rows of 128, V 65)
-// and at (4·256 rows of 384).
+// gptOps are the ops of a GPT step beside products and attention. The sizes are nanoGPT's CPU setting (12·64 rows of
+// 128, V 65) and (4·256 rows of 384).
 func gptOps(rows, c, v int) []struct {
 	name string
 	op   graph.Op

@@ -7,9 +7,10 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// Grad returns the gradient of loss, a scalar, for each of the inputs and states x, by Gorgonia's symbolic
-// differentiation over the ops' VJP methods. A node that does not reach the loss has no gradient: nil stands in its
-// place (see [Graph.Reaches]). One Grad per graph: sum the losses first. On an error it returns as many nils.
+// Grad returns the gradient of loss for each of the inputs and states x, by Gorgonia's symbolic differentiation over
+// the ops' VJP methods. loss is a scalar float; each gradient has the meta of its x. A node that does not reach the
+// loss has no gradient: nil stands in its place (see [Graph.Reaches]). A graph has one Grad: sum the losses first.
+// After an error Grad returns as many nils.
 func (g *Graph) Grad(loss *Node, x ...*Node) []*Node {
 	dx := make([]*Node, len(x))
 	if g.err != nil {
@@ -106,9 +107,10 @@ func (g *Graph) Reaches(loss *Node) map[*Node]bool {
 	return reach
 }
 
-// Wrap returns the handle on a node of Gorgonia's graph, made by this package or by the user's code with Gorgonia's
-// own builders. Of the foreign nodes, the constants and sums that Gorgonia's differentiation inserts become
-// [Full] and [Add]; any other becomes a [Foreign] op, which runs through its Do.
+// Wrap returns the handle on a node of Gorgonia's graph. The node was made by this package, or by the user's code
+// with Gorgonia's own builders. The constants and sums that Gorgonia's differentiation inserts become [Full] and
+// [Add]. Any other foreign node becomes a [Foreign] op, which runs through its Do. A node that is an input made in
+// Gorgonia is an error.
 func (g *Graph) Wrap(e *gorgonia.Node) *Node {
 	if g.err != nil || e == nil {
 		return nil

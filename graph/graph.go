@@ -103,7 +103,8 @@ func New() *Graph {
 // Err returns the first error of any builder.
 func (g *Graph) Err() error { return g.err }
 
-// Fail records err as the graph's error if it has none yet; builders outside this package report through it.
+// Fail records err as the graph's error, if it has none yet, under the scope of the moment. It returns nil, which the
+// builder that failed can return. Builders outside this package report through it.
 func (g *Graph) Fail(err error) *Node {
 	if g.err == nil && err != nil {
 		if g.scope != "" {
@@ -117,16 +118,18 @@ func (g *Graph) Fail(err error) *Node {
 // Expr returns the Gorgonia graph, for research code; see [Graph.Wrap].
 func (g *Graph) Expr() *gorgonia.ExprGraph { return g.expr }
 
-// Scope returns the path under which nodes are made now, and SetScope changes it: "h.3.attn".
+// Scope returns the path under which nodes are made now: "h.3.attn".
 func (g *Graph) Scope() string { return g.scope }
 
 // SetScope sets the path that nodes made from now on carry, for errors, plans and profiles.
 func (g *Graph) SetScope(path string) { g.scope = path }
 
-// Input declares a value that each run brings. A name in use is an error.
+// Input declares a value of meta m that each run brings. An empty name, one in use, or a meta that no value can have
+// is an error.
 func (g *Graph) Input(name string, m Meta) *Node { return g.declare(name, m, Input) }
 
-// State declares a value that outlives a run: see [Kind]. A name in use is an error.
+// State declares a value of meta m that outlives a run, of a kind from [Param] on. An empty name, one in use, or a
+// meta that no value can have is an error.
 func (g *Graph) State(name string, m Meta, kind Kind) *Node {
 	if kind < Param || int(kind) >= len(kindNames) {
 		return g.Fail(errors.Errorf("graph: state %q: kind %d is none of a state", name, kind))
@@ -167,7 +170,8 @@ func (g *Graph) add(n *Node) *Node {
 	return n
 }
 
-// Assign says that a plan stores value in state after the last read of it. Metas must be equal; one value a state.
+// Assign says that a plan stores value in state after the last read of it. state is a result of [Graph.State] with
+// the meta of value. A state that is assigned already is an error.
 func (g *Graph) Assign(state, value *Node) {
 	switch {
 	case g.err != nil:
@@ -186,7 +190,8 @@ func (g *Graph) Assign(state, value *Node) {
 	}
 }
 
-// Guard says that no Assign of the graph takes effect in a run where one of the scalars n is not finite.
+// Guard says that no Assign of the graph takes effect in a run where one of the n is not finite. Each n is a float
+// with one element.
 func (g *Graph) Guard(n ...*Node) {
 	for _, v := range n {
 		if g.err == nil && (v == nil || v.meta.Size() != 1 || !v.meta.DType.IsFloat()) {
@@ -198,7 +203,8 @@ func (g *Graph) Guard(n ...*Node) {
 	}
 }
 
-// Output marks n to be readable after a run, as name.
+// Output marks n to be readable after a run, as name; n has any shape and dtype. An empty name, or one in use by
+// another output, is an error.
 func (g *Graph) Output(name string, n *Node) {
 	if g.err != nil {
 		return
@@ -216,7 +222,8 @@ func (g *Graph) Output(name string, n *Node) {
 	g.outputs = append(g.outputs, Output{name, n})
 }
 
-// Nodes, States, Outputs, Assignments and Guards list what was declared, in that order. The caller must not change them.
+// Nodes lists the nodes in the order in which they were made. The caller must not change the list; the same holds for
+// the lists of the next four methods.
 func (g *Graph) Nodes() []*Node { return g.nodes }
 
 // States lists the states in the order of declaration.
@@ -237,7 +244,9 @@ func (g *Graph) Named(name string) *Node { return g.named[name] }
 // exprLock serialises Gorgonia's builders: they share global state (pools, counters) among all graphs.
 var exprLock sync.Mutex
 
-// Apply adds op to operands x, or finds the node that equals it: same op by value, same operands.
+// Apply adds op to the operands x, or finds the node that equals it: the same op by value on the same operands.
+// Operands that are nil, of another graph, more than 16, or refused by the op's Infer are an error, and the result is
+// nil.
 func (g *Graph) Apply(op Op, x ...*Node) *Node {
 	if g.err != nil {
 		return nil
@@ -304,7 +313,7 @@ func opName(op Op) string {
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
-// OpName is the op's name in messages and plans: its type's.
+// OpName is the op's name in messages and plans: the name of its type without the package.
 func OpName(op Op) string { return opName(op) }
 
 // Meta returns dtype and shape.
@@ -321,7 +330,8 @@ func (n *Node) Shape() Shape { return n.Meta().Shape }
 // DType returns the dtype.
 func (n *Node) DType() DType { return n.Meta().DType }
 
-// Dim returns the extent of axis i, a negative one counted from the end; 1 for a nil node or an axis it lacks.
+// Dim returns the extent of axis i; a negative i counts from the end. It is 1 for a nil node, and for an axis that n
+// does not have.
 func (n *Node) Dim(i int) int {
 	s := n.Shape()
 	if a, err := s.Axis(i); err == nil {

@@ -10,8 +10,8 @@ func Arity(n int, in []Meta) error {
 	return nil
 }
 
-// SameMeta is the Infer of an op on n floats of one dtype and shape, whose result has both too. It returns that meta, or
-// an error that says what does not fit.
+// SameMeta is the Infer of an op on n floats of one dtype and shape, whose result has both too. It returns that meta,
+// or an error that says what does not fit.
 func SameMeta(n int, in []Meta) (Meta, error) {
 	if err := Arity(n, in); err != nil {
 		return Meta{}, err
@@ -35,8 +35,8 @@ func Present(x *Node, rest ...*Node) []*Node {
 	return nodes
 }
 
-// FrontAxis returns an axis of x counted from the front, so that equal ops are equal values. An axis that x does not have
-// is returned as it is, for Infer to refuse.
+// FrontAxis returns an axis of x counted from the front, so that equal ops are equal values. An axis that x does not
+// have is returned as it is, for Infer to refuse.
 func FrontAxis(x *Node, axis int) int {
 	if a, err := x.Shape().Axis(axis); err == nil {
 		return a

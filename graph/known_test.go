@@ -14,7 +14,7 @@ var (
 	nan = math.NaN()
 )
 
-// known are results that do not follow from the float64 meaning of an op alone: the table compares two dtypes of one
+// known are results that do not follow from the float64 meaning of an op alone. The table compares two dtypes of one
 // body, which may both be wrong.
 var known = []struct {
 	name string

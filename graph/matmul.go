@@ -5,14 +5,17 @@ import (
 	"github.com/pkg/errors"
 )
 
-// MatMul returns a·b for a (…, M, K) and b (…, K, N): (…, M, N). The axes before the last two broadcast as in
-// [Graph.Add]. With b (K, N) all axes of a but the last are rows of one product.
+// MatMul returns the matrix product a·b, for a (…, M, K) and b (…, K, N): (…, M, N).
+//
+// The axes before the last two broadcast as in [Graph.Add]. With b (K, N) all axes of a but the last are rows of one
+// product, so a may be (K) too. a and b are floats of one dtype, which the result has and in which products are
+// summed. Inner axes that differ are an error.
 func (g *Graph) MatMul(a, b *Node) *Node { return g.Apply(MatMul{}, a, b) }
 
-// MatMulT returns a·bᵀ for a (…, M, K) and b (…, N, K): (…, M, N); see [Graph.MatMul].
+// MatMulT returns a·bᵀ for a (…, M, K) and b (…, N, K): (…, M, N). All else is as in [Graph.MatMul].
 func (g *Graph) MatMulT(a, b *Node) *Node { return g.Apply(MatMul{TransB: true}, a, b) }
 
-// Linear returns x·w + bias for x (…, K), w (K, N), bias (N).
+// Linear returns x·w + bias for x (…, K), w (K, N) and bias (N): (…, N). All else is as in [Graph.MatMul].
 func (g *Graph) Linear(x, w, bias *Node) *Node { return g.Apply(MatMul{Bias: true}, x, w, bias) }
 
 // Activation names an elementwise function that an op applies to its result.
@@ -34,7 +37,7 @@ func (a Activation) op() Op {
 	return [...]Op{nil, ReLU{}, Tanh{}, Sigmoid{}, GELU{}, GELUErf{}, SiLU{}}[a]
 }
 
-// ActivationOf returns the activation that op computes, NoActivation where it is none.
+// ActivationOf returns the activation that op computes, and NoActivation where it computes none.
 func ActivationOf(op Op) Activation {
 	for a := ActReLU; a <= ActSiLU; a++ {
 		if a.op() == op {
@@ -44,9 +47,9 @@ func ActivationOf(op Op) Activation {
 	return NoActivation
 }
 
-// MatMul is the op of [Graph.MatMul] and its like: act(a·b + bias + acc), where TransA and TransB transpose the last
-// two axes of a and b, Bias says that operand 2 is a bias (N), and Acc that the last operand, of the result's meta, is
-// added, in place where the plan can.
+// MatMul is the op of [Graph.MatMul], [Graph.MatMulT] and [Graph.Linear]: act(a·b + bias + acc). TransA and TransB
+// transpose the last two axes of a and b. Bias says that operand 2 is a bias (N). Acc says that the last operand, of
+// the result's meta, is added, in place where the plan can.
 type MatMul struct {
 	TransA, TransB bool
 	Bias, Acc      bool
@@ -135,7 +138,8 @@ func (o MatMul) FLOPs(in []Meta, out Meta) int64 {
 // Overwrites allows the result over the accumulator.
 func (o MatMul) Overwrites(_, operand int) bool { return o.Acc && operand == o.operands()-1 }
 
-// VJP: with dz the gradient before the activation, da = dz·bᵀ, db = aᵀ·dz, dbias = Σ dz over rows, dacc = dz.
+// VJP returns the gradients of all operands. With dz the gradient before the activation they are da = dz·bᵀ, db =
+// aᵀ·dz, dbias = Σ dz over rows, and dacc = dz.
 func (o MatMul) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 	dz := o.beforeAct(g, x, y, dy)
 	a, b := x[0], x[1]
@@ -185,8 +189,8 @@ func (o MatMul) batched(g *Graph, a, b, dz *Node) (da, db *Node) {
 	return da, db
 }
 
-// beforeAct returns the gradient before the activation: from y where that tells the derivative, else from the sum that
-// the activation was applied to, computed again.
+// beforeAct returns the gradient before the activation. It is made from y where that tells the derivative. Elsewhere
+// it is made from the sum that the activation was applied to, computed again.
 func (o MatMul) beforeAct(g *Graph, x []*Node, y, dy *Node) *Node {
 	at := y
 	switch o.Act {
@@ -249,7 +253,7 @@ func matmul[T Float](o acting[T], c *Ctx, out, in []Buf) error {
 		startFrom(c, out[0], in[len(in)-1])
 	}
 	if p.flat || len(out[0].Shape) == 2 {
-		w.gemm.Run(c.Pool)
+		w.gemm.Run(c.pool())
 		return nil
 	}
 	w.strides(out[0].Shape, in[0].Shape, in[1].Shape)
@@ -258,7 +262,7 @@ func matmul[T Float](o acting[T], c *Ctx, out, in []Buf) error {
 	} else {
 		for i := range n {
 			w.at(i)
-			w.gemm.Run(c.Pool)
+			w.gemm.Run(c.pool())
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ type Dims struct {
 	D [MaxRank]int
 }
 
-// DimsOf makes a Dims; past MaxRank the rest is dropped and N tells the true length, which Infer methods refuse.
+// DimsOf makes a Dims. Past [MaxRank] the rest is dropped; N still tells the true length, which Infer methods refuse.
 func DimsOf(d ...int) Dims {
 	r := Dims{N: len(d)}
 	copy(r.D[:], d)
@@ -75,7 +75,7 @@ type Meta struct {
 	Shape Shape
 }
 
-// Of makes a Meta.
+// Of makes a Meta from a dtype and extents; without extents it is that of a scalar.
 func Of(d DType, shape ...int) Meta { return Meta{d, append(Shape{}, shape...)} }
 
 // Size is the number of elements.

@@ -5,27 +5,31 @@ import (
 	"github.com/pkg/errors"
 )
 
-// LayerNorm normalises the last axis of x (…, C), then scales by w (C) and shifts by b (C), each nil for none.
+// LayerNorm normalises the last axis of x, then scales it by w and shifts it by b:
 //
 //	y = (x − mean)/√(var + eps)·w + b
 //
-// Mean and variance are sums in float64. Source: Ba et al. 2016, arXiv:1607.06450, equation 4.
+// x (…, C) is a float with at least one axis, and y has its meta. w and b (C) have its dtype; nil leaves them out.
+// Mean and variance are sums in float64. A negative eps is an error. Source: Ba et al. 2016, arXiv:1607.06450,
+// equation 4.
 func (g *Graph) LayerNorm(x, w, b *Node, eps float64) *Node {
 	return g.Apply(Norm{Eps: eps, Weight: w != nil, Bias: b != nil}, Present(x, w, b)...)
 }
 
-// RMSNorm divides the last axis of x (…, C) by its root mean square and scales by w (C), nil for none.
+// RMSNorm divides the last axis of x by its root mean square, then scales it by w:
 //
 //	y = x/√(mean(x²) + eps)·w
 //
-// The mean is a sum in float64. Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
+// x (…, C) is a float with at least one axis, and y has its meta. w (C) has its dtype; nil leaves it out. The mean is
+// a sum in float64. A negative eps is an error. Source: Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
 func (g *Graph) RMSNorm(x, w *Node, eps float64) *Node {
 	return g.Apply(Norm{Eps: eps, RMS: true, Weight: w != nil}, Present(x, w)...)
 }
 
-// Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so. Of is
-// the part: 0 the result; for the derivative 1 the factor 1/√(var + eps) of each row and, but for an RMSNorm, 2 its
-// mean, both (…). These have no gradient.
+// Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so.
+//
+// The field Of says which part it is. Part 0 is the result. Parts 1 and 2 are for the derivative: the factor 1/√(var
+// + eps) of each row and its mean, both (…), without a gradient. An RMSNorm has no part 2.
 type Norm struct {
 	Eps          float64
 	RMS          bool
@@ -82,7 +86,7 @@ func (Norm) Overwrites(part, operand int) bool { return part == 0 && operand == 
 // Stops stops the operands of all parts but the result.
 func (n Norm) Stops(int) bool { return n.Of != 0 }
 
-// VJP: see [NormGrad].
+// VJP applies [NormGrad].
 func (n Norm) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	in := append([]*Node{}, x[:1+btoi(n.Weight)]...)
 	for i := 1; i < n.parts(); i++ {
@@ -165,12 +169,12 @@ func (w *normed[T]) row(r int) (mean, rstd T) {
 	return vec.LayerNormRow(w.y[r*w.c:(r+1)*w.c], x, w.w, w.b, w.eps)
 }
 
-// NormGrad computes the gradient of operand Of of a [Norm] from x, w (where Weight), the row's factor and mean (where
-// not RMS), and dy; the gradients are parts of one whole.
+// NormGrad computes the gradient of one operand of a [Norm], which the field Of numbers; the gradients are parts of
+// one whole. Its operands are x, w (where Weight), the row's factor, its mean (where not RMS), and dy.
 //
 //	x̂ = (x − mean)·rstd;  dx = rstd·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂));  dw = Σ dy·x̂;  db = Σ dy
 //
-// Means over a row are sums in float64; dw and db are summed over blocks of rows, then over the blocks, in order.
+// Means over a row are sums in float64. dw and db are summed over blocks of rows, then over the blocks, in order.
 type NormGrad struct {
 	NoGrad
 	RMS          bool

@@ -22,8 +22,8 @@ type Op interface {
 	Infer(in []Meta) (Meta, error)
 	// VJP returns the gradient of each operand as nodes, nil where there is none (ids, and what Stops names).
 	VJP(g *Graph, x []*Node, y, dy *Node) []*Node
-	// Eval is the meaning of the op: it fills out from in. A step of a plan that joins the parts
-	// of a whole has one out for each part, empty where nothing reads it; all else has one.
+	// Eval is the meaning of the op: it fills out from in. A step of a plan that joins the parts of a whole has one
+	// out for each part, which is empty where nothing reads it. Any other step has one out.
 	Eval(c *Ctx, out, in []Buf) error
 }
 
@@ -48,7 +48,8 @@ type (
 	}
 )
 
-// PartOf returns the whole of op, its part and the number of parts; of an op with one result op, 0, 1.
+// PartOf returns the whole of op, the part that op is, and the number of parts. An op with one result is its own
+// whole, part 0 of 1.
 func PartOf(op Op) (whole Op, i, n int) {
 	if p, ok := op.(Parter); ok {
 		return p.Part()
@@ -56,8 +57,8 @@ func PartOf(op Op) (whole Op, i, n int) {
 	return op, 0, 1
 }
 
-// NoGrad is embedded in an op without a derivative; most such ops are derivatives themselves. It gives the VJP method, and
-// says that no operand has a gradient.
+// NoGrad is embedded in an op without a derivative; most such ops are derivatives themselves. It gives the VJP
+// method, and says that no operand has a gradient.
 type NoGrad struct{}
 
 // VJP returns no gradients.
@@ -225,7 +226,8 @@ func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
 	return ValueOf(y), nil
 }
 
-// EvalPart evaluates op alone into y, on one worker with fresh scratch.
+// EvalPart evaluates op alone into y, on one worker with fresh scratch. y and in must have the metas that the op's
+// Infer says.
 func EvalPart(op Op, y Buf, in []Buf) error {
 	whole, part, n := PartOf(op)
 	out := make([]Buf, n)

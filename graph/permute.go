@@ -3,7 +3,7 @@ package graph
 import "github.com/pkg/errors"
 
 // Permute returns x with its axes in another order: axis i of the result is axis perm[i] of x. Without perm the order
-// is reversed.
+// is reversed. x has any dtype, which the result has. A perm that does not name each axis once is an error.
 func (g *Graph) Permute(x *Node, perm ...int) *Node {
 	if len(perm) == 0 {
 		for i := len(x.Shape()) - 1; i >= 0; i-- {
@@ -52,8 +52,8 @@ func (p Permute) Eval(c *Ctx, out, in []Buf) error {
 	return EvalElem(out[0].DType, p, c, out, in, permute[float32], permute[float64], permute[int32])
 }
 
-// permuted is the work of a Permute: extents of the result, axes that lie side by side in both being one, and the steps
-// along each of them in x and in the result.
+// permuted is the work of a Permute. It has the extents of the result and the steps along each axis in x and in the
+// result. Axes that lie side by side in both are one.
 type permuted[T Elem] struct {
 	y, x     []T
 	n        int

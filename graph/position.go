@@ -6,8 +6,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Iota returns ids of the given shape that count 0, 1, … along the last axis: Iota(T) are the positions (T) of a
-// sequence, Iota(B, T) those of B of them.
+// Iota returns ids of the given shape that count 0, 1, … along the last axis. Iota(T) are the positions (T) of a
+// sequence, and Iota(B, T) are those of B sequences. A shape needs at least one axis.
 func (g *Graph) Iota(shape ...int) *Node { return g.Apply(Iota{DimsOf(shape...)}) }
 
 // Iota is the op of [Graph.Iota]; it has no operands.
@@ -39,8 +39,8 @@ func (o Iota) Eval(_ *Ctx, out, _ []Buf) error {
 	return nil
 }
 
-// Positions returns the ids start[b] + i, 0 ≤ i < t, of the tokens that follow position start of each row: start (B)
-// ids, result (B, t). Past the largest int32 they wrap.
+// Positions returns the ids start[b] + i, 0 ≤ i < t: the positions of t tokens from start on, for each row. start (B)
+// are ids, and the result is ids (B, t). Past the largest int32 they wrap.
 func (g *Graph) Positions(start *Node, t int) *Node { return g.Apply(Positions{T: t}, start) }
 
 // Positions is the op of [Graph.Positions].

@@ -2,11 +2,13 @@ package graph
 
 import "github.com/pkg/errors"
 
-// Sum returns the sum of x over the axes, which are dropped; without axes over all, to a scalar. A negative axis counts
-// from the end. Rows sum in float64; sums over leading axes sum blocks of 64 in x's dtype.
+// Sum returns the sum of x over some axes, which are dropped: x (B, T, C) summed over axis 1 is (B, C). Without axes
+// it is the sum of all, a scalar. x is a float, and the result has its dtype. A negative axis counts from the end;
+// one that x does not have is an error. Rows sum in float64; sums over leading axes sum blocks of 64 rows in x's
+// dtype.
 func (g *Graph) Sum(x *Node, axes ...int) *Node { return g.reduce(reduceSum, x, axes) }
 
-// Mean returns the mean of x over the axes; see [Graph.Sum].
+// Mean returns the mean of x over some axes, which are dropped. Shapes, dtypes and the sum are those of [Graph.Sum].
 func (g *Graph) Mean(x *Node, axes ...int) *Node {
 	y := g.Sum(x, axes...)
 	if y == nil {
@@ -15,22 +17,27 @@ func (g *Graph) Mean(x *Node, axes ...int) *Node {
 	return g.Scale(y, float64(y.meta.Size())/float64(x.meta.Size()))
 }
 
-// Max returns the largest element over the axes; see [Graph.Sum]. Equal ones share the gradient; NaN wins.
+// Max returns the largest element of x over some axes, which are dropped. Shapes and dtypes are those of [Graph.Sum].
+// Equal elements share the gradient; NaN wins.
 func (g *Graph) Max(x *Node, axes ...int) *Node { return g.reduce(reduceMax, x, axes) }
 
-// Min returns the smallest element over the axes; see [Graph.Max].
+// Min returns the smallest element of x over some axes, which are dropped. All else is as in [Graph.Max].
 func (g *Graph) Min(x *Node, axes ...int) *Node { return g.reduce(reduceMin, x, axes) }
 
-// SumKeep is [Graph.Sum] with the axes kept, as extents of 1, so that the result broadcasts against x.
+// SumKeep is [Graph.Sum] with the axes kept, as extents of 1: (B, T, C) over axis 1 gives (B, 1, C). So the result
+// broadcasts against x.
 func (g *Graph) SumKeep(x *Node, axes ...int) *Node { return g.keep(x, g.Sum(x, axes...), axes) }
 
-// MeanKeep is [Graph.Mean] with the axes kept, as extents of 1.
+// MeanKeep is [Graph.Mean] with the axes kept, as extents of 1: (B, T, C) over axis 1 gives (B, 1, C). So the result
+// broadcasts against x.
 func (g *Graph) MeanKeep(x *Node, axes ...int) *Node { return g.keep(x, g.Mean(x, axes...), axes) }
 
-// MaxKeep is [Graph.Max] with the axes kept, as extents of 1.
+// MaxKeep is [Graph.Max] with the axes kept, as extents of 1: (B, T, C) over axis 1 gives (B, 1, C). So the result
+// broadcasts against x.
 func (g *Graph) MaxKeep(x *Node, axes ...int) *Node { return g.keep(x, g.Max(x, axes...), axes) }
 
-// MinKeep is [Graph.Min] with the axes kept, as extents of 1.
+// MinKeep is [Graph.Min] with the axes kept, as extents of 1: (B, T, C) over axis 1 gives (B, 1, C). So the result
+// broadcasts against x.
 func (g *Graph) MinKeep(x *Node, axes ...int) *Node { return g.keep(x, g.Min(x, axes...), axes) }
 
 // keep reshapes y, x reduced over the axes.
@@ -133,7 +140,8 @@ func (Same) Eval(c *Ctx, out, in []Buf) error {
 	return kindSame.eval(c, out, in)
 }
 
-// BroadcastTo returns x repeated to a shape that it broadcasts to.
+// BroadcastTo returns x repeated to a shape, by the rule of [Graph.Add]. x is a float, and the result has its dtype.
+// A shape that x does not broadcast to is an error.
 func (g *Graph) BroadcastTo(x *Node, shape ...int) *Node {
 	if x != nil && x.meta.Shape.Equal(shape) {
 		return x

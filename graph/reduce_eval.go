@@ -2,8 +2,8 @@ package graph
 
 import "github.com/ceto-ml/ceto/internal/vec"
 
-// reduced is the work of a Reduce. x's axes without those of 1 are merged where neighbours both stay or both go, so that
-// they alternate; each list counts from the last axis on.
+// reduced is the work of a Reduce. The axes of x without those of 1 are merged where neighbours both stay or both go,
+// so that they alternate. Each list counts from the last axis on.
 type reduced[T Float] struct {
 	y, x       []T
 	kind       reduction
@@ -46,8 +46,8 @@ func (a *axes) offset(k, skip int) (o int) {
 	return o
 }
 
-// rowBlock is the number of rows that are reduced at a time where columns stay, and columnBlock the number of columns:
-// what one part reduces lies in the L1 cache, and a sum of many rows keeps its precision.
+// rowBlock is the number of rows that are reduced at a time where columns stay, and columnBlock the number of
+// columns. What one part reduces lies in the L1 cache, and a sum of many rows keeps its precision.
 const (
 	rowBlock    = 64
 	columnBlock = 512

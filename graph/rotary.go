@@ -27,12 +27,13 @@ type RotaryScaling struct {
 	Context   int     // of the training, in tokens
 }
 
-// Rotary turns the pairs of each head by angles that grow with the position (Su et al., arXiv:2104.09864, section 3.4):
+// Rotary turns the pairs of each head by angles that grow with the position:
 //
 //	(y₁, y₂) = (x₁·cos a − x₂·sin a, x₁·sin a + x₂·cos a),  a = position·θ,  θ = Base^(−2i/Dim) for pair i
 //
-// x (B, T, NH, HS) floats; positions (T) or (B, T) ids, nil for 0 … T−1; y has the meta of x. Cosines and sines are
-// computed in float64 by an op of their own, which all layers share.
+// x (B, T, NH, HS) is a float, and y has its meta. positions are ids (T) or (B, T), and nil means 0 … T−1. Cosines
+// and sines are computed in float64 by an op of their own, which all layers share. A Dim that is odd or above HS is
+// an error. Source: Su et al., arXiv:2104.09864, section 3.4.
 func (g *Graph) Rotary(x, positions *Node, o RotaryOpts) *Node {
 	if positions == nil {
 		positions = g.Iota(x.Dim(1))

@@ -2,7 +2,8 @@ package graph
 
 import "github.com/pkg/errors"
 
-// Reshape returns x with other extents of the same product; one of them may be −1, which takes what is left.
+// Reshape returns x with other extents of the same product, in the same row-major order. One of them may be −1, which
+// takes what is left. x has any dtype, which the result has. Another number of elements is an error.
 func (g *Graph) Reshape(x *Node, shape ...int) *Node {
 	s := Shape(shape).Clone()
 	known, free := 1, -1
@@ -37,7 +38,7 @@ func (r Reshape) Infer(in []Meta) (Meta, error) {
 	return m, nil
 }
 
-// VJP: dx = dy in x's shape.
+// VJP returns dx = dy in x's shape.
 func (Reshape) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Reshape(dy, x[0].meta.Shape...)}
 }
@@ -54,7 +55,8 @@ func (Reshape) Eval(_ *Ctx, out, in []Buf) error {
 	return nil
 }
 
-// Slice returns elements lo ≤ i < hi of an axis.
+// Slice returns the elements lo ≤ i < hi of an axis, whose extent becomes hi − lo. x has any dtype, which the result
+// has. A negative axis counts from the end. A range that is empty or leaves the axis is an error.
 func (g *Graph) Slice(x *Node, axis, lo, hi int) *Node {
 	return g.Apply(Slice{FrontAxis(x, axis), lo, hi}, x)
 }
@@ -79,7 +81,7 @@ func (s Slice) Infer(in []Meta) (Meta, error) {
 	return m, nil
 }
 
-// VJP: dx is dy with zeros around it.
+// VJP returns dy with zeros around it.
 func (s Slice) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Pad(dy, s.Axis, s.Lo, x[0].Dim(s.Axis)-s.Hi)}
 }
@@ -119,7 +121,8 @@ func (w *copied) Part(i, _ int) {
 	}
 }
 
-// Pad returns x with zeros before and after it along an axis.
+// Pad returns x with zeros before and after it along an axis, whose extent grows by as many. x has any dtype, which
+// the result has. A negative axis counts from the end. A negative number of zeros is an error.
 func (g *Graph) Pad(x *Node, axis, before, after int) *Node {
 	return g.Apply(Pad{FrontAxis(x, axis), before, after}, x)
 }
@@ -144,7 +147,7 @@ func (p Pad) Infer(in []Meta) (Meta, error) {
 	return m, nil
 }
 
-// VJP: dx is dy without the padding.
+// VJP returns dy without the padding.
 func (p Pad) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Slice(dy, p.Axis, p.Before, p.Before+x[0].Dim(p.Axis))}
 }
@@ -163,7 +166,8 @@ func (p Pad) Eval(c *Ctx, out, in []Buf) error {
 	return nil
 }
 
-// Concat returns its operands, at most 16, one behind the other along an axis.
+// Concat returns its operands, at most 16, one behind the other along an axis. They have one dtype, which the result
+// has, and equal extents but along the axis. A negative axis counts from the end.
 func (g *Graph) Concat(axis int, x ...*Node) *Node {
 	if len(x) == 1 {
 		return x[0]

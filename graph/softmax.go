@@ -6,13 +6,21 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
-// Softmax returns y = eˣ/Σeˣ over an axis, a negative one counted from the end. Sums are in float64. Elements of −Inf
-// give 0, and a line of nothing else zeros.
+// Softmax returns the softmax of x over an axis:
+//
+//	y = eˣ/Σeˣ
+//
+// x is a float with at least one axis; y has its shape and dtype. A negative axis counts from the end. Sums are in
+// float64. Elements of −Inf give 0, and a line of nothing else gives zeros. An axis that x does not have is an error.
 func (g *Graph) Softmax(x *Node, axis int) *Node {
 	return g.Apply(Softmax{Axis: FrontAxis(x, axis)}, x)
 }
 
-// LogSoftmax returns y = x − ln Σeˣ over an axis; see [Graph.Softmax]. A line of −Inf gives NaN.
+// LogSoftmax returns the logarithm of the softmax of x over an axis:
+//
+//	y = x − ln Σeˣ
+//
+// Shapes, dtypes and the axis are those of [Graph.Softmax]. A line of nothing but −Inf gives NaN.
 func (g *Graph) LogSoftmax(x *Node, axis int) *Node {
 	return g.Apply(LogSoftmax{Axis: FrontAxis(x, axis)}, x)
 }
@@ -80,12 +88,12 @@ func (s SoftmaxGrad) Scratch(in []Meta) int { return axisScratch(s.Axis, in[0]) 
 // Scratch is for lines that are not contiguous.
 func (s LogSoftmaxGrad) Scratch(in []Meta) int { return axisScratch(s.Axis, in[0]) }
 
-// VJP: see [SoftmaxGrad].
+// VJP applies [SoftmaxGrad].
 func (s Softmax) VJP(g *Graph, _ []*Node, y, dy *Node) []*Node {
 	return []*Node{g.Apply(SoftmaxGrad{Axis: s.Axis}, y, dy)}
 }
 
-// VJP: see [LogSoftmaxGrad].
+// VJP applies [LogSoftmaxGrad].
 func (s LogSoftmax) VJP(g *Graph, _ []*Node, y, dy *Node) []*Node {
 	return []*Node{g.Apply(LogSoftmaxGrad{Axis: s.Axis}, y, dy)}
 }

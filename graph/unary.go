@@ -6,27 +6,29 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 )
 
-// The builders of elementwise functions; x may have any shape.
-
-// Neg returns −x.
+// Neg returns −x, elementwise. x is a float of any shape; y has the shape and dtype of x.
 func (g *Graph) Neg(x *Node) *Node { return g.Scale(x, -1) }
 
-// Scale returns k·x.
+// Scale returns k·x, elementwise. x is a float of any shape; y has the shape and dtype of x. The factor k is rounded
+// to that dtype.
 func (g *Graph) Scale(x *Node, k float64) *Node { return g.Apply(Affine{K: k}, x) }
 
-// AddScalar returns x + c.
+// AddScalar returns x + c, elementwise. x is a float of any shape; y has the shape and dtype of x. The constant c is
+// rounded to that dtype.
 func (g *Graph) AddScalar(x *Node, c float64) *Node { return g.Apply(Affine{K: 1, C: c}, x) }
 
-// Exp returns eˣ.
+// Exp returns eˣ, elementwise. x is a float of any shape; y has the shape and dtype of x.
 func (g *Graph) Exp(x *Node) *Node { return g.Apply(Exp{}, x) }
 
-// Log returns the natural logarithm; NaN below 0.
+// Log returns the natural logarithm of x, elementwise. x is a float of any shape; y has the shape and dtype of x. It
+// is −Inf at 0 and NaN below 0.
 func (g *Graph) Log(x *Node) *Node { return g.Apply(Log{}, x) }
 
-// Sqrt returns √x.
+// Sqrt returns √x, elementwise. x is a float of any shape; y has the shape and dtype of x. It is NaN below 0.
 func (g *Graph) Sqrt(x *Node) *Node { return g.Apply(Sqrt{}, x) }
 
-// Pow returns xᵖ for a constant p: NaN where x is negative and p is not whole.
+// Pow returns xᵖ for a constant p, elementwise. x is a float of any shape; y has the shape and dtype of x. It is NaN
+// where x is negative and p is not whole. With p = 1 it is x itself.
 func (g *Graph) Pow(x *Node, p float64) *Node {
 	if p == 1 && x != nil {
 		return x
@@ -34,7 +36,7 @@ func (g *Graph) Pow(x *Node, p float64) *Node {
 	return g.Apply(Pow{p}, x)
 }
 
-// Abs returns |x|; its derivative at 0 is 0.
+// Abs returns |x|, elementwise. x is a float of any shape; y has the shape and dtype of x. The derivative at 0 is 0.
 func (g *Graph) Abs(x *Node) *Node { return g.Apply(Abs{}, x) }
 
 // Affine is the op of [Graph.Scale] and [Graph.AddScalar]: K·x + C.
@@ -43,7 +45,7 @@ type Affine struct {
 	K, C float64
 }
 
-// VJP: dx = K·dy.
+// VJP returns dx = K·dy.
 func (a Affine) VJP(g *Graph, _ []*Node, _, dy *Node) []*Node { return []*Node{g.Scale(dy, a.K)} }
 
 // Eval computes K·x + C.
@@ -85,18 +87,18 @@ func (Pow) Infer(in []Meta) (Meta, error) { return SameMeta(1, in) }
 // Overwrites allows the result over the operand.
 func (Pow) Overwrites(int, int) bool { return true }
 
-// VJP: dx = dy·y.
+// VJP returns dx = dy·y.
 func (Exp) VJP(g *Graph, _ []*Node, y, dy *Node) []*Node { return []*Node{g.Mul(dy, y)} }
 
-// VJP: dx = dy/x.
+// VJP returns dx = dy/x.
 func (Log) VJP(g *Graph, x []*Node, _, dy *Node) []*Node { return []*Node{g.Div(dy, x[0])} }
 
-// VJP: dx = ½·dy/y.
+// VJP returns dx = ½·dy/y.
 func (Sqrt) VJP(g *Graph, _ []*Node, y, dy *Node) []*Node {
 	return []*Node{g.Scale(g.Div(dy, y), 0.5)}
 }
 
-// VJP: dx = dy·p·xᵖ⁻¹, 0 for p = 0 also where x is.
+// VJP returns dx = dy·p·xᵖ⁻¹, 0 for p = 0 also where x is.
 func (p Pow) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	if p.P == 0 {
 		return []*Node{g.Full(x[0].meta, 0)}
@@ -104,7 +106,7 @@ func (p Pow) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Scale(g.Mul(dy, g.Pow(x[0], p.P-1)), p.P)}
 }
 
-// VJP: dx = dy·sign x.
+// VJP returns dx = dy·sign x.
 func (Abs) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.Apply(AbsGrad{}, x[0], dy)}
 }

@@ -7,14 +7,16 @@ import (
 	"github.com/pkg/errors"
 )
 
-// AdamW returns the next values of parameter p and its moments m and v from the gradient dp, all of one meta, and
-// scale, a scalar that multiplies the gradient. With g = scale·dp, without Decoupled g = scale·dp + decay·p:
+// AdamW returns the next values of a parameter p and of its moments m and v, from the gradient dp. The four have one
+// meta. scale is a scalar of their dtype that multiplies the gradient. With g = scale·dp, to which decay·p is added
+// without Decoupled:
 //
 //	m = β₁·m + (1−β₁)·g;  v = β₂·v + (1−β₂)·g²
 //	p = p − lr·decay·p (if Decoupled) − lr·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε)
 //
-// The step count, less Start, is t; it and the learning rate come from the run's [Scalars]; t under 1 is an error of the run.
-// Sources: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
+// t is the step count less Start. Step count and learning rate come from the run's [Scalars]; a t under 1 is an error
+// of the run. It has no gradient. Sources: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter
+// 2019, arXiv:1711.05101, algorithm 2.
 func (g *Graph) AdamW(op AdamW, p, dp, m, v, scale *Node) (p1, m1, v1 *Node) {
 	var out [3]*Node
 	for i := range out {
@@ -24,7 +26,7 @@ func (g *Graph) AdamW(op AdamW, p, dp, m, v, scale *Node) (p1, m1, v1 *Node) {
 	return out[0], out[1], out[2]
 }
 
-// AdamW is the op of [Graph.AdamW]; Of is the part: 0 the parameter, 1 and 2 the moments.
+// AdamW is the op of [Graph.AdamW]. The field Of says which part it is: 0 the parameter, 1 and 2 the moments.
 type AdamW struct {
 	NoGrad
 	Beta1, Beta2, Eps float64
@@ -146,13 +148,14 @@ func (w *adamStep[T]) update(lo, hi int, po, mo, vo []T) {
 	}
 }
 
-// SGD returns the next values of parameter p and, with momentum, of m (nil without) from the gradient dp and scale, a
-// scalar that multiplies it, in PyTorch's form:
+// SGD returns the next values of a parameter p and, with momentum, of m, from the gradient dp; without momentum m is
+// nil. They have one meta. scale is a scalar of their dtype that multiplies the gradient. The form is PyTorch's:
 //
 //	g = scale·dp + decay·p;  m = momentum·m + g (m = g at the first step)
 //	p = p − lr·g without momentum, p − lr·m with it, p − lr·(g + momentum·m) with Nesterov
 //
-// Step count and learning rate come from the run's [Scalars]. Source: Sutskever et al. 2013, ICML, equations 1 to 4.
+// Step count and learning rate come from the run's [Scalars]. It has no gradient. Source: Sutskever et al. 2013,
+// ICML, equations 1 to 4.
 func (g *Graph) SGD(op SGD, p, dp, m, scale *Node) (p1, m1 *Node) {
 	if op.Momentum == 0 {
 		return g.Apply(op, p, dp, scale), nil
@@ -162,8 +165,8 @@ func (g *Graph) SGD(op SGD, p, dp, m, scale *Node) (p1, m1 *Node) {
 	return p1, g.Apply(op, p, dp, m, scale)
 }
 
-// SGD is the op of [Graph.SGD]: operands p, dp, m where Momentum is not 0, and scale; Of is the part: 0 the parameter,
-// 1 the momentum.
+// SGD is the op of [Graph.SGD]: operands p, dp, m where Momentum is not 0, and scale. The field Of says which part it
+// is: 0 the parameter, 1 the momentum.
 type SGD struct {
 	NoGrad
 	Momentum float64
@@ -268,7 +271,11 @@ func (w *sgdStep[T]) update(lo, hi int, mo []T) {
 	}
 }
 
-// EMA returns the next value d·avg + (1−d)·x of a moving average, avg and x of one meta.
+// EMA returns the next value of an exponential moving average:
+//
+//	d·avg + (1−d)·x
+//
+// avg and x are floats of one meta, which the result has; 0 ≤ d ≤ 1. It has no gradient.
 func (g *Graph) EMA(avg, x *Node, d float64) *Node { return g.Apply(EMA{Decay: d}, avg, x) }
 
 // EMA is the op of [Graph.EMA].

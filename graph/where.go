@@ -2,8 +2,8 @@ package graph
 
 import "github.com/pkg/errors"
 
-// Where returns a where cond is not 0 and b elsewhere, with broadcasting of all three as in [Graph.Add]. cond has any
-// dtype and no gradient; a NaN in it is not 0.
+// Where returns a where cond is not 0 and b elsewhere. All three broadcast as in [Graph.Add]. a and b are floats of
+// one dtype, which the result has; cond has any dtype and no gradient. NaN in cond is not 0.
 func (g *Graph) Where(cond, a, b *Node) *Node { return g.Apply(Where{}, cond, a, b) }
 
 // Where is the op of [Graph.Where].

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -36,7 +37,7 @@ func (b BatchNorm) Forward(s *Scope, x *graph.Node) *graph.Node {
 	if s.Err() != nil {
 		return nil
 	}
-	momentum, eps := orElse(b.Momentum, 0.1), orElse(b.Eps, 1e-5)
+	momentum, eps := cmp.Or(b.Momentum, 0.1), cmp.Or(b.Eps, 1e-5)
 	if x == nil || len(x.Shape()) < 2 || !(momentum >= 0 && momentum <= 1) || !(eps >= 0) || math.IsInf(eps, 0) {
 		return s.Fail(errors.Errorf("nn: BatchNorm of %v: want (..., C) of two axes or more, a momentum in [0, 1], "+
 			"not %g, and a finite eps of at least 0, not %g", x, momentum, eps))

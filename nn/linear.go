@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -57,7 +58,7 @@ type LayerNorm struct {
 
 // Forward takes x (..., C), floats, and returns (..., C).
 func (l LayerNorm) Forward(s *Scope, x *graph.Node) *graph.Node {
-	eps := orElse(l.Eps, 1e-5)
+	eps := cmp.Or(l.Eps, 1e-5)
 	w := s.Param("weight", Ones, x.Dim(-1))
 	if l.NoBias {
 		return s.LayerNorm(x, w, nil, eps)
@@ -71,7 +72,7 @@ type RMSNorm struct{ Eps float64 }
 
 // Forward takes x (..., C), floats, and returns (..., C).
 func (l RMSNorm) Forward(s *Scope, x *graph.Node) *graph.Node {
-	return s.RMSNorm(x, s.Param("weight", Ones, x.Dim(-1)), orElse(l.Eps, 1e-6))
+	return s.RMSNorm(x, s.Param("weight", Ones, x.Dim(-1)), cmp.Or(l.Eps, 1e-6))
 }
 
 // Dropout zeroes each element with probability P and scales the others by 1/(1−P), in mode Train only.
@@ -135,18 +136,11 @@ type LeakyReLU struct{ Slope float64 }
 
 // Forward takes x of any shape, floats, and returns as many.
 func (l LeakyReLU) Forward(s *Scope, x *graph.Node) *graph.Node {
-	return s.LeakyReLU(x, orElse(l.Slope, 0.01))
+	return s.LeakyReLU(x, cmp.Or(l.Slope, 0.01))
 }
 
 // ELU is x where x > 0, else Alpha·(exp(x) − 1). The zero Alpha is 1. Source: Clevert et al. 2016, arXiv:1511.07289.
 type ELU struct{ Alpha float64 }
 
 // Forward takes x of any shape, floats, and returns as many.
-func (l ELU) Forward(s *Scope, x *graph.Node) *graph.Node { return s.ELU(x, orElse(l.Alpha, 1)) }
-
-func orElse(v, zero float64) float64 {
-	if v == 0 {
-		return zero
-	}
-	return v
-}
+func (l ELU) Forward(s *Scope, x *graph.Node) *graph.Node { return s.ELU(x, cmp.Or(l.Alpha, 1)) }

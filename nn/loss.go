@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -127,7 +128,7 @@ type Huber struct{ Delta float64 }
 
 // Loss takes values of any shape and targets of as many elements, floats of one dtype. The weight is their number.
 func (l Huber) Loss(s *Scope, y, target *graph.Node) (sum, weight *graph.Node) {
-	return loss.Huber(s.Graph, y, like(s, y, target), orElse(l.Delta, 1)), count(s, y)
+	return loss.Huber(s.Graph, y, like(s, y, target), cmp.Or(l.Delta, 1)), count(s, y)
 }
 
 // Predict gives the values.

@@ -72,7 +72,7 @@ func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safet
 		if err != nil {
 			return nil, nil, err
 		}
-		v, err := float32s(d)
+		v, err := graph.Floats[float32](d)
 		if err != nil {
 			return nil, nil, err
 		}

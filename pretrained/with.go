@@ -3,8 +3,6 @@ package pretrained
 import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
-	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 )
 
 // With returns the model with the values of a state, such as training has made of them, in place of those of the files,
@@ -29,7 +27,7 @@ func (s *Source) With(state plan.State) *Source {
 			if err != nil {
 				return err
 			}
-			v, err := float32s(d)
+			v, err := graph.Floats[float32](d)
 			if err == nil {
 				copy(dst, v[from*width:to*width])
 			}
@@ -38,19 +36,4 @@ func (s *Source) With(state plan.State) *Source {
 		c.params[name], c.Tensors = u, append(c.Tensors, u.Tensor)
 	}
 	return &c
-}
-
-// float32s returns a value's numbers as float32.
-func float32s(d *tensor.Dense) ([]float32, error) {
-	switch v := d.Data().(type) {
-	case []float32:
-		return v, nil
-	case []float64:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		return f, nil
-	}
-	return nil, errors.Errorf("pretrained: a parameter of dtype %v", d.Dtype())
 }

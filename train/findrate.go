@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -77,7 +78,7 @@ func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 
 // check fills in the defaults and refuses settings that cannot be.
 func (o *RateFinder) check() error {
-	o.From, o.To, o.Smooth, o.Stop = or(o.From, 1e-7), or(o.To, 1), or(o.Smooth, 0.9), or(o.Stop, 4)
+	o.From, o.To, o.Smooth, o.Stop = cmp.Or(o.From, 1e-7), cmp.Or(o.To, 1), cmp.Or(o.Smooth, 0.9), cmp.Or(o.Stop, 4)
 	if o.Steps == 0 {
 		o.Steps = 100
 	}

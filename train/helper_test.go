@@ -48,18 +48,11 @@ func values(t *testing.T, s plan.State, name string) []float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	switch v := d.Data().(type) {
-	case []float64:
-		return v
-	case []float32:
-		out := make([]float64, len(v))
-		for i, x := range v {
-			out[i] = float64(x)
-		}
-		return out
+	v, err := graph.Floats[float64](d)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
-	t.Fatalf("%s holds %v", name, d.Dtype())
-	return nil
+	return v
 }
 
 // everything reads all states that a checkpoint keeps, by name.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"path"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -38,7 +39,7 @@ func find(g *graph.Graph, groups []Group, p *graph.Node, decay float64) (float64
 			g.Fail(errors.Wrapf(err, "train: group %q", group.Match))
 		}
 		if nn.Match(p.Name(), group.Match) {
-			return group.Decay, or(group.LRScale, 1)
+			return group.Decay, cmp.Or(group.LRScale, 1)
 		}
 	}
 	if len(p.Shape()) < 2 {
@@ -86,7 +87,7 @@ func adam(g *graph.Graph, p, dp, scale *graph.Node, a AdamW, decoupled bool) {
 		return
 	}
 	decay, lr := find(g, a.Groups, p, a.Decay)
-	op := graph.AdamW{Beta1: or(a.Beta1, 0.9), Beta2: or(a.Beta2, 0.999), Eps: or(a.Eps, 1e-8), Decay: decay, LRScale: lr, Decoupled: decoupled, Start: a.start}
+	op := graph.AdamW{Beta1: cmp.Or(a.Beta1, 0.9), Beta2: cmp.Or(a.Beta2, 0.999), Eps: cmp.Or(a.Eps, 1e-8), Decay: decay, LRScale: lr, Decoupled: decoupled, Start: a.start}
 	m, v := moment(g, p, "exp_avg"), moment(g, p, "exp_avg_sq")
 	p1, m1, v1 := g.AdamW(op, p, dp, m, v, scale)
 	g.Assign(p, p1)
@@ -143,11 +144,4 @@ func (o SGD) Update(g *graph.Graph, p, dp, scale *graph.Node) {
 	if m != nil {
 		g.Assign(m, m1)
 	}
-}
-
-func or(v, zero float64) float64 {
-	if v == 0 {
-		return zero
-	}
-	return v
 }

@@ -228,17 +228,8 @@ func floats(p plan.Program, name string) ([]float32, int, error) {
 	if s := d.Shape(); len(s) > 1 {
 		cols = s[len(s)-1]
 	}
-	switch v := d.Data().(type) {
-	case []float32:
-		return v, cols, nil
-	case []float64:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		return f, cols, nil
-	}
-	return nil, 0, errors.Errorf("train: output %q holds no floats", name)
+	v, err := graph.Floats[float32](d)
+	return v, cols, errors.Wrapf(err, "train: output %q", name)
 }
 
 // Outputs runs the model over d once, in mode Eval, and calls f with the named output of each batch: (n, …), row-major,

@@ -24,17 +24,8 @@ func readFloats(r reader, name string) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch v := d.Data().(type) {
-	case []float32:
-		return v, nil
-	case []float64:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		return f, nil
-	}
-	return nil, errors.Errorf("%s holds no floats", name)
+	v, err := graph.Floats[float32](d)
+	return v, errors.Wrap(err, name)
 }
 
 // backprop is one network in float64 with its gradients, for the tutorials' steps.

@@ -7,7 +7,6 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 )
 
 // caches are the keys and values of the sequences that a Generator works on, and the plans that read and write them.
@@ -135,9 +134,9 @@ func (g *Generator) run(k planKey) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := float32s(d)
+	all, err := graph.Floats[float32](d)
 	if err != nil {
-		return nil, err
+		return nil, errors.Wrap(err, "gpt: logits")
 	}
 	for i, v := range all {
 		if v-v != 0 {
@@ -149,20 +148,6 @@ func (g *Generator) run(k planKey) ([][]float32, error) {
 		logits[b] = all[b*len(all)/g.batch : (b+1)*len(all)/g.batch]
 	}
 	return logits, nil
-}
-
-func float32s(d *tensor.Dense) ([]float32, error) {
-	switch v := d.Data().(type) {
-	case []float32:
-		return v, nil
-	case []float64:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		return f, nil
-	}
-	return nil, errors.Errorf("generate: logits of dtype %v", d.Dtype())
 }
 
 // program returns a plan, made at its first use.

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
-	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/pkg/errors"
 )
 
@@ -73,11 +72,11 @@ type call struct {
 	in      []graph.Buf
 	out     []guarded // without memory where nobody reads it
 	scratch guarded
-	pool    *vec.Pool
+	pool    graph.Workers
 	scalars graph.Scalars
 }
 
-func newCall(op graph.Op, in []graph.Buf, parts int, p *vec.Pool, s graph.Scalars) *call {
+func newCall(op graph.Op, in []graph.Buf, parts int, p graph.Workers, s graph.Scalars) *call {
 	c := &call{op: op, in: in, out: make([]guarded, parts), pool: p, scalars: s}
 	n := 0
 	if sc, ok := op.(graph.Scratcher); ok {
@@ -134,8 +133,8 @@ func (c *call) runOn(in []graph.Buf) (err error) {
 	return nil
 }
 
-// watched repeats the evaluation on copies of the operands: they and what lies around them stay as they are, the
-// result is the same, all of it is written, and, where allocs asks for it, no memory is allocated.
+// watched repeats the evaluation on copies of the operands. They and what lies around them must stay as they are, and
+// the result must be the same and written in full. Where allocs asks for it, no memory may be allocated.
 func (c *call) watched(allocs bool) error {
 	w := *c
 	w.out = make([]guarded, len(c.out))

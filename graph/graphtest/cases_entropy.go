@@ -21,8 +21,8 @@ func weighted(opt xent, x []*N) xent {
 	return opt
 }
 
-// entropyRows are rows of the cross-entropy of logits (…, V): the sum, its gradient in one pass with it, the weight and
-// the loss of each row.
+// entropyRows are rows of the cross-entropy of logits (…, V). They have the sum, its gradient in one pass with it,
+// the weight, and the loss of each row.
 func entropyRows(name string, in []Operand, opt xent) []Case {
 	op := graph.CrossEntropy{HasIgnore: opt.HasIgnore, IgnoreIndex: opt.IgnoreIndex, Smoothing: opt.Smoothing, Weighted: len(in) > 2}
 	return []Case{

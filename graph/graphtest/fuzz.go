@@ -19,8 +19,8 @@ type Sample struct {
 	In   []graph.Meta
 }
 
-// Samples are the ops of all rows, derivatives included, each once for the dtypes and ranks of its operands; foreign ops
-// are not among them.
+// Samples are the ops of all rows, derivatives included, each once for the dtypes and ranks of its operands; foreign
+// ops are not among them.
 var Samples = sync.OnceValue(func() []Sample {
 	var all []Sample
 	seen := map[string]bool{}
@@ -47,8 +47,8 @@ var Samples = sync.OnceValue(func() []Sample {
 	return all
 })
 
-// FuzzInfer gives ops operands and attributes that no row has: Infer must answer with an error or with a meta that Eval
-// fills, VJP with gradients of the operands' metas, and nothing may panic.
+// FuzzInfer gives ops operands and attributes that no row has, and nothing may panic. Infer must answer with an error
+// or with a meta that Eval fills, and VJP with gradients of the operands' metas.
 func FuzzInfer(f *testing.F) {
 	samples, named := Samples(), map[string]Sample{}
 	for i, s := range samples {
@@ -174,7 +174,7 @@ func (c *chooser) metas(in []graph.Meta) []graph.Meta {
 const maxProbe = 1 << 20
 
 // probe holds the op to what FuzzInfer says.
-func (s Sample) probe(pool *vec.Pool) (err error) {
+func (s Sample) probe(pool graph.Workers) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.Errorf("a panic: %v", r)
@@ -232,7 +232,7 @@ func (s Sample) probeVJP(g *graph.Graph, x []*graph.Node, y *graph.Node) error {
 }
 
 // probeEval evaluates twice over different poison: what differs was not written. An error is an answer.
-func (s Sample) probeEval(m graph.Meta, pool *vec.Pool) error {
+func (s Sample) probeEval(m graph.Meta, pool graph.Workers) error {
 	in := make([]graph.Buf, len(s.In))
 	for i, im := range s.In {
 		v := make([]float64, im.Size())

@@ -12,8 +12,8 @@ import (
 // gradTol bounds the relative error of a directional derivative.
 const gradTol = 1e-6
 
-// gradcheck compares the derivative of the loss along a fixed random direction with a central difference, for each
-// operand that has a gradient and for all of them together.
+// gradcheck compares the derivative of the loss along a fixed random direction with a central difference. It does so
+// for each operand that has a gradient, and for all of them together.
 func (c Case) gradcheck(t T) {
 	t.Helper()
 	pool := vec.NewPool(1)

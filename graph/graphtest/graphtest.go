@@ -1,8 +1,9 @@
 // Package graphtest tests evaluators of graphs: a table of cases with every op, and what each of them must hold.
 //
-//	func TestOps(t *testing.T) { graphtest.Run(t, graphtest.Interpreter(pool)) }
+//	func TestOps(t *testing.T) { graphtest.Run(t, evaluator) }
 //
-// A new executor starts with this one line. An op of the user's own is tested by [Check].
+// A new executor starts with this one line, where evaluator is an [Evaluator] that computes with it. An op of the
+// user's own is tested by [Check].
 package graphtest
 
 import (

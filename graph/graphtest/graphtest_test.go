@@ -108,7 +108,7 @@ func eval[T graph.Float](o square, c *graph.Ctx, y, x []T) {
 	if _, single := any(t).(float32); single && o.Fault == coarse {
 		y[0] += 0.001
 	}
-	if o.Fault == byWorkers && c.Pool.Workers() > 1 {
+	if o.Fault == byWorkers && c.Workers() > 1 {
 		y[0] *= 1 + 1e-6
 	}
 }

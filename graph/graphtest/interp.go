@@ -2,7 +2,6 @@ package graphtest
 
 import (
 	"github.com/ceto-ml/ceto/graph"
-	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/pkg/errors"
 )
 
@@ -11,12 +10,12 @@ import (
 type Interp struct {
 	Scalars graph.Scalars
 	Values  map[*graph.Node]graph.Buf // of the last Eval, all of them
-	pool    *vec.Pool
+	pool    graph.Workers
 	watch   bool
 }
 
-// Interpreter returns an evaluator on a pool; it is the oracle of executors.
-func Interpreter(p *vec.Pool) *Interp {
+// Interpreter returns an evaluator on the given workers; it is the oracle of executors.
+func Interpreter(p graph.Workers) *Interp {
 	return &Interp{pool: p, Scalars: defaultScalars}
 }
 

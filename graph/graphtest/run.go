@@ -46,9 +46,10 @@ func Run(t *testing.T, e Evaluator, unsupported ...error) {
 	}
 }
 
-// RunCPU holds every row to all that the CPU promises: under each path of internal/vec the float32 values agree with
-// float64, every op leaves its operands and what lies around them alone, writes all of its result, gives equal bits
-// when it runs in place, on rows apart, when parts are joined and on 1, 2 and 4 workers, and allocates nothing.
+// RunCPU holds every row to all that the CPU promises, under each path of internal/vec. The float32 values agree with
+// float64. Every op leaves its operands and what lies around them alone, writes all of its result, and allocates
+// nothing. It gives equal bits when it runs in place, on rows apart, when parts are joined, and on 1, 2 and 4
+// workers.
 func RunCPU(t *testing.T) {
 	pools := newPools()
 	defer pools.close()
@@ -69,15 +70,15 @@ func Gradcheck(t *testing.T) {
 	}
 }
 
-// Check holds an op of the user's own to all that rows of the table are held to, in float32 and float64, on float
-// operands of the given shapes with elements between −2 and 2: see [RunCPU] and [Gradcheck].
+// Check holds an op of the user's own to all that rows of the table are held to: see [RunCPU] and [Gradcheck]. The
+// operands are floats of the given shapes, in float32 and float64, with elements between −2 and 2.
 func Check(t T, op graph.Op, shapes ...graph.Shape) {
 	t.Helper()
 	c := Case{Name: graph.Describe(op), In: floats(shapes...), Build: func(g *G, x []*N) *N { return g.Apply(op, x...) }}
 	CheckCase(t, c)
 }
 
-// CheckCase is [Check] for a row: other ranges, ids among the operands.
+// CheckCase is [Check] for a row of the user's own, which may have other ranges, and ids among its operands.
 func CheckCase(t T, c Case) {
 	t.Helper()
 	pools := newPools()

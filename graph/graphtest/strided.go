@@ -10,8 +10,9 @@ import (
 // gap is the number of elements between rows in strided.
 const gap = 5
 
-// strided repeats the evaluation with operands, then results, then both as rows apart, where the op takes such: values
-// (B, T, NH, HS) as plans slice them out of packed matrices. Results must agree, and gaps stay as they are.
+// strided repeats the evaluation with operands, then results, then both as rows apart, where the op takes such. Those
+// are values (B, T, NH, HS) as plans slice them out of packed matrices. Results must agree, and gaps stay as they
+// are.
 func (c *call) strided() error {
 	if _, ok := c.op.(graph.Strider); !ok {
 		return nil
@@ -54,8 +55,8 @@ func (c *call) strided() error {
 	return nil
 }
 
-// same compares a result, which may have rows apart, with one that has not: the values agree (a product of matrices may
-// take another kernel for other strides), and gaps are as apart left them.
+// same compares a result, which may have rows apart, with one that has not. The values agree, though a product of
+// matrices may take another kernel for other strides. The gaps are as apart left them.
 func same(got, want graph.Buf) error {
 	if got.Stride == 0 {
 		got.Row, got.Stride = want.Size(), want.Size()

@@ -6,9 +6,9 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// TapeMachine returns the evaluator that is Gorgonia's own machine: it shows that our graphs are valid Gorgonia graphs.
-// Values are read by Gorgonia's Read nodes, which each Eval adds to the graph: what the machine keeps in the nodes
-// themselves is overwritten while it runs.
+// TapeMachine returns the evaluator that is Gorgonia's own machine: it shows that our graphs are valid Gorgonia
+// graphs. Values are read by Gorgonia's Read nodes, which each Eval adds to the graph. What the machine keeps in the
+// nodes themselves is overwritten while it runs.
 func TapeMachine() Evaluator { return tape{} }
 
 type tape struct{}

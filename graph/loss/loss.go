@@ -2,10 +2,10 @@
 //
 //	l := loss.MSE(g, y, t) // y and t (B, 3): Σ (y − t)², a scalar
 //
-// A loss is a sum over all elements; divide it by their number for the mean. The sum is in float64 whatever the dtype.
-// All losses take values y and targets t, floats of one dtype and shape, and return a scalar of that dtype. Operands
-// that do not fit are an error of the graph, see [graph.Graph.Err]; then the result is nil. Each has a gradient for y and
-// for t.
+// A loss is a sum over all elements; divide it by their number for the mean. The sum is in float64 whatever the
+// dtype. All losses take values y and targets t, floats of one dtype and shape, and return a scalar of that dtype.
+// Operands that do not fit are an error of the graph, see [graph.Graph.Err]; then the result is nil. Each has a
+// gradient for y and for t.
 //
 // The package also shows how ops live outside package graph: it uses what package graph exports, and nothing else.
 package loss
@@ -21,8 +21,8 @@ import (
 //
 //	Σ (y − t)²
 //
-// y and t have one shape and float dtype; the result is a scalar of that dtype, summed in float64. Divided by the number
-// m of elements it is the mean squared error in the 1/m convention; see [HalfMSE] for the other.
+// y and t have one shape and float dtype; the result is a scalar of that dtype, summed in float64. Divided by the
+// number m of elements it is the mean squared error in the 1/m convention; see [HalfMSE] for the other.
 func MSE(g *graph.Graph, y, t *graph.Node) *graph.Node {
 	return g.Apply(Compare{Kind: SquaredError}, y, t)
 }
@@ -61,8 +61,8 @@ func Huber(g *graph.Graph, y, t *graph.Node, delta float64) *graph.Node {
 //
 //	Σ ln(1 + e^z) − t·z
 //
-// Shapes and dtypes are those of [MSE]. It is computed in a form that is finite for every finite z. That the targets lie
-// in [0, 1] is not checked.
+// Shapes and dtypes are those of [MSE]. It is computed in a form that is finite for every finite z. That the targets
+// lie in [0, 1] is not checked.
 func BCEWithLogits(g *graph.Graph, z, t *graph.Node) *graph.Node {
 	return g.Apply(Compare{Kind: CrossEntropy}, z, t)
 }
@@ -94,7 +94,7 @@ func (o Compare) Infer(in []graph.Meta) (graph.Meta, error) {
 	return graph.Of(m.DType), err
 }
 
-// VJP: the gradient of t is that of y with the sign changed, but for the binary cross-entropy −z·dy.
+// VJP returns the gradients of y and t. That of t is the one of y with the sign changed, but −z·dy for CrossEntropy.
 func (o Compare) VJP(g *graph.Graph, x []*graph.Node, _, dy *graph.Node) []*graph.Node {
 	d := g.Apply(CompareGrad{Compare: o}, x[0], x[1], dy)
 	if o.Kind == CrossEntropy {
@@ -130,6 +130,7 @@ func compareSum[T graph.Float](o Compare, c *graph.Ctx, out, in []graph.Buf) err
 	return nil
 }
 
+// Part sums a part.
 func (w *compared[T]) Part(i, _ int) {
 	lo, hi := graph.Span(i, len(w.y), graph.PartSize)
 	y, t, s := w.y[lo:hi], w.t[lo:hi], 0.0
@@ -150,7 +151,7 @@ func (w *compared[T]) Part(i, _ int) {
 	w.sums[i] = s
 }
 
-// loss is that of one element, but for the squares.
+// loss is the loss of one element, but for the squares.
 func (o Compare) loss(y, t float64) float64 {
 	d := math.Abs(y - t)
 	switch {
@@ -206,7 +207,7 @@ func (o CompareGrad) Infer(in []graph.Meta) (graph.Meta, error) {
 // Stops stops every operand.
 func (o CompareGrad) Stops(int) bool { return true }
 
-// VJP has none.
+// VJP returns no gradients.
 func (o CompareGrad) VJP(*graph.Graph, []*graph.Node, *graph.Node, *graph.Node) []*graph.Node {
 	return nil
 }

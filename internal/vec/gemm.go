@@ -57,7 +57,7 @@ const serialBelow = 1 << 18
 // vectorBelow is that count for a product of one row, which waits for memory: two cores read more than one does.
 const vectorBelow = 1 << 16
 
-// Serial computes the product on the calling goroutine, with the buffers of worker w; it may be called in a part of a
+// Serial computes the product on the calling goroutine, with the buffers of worker w. It may be called in a part of a
 // task, with the worker of the part, and for many products at a time.
 func (g *Gemm[T]) Serial(w int) {
 	ws := take[T](w)
@@ -86,8 +86,8 @@ func tasks[T Float](p *Pool) *gemmTask[T] {
 	return any(&p.gemm.f64).(*gemmTask[T])
 }
 
-// split chooses the grid of one to four rounds of blocks that should be done first: blocks of equal size, few elements
-// to pack, and several rounds, so that a worker whose core is taken does not keep all waiting.
+// split chooses the grid of one to four rounds of blocks that should be done first. It prefers blocks of equal size,
+// few elements to pack, and several rounds: then a worker whose core is taken does not keep all waiting.
 func (t *gemmTask[T]) split(workers int) {
 	k := gemmKernel[T]()
 	stepN := k.nr

@@ -29,16 +29,16 @@ type kernel[T Float] struct {
 	rows, dots func(y, x, b unsafe.Pointer, n, k, ld int)
 }
 
-// Blocks: N is cut into pieces of at most width columns; M into pieces of about height rows, so that a block of A
-// stays in the second cache.
+// The sizes of blocks: N is cut into pieces of at most width columns. M is cut into pieces of about height rows, so
+// that a block of A stays in the second cache.
 const (
 	width  = 768
 	height = 144
 	pad    = 16 // between packed rows of A, so that they fall into different sets of the cache
 )
 
-// rowsStep and dotsStep are the least widths, in columns, that a vector times a matrix is cut into: with contiguous
-// rows, of which a piece should be worth fetching, and with contiguous columns.
+// rowsStep and dotsStep are the least widths, in columns, that a vector times a matrix is cut into. rowsStep is for
+// contiguous rows, of which a piece should be worth fetching, and dotsStep for contiguous columns.
 const (
 	rowsStep = 128
 	dotsStep = 32

@@ -2,8 +2,8 @@ package vec
 
 import "unsafe"
 
-// packA points the tile at rows i to i+t.m and columns p to p+t.k of A: in place where the kernel reads them well as
-// they lie, else copied to where strips lie close together.
+// packA points the tile at rows i to i+t.m and columns p to p+t.k of A. They stay in place where the kernel reads
+// them well as they lie. Elsewhere they are copied to where strips lie close together.
 func (ws *workspace[T]) packA(k *kernel[T], g *Gemm[T], i, p, panels int) {
 	t := &ws.tile
 	size := int(unsafe.Sizeof(T(0)))
@@ -30,9 +30,9 @@ func (ws *workspace[T]) packA(k *kernel[T], g *Gemm[T], i, p, panels int) {
 	t.a = unsafe.Pointer(&ws.a[0])
 }
 
-// inPlace says whether panels of B read A better as it lies. Contiguous rows need no copy, unless a strip has more than
-// a set of the nearest cache holds and all rows fall into one set; contiguous columns a stride apart fill many sets and
-// pages, which pays for few panels only, or for none where they fall into few sets.
+// inPlace says whether panels of B read A better as it lies. Contiguous rows need no copy, unless a strip has more
+// than a set of the nearest cache holds and all rows fall into one set. Contiguous columns a stride apart fill many
+// sets and pages, which pays for few panels only. Where they fall into few sets it pays for none.
 func inPlace[T Float](k *kernel[T], a Mat[T], size, panels int) bool {
 	const sets, ways = 4096, 8 // bytes after which an address falls into the same set, lines of a set
 	switch {

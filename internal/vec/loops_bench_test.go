@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkLoops gives ns/element of each float32 loop on each path over a row of 1024, which stays in the first cache,
-// and GB/s at a length of 4 Mi, which does not, of the bytes that the loop must read and write.
+// BenchmarkLoops gives ns/element of each float32 loop on each path over a row of 1024, which stays in the first
+// cache. At a length of 4 Mi, which does not, it gives GB/s of the bytes that the loop must read and write.
 func BenchmarkLoops(b *testing.B) {
 	was := Current()
 	defer func() { path = was }()

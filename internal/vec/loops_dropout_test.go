@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestDropoutLimit sees that each lane compares its hash with p·2²⁴ exactly: kept at its own hash, dropped one above it.
+// TestDropoutLimit sees that each lane compares its hash with p·2²⁴ exactly: kept at its own hash, dropped one above
+// it.
 func TestDropoutLimit(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		x, y := make([]float32, 40), make([]float32, 40)
@@ -39,8 +40,8 @@ func mask[T Float](n int, key, offset uint64, p float64) []T {
 	return y
 }
 
-// TestDropout sees that the masks are those of float64, which plain Go computes on every path, that about 1 − p of the
-// elements is kept, and that parts of any size, on both sides of a border of 2³² elements, give the bits of the whole.
+// TestDropout holds that the masks are those of float64, which plain Go computes on every path. About 1 − p of the
+// elements is kept. Parts of any size, on both sides of a border of 2³² elements, give the bits of the whole.
 func TestDropout(t *testing.T) {
 	const key, offset = 5, 1<<32 - 100
 	n := dropN()
@@ -66,7 +67,8 @@ func TestDropout(t *testing.T) {
 	})
 }
 
-// TestDropoutMasks sees that the masks of other keys, and of the next 2³² elements, are independent: they agree on about half.
+// TestDropoutMasks sees that the masks of other keys, and of the next 2³² elements, are independent: they agree on
+// about half.
 func TestDropoutMasks(t *testing.T) {
 	n := dropN()
 	onPaths(t, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// The functions of one element in plain Go. In float64 they are those of package math; in float32 they are the
+// The functions of one element in plain Go. In float64 they are those of package math. In float32 they are the
 // polynomials of the assembly, so a path differs from another in rounding alone.
 
 // The constants of exp in float32. x = n·ln2 + r with |r| ≤ ln2/2, and exp(x) = 2ⁿ·(1 + r + r²·q(r)).
@@ -21,7 +21,8 @@ const (
 	round126 = 3<<22 + 126
 )
 
-// q(r) ≈ (exp(r) − 1 − r)/r² on |r| ≤ ln2/2: the minimax polynomial for the relative error of exp(r) − 1, which is 1.3e-8.
+// q(r) ≈ (exp(r) − 1 − r)/r² on |r| ≤ ln2/2: the minimax polynomial for the relative error of exp(r) − 1, which is
+// 1.3e-8.
 const (
 	expQ0 = 0.500000006
 	expQ1 = 0.16666543

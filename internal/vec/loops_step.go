@@ -22,7 +22,8 @@ type AdamWArgs struct {
 //	vo = β₂·v + (1 − β₂)·g′²
 //	po = p − LR·Decay·p − LR·(mo/Corr1)/(√(vo/Corr2) + Eps)
 //
-// po, mo, vo may be p, m, v. Source: Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with LR in the decay as PyTorch has it.
+// po, mo, vo may be p, m, v. Source: Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with LR in the decay as
+// PyTorch has it.
 func AdamW[T Float](po, mo, vo, p, m, v, g []T, a AdamWArgs) {
 	n := len(p)
 	po, mo, vo, m, v, g = po[:n], mo[:n], vo[:n], m[:n], v[:n], g[:n]
@@ -45,8 +46,9 @@ func AdamW[T Float](po, mo, vo, p, m, v, g []T, a AdamWArgs) {
 
 // Dropout is y = x/(1 − p) for an element that is kept and 0 for one that is not; y may be x.
 //
-// Element i is kept with probability 1 − p, rounded to a multiple of 2⁻²⁴, by a hash of key and offset+i alone: it is the same
-// on every machine, in both dtypes and however the elements are split over calls, so the gradient is the same call on dy.
+// Element i is kept with probability 1 − p, rounded to a multiple of 2⁻²⁴, by a hash of key and offset+i alone. So it
+// is the same on every machine, in both dtypes, and however the elements are split over calls. The gradient is the
+// same call on dy.
 func Dropout[T Float](y, x []T, key, offset uint64, p float64) {
 	y = y[:len(x)]
 	limit := uint32(math.Round(p * (1 << 24)))

@@ -206,7 +206,8 @@ func dropHash(key, i uint64) float64 {
 	return float64(mix32(mix32(uint32(i)^uint32(k))^uint32(k>>32)) >> 8)
 }
 
-// TestAdamWInPlace sees that the outputs may be the inputs, and that zero moments and gradients leave p but for the decay.
+// TestAdamWInPlace sees that the outputs may be the inputs, and that zero moments and gradients leave p but for the
+// decay.
 func TestAdamWInPlace(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		in := make2(4, 37)

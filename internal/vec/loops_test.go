@@ -88,8 +88,8 @@ func TestLoops(t *testing.T) {
 	}
 }
 
-// checkLoop compares one loop at length n with what is wanted, |got − want| ≤ atol + rtol·|want|, and sees that it
-// writes the whole of its outputs and nothing else.
+// checkLoop compares one loop at length n with what is wanted, |got − want| ≤ atol + rtol·|want|. It also holds that
+// the loop writes the whole of its outputs and nothing else.
 func checkLoop[T Float](t *testing.T, c loopCase, n int, f op[T], atol, rtol float64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(n), 1))

@@ -13,7 +13,8 @@ var (
 	tiny = float32(math.SmallestNonzeroFloat32)
 )
 
-// TestEdges has the values at which a formula may overflow, cancel or lose its NaN, in every lane of a vector and in a tail.
+// TestEdges has the values at which a formula may overflow, cancel or lose its NaN, in every lane of a vector and in
+// a tail.
 func TestEdges(t *testing.T) {
 	type fn = func(y, x []float32)
 	for _, c := range []struct {
@@ -98,8 +99,8 @@ func TestRowEdges(t *testing.T) {
 	})
 }
 
-// A precise function has its largest error over a sweep held: that of f relative to max(|want|, floor), in units of
-// 2⁻²⁴ (half an ulp of 1 at most). Where want has a zero, floor keeps the relative error finite.
+// A precise function has its largest error over a sweep held. That is the error of f relative to max(|want|, floor),
+// in units of 2⁻²⁴ (half an ulp of 1 at most). Where want has a zero, floor keeps the relative error finite.
 type precise struct {
 	name  string
 	f     func(y, x []float32)
@@ -154,7 +155,8 @@ func meanExp(sum func(x []float32) float64) func(y, x []float32) {
 
 func belowExp(x float64) float64 { return math.Exp(-math.Abs(x)) }
 
-// TestPrecision has the functions over ±2e-9 … ±4.48, in pieces that have a whole step under AVX-512, a vector and a tail.
+// TestPrecision has the functions over ±2e-9 … ±4.48, in pieces that have a whole step under AVX-512, a vector and a
+// tail.
 func TestPrecision(t *testing.T) {
 	n := 20000
 	if testing.Short() {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Peak measures for about d what the given number of threads reach in float32 multiply-adds in registers on the current
-// path, in GFLOP/s (10⁹ additions and multiplications a second), all threads together: what no product can exceed.
+// Peak returns what the given number of threads, at least 1, reach together in multiply-adds of float32 in registers
+// on the current path. The unit is GFLOP/s: 10⁹ additions and multiplications a second. No product can be faster. It
+// measures for about d.
 func Peak(threads int, d time.Duration) float64 {
 	round, flops := peakLoop()
 	rates := make([]float64, threads)
@@ -30,7 +31,8 @@ func Peak(threads int, d time.Duration) float64 {
 	return sum
 }
 
-// peakGo is the plain Go twin of the generated loops, as many multiply-adds at a time as the compiler keeps in registers.
+// peakGo is the plain Go twin of the generated loops, as many multiply-adds at a time as the compiler keeps in
+// registers.
 func peakGo(n int) {
 	a, b := float32(n&1), float32(1)
 	var s0, s1, s2, s3, s4, s5, s6, s7 float32

@@ -1,7 +1,7 @@
 package vec
 
-// peakLoop is the loop of [Peak] on the current path: floating-point operations of one round are its vectors, lanes, 2
-// for a multiply-add, and the 4 times it is written out.
+// peakLoop is the loop of [Peak] on the current path. The floating-point operations of one round are a product of
+// four numbers. They are vectors, lanes, 2 for a multiply-add, and the 4 times that the loop is written out.
 func peakLoop() (round func(n int), flops int) {
 	switch path {
 	case AVX2:

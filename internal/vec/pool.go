@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// A Task is work of independent parts. A part may use memory of its worker, 0 ≤ worker < Pool.Workers().
-type Task interface {
-	Part(i, worker int)
-}
+// A Task is work of independent parts. A part may use memory of its worker, 0 ≤ worker < Pool.Workers(). The type has
+// no name of its own, so that another package can declare an interface that a Pool has.
+type Task = interface{ Part(i, worker int) }
 
 // A Pool runs the parts of one task at a time on a fixed number of workers, the caller being one of them.
 //
-// The caller of Run is worker 0; each of the others is a goroutine that lives as long as the pool. Between two tasks it
-// spins for a short while, then parks. A part is claimed by lowering left, so a worker that comes late, its core being
-// taken by another process, finds nothing to do and holds nobody up.
+// The caller of Run is worker 0; each of the others is a goroutine that lives as long as the pool. Between two tasks
+// it spins for a short while, then parks. A part is claimed by lowering left. So a worker that comes late, because
+// another process has its core, finds nothing to do and holds nobody up.
 type Pool struct {
 	workers int
 	task    Task // of the current run, as n; both are read only by one who has claimed a part
@@ -33,7 +32,8 @@ type Pool struct {
 	wg     sync.WaitGroup
 }
 
-// A bed is where one worker parks: it sets asleep, looks for work once more and waits for a token, which whoever clears asleep sends.
+// A bed is where one worker parks: it sets asleep, looks for work once more and waits for a token, which whoever
+// clears asleep sends.
 type bed struct {
 	asleep atomic.Bool
 	wake   chan struct{}

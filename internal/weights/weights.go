@@ -33,7 +33,7 @@ func formatOf[T graph.Elem](d safetensors.DType) format {
 	}
 }
 
-// Of returns b, which must be contiguous, as a tensor that shares its memory.
+// Of returns b, which must be contiguous, as a tensor of that name. The tensor shares the memory of b.
 func Of(name string, b graph.Buf) safetensors.Tensor { return formats[b.DType].of(name, b) }
 
 // Value returns a copy of t's values with meta m. Floats become floats of m's dtype, and ids stay ids. A scalar of

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"slices"
@@ -134,12 +135,8 @@ func (d DataSettings) records() record.Options {
 	return o
 }
 
-func orElse[T comparable](v *T, zero T) {
-	var none T
-	if *v == none {
-		*v = zero
-	}
-}
+// orElse sets a setting that is not given, which is one with the zero value, to its default.
+func orElse[T comparable](v *T, zero T) { *v = cmp.Or(*v, zero) }
 
 // resolve fills in the defaults that depend on the task and the model alone.
 func (s *Settings) resolve(t task, m gpt.Model) error {

@@ -1,6 +1,7 @@
-// Command gemm prints the kernels of matrix products for amd64: gemm_amd64.s and gemm_amd64.go in the folder given. The fields of the tile that the kernels read are those of vec.tile.
+// Command gemm prints the kernels of matrix products for amd64: gemm_amd64.s and gemm_amd64.go in the folder given.
+// The fields of the tile that the kernels read are those of vec.tile.
 //
-// A kernel runs strips of up to MR rows of A against one panel of B, two vectors wide; a strip of any height has its
+// A kernel runs strips of up to MR rows of A against one panel of B, two vectors wide. A strip of any height has its
 // own loop, with all its sums in registers.
 package main
 

@@ -2,9 +2,17 @@ package main
 
 import "fmt"
 
-// Registers of the tile kernel: DI tile, SI and AX the first and eighth row of A at the current k, BX B, CX k,
-// DX the strip's C, R8, R9, R10 once, three and five times A's row step, R11 A's column step, R12 B's row step,
-// R13 C's row step, R14 rows left. Vectors: the sums of row i in 2i and 2i+1, then two of B, then one of A.
+// Registers of the tile kernel:
+//
+//	DI          tile
+//	SI, AX      first and eighth row of A at the current k
+//	BX, CX, DX  B, k, the strip's C
+//	R8, R9, R10 once, three and five times A's row step
+//	R11         A's column step
+//	R12, R13    row steps of B and of C
+//	R14         rows left
+//
+// Vectors: the sums of row i in 2i and 2i+1, then two of B, then one of A.
 
 // kernel writes the kernel k:
 //

@@ -10,9 +10,11 @@ import (
 
 // gen prints one function. Operands are in the order of the Go assembler: sources first, the destination last.
 //
-// General registers: one for each pointer, AX the index of the element, R12 n, R13 the last index at which a whole step
-// fits, CX scratch. Vector registers: temporaries from 0 up, constants from the top down, and under AVX2 the mask of
-// the tail in the last one; under AVX-512 it is K1.
+// General registers: one for each pointer, AX the index of the element, R12 n, and CX scratch. R13 is the last index
+// at which a whole step fits.
+//
+// Vector registers: temporaries from 0 up, and constants from the top down. Under AVX2 the last one has the mask of
+// the tail; under AVX-512 that is K1.
 type gen struct {
 	fn        string
 	signature string

@@ -98,8 +98,8 @@ func (g *gen) horner(c []float64, x string) string {
 	return p
 }
 
-// atMost and atLeast are min(x, v) and max(x, v), in place; where x is NaN, NaN: the second source of Intel's order is
-// the result then, which is the first one here.
+// atMost and atLeast are min(x, v) and max(x, v), in place. Where x is NaN they give NaN. The second source in
+// Intel's order is the result then, which is the first one here.
 func (g *gen) atMost(x string, v float64) {
 	g.scope(func() { g.in("VMINPS", x, g.reg(g.k(v)), x) })
 }

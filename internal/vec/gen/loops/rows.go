@@ -79,7 +79,7 @@ func (g *gen) sums(unroll int, names []string) (sums [][][2]string) {
 	return sums
 }
 
-// groups stores the sums over the loop of the vectors that body gives, one for each name: those of an unrolled step
+// groups stores the sums over the loop of the vectors that body gives, one for each name. Those of an unrolled step
 // are added in float32, and the groups in float64.
 func (g *gen) groups(unroll int, names []string, body func() []string) {
 	sums := g.sums(1, names)
