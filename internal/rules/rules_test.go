@@ -21,7 +21,8 @@ const module = "github.com/ceto-ml/ceto/"
 var allowed = map[string][]string{
 	"train":            {"nn", "graph", "graph/plan", "data", "train/metric", "internal/weights"},
 	"train/metric":     {},
-	"train/finetune":   {"train", "train/metric", "gpt", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/weights"},
+	"train/lpft":       {"train", "train/metric", "nn", "graph", "data"},
+	"train/finetune":   {"train", "train/lpft", "train/metric", "gpt", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/weights"},
 	"gpt":              {"nn", "graph", "graph/plan", "data/token", "internal/weights"},
 	"models":           {"nn", "graph"},
 	"nn":               {"graph"},

@@ -5,12 +5,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
@@ -24,18 +24,22 @@ const (
 	headFile     = "head.safetensors" // in ModelDir
 )
 
+// saver is a task's part in saving a run.
+type saver interface {
+	// peft is PEFT's name of the task, where an adapter does not tell it by its head; else "".
+	peft() string
+	// ends are the ids that end a text for a model that has learned the task.
+	ends(s *Setup) []int32
+}
+
 // save writes what a run has come to into its folder: the adapter or the model, the settings, the result.
 func (f *fit) save(r *Result) error {
-	dir, state := f.o.Out, f.loop.Run.State
-	kind := ""
-	if _, ok := f.task.(*tag); ok {
-		kind = "TOKEN_CLS"
-	}
-	if l := f.lora(); l != nil {
-		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.ending().SaveAdapter(path, state, *l, kind) }); err != nil {
+	dir := f.o.Out
+	if l := f.Settings.lora(); l != nil {
+		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.ending().SaveAdapter(path, r.State, *l, f.task.peft()) }); err != nil {
 			return err
 		}
-	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path) }); err != nil {
+	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path, r.State) }); err != nil {
 		return err
 	}
 	settings, err := yaml.Marshal(f.Settings)
@@ -58,18 +62,6 @@ func (f *fit) save(r *Result) error {
 	return nil
 }
 
-// ending is the model's source; of one that has learnt texts, the token behind them is among those that end a text.
-func (f *fit) ending() *gpt.Source {
-	if _, ok := f.task.(*lm); !ok {
-		return f.Source
-	}
-	s := *f.Source
-	if id, ok := f.separator(); ok && !slices.Contains(s.End, id) {
-		s.End = append(slices.Clone(s.End), id)
-	}
-	return &s
-}
-
 // replace removes what an earlier end of the same run has left at path, and makes it anew.
 func replace(path string, make func(path string) error) error {
 	if err := os.RemoveAll(path); err != nil {
@@ -79,8 +71,7 @@ func replace(path string, make func(path string) error) error {
 }
 
 // saveModel writes all parameters as a model's folder, those of a new head beside it.
-func (f *fit) saveModel(path string) error {
-	state := f.loop.Run.State
+func (f *fit) saveModel(path string, state *train.State) error {
 	if _, err := f.ending().With(state).Export(path, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
 		return err
 	}
@@ -100,6 +91,3 @@ func (f *fit) saveModel(path string) error {
 	}
 	return atomicfile.WriteFile(atomicfile.OS, filepath.Join(path, headFile), func(w io.Writer) error { return safetensors.Write(w, head, nil) })
 }
-
-// headPattern matches the parameters of a new head.
-const headPattern = "score.*"

@@ -141,16 +141,38 @@ func orElse[T comparable](v *T, zero T) {
 	}
 }
 
+// presets are a task's part in the settings.
+type presets interface {
+	// probes tells whether the task has one head over a vector that stands for the text, so that it can be fitted to
+	// frozen features first.
+	probes() bool
+	// rate is the learning rate where neither all parameters are trained nor the settings name one.
+	rate() float64
+	// longest is the longest context that the task takes where the settings name none; Context has the usual one.
+	longest(s *Setup) int
+	// shorter is a shorter context that suits examples of these lengths, or the context itself.
+	shorter(lengths []int32, context int) int
+	// sizes fills in batch, epochs and evaluations.
+	sizes(s *Settings, n extent)
+}
+
+// extent tells how much there is to train on.
+type extent struct {
+	examples int // records
+	tokens   int // of an epoch
+	longest  int // tokens of an example
+}
+
 // resolve fills in the defaults that depend on the task and the model alone.
 func (s *Settings) resolve(t task, m gpt.Model) error {
 	orElse(&s.Method, LoRA)
 	if s.Random {
 		s.Method = Full
 	}
-	if t.pooled() {
+	if t.probes() {
 		orElse(&s.Head.Pool, gpt.PoolMeanLast)
 	}
-	s.Head.NoFit = s.Head.NoFit || s.Random || !t.pooled()
+	s.Head.NoFit = s.Head.NoFit || s.Random || !t.probes()
 	if s.Method == LoRA {
 		if len(s.LoRA.Targets) == 0 {
 			s.LoRA.Targets = blockTargets(m)
@@ -164,13 +186,7 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	orElse(&s.Train.Clip, 1)
 	orElse(&s.Train.ClassWeights, "balanced")
 	orElse(&s.Train.Patience, 3)
-	lr := 2e-4 // of a head that fits already, the rest is to move slowly
-	if _, ok := t.(writer); ok {
-		lr = 3e-4
-	}
-	if _, ok := t.(*tag); ok {
-		lr = 1e-3 // the head is new: PEFT's guide to token classification
-	}
+	lr := t.rate()
 	if s.Method == Full {
 		lr = 5e-5
 		if s.Random {
@@ -189,27 +205,6 @@ func blockTargets(m gpt.Model) []string {
 	return []string{"*.q_proj", "*.k_proj", "*.v_proj", "*.o_proj", "*.gate_proj", "*.up_proj", "*.down_proj"}
 }
 
-// resolveSize fills in the defaults that depend on how many examples there are and how long they are.
-func (j *Job) resolveSize() {
-	s, examples := &j.Settings, j.Counts.Train
-	if _, ok := j.task.(writer); ok {
-		j.resolveRows()
-		return
-	}
-	batch := 8
-	if float64(j.Counts.Tokens)/float64(examples) < 32 {
-		batch = 16
-	}
-	orElse(&s.Train.Batch, min(batch, examples))
-	orElse(&s.Train.Tokens, 1024)
-	orElse(&s.Train.Epochs, min(8, max(2, 2000/max(1, examples))))
-	each := 1
-	if s.Train.Epochs < 4 {
-		each = 2
-	}
-	orElse(&s.Train.Evaluations, each)
-}
-
 // check refuses what cannot be, by the setting's name.
 func (s *Settings) check(t task, m gpt.Model) error {
 	d := s.Data
@@ -220,7 +215,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		want string
 	}{
 		{!slices.Contains([]string{LoRA, Full, Head}, s.Method), "method", s.Method, "lora, full or head"},
-		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
+		{s.Method == Head && !t.probes(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
 		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
 		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
 		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},

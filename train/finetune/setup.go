@@ -1,0 +1,91 @@
+package finetune
+
+import (
+	"slices"
+
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/pkg/errors"
+)
+
+// Setup is what a task is done with: the settings, the model's files and its tokenizer.
+type Setup struct {
+	Settings  Settings // resolved
+	Source    *gpt.Source
+	Tokenizer token.Tokenizer
+
+	task task
+}
+
+// openSetup opens the model's header and tokenizer and resolves the settings.
+func openSetup(s Settings, t task) (*Setup, error) {
+	source, err := gpt.Open(s.Model)
+	if err != nil {
+		return nil, err
+	}
+	u := &Setup{Settings: s, Source: source, task: t}
+	if err = u.Settings.resolve(t, source.Model); err == nil {
+		u.Tokenizer, err = source.Tokenizer()
+	}
+	if err != nil {
+		source.Close()
+		return nil, err
+	}
+	return u, nil
+}
+
+// ids encodes a text, cut to the context; cut tells whether it was longer.
+func (s *Setup) ids(text string) (ids []int32, cut bool, err error) {
+	if ids, err = gpt.PromptIDs(s.Tokenizer, text, token.AsText); err != nil {
+		return nil, false, err
+	}
+	n, cut, err := s.fits("text", len(ids))
+	return ids[:n], cut, err
+}
+
+// fits returns how many of n ids the context holds; cut tells whether they are fewer, which Strict makes an error.
+func (s *Setup) fits(what string, n int) (most int, cut bool, err error) {
+	context := s.Settings.Data.Context
+	if n <= context {
+		return n, false, nil
+	}
+	if s.Settings.Data.Strict {
+		return 0, false, errors.Errorf("a %s of %d tokens, the context holds %d", what, n, context)
+	}
+	return context, true, nil
+}
+
+// end returns the token of the tokenizer that ends a text.
+func (s *Setup) end() (int32, bool) {
+	if t, ok := s.Tokenizer.(token.Subword); ok {
+		return t.End()
+	}
+	return 0, false
+}
+
+// ending returns the model's files with the ids that end a text as the task has taught them.
+func (s *Setup) ending() *gpt.Source {
+	ends := s.task.ends(s)
+	if slices.Equal(ends, s.Source.End) {
+		return s.Source
+	}
+	changed := *s.Source
+	changed.End = ends
+	return &changed
+}
+
+// headPattern matches the parameters of a new head.
+const headPattern = "score.*"
+
+// lora is the setting as nn has it; nil where all parameters are trained. With method head its pattern matches no layer.
+func (s Settings) lora() *nn.LoRA {
+	if s.Method == Full {
+		return nil
+	}
+	l := s.LoRA
+	if s.Method == Head {
+		return &nn.LoRA{Targets: []string{"-"}, Rank: 1, Also: []string{headPattern}}
+	}
+	return &nn.LoRA{Targets: l.Targets, Rank: l.Rank, Alpha: l.Alpha, Dropout: l.Dropout, Also: []string{headPattern}}
+}

@@ -1,0 +1,352 @@
+// Package lpft teaches a pretrained network a new task by linear probing and then fine-tuning, LP-FT: it fits a linear
+// head to features of the frozen network, trains on from there, and keeps what validates best. Source: Kumar et al.
+// 2022, arXiv:2202.10054, section 3.4.
+//
+//	run, err := lpft.Recipe{
+//		Trainer: train.Trainer{Task: net, LoRA: &nn.LoRA{…}, From: pretrained, Val: val, …},
+//		Train:   rows, Examples: rows,
+//		Probe:   &lpft.Probe{Features: "features", Head: "head", Target: lpft.Target{Link: lpft.Softmax, Classes: 3}},
+//	}.Start()
+//	defer run.Close()
+//	err = run.Learn()          // the head, then the steps
+//	result, err := run.Choose() // what validates best is in the state now
+//	err = run.Refit()          // a head that was kept learns from the validation examples too
+//
+// The package knows a [train.Task], names of its outputs and sources of batches. What an example is, a text, an image
+// or a sound, is for the caller.
+package lpft
+
+import (
+	"math"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+)
+
+// Recipe says what is learned, from what, and how.
+type Recipe struct {
+	// Trainer makes the steps. It wants Val, by which everything is judged, and Stop.RestoreBest. Its From reads the
+	// pretrained parameters. When its Interrupt is closed, Learn writes a checkpoint and returns train.ErrInterrupted.
+	Trainer train.Trainer
+	// Train gives the batches of the steps.
+	Train train.TrainData
+	// Examples are the training examples in one pass, unchanged: the head is fitted to them.
+	Examples train.EvalData
+	// Probe says how the head is fitted; with nil the steps begin with the first values of its parameters.
+	Probe *Probe
+	// ProbeOnly makes no step: the head on frozen features is all that is learned.
+	ProbeOnly bool
+	// Chance is the loss of a model that knows only how often each answer comes; 0 where it is not known. See
+	// train.Judge.
+	Chance float64
+	// Say is told what happens; nil says nothing.
+	Say func(format string, a ...any)
+}
+
+// Probe says how a linear head is fitted to features of the frozen network: y = W·x + b.
+type Probe struct {
+	// Features names an output of the task in mode nn.Eval: the vectors x (B, N) that the head maps.
+	Features string
+	// Head is the path of the head's nn.Linear: its parameters are Head.weight and Head.bias. A head without a bias is
+	// fitted without one.
+	Head string
+	// InOut says that the weight is (N, Out), as nn.Linear has it unless OutIn is set.
+	InOut bool
+	// Target says how the field y of a batch is read.
+	Target Target
+}
+
+// Result tells what a recipe has come to.
+type Result struct {
+	Head     bool    // the head on frozen features was kept, and not what the steps have made
+	Step     int     // with the best validation loss; 0 where Head is true
+	ValLoss  float64 // of what was kept
+	Strength float64 // of the head's regularisation, as scikit-learn's C; 0 where no head was fitted in this process
+	Verdict  train.Verdict
+}
+
+// Run is a recipe under way. Close it after use.
+type Run struct {
+	// Loop makes the steps; Loop.Run has the state.
+	Loop     *train.Loop
+	set      Recipe
+	strength float64
+	head     head      // that was fitted first; none after a resume
+	first    []float64 // losses of the validation examples with it
+	kept     bool
+}
+
+// Start plans the steps. With Trainer.Resume it goes on from the newest checkpoint.
+func (r Recipe) Start() (*Run, error) {
+	if r.Say == nil {
+		r.Say = func(string, ...any) {}
+	}
+	switch t := r.Trainer; {
+	case r.Train == nil || t.Val == nil:
+		return nil, errors.New("lpft: Start: want Train and Trainer.Val, examples to train and to validate on")
+	case r.Probe == nil && r.ProbeOnly:
+		return nil, errors.New("lpft: Start: ProbeOnly wants a Probe")
+	case r.Probe != nil && r.Examples == nil:
+		return nil, errors.New("lpft: Start: a Probe wants Examples")
+	}
+	l, err := r.Trainer.Start(r.Train)
+	if err != nil {
+		return nil, err
+	}
+	return &Run{Loop: l, set: r}, nil
+}
+
+// Close gives the run folder back. The state stays usable.
+func (r *Run) Close() { r.Loop.Close() }
+
+// Fit is all of a recipe: [Recipe.Start], [Run.Learn], [Run.Choose] and [Run.Refit]. It calls measure, unless it is
+// nil, with what was kept, before the head learns from the validation examples.
+func (r Recipe) Fit(measure func(*train.Run) error) (*train.State, Result, error) {
+	run, err := r.Start()
+	if err != nil {
+		return nil, Result{}, err
+	}
+	defer run.Close()
+	if err := run.Learn(); err != nil {
+		return nil, Result{}, err
+	}
+	result, err := run.Choose()
+	if err == nil && measure != nil {
+		err = measure(run.Loop.Run)
+	}
+	if err == nil {
+		err = run.Refit()
+	}
+	return run.Loop.Run.State, result, err
+}
+
+// Learn fits the head, evaluates it as step 0 of the run, and makes the steps. After a resume it makes the steps that
+// are left. At its end the state holds the values of the best evaluation.
+func (r *Run) Learn() error {
+	if r.Loop.StepsDone() == 0 {
+		if err := r.probe(); err != nil {
+			return err
+		}
+	}
+	for !r.set.ProbeOnly && !r.Loop.Done() {
+		select {
+		case <-r.set.Trainer.Interrupt:
+			if err := r.Loop.Checkpoint(); err != nil {
+				return err
+			}
+			return train.ErrInterrupted
+		default:
+		}
+		if _, err := r.Loop.Step(); err != nil {
+			return err
+		}
+	}
+	return r.Loop.Finish()
+}
+
+// probe fits the head and evaluates what training starts from.
+func (r *Run) probe() error {
+	if r.set.Probe != nil {
+		if err := r.fitHead(r.set.Examples); err != nil {
+			return err
+		}
+	}
+	s, err := r.Loop.Evaluate()
+	if err != nil {
+		return err
+	}
+	if r.chooses() {
+		if r.first, err = r.losses(); err != nil {
+			return err
+		}
+	}
+	if r.set.Probe != nil {
+		r.set.Say("head on frozen features (strength %g): validation loss %.4f", r.strength, s.ValLoss)
+	}
+	return nil
+}
+
+// Choose puts what validates best into the state and tells what it is: the head on frozen features, or the best that the
+// steps have made. With LoRA and fewer than 100 validation examples the head stays unless LoRA is better by more than a
+// standard error.
+func (r *Run) Choose() (Result, error) {
+	step, loss, _ := r.Loop.Best()
+	result := Result{Step: step, ValLoss: loss, Strength: r.strength, Verdict: train.Judge(steps(r.Loop.Run.History), r.set.Chance)}
+	r.kept = step == 0 && r.set.Probe != nil
+	if step > 0 && r.chooses() {
+		var err error
+		if r.kept, err = r.keepsHead(); err != nil {
+			return result, err
+		}
+	}
+	if !r.kept {
+		return result, nil
+	}
+	if r.head.weight == nil { // it was fitted before a resume
+		if err := r.fitHead(r.set.Examples); err != nil {
+			return result, err
+		}
+	}
+	s, err := r.Loop.Run.Evaluate(r.set.Trainer.Val)
+	result.Head, result.Step, result.ValLoss, result.Strength = true, 0, s.Loss, r.strength
+	return result, err
+}
+
+// Refit fits the head again, to training and validation examples together, where [Run.Choose] kept it; else it does
+// nothing. Take metrics on the validation examples before.
+func (r *Run) Refit() error {
+	if !r.kept {
+		return nil
+	}
+	val := r.set.Trainer.Val
+	r.set.Say("the head on frozen features is kept; it is fitted again to all %d records", r.set.Examples.Eval().Len()+val.Eval().Len())
+	return r.fitHead(r.set.Examples, val)
+}
+
+// steps leaves out the status of an evaluation before the first step.
+func steps(h []train.Status) []train.Status {
+	if len(h) > 0 && h[0].Step == 0 {
+		return h[1:]
+	}
+	return h
+}
+
+// fitHead fits the head to features of the frozen network, of all the given examples, and puts it into the state. Of one
+// part it also finds the strength of regularisation, and remembers the head.
+func (r *Run) fitHead(parts ...train.EvalData) error {
+	p := r.set.Probe
+	if r.Loop.Run.State.Params.Get(p.Head+".weight") == nil {
+		return errors.Errorf("lpft: the task has no parameter %q; want the weight of the head", p.Head+".weight")
+	}
+	all := features{link: p.Target.Link, center: r.Loop.Run.State.Params.Get(p.Head+".bias") != nil}
+	for _, d := range parts {
+		if err := r.addFeatures(&all, d); err != nil {
+			return err
+		}
+	}
+	if all.n == 0 {
+		return errors.New("lpft: no examples to fit the head to")
+	}
+	all.dim = len(all.x) / all.n
+	undo := all.prepare()
+	var h head
+	var err error
+	if len(parts) == 1 {
+		k := min(5, all.n)
+		h, r.strength, err = fitHead(all, folds(all, k), k)
+	} else {
+		h, err = all.fit(r.strength)
+	}
+	if err != nil {
+		return err
+	}
+	undo(h)
+	if len(parts) == 1 {
+		r.head = h
+	}
+	return r.write(h)
+}
+
+// addFeatures runs the network over one pass of d and adds its features and targets.
+func (r *Run) addFeatures(all *features, d train.EvalData) error {
+	p, y := r.set.Probe, targets{src: d.Eval()}
+	return r.Loop.Run.Outputs(d, p.Features, func(n int, x []float32) error {
+		rows, err := y.next(n)
+		if err != nil {
+			return err
+		}
+		for _, v := range x {
+			all.x = append(all.x, float64(v))
+		}
+		for _, row := range rows {
+			target, weight, err := p.Target.encode(row)
+			if err != nil {
+				return errors.Wrapf(err, "lpft: example %d", all.n)
+			}
+			all.y, all.weight = append(all.y, target...), append(all.weight, weight)
+			all.n++
+		}
+		return nil
+	})
+}
+
+// write puts a head into the state.
+func (r *Run) write(h head) error {
+	p, state := r.set.Probe, r.Loop.Run.State
+	out := len(h.bias)
+	for name, v := range map[string][]float32{p.Head + ".weight": h.matrix(p.InOut), p.Head + ".bias": h.bias} {
+		param := state.Params.Get(name)
+		if param == nil {
+			continue
+		}
+		if param.Meta.Size() != len(v) {
+			return errors.Errorf("lpft: parameter %s is %v; want %d values, of %d outputs", name, param.Meta, len(v), out)
+		}
+		err := state.Fill(name, func(b graph.Buf) error {
+			copy(graph.Data[float32](b), v)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trained returns the values of the parameters that are trained.
+func (r *Run) trained() (map[string]*tensor.Dense, error) {
+	all := map[string]*tensor.Dense{}
+	for _, p := range r.Loop.Run.State.Params.All() {
+		if p.Frozen {
+			continue
+		}
+		d, err := r.Loop.Run.State.Read(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		all[p.Name] = d
+	}
+	return all, nil
+}
+
+// targets reads the field y of examples in the order of a pass.
+type targets struct{ src data.Source }
+
+// next returns y of the next n examples.
+func (t targets) next(n int) (rows [][]float32, err error) {
+	for len(rows) < n {
+		size, fields := data.Shape(t.src, n-len(rows))
+		b := data.NewBatch(fields, max(1, size))
+		k, err := t.src.Next(b)
+		if err != nil {
+			return nil, errors.Wrap(err, "lpft: targets")
+		}
+		y, ok := b["y"]
+		if !ok {
+			return nil, errors.New("lpft: the examples have no field y; want their targets")
+		}
+		for i := range k {
+			rows = append(rows, numbers(y, i))
+		}
+	}
+	return rows, nil
+}
+
+// numbers returns example i of an array: ids as numbers, exact below 2²⁴.
+func numbers(a data.Array, i int) []float32 {
+	if a.Int == nil {
+		n := len(a.Float) / a.Shape[0]
+		return a.Float[i*n : (i+1)*n]
+	}
+	n := len(a.Int) / a.Shape[0]
+	row := make([]float32, n)
+	for k, id := range a.Int[i*n : (i+1)*n] {
+		row[k] = float32(id)
+	}
+	return row
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
