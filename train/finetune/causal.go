@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -52,13 +53,13 @@ func (c causal) sizes(s *Settings, n extent) {
 		width = s.Data.Context
 		rows = n.tokens/width + 1
 	}
-	orElse(&s.Train.Batch, max(1, min(rowTokens/width, rows/8))) // few examples are to give some steps, too
+	s.Train.Batch = cmp.Or(s.Train.Batch, max(1, min(rowTokens/width, rows/8))) // few examples are to give some steps, too
 	epochs := 2
 	if n.examples < 1000 {
 		epochs = 3
 	}
-	orElse(&s.Train.Epochs, epochs)
-	orElse(&s.Train.Evaluations, 2)
+	s.Train.Epochs = cmp.Or(s.Train.Epochs, epochs)
+	s.Train.Evaluations = cmp.Or(s.Train.Evaluations, 2)
 }
 
 func (causal) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"os"
@@ -223,7 +224,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	batches := data.Batches(f.recipe.Train.Train(s.Seed), s.Batch, 1)
 	f.perEpoch = (batches + s.Accumulate - 1) / s.Accumulate
 	steps := f.perEpoch * s.Epochs
-	orElse(&s.Checkpoint, f.perEpoch)
+	s.Checkpoint = cmp.Or(s.Checkpoint, f.perEpoch)
 	t := train.Trainer{
 		Task: f.task.build(f.Setup), LoRA: f.Settings.lora(), Freeze: s.Freeze, Thaw: thaw, EMA: s.EMA,
 		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ func (p *Predictor) Answer(chats [][]gpt.Message, o gpt.SampleOptions) ([]string
 
 // write continues prompts, those of like length together.
 func (p *Predictor) write(prompts [][]int32, o gpt.SampleOptions) ([]string, error) {
-	orElse(&o.Tokens, answerTokens)
+	o.Tokens = cmp.Or(o.Tokens, answerTokens)
 	o.End = append(slices.Clone(o.End), p.Source.End...)
 	if id, ok := p.end(); ok && !slices.Contains(o.End, id) {
 		o.End = append(o.End, id)

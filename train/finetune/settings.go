@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"slices"
@@ -134,13 +135,6 @@ func (d DataSettings) records() record.Options {
 	return o
 }
 
-func orElse[T comparable](v *T, zero T) {
-	var none T
-	if *v == none {
-		*v = zero
-	}
-}
-
 // presets are a task's part in the settings.
 type presets interface {
 	// probes tells whether the task has one head over a vector that stands for the text, so that it can be fitted to
@@ -165,27 +159,27 @@ type extent struct {
 
 // resolve fills in the defaults that depend on the task and the model alone.
 func (s *Settings) resolve(t task, m gpt.Model) error {
-	orElse(&s.Method, LoRA)
+	s.Method = cmp.Or(s.Method, LoRA)
 	if s.Random {
 		s.Method = Full
 	}
 	if t.probes() {
-		orElse(&s.Head.Pool, gpt.PoolMeanLast)
+		s.Head.Pool = cmp.Or(s.Head.Pool, gpt.PoolMeanLast)
 	}
 	s.Head.NoFit = s.Head.NoFit || s.Random || !t.probes()
 	if s.Method == LoRA {
 		if len(s.LoRA.Targets) == 0 {
 			s.LoRA.Targets = blockTargets(m)
 		}
-		orElse(&s.LoRA.Rank, 8)
-		orElse(&s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
+		s.LoRA.Rank = cmp.Or(s.LoRA.Rank, 8)
+		s.LoRA.Alpha = cmp.Or(s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
 	}
-	orElse(&s.Data.Context, min(512, m.Dims().Context))
-	orElse(&s.Train.Accumulate, 1)
-	orElse(&s.Train.Warmup, 0.1)
-	orElse(&s.Train.Clip, 1)
-	orElse(&s.Train.ClassWeights, "balanced")
-	orElse(&s.Train.Patience, 3)
+	s.Data.Context = cmp.Or(s.Data.Context, min(512, m.Dims().Context))
+	s.Train.Accumulate = cmp.Or(s.Train.Accumulate, 1)
+	s.Train.Warmup = cmp.Or(s.Train.Warmup, 0.1)
+	s.Train.Clip = cmp.Or(s.Train.Clip, 1)
+	s.Train.ClassWeights = cmp.Or(s.Train.ClassWeights, "balanced")
+	s.Train.Patience = cmp.Or(s.Train.Patience, 3)
 	lr := t.rate()
 	if s.Method == Full {
 		lr = 5e-5
@@ -193,7 +187,7 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 			lr = 3e-4
 		}
 	}
-	orElse(&s.Train.LR, lr)
+	s.Train.LR = cmp.Or(s.Train.LR, lr)
 	return s.check(t, m)
 }
 

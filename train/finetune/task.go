@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,14 +87,14 @@ func (base) sizes(s *Settings, n extent) {
 	if float64(n.tokens)/float64(n.examples) < 32 {
 		batch = 16
 	}
-	orElse(&s.Train.Batch, min(batch, n.examples))
-	orElse(&s.Train.Tokens, 1024)
-	orElse(&s.Train.Epochs, min(8, max(2, 2000/max(1, n.examples))))
+	s.Train.Batch = cmp.Or(s.Train.Batch, min(batch, n.examples))
+	s.Train.Tokens = cmp.Or(s.Train.Tokens, 1024)
+	s.Train.Epochs = cmp.Or(s.Train.Epochs, min(8, max(2, 2000/max(1, n.examples))))
 	each := 1
 	if s.Train.Epochs < 4 {
 		each = 2
 	}
-	orElse(&s.Train.Evaluations, each)
+	s.Train.Evaluations = cmp.Or(s.Train.Evaluations, each)
 }
 
 func (base) columns(d *DataSettings, r *record.Records) error { return textColumns(d, r) }

@@ -7,6 +7,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train/metric"
+	"github.com/pkg/errors"
 )
 
 // chooses tells whether the steps can be taken back in favour of the head that was fitted first: LoRA's product can be
@@ -23,10 +24,10 @@ func (r *Run) losses() ([]float64, error) {
 	}
 	all := make([]float64, rows.Len())
 	for i := range all {
-		n := len(rows.Target) / len(all)
+		pred, n := rows.Pred[i*rows.Cols:(i+1)*rows.Cols], len(rows.Target)/len(all)
 		var err error
-		if all[i], err = r.set.Probe.Target.loss(rows.Pred[i*rows.Cols:(i+1)*rows.Cols], rows.Target[i*n:(i+1)*n]); err != nil {
-			return nil, err
+		if all[i], err = r.set.Probe.Target.loss(pred, rows.Target[i*n:(i+1)*n]); err != nil {
+			return nil, errors.Wrapf(err, "lpft: validation example %d", i)
 		}
 	}
 	return all, nil

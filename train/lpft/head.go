@@ -25,11 +25,8 @@ type features struct {
 // head is a linear map: weight (out, dim) and bias (out).
 type head struct{ weight, bias []float32 }
 
-// matrix returns the weight, as (dim, out) where inOut asks for it.
-func (h head) matrix(inOut bool) []float32 {
-	if !inOut {
-		return h.weight
-	}
+// transposed is the weight as (dim, out).
+func (h head) transposed() []float32 {
 	out := len(h.bias)
 	dim, m := len(h.weight)/out, make([]float32, len(h.weight))
 	for o := range out {
@@ -214,7 +211,7 @@ func (f features) minimize(w []float64, c float64) error {
 	s := &optimize.Settings{MajorIterations: 200, GradientThreshold: 1e-4 * float64(f.n),
 		Converger: &optimize.FunctionConverge{Relative: 1e-7, Iterations: 5}}
 	r, err := optimize.Minimize(p, w, s, &optimize.LBFGS{})
-	if r == nil || !finite(r.F) {
+	if r == nil || math.IsNaN(r.F) || math.IsInf(r.F, 0) {
 		return errors.Errorf("lpft: the head does not fit: %v", err)
 	}
 	copy(w, r.X) // also where a line search found no more to gain, which Minimize calls an error

@@ -17,8 +17,6 @@
 package lpft
 
 import (
-	"math"
-
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/train"
@@ -29,7 +27,8 @@ import (
 // Recipe says what is learned, from what, and how.
 type Recipe struct {
 	// Trainer makes the steps. It wants Val, by which everything is judged, and Stop.RestoreBest. Its From reads the
-	// pretrained parameters. When its Interrupt is closed, Learn writes a checkpoint and returns train.ErrInterrupted.
+	// pretrained parameters; its LoRA, where it has one, trains the head beside it (Also). When its Interrupt is closed,
+	// Learn writes a checkpoint and returns train.ErrInterrupted.
 	Trainer train.Trainer
 	// Train gives the batches of the steps.
 	Train train.TrainData
@@ -85,8 +84,8 @@ func (r Recipe) Start() (*Run, error) {
 		r.Say = func(string, ...any) {}
 	}
 	switch t := r.Trainer; {
-	case r.Train == nil || t.Val == nil:
-		return nil, errors.New("lpft: Start: want Train and Trainer.Val, examples to train and to validate on")
+	case r.Train == nil || t.Val == nil || !t.Stop.RestoreBest:
+		return nil, errors.New("lpft: Start: want Train, Trainer.Val and Trainer.Stop.RestoreBest: what validates best is kept")
 	case r.Probe == nil && r.ProbeOnly:
 		return nil, errors.New("lpft: Start: ProbeOnly wants a Probe")
 	case r.Probe != nil && r.Examples == nil:
@@ -276,14 +275,17 @@ func (r *Run) addFeatures(all *features, d train.EvalData) error {
 // write puts a head into the state.
 func (r *Run) write(h head) error {
 	p, state := r.set.Probe, r.Loop.Run.State
-	out := len(h.bias)
-	for name, v := range map[string][]float32{p.Head + ".weight": h.matrix(p.InOut), p.Head + ".bias": h.bias} {
-		param := state.Params.Get(name)
-		if param == nil {
+	out, dim := len(h.bias), len(h.weight)/len(h.bias)
+	weight, shape := h.weight, graph.Shape{out, dim}
+	if p.InOut {
+		weight, shape = h.transposed(), graph.Shape{dim, out}
+	}
+	if got := state.Params.Get(p.Head + ".weight").Meta.Shape; !got.Equal(shape) {
+		return errors.Errorf("lpft: parameter %s.weight is %v; want %v, of %d features and %d outputs (InOut is %t)", p.Head, got, shape, dim, out, p.InOut)
+	}
+	for name, v := range map[string][]float32{p.Head + ".weight": weight, p.Head + ".bias": h.bias} {
+		if state.Params.Get(name) == nil {
 			continue
-		}
-		if param.Meta.Size() != len(v) {
-			return errors.Errorf("lpft: parameter %s is %v; want %d values, of %d outputs", name, param.Meta, len(v), out)
 		}
 		err := state.Fill(name, func(b graph.Buf) error {
 			copy(graph.Data[float32](b), v)
@@ -348,5 +350,3 @@ func numbers(a data.Array, i int) []float32 {
 	}
 	return row
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -48,8 +48,11 @@ func (t Target) encode(y []float32) (target []float64, weight float64, err error
 // binary cross-entropies, or the sum of the squared errors.
 func (t Target) loss(pred, y []float32) (sum float64, err error) {
 	target, _, err := t.encode(y)
-	if err != nil || len(target) != len(pred) {
-		return 0, errors.Errorf("lpft: %d predictions for targets %v; want as many, %v", len(pred), y, err)
+	if err != nil {
+		return 0, err
+	}
+	if len(target) != len(pred) {
+		return 0, errors.Errorf("there are %d predictions for %d targets; want as many", len(pred), len(target))
 	}
 	for k, p := range pred {
 		switch t.Link {
