@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -205,6 +206,45 @@ func TestKeepsHead(t *testing.T) {
 	}
 }
 
+// TestAllAreKept: steps of all parameters are kept where they are hardly better, as they cannot be taken back.
+func TestAllAreKept(t *testing.T) {
+	r := recipe(t, pretrained(t), false)
+	r.Trainer.LoRA, r.Trainer.Optimizer, r.Trainer.Steps, r.Trainer.Batch = nil, train.AdamW{LR: 1e-4}, 20, 2
+	if _, result, err := r.Fit(nil); err != nil || result.Head || result.Step == 0 {
+		t.Errorf("%+v, %v; want the steps", result, err)
+	}
+}
+
+// TestTargetLoss: the losses by hand, and targets that are none.
+func TestTargetLoss(t *testing.T) {
+	for _, w := range []struct {
+		target  Target
+		pred, y []float32
+		want    float64
+	}{
+		{Target{Link: Softmax, Classes: 3}, []float32{0.2, 0.5, 0.3}, []float32{1}, math.Ln2},
+		{Target{Link: Softmax, Classes: 2}, []float32{1, 0}, []float32{1}, 7 * math.Ln10},
+		{Target{Link: Logistic}, []float32{0.25, 0.5}, []float32{0, 1}, math.Log(8. / 3)},
+		{Target{Link: Logistic}, []float32{0.5}, []float32{0.3}, math.Ln2},
+		{Target{Link: Identity}, []float32{1, 2}, []float32{3, 5}, 13},
+	} {
+		if got, err := w.target.loss(w.pred, w.y); err != nil || math.Abs(got-w.want) > 1e-6 {
+			t.Errorf("%+v of %v for %v: %g, %v, want %g", w.target, w.pred, w.y, got, err, w.want)
+		}
+	}
+	for _, y := range [][]float32{{2}, {-1}, {0, 1}, {}} {
+		if _, _, err := (Target{Link: Softmax, Classes: 2}).encode(y); err == nil {
+			t.Errorf("%v is taken for one of 2 classes", y)
+		}
+	}
+	if _, weight, err := (Target{Link: Softmax, Classes: 2, Weights: []float64{1, 3}}).encode([]float32{1}); err != nil || weight != 3 {
+		t.Errorf("weight %g, %v, want 3", weight, err)
+	}
+	if _, err := (Target{Link: Identity}).loss([]float32{1, 2}, []float32{1}); err == nil {
+		t.Error("two predictions are taken for one number")
+	}
+}
+
 // TestLinks fits heads to shares and to numbers, with and without a bias, in both layouts of the weight.
 func TestLinks(t *testing.T) {
 	from, r := pretrained(t), rand.New(rand.NewPCG(7, 8))
@@ -218,7 +258,7 @@ func TestLinks(t *testing.T) {
 		{"labels", net{out: 2, bias: true, loss: nn.BCEWithLogits{}}, Logistic, func(odd float32) []float32 { return []float32{odd, 1 - odd} }, 0.2},
 		{"shares", net{out: 1, bias: true, loss: nn.BCEWithLogits{}}, Logistic, func(odd float32) []float32 { return []float32{0.1 + 0.8*odd} }, 0.45},
 		{"numbers", net{out: 2, bias: true, in: true, loss: nn.MSE{}}, Identity, func(odd float32) []float32 { return []float32{100 + 10*odd, -3 * odd} }, 4},
-		{"numbers, no bias", net{out: 1, loss: nn.MSE{}}, Identity, func(odd float32) []float32 { return []float32{2*odd - 1} }, 0.4},
+		{"numbers, no bias", net{out: 1, loss: nn.MSE{}}, Identity, func(odd float32) []float32 { return []float32{2*odd + 20} }, 400}, // 442 where the fit counts on a bias
 	} {
 		var x, y [2][][]float32
 		for i := range 120 {
@@ -240,10 +280,14 @@ func TestLinks(t *testing.T) {
 // TestResume goes on with a run that was interrupted: what comes of it is that of a run that was never stopped.
 func TestResume(t *testing.T) {
 	from := pretrained(t)
-	for _, rate := range []float64{0.02, 1e-3} { // LoRA is kept, and the head
+	for _, w := range []struct {
+		rate  float64
+		batch int
+		head  bool // is kept: LoRA is hardly better, or not at all
+	}{{0.02, 16, false}, {1e-3, 16, true}, {1e-3, 2, true}} {
 		fit := func(out string, change func(t *train.Trainer)) (string, Result, error) {
 			r := recipe(t, from, false)
-			r.Trainer.Optimizer, r.Trainer.Steps, r.Trainer.Out, r.Trainer.CheckpointEvery = train.AdamW{LR: rate}, 20, out, 3
+			r.Trainer.Optimizer, r.Trainer.Steps, r.Trainer.Batch, r.Trainer.Out = train.AdamW{LR: w.rate}, 20, w.batch, out
 			change(&r.Trainer)
 			state, result, err := r.Fit(nil)
 			if err != nil {
@@ -253,8 +297,8 @@ func TestResume(t *testing.T) {
 			return digest, result, err
 		}
 		want, whole, err := fit("", func(*train.Trainer) {})
-		if err != nil || whole.Head != (rate == 1e-3) {
-			t.Fatalf("rate %g: %+v, %v", rate, whole, err)
+		if err != nil || whole.Head != w.head {
+			t.Fatalf("%+v: %+v, %v", w, whole, err)
 		}
 		out, stop := filepath.Join(t.TempDir(), "run"), make(chan struct{})
 		_, _, err = fit(out, func(t *train.Trainer) {
@@ -267,11 +311,14 @@ func TestResume(t *testing.T) {
 			})}
 		})
 		if !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("rate %g: %v, want ErrInterrupted", rate, err)
+			t.Fatalf("%+v: %v, want ErrInterrupted", w, err)
+		}
+		if _, err := os.Stat(filepath.Join(out, "checkpoints", "step-4")); err != nil {
+			t.Errorf("%+v: %v; want a checkpoint of the interrupted step", w, err)
 		}
 		got, result, err := fit(out, func(t *train.Trainer) { t.Resume = true })
 		if err != nil || got != want || result.ValLoss != whole.ValLoss || result.Step != whole.Step || result.Head != whole.Head {
-			t.Errorf("rate %g: digest %s, %+v, %v; want %s, %+v", rate, got, result, err, want, whole)
+			t.Errorf("%+v: digest %s, %+v, %v; want %s, %+v", w, got, result, err, want, whole)
 		}
 	}
 }
