@@ -1,5 +1,5 @@
-// Package additions shows that the code has room for more: it lays files of their own and one line in a list over the
-// module and runs a test of what they add. Nothing in the tree is changed. For tests.
+// Package additions shows that the code has room for more. It lays some new files and one line in a list over the
+// module, and runs a test of what they add. The tree itself stays unchanged. For tests.
 //
 //	additions.Addition{
 //		Folder: "testdata/additions/task", Into: "train/finetune",
@@ -123,8 +123,8 @@ func (a Addition) insert(list string) (string, error) {
 	return strings.Join(lines, ""), nil
 }
 
-// watch lists all folders of the module. go test takes a cached result only while what a test has listed is unchanged, and
-// it does not know what the go command has read for it.
+// watch lists all folders of the module, so that go test runs the test anew after any change. It does not know which
+// files the go command has read for the test.
 func watch(root string) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {

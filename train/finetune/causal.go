@@ -12,21 +12,21 @@ import (
 	"github.com/ceto-ml/ceto/train/metric"
 )
 
-// causal has the defaults of a task of the model's own head, which goes on with texts. An example has a target for each
-// token, −1 where it carries no loss. What such a task adds: about, make and predict.
+// causal has the defaults of a task that trains the model's own head, which continues texts. An example has a target
+// for each token, or −1 where the token carries no loss. Such a task adds the methods about, make, predict and next.
 type causal struct{ base }
 
 func (causal) newHead() bool { return false }
 
 func (causal) rate() float64 { return 3e-4 }
 
-// A row of texts has minRow to maxRow tokens by default, and a batch rowTokens: the logits of more take much memory,
-// 4·Vocab bytes a token and as much for their gradient.
+// By default a row of texts has minRow to maxRow tokens, and a batch has rowTokens. The logits take much memory:
+// 4·Vocab bytes a token, and as much for their gradient.
 const minRow, maxRow, rowTokens = 256, 1024, 1024
 
 func (causal) longest(s *Setup) int { return min(maxRow, s.Source.Model.Dims().Context) }
 
-// shorter makes rows as short as lets 99 of 100 examples fit whole: a power of two from minRow to maxRow.
+// shorter returns the shortest row that holds 99 of 100 examples whole: a power of two from minRow on.
 func (causal) shorter(lengths []int32, context int) int {
 	for n := minRow; n < context; n *= 2 {
 		long := 0
@@ -42,7 +42,7 @@ func (causal) shorter(lengths []int32, context int) int {
 	return context
 }
 
-// valShare is that of other tasks, but of at most 200 records: each costs nearly as much as training on it.
+// valShare is that of other tasks, but gives at most 200 records: to validate on one costs nearly as much as to train.
 func (causal) valShare(records int) float64 {
 	return min(base{}.valShare(records), 200/float64(records))
 }
@@ -53,7 +53,7 @@ func (c causal) sizes(s *Settings, n extent) {
 		width = s.Data.Context
 		rows = n.tokens/width + 1
 	}
-	s.Train.Batch = cmp.Or(s.Train.Batch, max(1, min(rowTokens/width, rows/8))) // few examples are to give some steps, too
+	s.Train.Batch = cmp.Or(s.Train.Batch, max(1, min(rowTokens/width, rows/8))) // few examples should give several steps, too
 	epochs := 2
 	if n.examples < 1000 {
 		epochs = 3
@@ -64,7 +64,7 @@ func (c causal) sizes(s *Settings, n extent) {
 
 func (causal) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
 
-// evalBatch is at most 32 examples, and so many that their logits take at most 256 MiB.
+// evalBatch is at most 32 examples, or fewer, so that their logits take at most 256 MiB.
 func (causal) evalBatch(s *Setup) int {
 	const bytes = 256 << 20
 	return max(1, min(base{}.evalBatch(s), bytes/(4*s.Source.Model.Dims().Vocab*s.Settings.Data.Context)))
@@ -72,7 +72,7 @@ func (causal) evalBatch(s *Setup) int {
 
 func (causal) fill(s *Setup, state plan.State) error { return s.Source.Fill(state) }
 
-// batches are rows that examples share, unless the settings pad them.
+// batches puts several examples into a row, unless the settings ask for a row each.
 func (causal) batches(s *Setup, q *data.Sequences) train.TrainData {
 	if s.Settings.Data.NoPacking {
 		return q
@@ -84,7 +84,7 @@ func (causal) build(s *Setup) train.Task {
 	return gpt.CausalLM{Model: s.Source.Model, Smoothing: s.Settings.Train.Smoothing}
 }
 
-// next names the command that writes with the model, and those of a run.
+// nextCommand returns the command that writes with the model of a run, and the one that measures it.
 func (causal) nextCommand(command string, s Settings, run string) []string {
 	model := "--model " + s.Model + " --adapter " + run + "/" + AdapterDir
 	if s.Method == Full {
@@ -93,15 +93,15 @@ func (causal) nextCommand(command string, s Settings, run string) []string {
 	return []string{"ceto " + command + " " + model, "ceto eval --run " + run + " --data FILE"}
 }
 
-// tokenLoss is what a model gives the targets of an example.
+// tokenLoss is how well a model predicts the targets of an example.
 type tokenLoss struct {
-	nll    float64 // −Σ ln p, nats
-	tokens float64 // that count
-	right  float64 // those that were the most probable
-	bytes  float64 // of text that they stand for; 0 where nothing asks for them
+	nll    float64 // −Σ ln p, in nats
+	tokens float64 // targets that count
+	right  float64 // targets that were the most probable
+	bytes  float64 // bytes of text that the targets stand for; 0 where the task does not count them
 }
 
-// judge takes loss and perplexity a token, with intervals over examples.
+// judge takes the loss and the perplexity of a token. Intervals are over examples.
 func (causal) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
 	each, err := tokenLosses(run, q, s.Source.Model.Dims().Vocab)
 	if err != nil {
@@ -110,7 +110,7 @@ func (causal) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judge
 	return summary(len(each), lossMetrics(each)), nil
 }
 
-// lossMetrics are statistics of some of the examples.
+// lossMetrics returns statistics of some of the examples, which rows names.
 func lossMetrics(each []tokenLoss) map[string]func(rows []int) float64 {
 	sum := func(f func(sum tokenLoss) float64) func(rows []int) float64 {
 		return func(rows []int) float64 {
@@ -156,8 +156,8 @@ func tokenLosses(run *train.Run, q *data.Sequences, vocab int) ([]tokenLoss, err
 	return each, err
 }
 
-// outputs runs the model over q and calls f with each example, its number, and the output's cols values for each of its
-// ids: y (ids, cols), which f must not keep.
+// outputs runs the model over q and calls f with each example, its number and its values of the output: y (ids, cols).
+// f must not keep y.
 func outputs(run *train.Run, q *data.Sequences, output string, cols int, f func(i int, e data.Sequence, y []float32) error) error {
 	at, order := 0, q.Order()
 	return run.Outputs(q, output, func(n int, y []float32) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// chat is the task of answering: loss on what the assistant says.
+// chat is the task of answering. What the assistant says carries loss.
 type chat struct {
 	causal
 	template *gpt.ChatTemplate
@@ -23,7 +23,7 @@ func (*chat) about() string {
 and --answer; loss on the answers only, the model's own chat template, several chats to a row without leaks`
 }
 
-// columns finds the layout by the names of the columns, where the settings name none.
+// columns finds the layout by the names of the columns, where the settings have none.
 func (*chat) columns(d *DataSettings, r *record.Records) error {
 	if d.Layout == (Layout{}) {
 		var err error
@@ -64,7 +64,7 @@ func (*chat) leftOut(n, context int) string {
 	return fmt.Sprintf("%d chats are left out: their answers lie behind the %d tokens of the context", n, context)
 }
 
-// make makes an example of a chat; none where its answers lie behind the context.
+// make makes an example of a chat, or none where its answers lie behind the context.
 func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	messages, err := s.Settings.Data.Layout.Chat(e.Records, e.row)
 	if err != nil {
@@ -92,7 +92,7 @@ func learns(e example) bool {
 	return slices.ContainsFunc(e.Y, func(y int32) bool { return y >= 0 })
 }
 
-// predict takes each text for what the user says.
+// predict takes each text as what the user says.
 func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
 	chats := make([][]gpt.Message, len(texts))
 	for i, t := range texts {
@@ -101,7 +101,7 @@ func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
 	return textAnswers(c.answer(p, chats, gpt.SampleOptions{}))
 }
 
-// predictRows reads the records by the layout, where a column of answers need not be there.
+// predictRows reads the records by the layout. They need no column of answers.
 func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
 	chats := make([][]gpt.Message, len(rows))
 	for i, row := range rows {

@@ -17,9 +17,9 @@ import (
 // classify is the task of one class a text.
 type classify struct {
 	pooled
-	all    *record.Classes  // of the main file; nil where nothing is trained
-	id     map[string]int32 // by name
-	trains []int            // records of each class that are trained on; nil where nothing is trained
+	all    *record.Classes  // classes of the main file; nil in a predictor
+	id     map[string]int32 // class ids by name
+	trains []int            // training records of each class; nil in a predictor
 }
 
 func (*classify) about() string { return "one class a text: --text COLUMN --label COLUMN" }
@@ -39,7 +39,7 @@ func (c *classify) restore(s *Setup) error {
 	return nil
 }
 
-// open finds the classes: those of the settings, else all that the records have.
+// open takes the classes from the settings, or else from the records.
 func (c *classify) open(s *Setup, r *record.Records) (err error) {
 	d := &s.Settings.Data
 	if c.all, err = r.Classes(d.Label[0]); err != nil {
@@ -80,7 +80,8 @@ func (c *classify) open(s *Setup, r *record.Records) (err error) {
 
 func (c *classify) strata() *record.Classes { return c.all }
 
-// divided refuses parts that cannot be learned from or judged by, and counts the classes.
+// divided counts the classes. It refuses training records of one class only, and held-out records of a class that is
+// not trained on.
 func (c *classify) divided(s *Setup, d *Data) (err error) {
 	c.trains = make([]int, len(c.id))
 	trained := map[int32]bool{}
@@ -140,7 +141,7 @@ func (c *classify) target(s *Setup) lpft.Target {
 	return lpft.Target{Link: lpft.Softmax, Classes: len(s.Settings.Data.Classes), Weights: c.weights(s)}
 }
 
-// weights are those of the classes; nil for equal ones, and where nothing is trained.
+// weights returns a weight for each class, or nil where all weigh alike and in a predictor.
 func (c *classify) weights(s *Setup) []float64 {
 	if s.Settings.Train.ClassWeights == "none" || c.trains == nil {
 		return nil
@@ -148,7 +149,7 @@ func (c *classify) weights(s *Setup) []float64 {
 	return nn.Balance(c.trains)
 }
 
-// chance is the entropy of the classes' shares, by their weights.
+// chance is the entropy of the classes' shares, which count by their weights.
 func (c *classify) chance(s *Setup) (h float64) {
 	share, sum, w := make([]float64, len(c.id)), 0.0, c.weights(s)
 	for id, n := range c.trains {

@@ -19,51 +19,52 @@ type Data struct {
 // Counts say what was read.
 type Counts struct {
 	Rows       int // records that are used
-	Duplicates int // left out, as an earlier record has the same text, folded
-	Leaks      int // left out of training, as their text is in the validation or test file
-	Train, Val int // records
-	Test       int // records
+	Duplicates int // records left out, since an earlier one has the same text, folded
+	Leaks      int // records left out of training, since the validation or test records have their text
+	Train, Val int // records of the parts
+	Test       int // records of the test file
 	Truncated  int // examples longer than the context
-	LeftOut    int // records that give no example: chats whose answers lie behind the context, empty texts of lm
-	LostSpans  int // spans, of tag, without a token of their own, mostly behind the context
-	Tokens     int // of an epoch of training
+	LeftOut    int // records without an example: chats whose answers lie behind the context, empty texts
+	LostSpans  int // spans that have no token of their own, mostly since they lie behind the context
+	Tokens     int // tokens of an epoch of training
 	Balance    record.Balance
 	Warnings   []string
 }
 
 // reader is a task's part in reading records.
 type reader interface {
-	// columns refuses records without the columns that the task reads. It may name columns in d that d leaves open.
+	// columns refuses records that lack a column that the task reads. Where d names no column it may set it, by the
+	// names of r's columns.
 	columns(d *DataSettings, r *record.Records) error
-	// open learns what the task has to know of all the records.
+	// open learns what the task needs to know about all records, such as their classes.
 	open(s *Setup, r *record.Records) error
-	// strata are the classes by which the records are drawn and divided; nil for none.
+	// strata returns the classes by which the records are drawn and divided, or nil.
 	strata() *record.Classes
-	// divided learns what the task has to know of the parts, and refuses parts that it cannot learn from.
+	// divided learns what the task needs to know about the parts, and refuses parts that it cannot learn from.
 	divided(s *Setup, d *Data) error
-	// restore takes from the settings of a run what open and divided have learned of its records.
+	// restore takes what open and divided have learned from the settings of a run.
 	restore(s *Setup) error
-	// identity gives the text by which two records are the same.
+	// identity returns the texts by which two records count as duplicates.
 	identity(d *DataSettings, r *record.Records) record.Texts
-	// question gives what of a record must not be in both training and validation data, where that is less than its
-	// identity: the question of an answer. It is nil for records without one.
+	// question returns the questions of records that are questions with answers, else nil. No question is in both
+	// training and validation data.
 	question(d *DataSettings, r *record.Records) record.Texts
-	// leftOut says how many records give no example, and why.
+	// leftOut says that n records have no example, and why.
 	leftOut(n, context int) string
-	// valShare is the share of the records that validates, where the settings name none.
+	// valShare is the share of the records to validate on, where the settings name none.
 	valShare(records int) float64
 }
 
-// part is some records of a file, and their examples once they were measured.
+// part is some records of a file. It has examples once it was measured.
 type part struct {
 	r    *record.Records
 	rows []int
-	held bool // not trained on
+	held bool // for validation or test
 	*examples
 }
 
-// openData reads the records that the settings name, divides and measures them. It resolves the settings that depend on
-// them. The files are open after an error, too.
+// open reads the records that the settings name, divides and measures them. It resolves the settings that depend on the
+// records; with anyContext the context is one of them. After an error, too, closeFiles must be called.
 func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	if anyContext {
 		s.Settings.Data.Context = s.task.longest(s)
@@ -103,7 +104,7 @@ func (d *Data) file(s *Setup, path string) (*record.Records, error) {
 	return r, err
 }
 
-// parts are those that there are.
+// parts returns the training and validation parts, and the test part where there is one.
 func (d *Data) parts() []*part {
 	all := []*part{d.train, d.val}
 	if d.test != nil {
@@ -112,8 +113,8 @@ func (d *Data) parts() []*part {
 	return all
 }
 
-// measure reads all examples once: what cannot be one is an error now, not in the middle of a run. With anyContext the
-// task may choose a shorter one, in which some examples are cut.
+// measure makes all examples once. So a record that cannot be an example is an error now, and not in the middle of a
+// run. With anyContext the task may choose a shorter context, in which some examples are cut.
 func (d *Data) measure(s *Setup, anyContext bool) error {
 	c := &d.Counts
 	if err := d.measureParts(s); err != nil {
@@ -184,7 +185,7 @@ func (d *Data) closeFiles() (first error) {
 	return first
 }
 
-// textColumns checks the columns of texts and labels. Columns called text and label are found by their names.
+// textColumns checks the columns of texts and labels. Where d names none, it takes those called text and label.
 func textColumns(d *DataSettings, r *record.Records) error {
 	if d.Text == "" && hasColumn(r, "text") {
 		d.Text = "text"
@@ -206,7 +207,7 @@ func textColumns(d *DataSettings, r *record.Records) error {
 	return nil
 }
 
-// oneLabel refuses several columns of labels: the task wants one of what; hint goes behind.
+// oneLabel refuses several columns of labels. The task wants one column of what; hint ends the error's text.
 func oneLabel(d *DataSettings, task, what, hint string) error {
 	if len(d.Label) > 1 {
 		return errors.Errorf("finetune: %s wants one column of %s, not %q%s", task, what, d.Label, hint)
@@ -214,7 +215,7 @@ func oneLabel(d *DataSettings, task, what, hint string) error {
 	return nil
 }
 
-// column refuses a column that is missing, and names those there are.
+// column refuses a column that is missing, and lists the columns that exist.
 func column(r *record.Records, setting, name string) error {
 	if name == "" {
 		return errors.Errorf("finetune: no column is named as %s; there are %q", setting, r.Columns())

@@ -1,5 +1,6 @@
-// Package finetune teaches a pretrained model a task of one's own. It reads and checks the records, divides them, fits a
-// new head or trains LoRA by package lpft, stops where validation no longer gains, and gives metrics with intervals.
+// Package finetune teaches a pretrained model a task of one's own. It reads, checks and divides the records. Then it
+// fits a new head and trains LoRA by package lpft, and stops where the validation loss no longer falls. Metrics come
+// with 95 % intervals.
 //
 //	j, err := finetune.Open(finetune.Settings{Task: "classify", Model: "smollm2",
 //		Data: finetune.DataSettings{Path: "sms.csv", Text: "text", Label: []string{"label"}}})
@@ -10,6 +11,6 @@
 //	p, err := finetune.OpenRun("runs/sms", nil)
 //	answers, err := p.Predict([]string{"You have won a prize"})
 //
-// [Open] returns a [Job], which is a [Setup] (settings, model, tokenizer) and its [Data]. [OpenRun] returns a
-// [Predictor], which is a Setup and a model with what a run has learned. What the tasks differ in is in one file each.
+// [Open] returns a [Job]: a [Setup], which holds the settings, the model's files and the tokenizer, and its [Data].
+// [OpenRun] returns a [Predictor]: a Setup and the model with what a run has learned. Each task is one file.
 package finetune

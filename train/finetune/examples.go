@@ -11,10 +11,10 @@ import (
 
 // maker is a task's part in making examples.
 type maker interface {
-	// field is the field y of a batch; with perID it has a value for each id.
+	// field describes the field y of a batch. With perID y has a value for each id of the example.
 	field() (y data.Field, perID bool)
-	// make makes the examples of a record: one, several pieces, or none where nothing can be learned from it. It changes
-	// nothing else: what was lost on the way comes back with each example.
+	// make makes the examples of a record: one, several pieces of it, or none where nothing can be learned from it. It
+	// changes nothing else. What was lost on the way comes back with each example.
 	make(s *Setup, e entry) ([]example, error)
 }
 
@@ -22,11 +22,11 @@ type maker interface {
 type entry struct {
 	*record.Records
 	row  int
-	held bool                     // it is not trained on
-	vary func(text string) string // of a record that is trained on, with augmentation: a variant of its text; else nil
+	held bool                     // for validation or test
+	vary func(text string) string // returns a variant of the text, to train on; nil takes the text as it is
 }
 
-// text returns the record's text in a column, or a variant of it.
+// text returns the record's text in a column, varied where the entry says so.
 func (e entry) text(column string) (string, error) {
 	text, err := e.Text(e.row, column)
 	if err == nil && e.vary != nil {
@@ -42,24 +42,24 @@ type example struct {
 	lost int  // spans without a token of their own
 }
 
-// missed counts what was lost in making examples.
+// missed counts what was lost when examples were made.
 type missed struct {
 	cut     int // examples that were longer than the context
-	records int // without an example
-	spans   int // without a token of their own
+	records int // records without an example
+	spans   int // spans without a token of their own
 }
 
-// examples are those of a part, measured.
+// examples describes the examples of a part.
 type examples struct {
 	lengths []int32
-	of      []int // the record of each
-	// pieces are the examples of records that give several, by number: such a record is read as a whole, so its examples
-	// are kept, at 12 bytes a token. The others are made anew whenever they are asked for.
+	of      []int // the record of each example
+	// pieces holds the examples of records that give several, by the example's number. Making one means making all, so
+	// they are kept, at 12 bytes a token. Other examples are made anew whenever they are asked for.
 	pieces map[int]data.Sequence
 }
 
-// measure makes the examples of a part, finds their lengths, and leaves out records without one. A record that cannot be
-// an example is an error with its place.
+// measure makes the examples of a part and notes their lengths. It leaves out records without an example. A record that
+// cannot become one is an error, with its place in the file.
 func (s *Setup) measure(p *part) (lost missed, err error) {
 	m, kept := &examples{pieces: map[int]data.Sequence{}}, make([]int, 0, len(p.rows))
 	for _, row := range p.rows {
@@ -87,7 +87,7 @@ func (s *Setup) measure(p *part) (lost missed, err error) {
 	return lost, nil
 }
 
-// sequences are the examples of a part. With a vary they are as training sees them, see [Data.vary].
+// sequences returns the examples of a part, which it measures where needed. With vary they are as training sees them.
 func (s *Setup) sequences(p *part, vary func(row int, epoch uint64) func(string) string) (*data.Sequences, error) {
 	if p.examples == nil {
 		if _, err := s.measure(p); err != nil {
@@ -96,7 +96,7 @@ func (s *Setup) sequences(p *part, vary func(row int, epoch uint64) func(string)
 	}
 	y, perID := s.task.field()
 	q := &data.Sequences{Lengths: p.lengths, Context: s.Settings.Data.Context, Tokens: s.Settings.Train.Tokens, Target: y, PerID: perID}
-	if vary != nil { // a variant may have more ids
+	if vary != nil { // a variant may have more ids than the text
 		q.Lengths = slices.Clone(q.Lengths)
 		for i, n := range q.Lengths {
 			q.Lengths[i] = int32(min(float64(q.Context), math.Ceil(float64(n)*1.5+8)))
@@ -120,7 +120,7 @@ func (s *Setup) sequences(p *part, vary func(row int, epoch uint64) func(string)
 	return q, nil
 }
 
-// vary returns what training sees in place of a record's text in an epoch; nil where the settings do not augment.
+// vary returns a function that gives the variant of a record's text for an epoch, or nil where texts are not varied.
 func (d *Data) vary(seed uint64) func(row int, epoch uint64) func(string) string {
 	if d.augment.Swap+d.augment.Delete+d.augment.Replace <= 0 {
 		return nil
@@ -132,7 +132,8 @@ func (d *Data) vary(seed uint64) func(row int, epoch uint64) func(string) string
 	}
 }
 
-// LargestBatch is how many examples, or rows of several, the largest micro-batch has, and how many tokens each.
+// LargestBatch returns the number of rows of the largest micro-batch, and the tokens of each row. A row is an
+// example, or several examples of texts that share it.
 func (j *Job) LargestBatch() (n, width int) {
 	t := j.Settings.Train
 	n, width = t.Batch, j.Settings.Data.Context

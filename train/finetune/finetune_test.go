@@ -156,8 +156,8 @@ func rounded(a Answer) string {
 	return a.Label + fmt.Sprint(a.Labels, v)
 }
 
-// TestResume interrupts a run after some steps, with a head that was fitted first, and goes on from there: the result is
-// that of a run that was never stopped.
+// TestResume interrupts a run after some steps, with a head that was fitted first. The run that goes on from there
+// gives the result of a run that was never stopped.
 func TestResume(t *testing.T) {
 	s := settings(t, "classify", 120)
 	s.Train.LR = 1e-3
@@ -291,8 +291,8 @@ func TestClassWeights(t *testing.T) {
 	}
 }
 
-// TestWeightsOfOneClass: records of the rarer class alone, as a batch by length may have, keep their weight: 118/(2·28),
-// as two of the 30 to train on are held out.
+// TestWeightsOfOneClass: in a batch of the rarer class alone, which a batch by length may be, records keep their
+// weight. It is 118/(2·28), as two of the 30 records of the class are held out.
 func TestWeightsOfOneClass(t *testing.T) {
 	s := skewed(t)
 	s.Method = Head

@@ -18,13 +18,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Job is a task with its model and the records to learn it from. Close it after use.
+// Job is a task with its model and its records. Close it after use.
 type Job struct {
 	*Setup
 	*Data
 }
 
-// Open reads what the settings name, all but the model's values, and divides the records. What is wrong with them is an
+// Open reads the model's files, but not its values, and reads and divides the records. What is wrong with them is an
 // error of one line.
 func Open(s Settings) (*Job, error) {
 	t, err := newTask(s.Task)
@@ -54,22 +54,22 @@ func (j *Job) Close() error {
 
 // learner is a task's part in learning.
 type learner interface {
-	// newHead tells whether the task has a head of its own, called score, on the model's trunk. Without it the model's
-	// own head is trained: the model can do the task before it learns, and a run has its loss then.
+	// newHead tells whether the task puts a head of its own, called score, on the model's trunk. Otherwise it trains
+	// the model's own head. Such a model can do the task before it has learned, so a run reports that loss, too.
 	newHead() bool
-	// fill reads the model's values as far as the task has them.
+	// fill reads the model's values into the state.
 	fill(s *Setup, state plan.State) error
-	// build is what is trained.
+	// build returns what is trained.
 	build(s *Setup) train.Task
-	// target says how the field y is read where the head is fitted first.
+	// target says how the field y is read when the head is fitted first.
 	target(s *Setup) lpft.Target
-	// batches are what training takes its batches from, given the examples.
+	// batches returns what training takes its batches from, given the examples.
 	batches(s *Setup, q *data.Sequences) train.TrainData
-	// evalBatch is the number of examples of a batch that is not trained on.
+	// evalBatch returns the number of examples of an evaluation batch.
 	evalBatch(s *Setup) int
-	// chance is the loss of knowing no more than how often each answer comes; 0 where that is not known.
+	// chance returns the loss of a model that knows only how often each answer comes, or 0.
 	chance(s *Setup) float64
-	// judge measures the examples q of a part.
+	// judge measures the model on a part, whose examples are q.
 	judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error)
 }
 
@@ -81,28 +81,28 @@ type Options struct {
 	MemoryLimit uint64
 	Interrupt   <-chan struct{} // closed: finish the step, write a checkpoint, return train.ErrInterrupted
 	Callbacks   []train.Callback
-	Say         func(format string, a ...any) // told what happens; nil says nothing
-	Ready       func(l *train.Loop)           // called before the first step, when all memory is planned
+	Say         func(format string, a ...any) // is told what happens; may be nil
+	Ready       func(l *train.Loop)           // is called before the first step, when all memory is planned; may be nil
 }
 
-// Result is what a job has come to. Metrics are those of the validation records; Test are those of the test file's
-// records, by the same names.
+// Result is what a run has reached. Metrics has the metrics on the validation records, Test those on the records of the
+// test file, by the same names.
 type Result struct {
 	Task          string               `json:"task"`
 	TrainRows     int                  `json:"train_rows"`
 	ValRows       int                  `json:"val_rows"`
-	Epochs        float64              `json:"epochs"`     // made
-	BestEpoch     float64              `json:"best_epoch"` // of the best validation loss; 0 is the head on frozen features
+	Epochs        float64              `json:"epochs"`     // passes over the training records
+	BestEpoch     float64              `json:"best_epoch"` // the epoch whose values were kept; 0 is the head on frozen features
 	TrainedParams int                  `json:"trained_params"`
 	Params        int                  `json:"params"`
 	ValLoss       Number               `json:"val_loss"`
-	BeforeLoss    Number               `json:"before_loss,omitempty"` // of chat and lm: of the validation records before training
+	BeforeLoss    Number               `json:"before_loss,omitempty"` // validation loss before training, for chat and lm
 	Metrics       map[string]Number    `json:"metrics"`
 	CI95          map[string][2]Number `json:"ci95"`
 	Test          map[string]Number    `json:"test,omitempty"`
 	TestCI95      map[string][2]Number `json:"test_ci95,omitempty"`
 	TestRows      int                  `json:"test_rows,omitempty"`
-	Strength      float64              `json:"head_strength,omitempty"` // of the fitted head, as scikit-learn's C
+	Strength      float64              `json:"head_strength,omitempty"` // regularisation of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters
 	Run           string               `json:"run"`
@@ -124,20 +124,21 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// fit is a job under way.
+// fit is a job that is being run.
 type fit struct {
 	*Job
 	o         Options
 	recipe    lpft.Recipe
 	val, test *data.Sequences // test is nil without a file of its own
-	perEpoch  int             // steps
+	perEpoch  int             // steps of an epoch
 	start     time.Time
 }
 
-// Fit fine-tunes by package lpft. A new head over a vector of the text is fitted first, to features of the frozen model;
-// then training goes on from there, with LoRA or of all parameters. What had the best validation loss is kept; where
-// fewer than 100 records validate, LoRA only if it is better than the head by more than a standard error. A head that is
-// kept learns from training and validation records together, after the metrics are taken.
+// Fit fine-tunes, by package lpft. A head that maps a vector of the text is fitted to features of the frozen model
+// first. Training goes on from there, with LoRA or with all parameters. Fit keeps what has the best validation loss.
+// With fewer than 100 validation records it keeps LoRA only where it is better than the head by more than a standard
+// error. A head that is kept is fitted again to training and validation records together, after the metrics are
+// taken.
 func (j *Job) Fit(o Options) (*Result, error) {
 	start := time.Now()
 	f, err := j.fit(o)
@@ -159,7 +160,7 @@ func (j *Job) Fit(o Options) (*Result, error) {
 	return f.finish(run)
 }
 
-// FindRate tests learning rates on the job: see train.Trainer.FindRate. The head is not fitted first.
+// FindRate tests learning rates on the job; see train.Trainer.FindRate. The head is not fitted first.
 func (j *Job) FindRate(o Options, finder train.RateFinder) (train.RateCurve, error) {
 	f, err := j.fit(o)
 	if err != nil {
@@ -218,7 +219,7 @@ func thaws(lines []string) (all []train.Thaw, err error) {
 	return all, nil
 }
 
-// trainer is the loop's, by the settings.
+// trainer returns the trainer that the settings ask for.
 func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	s := f.Settings.Train
 	batches := data.Batches(f.recipe.Train.Train(s.Seed), s.Batch, 1)
@@ -243,7 +244,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	return t
 }
 
-// finish takes the metrics of what is kept and saves the result.
+// finish measures what is kept and saves the result.
 func (f *fit) finish(run *lpft.Run) (*Result, error) {
 	state := run.Loop.Run.State
 	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test,
@@ -286,8 +287,8 @@ func (f *fit) finish(run *lpft.Run) (*Result, error) {
 	return r, f.save(r)
 }
 
-// beforeLoss is the validation loss before the first step: by the history of this process or, after a resume, by the log
-// of the run in folder out.
+// beforeLoss returns the validation loss before the first step. It is in the history h or, after a resume, in the log
+// of the run folder out.
 func beforeLoss(h []train.Status, out string) (Number, error) {
 	if len(h) > 0 && h[0].Step == 0 {
 		return Number(h[0].ValLoss), nil

@@ -9,18 +9,18 @@ import (
 	"github.com/pkg/errors"
 )
 
-// answerTokens is the number of tokens that an answer has at most, where nothing else is asked for.
+// answerTokens is the default of the most tokens of an answer.
 const answerTokens = 128
 
-// Answer goes on with chats that each end where the assistant is to speak: with o.Tokens tokens at most, 128 by default,
-// and the most likely ones unless o has a Temperature. The answers are in the order of the chats, without white space
-// around them and half a character at the end. A chat that leaves no room for its answer in the model's context is an
-// error.
+// Answer continues chats that each end where the assistant is to speak. An answer has at most o.Tokens tokens, 128 by
+// default; they are the most likely ones unless o has a Temperature. The answers are in the order of the chats, without
+// white space around them and without half a character at the end. A chat that leaves no room for its answer in the
+// model's context is an error, and so is a task other than chat.
 func (p *Predictor) Answer(chats [][]gpt.Message, o gpt.SampleOptions) ([]string, error) {
 	return p.task.answer(p, chats, o)
 }
 
-// write continues prompts, those of like length together.
+// write continues prompts. Prompts of like lengths share a batch.
 func (p *Predictor) write(prompts [][]int32, o gpt.SampleOptions) ([]string, error) {
 	o.Tokens = cmp.Or(o.Tokens, answerTokens)
 	o.End = append(slices.Clone(o.End), p.Source.End...)
@@ -56,11 +56,11 @@ func (p *Predictor) write(prompts [][]int32, o gpt.SampleOptions) ([]string, err
 	return texts, nil
 }
 
-// generateRows is how many sequences of up to that many tokens are written at once: 16, where their keys and values are
-// those of at most 4096 tokens.
+// generateRows returns how many sequences of up to that many tokens are written at once. Keys and values are kept for
+// at most 4096 tokens, and for at most 16 sequences.
 func generateRows(tokens int) int { return max(1, min(16, 4096/tokens)) }
 
-// textAnswers are answers that are texts.
+// textAnswers makes answers of texts.
 func textAnswers(texts []string, err error) ([]Answer, error) {
 	answers := make([]Answer, len(texts))
 	for i := range texts {

@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// lm is the task of going on with texts: pretraining continues on texts of one's own. Each token carries loss, the one
-// that ends a text too.
+// lm is the task of continuing texts: pretraining goes on, with texts of one's own. Each token carries loss, and so
+// does the one that ends a text.
 type lm struct{ causal }
 
 func (*lm) about() string { return "going on with a text: --text COLUMN" }
@@ -23,9 +23,9 @@ func (*lm) columns(d *DataSettings, r *record.Records) error {
 	return column(r, "text", d.Text)
 }
 
-// make cuts a text into pieces of the context's length, each of which is an example. In a later piece the first token
-// has the last one before it as context, and no more. Of held-out texts, with the setting stride, a piece begins that
-// many tokens after the one before. An empty text gives none.
+// make cuts a text into pieces of the context's length. Each piece is an example. The first target of a later piece
+// has one token before it. With the setting stride, pieces of held-out texts overlap: each begins that many tokens
+// after the one before. An empty text gives no example.
 func (*lm) make(s *Setup, e entry) ([]example, error) {
 	whole, err := s.textTargets(e)
 	if err != nil || len(whole.IDs) == 0 {
@@ -43,8 +43,8 @@ func (*lm) make(s *Setup, e entry) ([]example, error) {
 	return all, nil
 }
 
-// textTargets is a whole text, of any length: one id in front that nothing foretells, then the text's and, where the
-// tokenizer has one, the token between texts. Values are the bytes that each target stands for.
+// textTargets returns a whole text of any length as ids and targets. The first id stands for the beginning of a text,
+// and the last target, where the tokenizer has one, is the token between texts. Values has the bytes of each target.
 func (s *Setup) textTargets(e entry) (x data.Sequence, err error) {
 	text, err := e.Text(e.row, s.Settings.Data.Text)
 	if err != nil {
@@ -64,8 +64,8 @@ func (s *Setup) textTargets(e entry) (x data.Sequence, err error) {
 	return x, nil
 }
 
-// begun returns the ids of a text behind one that stands for its beginning, and the bytes of each but that: the begin
-// token where the model's files ask for one, else the one between texts.
+// begun returns the ids of a text behind an id that stands for its beginning, and the bytes of each id of the text. The
+// first id is the begin token where the model's files ask for one, else the token between texts.
 func (s *Setup) begun(text string) (ids []int32, spans [][2]int, err error) {
 	first, err := gpt.PromptIDs(s.Tokenizer, "", token.AsText)
 	if err != nil {
@@ -87,11 +87,11 @@ func (s *Setup) begun(text string) (ids []int32, spans [][2]int, err error) {
 	return append(first[:1:1], ids...), spans, err
 }
 
-// separators end a text in pretraining, where the end token of a model for chats ends a turn: the first is that of GPT-2,
-// SmolLM2 and Qwen, the second that of Llama 3.
+// separators are tokens that end a text in pretraining. The end token of a model for chats ends a turn instead. GPT-2,
+// SmolLM2 and Qwen have the first, Llama 3 the second.
 var separators = []string{"<|endoftext|>", "<|end_of_text|>"}
 
-// separator is the token between texts.
+// separator returns the token between texts, where the tokenizer has one.
 func (s *Setup) separator() (int32, bool) {
 	if t, ok := s.Tokenizer.(token.Subword); ok {
 		for _, name := range separators {
@@ -103,8 +103,8 @@ func (s *Setup) separator() (int32, bool) {
 	return s.end()
 }
 
-// windows cuts a text into pieces of n tokens, each of which begins stride tokens after the one before. A target counts
-// in the first piece that has it, where it has the most context.
+// windows cuts a text into pieces of n tokens. Each begins stride tokens after the one before. A target counts only in
+// the first piece that has it, since it has the most context there.
 func windows(e data.Sequence, n, stride int) (pieces []data.Sequence) {
 	for from, end := 0, 0; end < len(e.IDs); from += stride {
 		to := min(from+n, len(e.IDs))
@@ -117,7 +117,7 @@ func windows(e data.Sequence, n, stride int) (pieces []data.Sequence) {
 	return pieces
 }
 
-// predict goes on with each text.
+// predict continues each text.
 func (*lm) predict(p *Predictor, texts []string) ([]Answer, error) {
 	prompts := make([][]int32, len(texts))
 	for i, t := range texts {
@@ -135,7 +135,7 @@ func (*lm) predict(p *Predictor, texts []string) ([]Answer, error) {
 
 func (l *lm) next(s Settings, run string) []string { return l.nextCommand("generate", s, run) }
 
-// ends are the model's, and the token behind texts that it has learnt.
+// ends returns the model's end tokens and the token between texts, which the model has learned to write.
 func (*lm) ends(s *Setup) []int32 {
 	id, ok := s.separator()
 	if !ok || slices.Contains(s.Source.End, id) {

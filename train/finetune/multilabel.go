@@ -32,7 +32,7 @@ func (m *multilabel) restore(s *Setup) error {
 	return nil
 }
 
-// open finds the labels: those of the settings, else the names of several columns, else all that the records have.
+// open takes the labels from the settings, or else the names of several columns, or else the labels of the records.
 func (m *multilabel) open(s *Setup, r *record.Records) error {
 	d := &s.Settings.Data
 	if len(d.Classes) == 0 && len(d.Label) > 1 {
@@ -60,7 +60,7 @@ func (m *multilabel) open(s *Setup, r *record.Records) error {
 	return m.restore(s)
 }
 
-// readLabels reads a list of labels: JSON, or separated by |, ; or commas.
+// readLabels reads a list of labels in JSON, or one whose labels are separated by |, ; or commas.
 func readLabels(r *record.Records, row int, column string) (labels []string, err error) {
 	text, err := r.Raw(row, column)
 	if err != nil {

@@ -13,16 +13,16 @@ import (
 	"github.com/pkg/errors"
 )
 
-// pooled has the defaults of a task of one head over a vector that stands for the whole text. The head is fitted to
-// frozen features first. What such a task adds: about, field, make, build, target, judge and predict.
+// pooled has the defaults of a task whose head maps one vector that stands for the whole text. The head is fitted to
+// frozen features first. Such a task adds the methods about, field, make, build, target, judge and predict.
 type pooled struct{ base }
 
 func (pooled) probes() bool { return true }
 
-// numbered has the field y of that many numbers an example.
+// numbered describes a field y of n numbers an example.
 func numbered(n int) (data.Field, bool) { return data.Field{Name: "y", Shape: []int{n}}, false }
 
-// textExample makes an example of a record's text, without its target.
+// textExample makes an example of a record's text. The target is still missing.
 func (s *Setup) textExample(e entry) (x example, err error) {
 	text, err := e.text(s.Settings.Data.Text)
 	if err == nil {
@@ -31,7 +31,7 @@ func (s *Setup) textExample(e entry) (x example, err error) {
 	return x, err
 }
 
-// classifier is the model with a head of that many outputs.
+// classifier returns the task of the model with a head of that many outputs.
 func (s *Setup) classifier(outputs int, l nn.Loss) gpt.Classify {
 	pool := s.Settings.Head.Pool
 	return gpt.Classify{Model: s.Source.Model, Classes: outputs, Pool: pool, Bias: pool != gpt.PoolLast, Dropout: s.Settings.Head.Dropout, Loss: l}
@@ -56,14 +56,14 @@ type namedMetric struct {
 	metric.Metric
 }
 
-// judged are metrics by name with their 95 % intervals.
+// judged holds metrics by name with their 95 % intervals.
 type judged struct {
 	values map[string]Number
 	ci95   map[string][2]Number
-	scores *metric.Rows // of metrics of package metric; else nil
+	scores *metric.Rows // predictions and targets, where metrics of package metric were taken
 }
 
-// judgeBy measures examples by metrics of package metric.
+// judgeBy runs the model over q and takes metrics of package metric.
 func judgeBy(run *train.Run, q *data.Sequences, metrics ...namedMetric) (judged, error) {
 	rows := &metric.Rows{}
 	if _, err := run.Evaluate(q, rows); err != nil {
@@ -93,14 +93,14 @@ func summary(n int, statistics map[string]func(rows []int) float64) judged {
 	return j
 }
 
-// answers answers texts by the predictions of each, in their order.
+// answers runs the model over texts and makes an answer of each one's predictions y.
 func (p *Predictor) answers(texts []string, answer func(y []float32) Answer) ([]Answer, error) {
 	answers := make([]Answer, len(texts))
 	err := p.outputs(texts, "predict", func(i int, y []float32) { answers[i] = answer(y) })
 	return answers, err
 }
 
-// outputs runs the model over texts and calls f with the named output of each.
+// outputs runs the model over texts and calls f with the number of each text and its values of the named output.
 func (p *Predictor) outputs(texts []string, output string, f func(i int, y []float32)) error {
 	ids, lengths := make([][]int32, len(texts)), make([]int32, len(texts))
 	for i, t := range texts {

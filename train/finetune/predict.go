@@ -19,15 +19,15 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Predictor is what a run has learned, ready to be used. Close it after use. Not safe for concurrent use.
+// Predictor is a model with what a run has learned. Close it after use. It is not safe for concurrent use.
 type Predictor struct {
 	*Setup
-	// Truncated counts the texts so far that were longer than the context; the rest of each was left out.
+	// Truncated counts the texts so far that were longer than the context. The rest of each was left out.
 	Truncated int
 
 	run *train.Run
 	x   plan.Executor
-	own bool // x is the predictor's to close
+	own bool // Close closes x
 }
 
 // responder is a task's part in answering.
@@ -36,27 +36,27 @@ type responder interface {
 	predict(p *Predictor, texts []string) ([]Answer, error)
 	// predictRows answers records, which need not have the column of the answers.
 	predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error)
-	// answer goes on with chats.
+	// answer continues chats; see Predictor.Answer.
 	answer(p *Predictor, chats [][]gpt.Message, o gpt.SampleOptions) ([]string, error)
-	// questions are the chats of records up to the last answer, and that answer.
+	// questions returns the chats of records up to the last answer, and that answer.
 	questions(s *Setup, r *record.Records, rows []int) (chats [][]gpt.Message, wanted []string, err error)
-	// next names commands that use a run, for a report.
+	// next returns commands that use a run, for a report.
 	next(s Settings, run string) []string
 }
 
-// Answer is what a predictor says of a text.
+// Answer is what a predictor says about a text. Each task sets its own fields.
 type Answer struct {
-	Label         string            `json:"label,omitempty"`       // of classify: the most probable class
-	Probability   *Number           `json:"probability,omitempty"` // of Label
-	Labels        []string          `json:"labels,omitempty"`      // of multilabel: those above one half
+	Label         string            `json:"label,omitempty"`       // classify: the most probable class
+	Probability   *Number           `json:"probability,omitempty"` // classify: the probability of Label
+	Labels        []string          `json:"labels,omitempty"`      // multilabel: labels whose probability is above one half
 	Probabilities map[string]Number `json:"probabilities,omitempty"`
-	Value         *Number           `json:"value,omitempty"` // of regress
-	Spans         []Span            `json:"spans,omitzero"`  // of tag
-	Text          *string           `json:"text,omitempty"`  // of chat and lm
+	Value         *Number           `json:"value,omitempty"` // regress
+	Spans         []Span            `json:"spans,omitzero"`  // tag
+	Text          *string           `json:"text,omitempty"`  // chat and lm
 	Embedding     []float32         `json:"embedding,omitempty"`
 }
 
-// OpenRun opens the run in folder dir. Its model must be where it was; x may be nil for the CPU.
+// OpenRun opens the run in folder dir. The model that it began with must be where it was. x may be nil for the CPU.
 func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
 	s, err := Load(filepath.Join(dir, SettingsFile))
 	if err != nil {
@@ -75,8 +75,8 @@ func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
 	return openPredictor(s, t, x, func(s *Setup) (map[string]graph.Buf, error) { return s.learned(dir) })
 }
 
-// OpenBase opens the pretrained model of the settings as it is, without a run: what it answers, and its loss, before
-// it has learned. The settings' task is chat or lm. x may be nil for the CPU.
+// OpenBase opens the pretrained model of the settings as it is, without a run. It tells what the model answers, and its
+// loss, before it learns. The settings' task is chat or lm. x may be nil for the CPU.
 func OpenBase(s Settings, x plan.Executor) (*Predictor, error) {
 	t, err := newTask(s.Task)
 	if err != nil {
@@ -88,8 +88,8 @@ func OpenBase(s Settings, x plan.Executor) (*Predictor, error) {
 	return openPredictor(s, t, x, func(*Setup) (map[string]graph.Buf, error) { return nil, nil })
 }
 
-// openPredictor opens a model, lets learned add to it what a run has learned, which returns the parameters of a new head,
-// and fills it.
+// openPredictor opens a model and reads its values. learned adds what a run has learned, and returns the parameters
+// of a new head.
 func openPredictor(s Settings, t task, x plan.Executor, learned func(*Setup) (map[string]graph.Buf, error)) (*Predictor, error) {
 	setup, err := openSetup(s, t)
 	if err != nil {
@@ -113,7 +113,7 @@ func openPredictor(s Settings, t task, x plan.Executor, learned func(*Setup) (ma
 	return p, nil
 }
 
-// learned adds to the model's files what the run in folder dir has learned, and returns the parameters of the head.
+// learned adds what the run in folder dir has learned to the model's files. It returns the parameters of a new head.
 func (s *Setup) learned(dir string) (map[string]graph.Buf, error) {
 	if s.Settings.Method != Full {
 		return s.Source.AdaptTask(filepath.Join(dir, AdapterDir))
@@ -136,7 +136,7 @@ func (s *Setup) learned(dir string) (map[string]graph.Buf, error) {
 	return head, nil
 }
 
-// fill builds the model and reads its values, and those of a new head.
+// fill builds the model and reads its values and those of a new head.
 func (p *Predictor) fill(head map[string]graph.Buf) (err error) {
 	t := train.Trainer{Task: p.task.build(p.Setup), Executor: p.x, EvalBatch: p.task.evalBatch(p.Setup), From: func(s plan.State) error {
 		if err := p.task.fill(p.Setup, s); err != nil {
@@ -153,7 +153,7 @@ func (p *Predictor) fill(head map[string]graph.Buf) (err error) {
 	return err
 }
 
-// Close frees what the predictor holds.
+// Close closes the model's files, and the executor that the predictor made.
 func (p *Predictor) Close() error {
 	err := p.Source.Close()
 	if p.own && p.x != nil {
@@ -165,23 +165,24 @@ func (p *Predictor) Close() error {
 	return err
 }
 
-// count counts a text that was cut.
+// count counts a text where it was cut.
 func (p *Predictor) count(cut bool) {
 	if cut {
 		p.Truncated++
 	}
 }
 
-// Predict answers texts, in their order.
+// Predict returns an answer for each text, in their order.
 func (p *Predictor) Predict(texts []string) ([]Answer, error) { return p.task.predict(p, texts) }
 
-// PredictRows answers records: those of chat by their layout, where a column of answers need not be there, those of the
-// other tasks by their texts.
+// PredictRows returns an answer for each of the rows of r. With task chat records are read by their layout, and need no
+// column of answers. With other tasks the text is read.
 func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error) {
 	return p.task.predictRows(p, r, rows)
 }
 
-// Embed returns a vector for each text: what the head of a task of classes, labels or numbers sees, by the settings' pool.
+// Embed returns a vector for each text: the input of the head of classify, multilabel or regress. Other tasks are an
+// error.
 func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 	if !p.task.probes() {
 		return nil, errors.Errorf("finetune: Embed: a run of %s has no vector for a text", p.Settings.Task)
@@ -191,7 +192,8 @@ func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 	return vectors, err
 }
 
-// Evaluate measures the run on records of its columns: metrics and their 95 % intervals by name.
+// Evaluate measures the model on all records of r, which has the columns of the run's own data. It returns metrics and
+// their 95 % intervals by name.
 func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95 map[string][2]Number, err error) {
 	if err := p.task.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
@@ -208,7 +210,7 @@ func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95
 	return m.values, m.ci95, err
 }
 
-// String is the answer and its probability, with a tab between.
+// String returns the answer in one line. A class is followed by a tab and its probability.
 func (a Answer) String() string {
 	switch {
 	case a.Text != nil:

@@ -46,7 +46,7 @@ func (*regress) predict(p *Predictor, texts []string) ([]Answer, error) {
 	return p.answers(texts, numberAnswer)
 }
 
-// numberAnswer is an answer of one number.
+// numberAnswer makes an answer of a prediction of one number.
 func numberAnswer(y []float32) Answer {
 	v := Number(y[0])
 	return Answer{Value: &v}

@@ -15,24 +15,24 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Names in a run folder, beside those of package train.
+// The names in a run folder, beside those of package train.
 const (
 	SettingsFile = "run.yaml"         // Settings
 	ResultFile   = "result.json"      // Result
 	AdapterDir   = "adapter"          // as PEFT saves it, a new head's parameters as modules_to_save
-	ModelDir     = "model"            // of method full: as transformers save it
+	ModelDir     = "model"            // with method full, as transformers save it
 	headFile     = "head.safetensors" // in ModelDir
 )
 
 // saver is a task's part in saving a run.
 type saver interface {
-	// peft is PEFT's name of the task, where an adapter does not tell it by its head; else "".
+	// peft returns PEFT's name of the task, or "" where the name follows from the parameters of the head.
 	peft() string
-	// ends are the ids that end a text for a model that has learned the task.
+	// ends returns the ids that end a text for a model that has learned the task.
 	ends(s *Setup) []int32
 }
 
-// save writes what a run has come to into its folder: the adapter or the model, the settings, the result.
+// save writes the adapter or the model, the settings and the result into the run folder.
 func (f *fit) save(r *Result) error {
 	dir := f.o.Out
 	if l := f.Settings.lora(); l != nil {
@@ -62,7 +62,7 @@ func (f *fit) save(r *Result) error {
 	return nil
 }
 
-// replace removes what an earlier end of the same run has left at path, and makes it anew.
+// replace removes what the same run has left at path when it ended before, and makes it anew.
 func replace(path string, make func(path string) error) error {
 	if err := os.RemoveAll(path); err != nil {
 		return errors.Wrap(err, "finetune")
@@ -70,7 +70,7 @@ func replace(path string, make func(path string) error) error {
 	return make(path)
 }
 
-// saveModel writes all parameters as a model's folder, those of a new head beside it.
+// saveModel writes all parameters as a model's folder. Those of a new head get a file of their own in it.
 func (f *fit) saveModel(path string, state *train.State) error {
 	if _, err := f.ending().With(state).Export(path, gpt.ExportOptions{Format: gpt.FormatHF}); err != nil {
 		return err

@@ -22,13 +22,13 @@ const (
 	Head = "head" // the head alone, on the frozen model's features
 )
 
-// Settings say what to fine-tune, on what and how. A run records them, resolved, in run.yaml. Zero values stand for the
-// defaults that Open puts in their place.
+// Settings say what is fine-tuned, on what data and how. Open puts defaults in place of zero values. A run keeps the
+// resolved settings in run.yaml.
 type Settings struct {
 	Task   string `yaml:"task"`             // one of Tasks
 	Model  string `yaml:"model"`            // what gpt.Open takes
-	Method string `yaml:"method"`           // lora, full or head; lora where the model was pretrained
-	Random bool   `yaml:"random,omitempty"` // start from random weights, to compare: all are trained
+	Method string `yaml:"method"`           // lora, full or head; default lora
+	Random bool   `yaml:"random,omitempty"` // start from random parameters, to compare; all are trained
 
 	Data  DataSettings  `yaml:"data"`
 	Head  HeadSettings  `yaml:"head,omitempty"`
@@ -44,69 +44,69 @@ type DataSettings struct {
 	Comma   string        `yaml:"comma,omitempty"`
 
 	Text   string   `yaml:"text,omitempty"`   // column of the texts
-	Label  []string `yaml:"label,omitempty"`  // column of the labels; of several columns each is a label, 0 or 1
-	Layout Layout   `yaml:"layout,omitempty"` // columns of chats, where they are not to be found by their names
+	Label  []string `yaml:"label,omitempty"`  // column of the labels; each of several columns is a label, 0 or 1
+	Layout Layout   `yaml:"layout,omitempty"` // columns of chats; by default found by their names
 
-	Val        float64 `yaml:"val,omitempty"`      // share held out for validation: 0.2 of up to 1,000 records, else 0.1; of a writer's at most 200 records
-	Folds      int     `yaml:"folds,omitempty"`    // of cross-validation, in place of Val
-	Fold       int     `yaml:"fold,omitempty"`     // the one to validate on, from 1
-	ValPath    string  `yaml:"val_path,omitempty"` // records of their own for it
+	Val        float64 `yaml:"val,omitempty"`      // share to validate on; default 0.2 up to 1,000 records, else 0.1; for chat and lm at most 200 records
+	Folds      int     `yaml:"folds,omitempty"`    // number of folds of cross-validation, in place of Val
+	Fold       int     `yaml:"fold,omitempty"`     // the fold to validate on, counted from 1
+	ValPath    string  `yaml:"val_path,omitempty"` // file of validation records, in place of Val
 	TestPath   string  `yaml:"test_path,omitempty"`
-	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0: all
-	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, came before
+	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0 uses all
+	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, an earlier record has
 
-	Context   int  `yaml:"context"`              // ids of an example; the rest is left out. 512, at most the model's; of a writer the rows', see chooseContext
-	Stride    int  `yaml:"stride,omitempty"`     // of lm: tokens from one window of a held-out text to the next; 0 is the context
+	Context   int  `yaml:"context"`              // most ids of an example, the rest is left out; default 512, for chat and lm by their lengths, at most the model's
+	Stride    int  `yaml:"stride,omitempty"`     // lm: tokens from one window of a held-out text to the next; 0 is the context
 	Strict    bool `yaml:"strict,omitempty"`     // a longer one is an error
-	NoPacking bool `yaml:"no_packing,omitempty"` // a writer's examples get a row each, padded, in place of sharing them
+	NoPacking bool `yaml:"no_packing,omitempty"` // chat and lm: each example gets a row of its own, padded
 
 	Classes  []string        `yaml:"classes,omitempty"`  // in the order of their ids
-	Positive string          `yaml:"positive,omitempty"` // of two classes: the one that f1, precision and recall are of; the rarer
+	Positive string          `yaml:"positive,omitempty"` // the one of two classes that f1, precision and recall measure; default the rarer
 	Augment  AugmentSettings `yaml:"augment,omitempty"`
 }
 
-// AugmentSettings change the texts that are trained on, anew in each epoch: see record.Augment.
+// AugmentSettings vary the texts that are trained on, anew in each epoch. See record.Augment.
 type AugmentSettings struct {
 	Swap     float64 `yaml:"swap,omitempty"`
 	Delete   float64 `yaml:"delete,omitempty"`
 	Replace  float64 `yaml:"replace,omitempty"`
-	Synonyms string  `yaml:"synonyms,omitempty"` // file of the table that Replace takes words from
+	Synonyms string  `yaml:"synonyms,omitempty"` // file of the words that Replace puts in
 }
 
-// HeadSettings are those of a new head.
+// HeadSettings are the settings of a new head.
 type HeadSettings struct {
-	Pool    gpt.Pool `yaml:"pool,omitempty"`    // mean+last; last is what transformers' …ForSequenceClassification has
-	NoFit   bool     `yaml:"no_fit,omitempty"`  // do not fit it to frozen features first
-	Dropout float64  `yaml:"dropout,omitempty"` // of the features, in training
+	Pool    gpt.Pool `yaml:"pool,omitempty"`    // default mean+last; last is that of transformers' …ForSequenceClassification
+	NoFit   bool     `yaml:"no_fit,omitempty"`  // do not fit the head to frozen features first
+	Dropout float64  `yaml:"dropout,omitempty"` // share of the features dropped in training
 }
 
-// LoRASettings are those of nn.LoRA.
+// LoRASettings are the settings of nn.LoRA.
 type LoRASettings struct {
-	Targets []string `yaml:"targets,omitempty"` // all linear layers of the blocks
-	Rank    int      `yaml:"rank,omitempty"`    // 8
-	Alpha   float64  `yaml:"alpha,omitempty"`   // 2·rank
+	Targets []string `yaml:"targets,omitempty"` // default all linear layers of the blocks
+	Rank    int      `yaml:"rank,omitempty"`    // default 8
+	Alpha   float64  `yaml:"alpha,omitempty"`   // default 2·rank
 	Dropout float64  `yaml:"dropout,omitempty"`
 }
 
-// TrainSettings are those of the loop.
+// TrainSettings are the settings of the loop.
 type TrainSettings struct {
-	Batch        int           `yaml:"batch"`                  // 8, of less than 32 tokens an example 16
-	Tokens       int           `yaml:"batch_tokens,omitempty"` // of a batch by length, padding included: 1024, or one example
+	Batch        int           `yaml:"batch"`                  // default 8, or 16 where an example has less than 32 tokens
+	Tokens       int           `yaml:"batch_tokens,omitempty"` // most tokens of a batch, padding included; default 1024
 	Accumulate   int           `yaml:"accumulate"`
-	Epochs       int           `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
+	Epochs       int           `yaml:"epochs"` // default 2 for 667 examples or more, up to 8 for fewer
 	LR           float64       `yaml:"lr"`
-	Warmup       float64       `yaml:"warmup"` // share of the steps
-	Decay        float64       `yaml:"decay"`  // AdamW's
+	Warmup       float64       `yaml:"warmup"` // share of the steps in which the rate rises
+	Decay        float64       `yaml:"decay"`  // weight decay of AdamW
 	Clip         float64       `yaml:"clip"`
-	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to need less memory
-	Smoothing    float64       `yaml:"smoothing,omitempty"` // of labels
-	ClassWeights string        `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
+	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to save memory
+	Smoothing    float64       `yaml:"smoothing,omitempty"` // share of each label that goes to all classes alike
+	ClassWeights string        `yaml:"class_weights"`       // balanced, n/(classes·n of the class), or none
 	EMA          float64       `yaml:"ema,omitempty"`
-	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss
-	Evaluations  int           `yaml:"evaluations"`                // an epoch
-	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps; an epoch
+	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss that end the run
+	Evaluations  int           `yaml:"evaluations"`                // evaluations of each epoch
+	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps between checkpoints; default an epoch
 	Groups       []train.Group `yaml:"groups,omitempty"`           // learning rate and decay by pattern of parameters
-	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters
+	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters that stay as they are
 	Thaw         []string      `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
 	Seed         uint64        `yaml:"seed"`
 }
@@ -124,7 +124,7 @@ func Load(path string) (Settings, error) {
 	return s, nil
 }
 
-// records says how the files of records are read.
+// records returns how the files of records are read.
 func (d DataSettings) records() record.Options {
 	o := record.Options{Format: d.Format, Columns: d.Columns}
 	if d.Comma == "tab" {
@@ -137,27 +137,27 @@ func (d DataSettings) records() record.Options {
 
 // presets are a task's part in the settings.
 type presets interface {
-	// probes tells whether the task has one head over a vector that stands for the text, so that it can be fitted to
-	// frozen features first.
+	// probes tells whether the task has a head that maps one vector of the text. Such a head is fitted to frozen
+	// features first.
 	probes() bool
-	// rate is the learning rate where neither all parameters are trained nor the settings name one.
+	// rate returns the default learning rate with LoRA or of a head.
 	rate() float64
-	// longest is the longest context that the task takes where the settings name none; Context has the usual one.
+	// longest returns the context to begin with where the settings name none. The settings' Context is the usual one.
 	longest(s *Setup) int
-	// shorter is a shorter context that suits examples of these lengths, or the context itself.
+	// shorter returns a shorter context that suits examples of these lengths, or the given one.
 	shorter(lengths []int32, context int) int
-	// sizes fills in batch, epochs and evaluations.
+	// sizes sets batch, epochs and evaluations where the settings name none.
 	sizes(s *Settings, n extent)
 }
 
 // extent tells how much there is to train on.
 type extent struct {
-	examples int // records
-	tokens   int // of an epoch
-	longest  int // tokens of an example
+	examples int // training records
+	tokens   int // tokens of an epoch
+	longest  int // tokens of the longest example
 }
 
-// resolve fills in the defaults that depend on the task and the model alone.
+// resolve sets the defaults that depend on the task and the model alone, and checks the settings.
 func (s *Settings) resolve(t task, m gpt.Model) error {
 	s.Method = cmp.Or(s.Method, LoRA)
 	if s.Random {
@@ -191,7 +191,7 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	return s.check(t, m)
 }
 
-// blockTargets are the linear layers of a model's blocks.
+// blockTargets returns patterns of the linear layers of a model's blocks.
 func blockTargets(m gpt.Model) []string {
 	if _, ok := m.(gpt.Config); ok {
 		return []string{"*.c_attn", "*.c_proj", "*.c_fc"}
@@ -199,7 +199,7 @@ func blockTargets(m gpt.Model) []string {
 	return []string{"*.q_proj", "*.k_proj", "*.v_proj", "*.o_proj", "*.gate_proj", "*.up_proj", "*.down_proj"}
 }
 
-// check refuses what cannot be, by the setting's name.
+// check refuses values that cannot be. The error names the setting.
 func (s *Settings) check(t task, m gpt.Model) error {
 	d := s.Data
 	for _, c := range []struct {

@@ -35,7 +35,7 @@ func openSetup(s Settings, t task) (*Setup, error) {
 	return u, nil
 }
 
-// ids encodes a text, cut to the context; cut tells whether it was longer.
+// ids encodes a text and cuts it to the context. cut tells whether it was longer.
 func (s *Setup) ids(text string) (ids []int32, cut bool, err error) {
 	if ids, err = gpt.PromptIDs(s.Tokenizer, text, token.AsText); err != nil {
 		return nil, false, err
@@ -44,7 +44,8 @@ func (s *Setup) ids(text string) (ids []int32, cut bool, err error) {
 	return ids[:n], cut, err
 }
 
-// fits returns how many of n ids the context holds; cut tells whether they are fewer, which Strict makes an error.
+// fits returns how many of n ids the context holds. cut tells whether they are fewer than n; with the setting strict
+// that is an error.
 func (s *Setup) fits(what string, n int) (most int, cut bool, err error) {
 	context := s.Settings.Data.Context
 	if n <= context {
@@ -56,7 +57,7 @@ func (s *Setup) fits(what string, n int) (most int, cut bool, err error) {
 	return context, true, nil
 }
 
-// end returns the token of the tokenizer that ends a text.
+// end returns the token that ends a text, where the tokenizer has one.
 func (s *Setup) end() (int32, bool) {
 	if t, ok := s.Tokenizer.(token.Subword); ok {
 		return t.End()
@@ -64,7 +65,7 @@ func (s *Setup) end() (int32, bool) {
 	return 0, false
 }
 
-// ending returns the model's files with the ids that end a text as the task has taught them.
+// ending returns the model's files, with the ids that end a text after the task was learned.
 func (s *Setup) ending() *gpt.Source {
 	ends := s.task.ends(s)
 	if slices.Equal(ends, s.Source.End) {
@@ -78,7 +79,8 @@ func (s *Setup) ending() *gpt.Source {
 // headPattern matches the parameters of a new head.
 const headPattern = "score.*"
 
-// lora is the setting as nn has it; nil where all parameters are trained. With method head its pattern matches no layer.
+// lora returns the settings of LoRA for the trainer, or nil where all parameters are trained. With method head they
+// match no layer, so that only the head is trained.
 func (s Settings) lora() *nn.LoRA {
 	if s.Method == Full {
 		return nil

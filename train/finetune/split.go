@@ -5,7 +5,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// divide makes the parts of the records of main and of files of their own.
+// divide makes the parts. The training part is from main; validation and test parts may have files of their own.
 func (d *Data) divide(s *Setup, main *record.Records) (err error) {
 	set := &s.Settings.Data
 	rows := main.Rows()
@@ -38,7 +38,7 @@ func (d *Data) divide(s *Setup, main *record.Records) (err error) {
 	return nil
 }
 
-// question gives what of a record must not be in both training and held-out data.
+// question returns the texts that must not be in both training data and files of held-out data.
 func (s *Setup) question(r *record.Records) record.Texts {
 	if q := s.task.question(&s.Settings.Data, r); q != nil {
 		return q
@@ -46,8 +46,8 @@ func (s *Setup) question(r *record.Records) record.Texts {
 	return s.task.identity(&s.Settings.Data, r)
 }
 
-// heldOut opens a file of records that are not to be trained on, and returns rows without what is in it. Without a path
-// there is no part.
+// heldOut opens a file of validation or test records. It returns the file's part, and rows of main without those that
+// the file has too. Without a path there is no part.
 func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) (*part, []int, error) {
 	if path == "" {
 		return nil, rows, nil
@@ -65,7 +65,7 @@ func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) 
 	return &part{r: r, rows: r.Rows(), held: true}, rows, nil
 }
 
-// split takes the validation part out of the training part: a share of it, or a fold.
+// split moves some records from the training part to the validation part: a share of them, or a fold.
 func (d *Data) split(s *Setup) error {
 	set, seed, rows, strata := &s.Settings.Data, s.Settings.Train.Seed, d.train.rows, s.task.strata()
 	if set.Val == 0 && set.Folds == 0 {
@@ -86,7 +86,7 @@ func (d *Data) split(s *Setup) error {
 		fold = record.Fold{Train: parts[0], Val: parts[1]}
 	}
 	d.val = &part{r: d.train.r, rows: fold.Val, held: true}
-	if q := s.task.question(set, d.train.r); q != nil { // which may have several answers
+	if q := s.task.question(set, d.train.r); q != nil { // a question may have several answers
 		leaks, err := record.Near{Text: q, Similarity: 1}.Leaks(fold.Val, fold.Train)
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (d *Data) split(s *Setup) error {
 	return nil
 }
 
-// draw returns as many of the rows as the settings want.
+// draw returns as many rows as the settings ask for.
 func (s *Setup) draw(rows []int) ([]int, error) {
 	n := s.Settings.Data.Rows
 	if n == 0 || n >= len(rows) {
@@ -111,7 +111,7 @@ func (s *Setup) draw(rows []int) ([]int, error) {
 	return parts[0], nil
 }
 
-// withoutLeaks returns rows of a without those whose text or question, folded, is in b.
+// withoutLeaks returns the rows of a whose text or question, folded, is not in b.
 func (d *Data) withoutLeaks(s *Setup, a *record.Records, rows []int, b *record.Records) ([]int, error) {
 	n, textA, textB := b.Len(), s.question(a), s.question(b)
 	text := func(i int) (string, error) { // b's records, then a's

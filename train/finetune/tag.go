@@ -21,7 +21,7 @@ func (*tag) about() string {
 	return `stretches of a text: --label is a column of JSON spans, [{"start": 0, "end": 5, "label": "PER"}], in characters`
 }
 
-// rate is that of a head that is new and not fitted first: PEFT's guide to token classification.
+// rate is high, since the head is new and not fitted first. Source: PEFT's guide to token classification.
 func (*tag) rate() float64 { return 1e-3 }
 
 func (*tag) columns(d *DataSettings, r *record.Records) error {
@@ -36,7 +36,7 @@ func (t *tag) restore(s *Setup) error {
 	return nil
 }
 
-// divided takes the labels from the records to train on, and warns of those that only the others have.
+// divided takes the labels from the training records, and warns of labels that only held-out records have.
 func (t *tag) divided(s *Setup, d *Data) error {
 	known, err := t.labels(s, d.train)
 	if err != nil {
@@ -68,7 +68,7 @@ func (t *tag) divided(s *Setup, d *Data) error {
 	return t.restore(s)
 }
 
-// labels are those of the spans of a part.
+// labels returns the labels of all spans of a part.
 func (t *tag) labels(s *Setup, p *part) (Tags, error) {
 	texts := make([][]Span, len(p.rows))
 	for i, row := range p.rows {
@@ -92,8 +92,8 @@ func (*tag) read(s *Setup, r *record.Records, row int) (text string, spans []Spa
 	return text, spans, err
 }
 
-// tokens returns the ids of a text and the bytes that each stands for, cut to the context; cut tells whether it was
-// longer.
+// tokens returns the ids of a text and the bytes that each stands for, both cut to the context. cut tells whether the
+// text was longer.
 func (*tag) tokens(s *Setup, text string) (ids []int32, bytes [][2]int, cut bool, err error) {
 	ids, bytes, err = token.Offsets(s.Tokenizer, []byte(text), token.Options{Policy: token.AsText, Add: true})
 	if err != nil {
@@ -128,17 +128,17 @@ func (t *tag) build(s *Setup) train.Task {
 	return gpt.Tag{Model: s.Source.Model, Classes: t.classes(), Dropout: s.Settings.Head.Dropout}
 }
 
-// classes is the number of a token's classes.
+// classes returns the number of classes that a token may have.
 func (t *tag) classes() int { return 1 + 2*len(t.tags) }
 
 // found is what was found in a text.
 type found struct {
 	counts        SpanCounts
-	tokens, right int // that count, of the right class
+	tokens, right int // tokens that count, and those whose class is right
 }
 
-// judge takes strict scores of whole spans, of which those behind the context count as not found, and the share of tokens
-// whose class is right; intervals are over texts.
+// judge takes strict scores of whole spans, and the share of tokens whose class is right. Spans behind the context
+// count as not found. Intervals are over texts.
 func (t *tag) judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error) {
 	each := make([]found, q.Len())
 	err := outputs(run, q, "predict", t.classes(), func(i int, e data.Sequence, y []float32) error {
@@ -168,7 +168,7 @@ func (t *tag) judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judge
 	return summary(len(each), spanMetrics(each)), nil
 }
 
-// largest is the index of the largest of y, of equal ones the first.
+// largest returns the index of the largest value, the first of equal ones.
 func largest(y []float32) int {
 	best := 0
 	for i, v := range y {
@@ -179,10 +179,10 @@ func largest(y []float32) int {
 	return best
 }
 
-// spanMetrics are statistics of some of the texts.
+// spanMetrics returns statistics of some of the texts, which rows names.
 func spanMetrics(each []found) map[string]func(rows []int) float64 {
 	micro := func(f func(SpanScore) float64) func(rows []int) float64 {
-		all := make([]SpanCount, len(each)) // of all labels
+		all := make([]SpanCount, len(each)) // sums over all labels
 		for i, e := range each {
 			for _, n := range e.counts {
 				all[i] = SpanCount{all[i].Want + n.Want, all[i].Got + n.Got, all[i].Right + n.Right}
@@ -217,7 +217,7 @@ func spanMetrics(each []found) map[string]func(rows []int) float64 {
 	}
 }
 
-// spans are those of a text by the probabilities of its tokens' classes.
+// spans returns the spans of a text by the probabilities p of its tokens' classes.
 func (t *tag) spans(s *Setup, text string, p []float32) ([]Span, error) {
 	_, bytes, _, err := t.tokens(s, text)
 	if err != nil {

@@ -15,20 +15,20 @@ import (
 	"github.com/pkg/errors"
 )
 
-// task is what the kinds of fine-tuning differ in. Its parts are declared where they are used. A type that embeds base,
-// pooled or causal has defaults for most of them; it remembers what it has learned of the records.
+// task is what the kinds of fine-tuning differ in. Each of its parts is declared in the file that calls it. A type that
+// embeds base, pooled or causal has defaults for most methods. A task remembers what it has learned about the records.
 type task interface {
-	// about describes the task for the program's help, in lines.
+	// about describes the task for the program's help, in one line or more.
 	about() string
-	presets   // of the settings: settings.go
-	reader    // of records: data.go
-	maker     // of examples: examples.go
-	learner   // of the model: fit.go
-	responder // of a model that has learned: predict.go
-	saver     // of what was learned: save.go
+	presets   // defaults of settings: settings.go
+	reader    // reading records: data.go
+	maker     // making examples: examples.go
+	learner   // training and measuring: fit.go
+	responder // answering: predict.go
+	saver     // saving a run: save.go
 }
 
-// newTask returns the task of that name, before it has seen any records.
+// newTask returns the task of that name, which has not seen any records yet.
 func newTask(name string) (task, error) {
 	for _, k := range tasks {
 		if k.name == name {
@@ -58,21 +58,21 @@ func Describe() string {
 	return b.String()
 }
 
-// base has the defaults of a task with a new head: one example a record, each record of a text and a label.
+// base has the defaults of a task with a new head, whose records each have a text and a label.
 type base struct{}
 
 func (base) probes() bool { return false }
 
 func (base) newHead() bool { return true }
 
-// rate is that of a head that was fitted first: the rest is to move slowly.
+// rate is low, since the head was fitted first and the other parameters need to move only a little.
 func (base) rate() float64 { return 2e-4 }
 
 func (base) longest(s *Setup) int { return s.Settings.Data.Context }
 
 func (base) shorter(_ []int32, context int) int { return context }
 
-// valShare is 0.2 of up to 1,000 records, else 0.1.
+// valShare is 0.2 for up to 1,000 records, and 0.1 for more.
 func (base) valShare(records int) float64 {
 	if records <= 1000 {
 		return 0.2
@@ -80,8 +80,8 @@ func (base) valShare(records int) float64 {
 	return 0.1
 }
 
-// sizes gives a batch of 8 examples, or 16 of less than 32 tokens, and 2 epochs for 3,000 examples and more, up to 8 for
-// few.
+// sizes sets a batch of 8 examples, or 16 where an example has less than 32 tokens on average. It sets 2 epochs for 667
+// examples or more, and up to 8 for fewer.
 func (base) sizes(s *Settings, n extent) {
 	batch := 8
 	if float64(n.tokens)/float64(n.examples) < 32 {
@@ -151,5 +151,5 @@ func (base) peft() string { return "" }
 
 func (base) ends(s *Setup) []int32 { return s.Source.End }
 
-// emptyTexts says how many records nothing can be learned from.
+// emptyTexts says that n records have no text.
 func emptyTexts(n int) string { return fmt.Sprintf("%d empty texts are left out", n) }

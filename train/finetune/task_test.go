@@ -78,7 +78,7 @@ func TestDefaults(t *testing.T) {
 		probes         bool
 		peft           string
 		of500, of5000  float64 // share of the records that validates
-		epochs, rounds int     // of 400 examples of 50 tokens, and evaluations of each epoch
+		epochs, rounds int     // for 400 examples of 50 tokens; rounds are evaluations of an epoch
 		next           string
 	}{
 		{"classify", 2e-4, true, "", 0.2, 0.1, 5, 1, "ceto predict --run R --data FILE --text COLUMN"},
@@ -111,7 +111,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestMakeChangesNothing: making an example changes neither the task nor the setup, and what was lost comes back with it.
+// TestMakeChangesNothing: making an example changes neither the task nor the setup, and what was lost comes back with
+// it.
 func TestMakeChangesNothing(t *testing.T) {
 	long := strings.Repeat("an inn on the hill ", 9)
 	spans := fmt.Sprintf(`[[0, 6, "A"], [%d, %d, "B"]]`, len(long)-5, len(long)-1)

@@ -6,7 +6,7 @@ type kind struct {
 	new  func() task
 }
 
-// tasks are the kinds of fine-tuning. A new one is a file with its type, and a line here.
+// tasks lists the tasks. A new task is a file with its type, and a line here.
 var tasks = []kind{
 	{"classify", func() task { return &classify{} }},
 	{"multilabel", func() task { return &multilabel{} }},

@@ -10,16 +10,17 @@ import (
 	"github.com/pkg/errors"
 )
 
-// textMetrics compare texts that a model wrote with those that were wanted, by the names that EvaluateText takes.
+// textMetrics has, by name, the metrics that compare texts that a model wrote with those that were wanted.
 var textMetrics = map[string]metric.Text{"bleu": metric.BLEU, "bleu_zh": metric.BLEUChinese, "chrf": metric.ChrF, "rouge1": metric.ROUGE1,
 	"rouge2": metric.ROUGE2, "rougel": metric.ROUGEL, "rougel_chars": metric.ROUGELChars, "exact": metric.Exact}
 
 // TextMetrics lists the metrics of EvaluateText.
 func TextMetrics() []string { return slices.Sorted(maps.Keys(textMetrics)) }
 
-// EvaluateText has the model answer records, greedily, and compares its answers with those that the records have, by
-// metrics of TextMetrics; rows nil is all. It returns the values and their 95 % intervals, by the bootstrap over records,
-// and the answers, in the order of rows. Of a chat of several turns the last answer counts, given all before it.
+// EvaluateText has the model answer the given rows of r, greedily, and compares its answers with the records' own by
+// metrics of TextMetrics. With rows nil it takes all records. In a chat of several turns only the last answer counts;
+// the model is given all turns before it. EvaluateText returns the values, their 95 % intervals (by the bootstrap
+// over records) and the answers in the order of rows. A task other than chat is an error.
 func (p *Predictor) EvaluateText(r *record.Records, rows []int, metrics []string, maxTokens int) (values map[string]Number, ci95 map[string][2]Number, answers []string, err error) {
 	scores := map[string]*metric.TextScores{}
 	for _, name := range metrics {

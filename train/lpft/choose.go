@@ -10,13 +10,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// chooses tells whether the steps can be taken back in favour of the head that was fitted first: LoRA's product can be
-// set to 0.
+// chooses tells whether the steps can be taken back in favour of the head that was fitted first. With LoRA they can,
+// since its product can be set to 0.
 func (r *Run) chooses() bool {
 	return r.set.Trainer.LoRA != nil && !r.set.ProbeOnly && r.set.Probe != nil
 }
 
-// losses are those of the validation examples, each counting alike, with the parameters as they are.
+// losses returns the loss of each validation example with the parameters as they are.
 func (r *Run) losses() ([]float64, error) {
 	rows := &metric.Rows{}
 	if _, err := r.Loop.Run.Evaluate(r.set.Trainer.Val, rows); err != nil {
@@ -36,9 +36,10 @@ func (r *Run) losses() ([]float64, error) {
 // fewLosses is the number of validation examples below which one of them can decide between two models.
 const fewLosses = 100
 
-// clearlyLower tells whether the mean of b is below that of a, of the same examples; of fewer than fewLosses by more than
-// the standard error of their difference. So the simpler one of two models that validate alike is taken. Source: Breiman,
-// Friedman, Olshen and Stone 1984, Classification and Regression Trees, section 3.4.3, the one-standard-error rule.
+// clearlyLower tells whether losses b have a lower mean than losses a, of the same examples. With fewer than
+// fewLosses examples the difference must exceed its standard error. So of two models that validate alike the simpler
+// one is taken. Source: Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees, section 3.4.3,
+// the one-standard-error rule.
 func clearlyLower(a, b []float64) bool {
 	n, mean, square := float64(len(a)), 0.0, 0.0
 	for i := range a {
@@ -50,8 +51,8 @@ func clearlyLower(a, b []float64) bool {
 	return mean > 0 && (n < 2 || n >= fewLosses || mean > math.Sqrt(square/(n-1)/n))
 }
 
-// keepsHead decides between the best that LoRA has made, which is in the state, and the head on frozen features: the
-// head stays unless LoRA is better, see clearlyLower. At the end the state holds what is kept.
+// keepsHead decides between the best values that LoRA has reached, which are in the state, and the head on frozen
+// features. The head is kept unless LoRA is clearly better. At the end the state holds what is kept.
 func (r *Run) keepsHead() (bool, error) {
 	tuned, err := r.losses()
 	if err != nil {
@@ -83,7 +84,7 @@ func (r *Run) keepsHead() (bool, error) {
 	return false, nil
 }
 
-// backToHead makes the network what it was after the head was fitted: it sets LoRA's matrices B to 0.
+// backToHead makes the network what it was after the head was fitted. It sets LoRA's matrices B to 0.
 func (r *Run) backToHead() error {
 	for _, p := range r.Loop.Run.State.Params.All() {
 		if !strings.HasSuffix(p.Name, nn.LoRAB) {

@@ -11,11 +11,11 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
-// features are vectors of examples with their targets.
+// features holds vectors of examples with their targets.
 type features struct {
 	x      []float64 // (n, dim)
-	y      []float64 // (n, outputs): one-hot classes, labels of 0 and 1, or numbers
-	weight []float64 // (n): of each example; their mean counts as 1
+	y      []float64 // (n, out): one-hot classes, labels and shares from 0 to 1, or numbers
+	weight []float64 // (n): the weight of each example; see prepare
 	n, dim int
 	out    int
 	link   Link
@@ -100,7 +100,7 @@ func (f features) fit(c float64) (head, error) {
 	return h, nil
 }
 
-// pick copies the examples of the given numbers, nil for all.
+// pick copies the examples of the given numbers. With nil it copies all.
 func (f features) pick(rows []int) features {
 	if rows == nil {
 		f.x, f.y, f.weight = slices.Clone(f.x), slices.Clone(f.y), slices.Clone(f.weight)
@@ -116,8 +116,8 @@ func (f features) pick(rows []int) features {
 	return p
 }
 
-// standardize gives every feature standard deviation 1 and, where a bias can make up for it, mean 0. It returns what was
-// taken off and divided by.
+// standardize gives every feature standard deviation 1 and, where the head has a bias, mean 0. It returns what was
+// taken off and what was divided by.
 func (f features) standardize() (shift, scale []float64) {
 	shift, scale = make([]float64, f.dim), make([]float64, f.dim)
 	for d := range f.dim {
@@ -174,7 +174,7 @@ func (f features) loss(w, grad []float64) float64 {
 	return sum
 }
 
-// loss is that of outputs z with targets y; its gradient takes the place of z.
+// loss returns the loss of outputs z for targets y, and writes its gradient over z.
 func (l Link) loss(z, y []float64) (sum float64) {
 	switch l {
 	case Softmax:
@@ -197,7 +197,7 @@ func (l Link) loss(z, y []float64) (sum float64) {
 	return sum
 }
 
-// minimize fits w from where it is, by L-BFGS.
+// minimize fits w by L-BFGS, from the values that it has.
 func (f features) minimize(w []float64, c float64) error {
 	k := f.out * f.dim
 	p := optimize.Problem{

@@ -1,6 +1,6 @@
-// Package lpft teaches a pretrained network a new task by linear probing and then fine-tuning, LP-FT: it fits a linear
-// head to features of the frozen network, trains on from there, and keeps what validates best. Source: Kumar et al.
-// 2022, arXiv:2202.10054, section 3.4.
+// Package lpft teaches a pretrained network a new task by linear probing and then fine-tuning, LP-FT. It fits a
+// linear head to features of the frozen network, trains on from there, and keeps what validates best. Source: Kumar
+// et al. 2022, arXiv:2202.10054, section 3.4.
 //
 //	run, err := lpft.Recipe{
 //		Trainer: train.Trainer{Task: net, LoRA: &nn.LoRA{…}, From: pretrained, Val: val, …},
@@ -8,12 +8,12 @@
 //		Probe:   &lpft.Probe{Features: "features", Head: "head", Target: lpft.Target{Link: lpft.Softmax, Classes: 3}},
 //	}.Start()
 //	defer run.Close()
-//	err = run.Learn()          // the head, then the steps
-//	result, err := run.Choose() // what validates best is in the state now
-//	err = run.Refit()          // a head that was kept learns from the validation examples too
+//	err = run.Learn()           // fits the head, then makes the steps
+//	result, err := run.Choose() // puts what validates best into the state
+//	err = run.Refit()           // fits a head that was kept to the validation examples, too
 //
-// The package knows a [train.Task], names of its outputs and sources of batches. What an example is, a text, an image
-// or a sound, is for the caller.
+// The package knows a [train.Task], names of its outputs, and sources of batches. An example may be a text, an image or
+// a sound.
 package lpft
 
 import (
@@ -24,33 +24,33 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Recipe says what is learned, from what, and how.
+// Recipe says what is learned, from which examples, and how.
 type Recipe struct {
 	// Trainer makes the steps. It wants Val, by which everything is judged, and Stop.RestoreBest. Its From reads the
-	// pretrained parameters; its LoRA, where it has one, trains the head beside it (Also). When its Interrupt is closed,
-	// Learn writes a checkpoint and returns train.ErrInterrupted.
+	// pretrained parameters; its LoRA, where it has one, trains the head beside it (Also). When its Interrupt is
+	// closed, Learn writes a checkpoint and returns train.ErrInterrupted.
 	Trainer train.Trainer
 	// Train gives the batches of the steps.
 	Train train.TrainData
-	// Examples are the training examples in one pass, unchanged: the head is fitted to them.
+	// Examples gives the training examples in one pass, without augmentation. The head is fitted to them.
 	Examples train.EvalData
-	// Probe says how the head is fitted; with nil the steps begin with the first values of its parameters.
+	// Probe says how the head is fitted. With nil it is not fitted; the steps begin with its random first values.
 	Probe *Probe
-	// ProbeOnly makes no step: the head on frozen features is all that is learned.
+	// ProbeOnly makes no steps. Only the head is learned, on frozen features.
 	ProbeOnly bool
-	// Chance is the loss of a model that knows only how often each answer comes; 0 where it is not known. See
+	// Chance is the loss of a model that knows only how often each answer comes, or 0 where that is not known. See
 	// train.Judge.
 	Chance float64
-	// Say is told what happens; nil says nothing.
+	// Say is told what happens. It may be nil.
 	Say func(format string, a ...any)
 }
 
 // Probe says how a linear head is fitted to features of the frozen network: y = W·x + b.
 type Probe struct {
-	// Features names an output of the task in mode nn.Eval: the vectors x (B, N) that the head maps.
+	// Features names the output of the task, in mode nn.Eval, that the head maps: vectors x (B, N).
 	Features string
-	// Head is the path of the head's nn.Linear: its parameters are Head.weight and Head.bias. A head without a bias is
-	// fitted without one.
+	// Head is the path of the head's nn.Linear, whose parameters are Head.weight and Head.bias. A head without a bias
+	// is fitted without one.
 	Head string
 	// InOut says that the weight is (N, Out), as nn.Linear has it unless OutIn is set.
 	InOut bool
@@ -58,24 +58,24 @@ type Probe struct {
 	Target Target
 }
 
-// Result tells what a recipe has come to.
+// Result tells what a recipe has reached.
 type Result struct {
-	Head     bool    // the head on frozen features was kept, and not what the steps have made
-	Step     int     // with the best validation loss; 0 where Head is true
-	ValLoss  float64 // of what was kept
-	Strength float64 // of the head's regularisation, as scikit-learn's C; 0 where no head was fitted in this process
+	Head     bool    // the head on frozen features was kept
+	Step     int     // the step whose values were kept; 0 where Head is true
+	ValLoss  float64 // validation loss of what was kept
+	Strength float64 // regularisation of the head, as scikit-learn's C; 0 where this process fitted none
 	Verdict  train.Verdict
 }
 
-// Run is a recipe under way. Close it after use.
+// Run is a recipe that is being followed. Close it after use.
 type Run struct {
-	// Loop makes the steps; Loop.Run has the state.
+	// Loop makes the steps. Loop.Run has the state.
 	Loop     *train.Loop
 	set      Recipe
 	strength float64
-	head     head      // that was fitted first; none after a resume
-	first    []float64 // losses of the validation examples with it
-	kept     bool
+	head     head      // the head that was fitted first; empty after a resume
+	first    []float64 // losses of the validation examples with that head
+	kept     bool      // Choose has kept the head
 }
 
 // Start plans the steps. With Trainer.Resume it goes on from the newest checkpoint.
@@ -101,8 +101,8 @@ func (r Recipe) Start() (*Run, error) {
 // Close gives the run folder back. The state stays usable.
 func (r *Run) Close() { r.Loop.Close() }
 
-// Fit is all of a recipe: [Recipe.Start], [Run.Learn], [Run.Choose] and [Run.Refit]. It calls measure, unless it is
-// nil, with what was kept, before the head learns from the validation examples.
+// Fit follows the whole recipe: [Recipe.Start], [Run.Learn], [Run.Choose] and [Run.Refit]. It calls measure, which
+// may be nil, with what was kept, before a head is fitted to the validation examples, too.
 func (r Recipe) Fit(measure func(*train.Run) error) (*train.State, Result, error) {
 	run, err := r.Start()
 	if err != nil {
@@ -123,7 +123,7 @@ func (r Recipe) Fit(measure func(*train.Run) error) (*train.State, Result, error
 }
 
 // Learn fits the head, evaluates it as step 0 of the run, and makes the steps. After a resume it makes the steps that
-// are left. At its end the state holds the values of the best evaluation.
+// are left. At the end the state holds the values of the best evaluation.
 func (r *Run) Learn() error {
 	if r.Loop.StepsDone() == 0 {
 		if err := r.probe(); err != nil {
@@ -146,7 +146,7 @@ func (r *Run) Learn() error {
 	return r.Loop.Finish()
 }
 
-// probe fits the head and evaluates what training starts from.
+// probe fits the head and evaluates what the steps start from.
 func (r *Run) probe() error {
 	if r.set.Probe != nil {
 		if err := r.fitHead(r.set.Examples); err != nil {
@@ -168,9 +168,8 @@ func (r *Run) probe() error {
 	return nil
 }
 
-// Choose puts what validates best into the state and tells what it is: the head on frozen features, or the best that the
-// steps have made. With LoRA and fewer than 100 validation examples the head stays unless LoRA is better by more than a
-// standard error.
+// Choose puts what validates best into the state: the head on frozen features, or the best values of the steps. With
+// LoRA and fewer than 100 validation examples it keeps the head unless LoRA is better by more than a standard error.
 func (r *Run) Choose() (Result, error) {
 	step, loss, _ := r.Loop.Best()
 	result := Result{Step: step, ValLoss: loss, Strength: r.strength, Verdict: train.Judge(steps(r.Loop.Run.History), r.set.Chance)}
@@ -184,7 +183,7 @@ func (r *Run) Choose() (Result, error) {
 	if !r.kept {
 		return result, nil
 	}
-	if r.head.weight == nil { // it was fitted before a resume
+	if r.head.weight == nil { // the head was fitted before a resume
 		if err := r.fitHead(r.set.Examples); err != nil {
 			return result, err
 		}
@@ -194,8 +193,8 @@ func (r *Run) Choose() (Result, error) {
 	return result, err
 }
 
-// Refit fits the head again, to training and validation examples together, where [Run.Choose] kept it; else it does
-// nothing. Take metrics on the validation examples before.
+// Refit fits the head again, to training and validation examples together, where [Run.Choose] has kept it. Otherwise it
+// does nothing. Metrics on the validation examples must be taken before.
 func (r *Run) Refit() error {
 	if !r.kept {
 		return nil
@@ -213,8 +212,8 @@ func steps(h []train.Status) []train.Status {
 	return h
 }
 
-// fitHead fits the head to features of the frozen network, of all the given examples, and puts it into the state. Of one
-// part it also finds the strength of regularisation, and remembers the head.
+// fitHead fits the head to features of the given examples and puts it into the state. For one part it also finds the
+// strength of regularisation, and remembers the head.
 func (r *Run) fitHead(parts ...train.EvalData) error {
 	p := r.set.Probe
 	if r.Loop.Run.State.Params.Get(p.Head+".weight") == nil {
@@ -317,7 +316,7 @@ func (r *Run) trained() (map[string]*tensor.Dense, error) {
 // targets reads the field y of examples in the order of a pass.
 type targets struct{ src data.Source }
 
-// next returns y of the next n examples.
+// next returns y for each of the next n examples.
 func (t targets) next(n int) (rows [][]float32, err error) {
 	for len(rows) < n {
 		size, fields := data.Shape(t.src, n-len(rows))
@@ -337,7 +336,7 @@ func (t targets) next(n int) (rows [][]float32, err error) {
 	return rows, nil
 }
 
-// numbers returns example i of an array: ids as numbers, exact below 2²⁴.
+// numbers returns the values of example i of an array. Ids become numbers, which are exact below 2²⁴.
 func numbers(a data.Array, i int) []float32 {
 	if a.Int == nil {
 		n := len(a.Float) / a.Shape[0]

@@ -84,8 +84,8 @@ func pretrained(t testing.TB) func(s plan.State) error {
 	}
 }
 
-// bars are n images whose class is whether the bar's place is odd, which the features tell, or, without odd, whether it
-// stands upright, which they hardly tell.
+// bars returns n images of two classes. With odd the class tells whether the bar's place is odd, which the features
+// show. Without odd it tells whether the bar stands upright, which they hardly show.
 func bars(n int, seed uint64, odd bool) *data.Table {
 	r := rand.New(rand.NewPCG(seed, 3))
 	var x [][]float32
@@ -253,7 +253,7 @@ func TestLinks(t *testing.T) {
 		net  net
 		link Link
 		y    func(odd float32) []float32
-		most float64 // of the loss
+		most float64 // the bound of the loss
 	}{
 		{"labels", net{out: 2, bias: true, loss: nn.BCEWithLogits{}}, Logistic, func(odd float32) []float32 { return []float32{odd, 1 - odd} }, 0.2},
 		{"shares", net{out: 1, bias: true, loss: nn.BCEWithLogits{}}, Logistic, func(odd float32) []float32 { return []float32{0.1 + 0.8*odd} }, 0.45},

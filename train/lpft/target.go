@@ -6,22 +6,22 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Link says how a linear head's outputs z are read, and so by which loss it is fitted.
+// Link says how a linear head's outputs z are read, and thereby by which loss it is fitted.
 type Link int
 
 // The links.
 const (
-	Softmax  Link = iota // classes that exclude each other: cross-entropy
-	Logistic             // labels that do not, and shares: binary cross-entropy of each output
-	Identity             // numbers: half the squared error of each output
+	Softmax  Link = iota // classes that exclude each other, by the cross-entropy
+	Logistic             // labels that do not, and shares, by the binary cross-entropy of each output
+	Identity             // numbers, by half the squared error of each output
 )
 
-// Target says how the field y of an example becomes the targets of a head's outputs. With Softmax y is one class id;
-// with the other links it is a number for each output, with Logistic from 0 to 1.
+// Target says how the field y of an example becomes the targets of a head's outputs. With Softmax y is one class id.
+// With Logistic y has a number from 0 to 1 for each output, with Identity any number for each output.
 type Target struct {
 	Link    Link
 	Classes int       // with Softmax: how many there are
-	Weights []float64 // with Softmax: of each class, in the fit of the head; nil weighs all alike
+	Weights []float64 // with Softmax: the weight of each class in the fit of the head; nil weighs all alike
 }
 
 // encode returns the targets of one example's outputs, and its weight.
@@ -44,8 +44,8 @@ func (t Target) encode(y []float32) (target []float64, weight float64, err error
 	return target, weight, nil
 }
 
-// loss is that of one example's predictions, as the task's loss reads them, with their targets: −Σ y·ln p, the sum of the
-// binary cross-entropies, or the sum of the squared errors.
+// loss returns the loss of one example's predictions, as nn.Loss.Predict gives them. By the link it is −Σ y·ln p, the
+// sum of the binary cross-entropies, or the sum of the squared errors.
 func (t Target) loss(pred, y []float32) (sum float64, err error) {
 	target, _, err := t.encode(y)
 	if err != nil {
@@ -67,11 +67,11 @@ func (t Target) loss(pred, y []float32) (sum float64, err error) {
 	return sum, nil
 }
 
-// logOf is ln p, of a probability that is not quite 0.
+// logOf returns ln p. A probability below 1e-7 counts as 1e-7.
 func logOf(p float32) float64 { return math.Log(max(1e-7, float64(p))) }
 
-// prepare completes the features: weights get the mean 1, and with Identity the targets mean 0 and standard deviation 1.
-// A head that was fitted to them is given to undo, which makes it one for the targets as they were.
+// prepare gives the weights mean 1 and, with Identity, the targets mean 0 and standard deviation 1. undo changes a
+// head that was fitted to such targets into one for the targets as they were.
 func (f *features) prepare() (undo func(head)) {
 	f.out = len(f.y) / f.n
 	sum := 0.0
@@ -112,7 +112,7 @@ func (f *features) prepare() (undo func(head)) {
 	}
 }
 
-// folds deals the examples out to k folds, those of a class one after the other.
+// folds deals the examples out to k folds. The examples of a class go to one fold after the other.
 func folds(f features, k int) []int {
 	fold, next := make([]int, f.n), map[int]int{}
 	for i := range fold {

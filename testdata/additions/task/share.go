@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// share is the task of a number from 0 to 1 for a text, such as the share of readers who liked it. Its loss is the binary
-// cross-entropy, which is lowest where the prediction is the share.
+// share is the task of a number from 0 to 1 for a text, such as the share of readers who liked it. Its loss is the
+// binary cross-entropy, which is lowest where the prediction is the share.
 type share struct{ pooled }
 
 func (*share) about() string { return "a number from 0 to 1 a text, such as a share" }
