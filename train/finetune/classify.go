@@ -49,7 +49,7 @@ func (c *classify) open(s *Setup, r *record.Records) (err error) {
 	first := func(class int) string { return r.Where(slices.Index(c.all.Of, int32(class))) }
 	for i, name := range names {
 		if strings.TrimSpace(name) == "" {
-			return errors.Errorf("finetune: %s: an empty %s; a text that is to be learned from needs its class", first(i), d.Label[0])
+			return errors.Errorf("finetune: %s: an empty %s; want a class for each text", first(i), d.Label[0])
 		}
 	}
 	if len(d.Classes) == 0 {
@@ -90,7 +90,7 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 		c.trains[c.id[c.all.Names[c.all.Of[r]]]]++
 	}
 	if len(trained) < 2 {
-		return errors.New("finetune: the records to train on have one class only")
+		return errors.New("finetune: the records to train on have one class only; want at least 2")
 	}
 	for _, p := range d.parts()[1:] {
 		of := c.all

@@ -218,7 +218,7 @@ func oneLabel(d *DataSettings, task, what, hint string) error {
 // column refuses a column that is missing, and lists the columns that exist.
 func column(r *record.Records, setting, name string) error {
 	if name == "" {
-		return errors.Errorf("finetune: no column is named as %s; there are %q", setting, r.Columns())
+		return errors.Errorf("finetune: want the name of the column of %ss; there are %q", setting, r.Columns())
 	}
 	if !hasColumn(r, name) {
 		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())

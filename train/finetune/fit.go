@@ -302,8 +302,11 @@ func beforeLoss(h []train.Status, out string) (Number, error) {
 		Step int
 		Loss Number `json:"val_loss"`
 	}{Step: -1}
-	if err := json.NewDecoder(log).Decode(&first); err != nil || first.Step != 0 {
-		return 0, errors.Errorf("finetune: %s: its first line is of step %d, %v; want the loss before training", log.Name(), first.Step, err)
+	if err := json.NewDecoder(log).Decode(&first); err != nil {
+		return 0, errors.Wrapf(err, "finetune: the first line of %s", log.Name())
+	}
+	if first.Step != 0 {
+		return 0, errors.Errorf("finetune: the first line of %s is step %d; want step 0, the loss before training", log.Name(), first.Step)
 	}
 	return first.Loss, nil
 }

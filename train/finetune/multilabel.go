@@ -94,8 +94,11 @@ func (m *multilabel) make(s *Setup, e entry) ([]example, error) {
 	if len(columns) > 1 {
 		for i, c := range columns {
 			v, err := e.number(c)
-			if err != nil || v < 0 || v > 1 {
-				return nil, errors.Errorf("column %q has %g, %v; want 0 or 1", c, v, err)
+			if err != nil {
+				return nil, err
+			}
+			if v < 0 || v > 1 {
+				return nil, errors.Errorf("column %q has %g; want 0 or 1", c, v)
 			}
 			x.Values[i] = v
 		}

@@ -185,7 +185,7 @@ func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error)
 // error.
 func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 	if !p.task.probes() {
-		return nil, errors.Errorf("finetune: Embed: a run of %s has no vector for a text", p.Settings.Task)
+		return nil, errors.Errorf("finetune: Embed: the task of the run is %s, which has no vector for a text; want classify, multilabel or regress", p.Settings.Task)
 	}
 	vectors := make([][]float32, len(texts))
 	err := p.outputs(texts, "pooled", func(i int, y []float32) { vectors[i] = slices.Clone(y) })

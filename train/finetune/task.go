@@ -136,11 +136,11 @@ func (base) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, 
 }
 
 func (base) answer(p *Predictor, _ [][]gpt.Message, _ gpt.SampleOptions) ([]string, error) {
-	return nil, errors.Errorf("finetune: Answer: a run of %s; want one of chat", p.Settings.Task)
+	return nil, errors.Errorf("finetune: Answer: the task of the run is %s; want chat", p.Settings.Task)
 }
 
 func (base) questions(s *Setup, _ *record.Records, _ []int) ([][]gpt.Message, []string, error) {
-	return nil, nil, errors.Errorf("finetune: EvaluateText: a run of %s; want one of chat", s.Settings.Task)
+	return nil, nil, errors.Errorf("finetune: EvaluateText: the task of the run is %s; want chat", s.Settings.Task)
 }
 
 func (base) next(_ Settings, run string) []string {

@@ -50,7 +50,7 @@ func TestNoTypeTests(t *testing.T) {
 		})
 	}
 	if len(asked) == 0 {
-		t.Error("no type assertion was found at all: of tokenizers there are some")
+		t.Error("no type assertion was found at all; want those on tokenizers")
 	}
 	for at, e := range asked {
 		if p, ok := e.(*ast.StarExpr); ok {
