@@ -92,7 +92,7 @@ func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	if err := s.task.divided(s, d); err != nil {
 		return err
 	}
-	return d.measure(s, anyContext)
+	return d.measureAll(s, anyContext)
 }
 
 // file opens a file of records.
@@ -113,9 +113,9 @@ func (d *Data) parts() []*part {
 	return all
 }
 
-// measure makes all examples once. So a record that cannot be an example is an error now, and not in the middle of a
+// measureAll makes all examples once. So a record that cannot be an example is an error now, and not in the middle of a
 // run. With anyContext the task may choose a shorter context, in which some examples are cut.
-func (d *Data) measure(s *Setup, anyContext bool) error {
+func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	c := &d.Counts
 	if err := d.measureParts(s); err != nil {
 		return err
