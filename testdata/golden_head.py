@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes train/finetune/testdata/head.json: linear heads that scikit-learn fits to small random features.
+"""Makes train/lpft/testdata/head.json: linear heads that scikit-learn fits to small random features.
 
   python3 -m venv venv && venv/bin/pip install scikit-learn==1.9.1 numpy
   venv/bin/python testdata/golden_head.py
@@ -15,7 +15,7 @@ import sklearn
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "train", "finetune", "testdata", "head.json")
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "train", "lpft", "testdata", "head.json")
 
 
 def main():

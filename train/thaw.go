@@ -1,9 +1,10 @@
 package train
 
 import (
-	"github.com/ceto-ml/ceto/data"
 	"math"
 	"slices"
+
+	"github.com/ceto-ml/ceto/data"
 
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"

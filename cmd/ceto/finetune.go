@@ -32,14 +32,7 @@ func finetuneCmd(g *global) *cobra.Command {
 		Long: `Teach a pretrained model a task on your own data. Nothing but the model, the data, the task and its columns has to be
 given: head, split, batch, learning rate, epochs and early stop have defaults that are printed and kept with the run.
 
-  classify     one class a text: --text COLUMN --label COLUMN
-  multilabel   labels that do not exclude each other: lists in one column (a|b or ["a", "b"]), or a column of 0 and 1 for each
-  regress      a number a text
-  tag          stretches of a text: --label is a column of JSON spans, [{"start": 0, "end": 5, "label": "PER"}], in characters
-  chat         answers: columns messages, conversations, instruction and output, prompt and completion, or --prompt-template
-               and --answer; loss on the answers only, the model's own chat template, several chats to a row without leaks
-  lm           going on with a text: --text COLUMN
-
+` + finetune.Describe() + `
 For classes, labels and numbers, first a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
 --method full, all parameters) goes on from there; what has the best validation loss is kept; where fewer than 100
 records validate, LoRA only if it is clearly better than the head.`,

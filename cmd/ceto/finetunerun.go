@@ -49,7 +49,7 @@ func (f *finetuneFlags) run(c *cobra.Command) error {
 	if f.json {
 		return printJSON(c.OutOrStdout(), r)
 	}
-	return f.report(c.OutOrStdout(), s, r)
+	return f.report(c.OutOrStdout(), r)
 }
 
 // one runs a job.
@@ -146,7 +146,7 @@ func (p *tuneProgress) OnStep(s *train.Status) error {
 }
 
 // report tells how a run ended: curves, figures with intervals, a verdict, what can be done next.
-func (f *finetuneFlags) report(w io.Writer, s finetune.Settings, r *finetune.Result) error {
+func (f *finetuneFlags) report(w io.Writer, r *finetune.Result) error {
 	curves(w, r)
 	kept := fmt.Sprintf("the weights after epoch %.2g of %.2g", r.BestEpoch, r.Epochs)
 	if r.BestEpoch == 0 && r.Strength > 0 {
@@ -162,17 +162,7 @@ func (f *finetuneFlags) report(w io.Writer, s finetune.Settings, r *finetune.Res
 		figures(w, fmt.Sprintf("test, %d records", r.TestRows), r.Test, r.TestCI95)
 	}
 	fmt.Fprintf(w, "%s\n%s in all; the run is in %s\n\nnext:\n", r.Verdict, rounded(r.Seconds), r.Run)
-	run := filepath.ToSlash(r.Run)
-	if s.Task == "chat" || s.Task == "lm" {
-		model := fmt.Sprintf("--model %s --adapter %s/%s", s.Model, run, finetune.AdapterDir)
-		if s.Method == finetune.Full {
-			model = fmt.Sprintf("--model %s/%s", run, finetune.ModelDir)
-		}
-		command := map[string]string{"chat": "chat", "lm": "generate"}[s.Task]
-		_, err := fmt.Fprintf(w, "  ceto %s %s\n  ceto eval --run %s --data FILE\n", command, model, run)
-		return err
-	}
-	_, err := fmt.Fprintf(w, "  ceto predict --run %[1]s --data FILE --text COLUMN\n  ceto eval --run %[1]s --data FILE\n", run)
+	_, err := fmt.Fprintf(w, "  %s\n", strings.Join(r.Next, "\n  "))
 	return err
 }
 

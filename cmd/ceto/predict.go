@@ -121,7 +121,7 @@ func (f *useFlags) predict(c *cobra.Command) error {
 			}
 		}
 	}
-	if n := p.Counts.Truncated; n > 0 {
+	if n := p.Truncated; n > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "ceto: warning: %d texts are longer than %d tokens; the rest of each was left out\n", n, p.Settings.Data.Context)
 	}
 	return nil

@@ -1,64 +1,118 @@
 package finetune
 
 import (
-	"encoding/json"
+	"cmp"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/metric"
-	"github.com/pkg/errors"
 )
 
-// writer is a task of the model's own head, which goes on with texts.
-type writer interface{ writes() }
+// causal has the defaults of a task that trains the model's own head, which continues texts. An example has a target
+// for each token, or −1 where the token carries no loss. Such a task adds the methods about, make, predict and next.
+type causal struct{ base }
 
-// causal is what the writers have in common: a target for each token, −1 where it carries no loss.
-type causal struct{}
+func (causal) newHead() bool { return false }
 
-func (causal) writes() {}
+func (causal) rate() float64 { return 3e-4 }
 
-func (causal) pooled() bool { return false }
+// By default a row of texts has minRow to maxRow tokens, and a batch has rowTokens. The logits take much memory:
+// 4·Vocab bytes a token, and as much for their gradient.
+const minRow, maxRow, rowTokens = 256, 1024, 1024
 
-func (causal) target() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
+func (causal) longest(s *Setup) int { return min(maxRow, s.Source.Model.Dims().Context) }
 
-func (causal) build(j *Job) train.Task {
-	return gpt.CausalLM{Model: j.Source.Model, Smoothing: j.Settings.Train.Smoothing}
-}
-
-func (causal) metrics(*Job) []namedMetric { return nil }
-
-func (causal) chance(*Job) float64 { return 0 }
-
-func (causal) output() string { return "predict" }
-
-func (causal) answer(*Job, []float32) Answer { return Answer{} }
-
-// tokenLoss is what a model gives the targets of an example.
-type tokenLoss struct {
-	nll    float64 // −Σ ln p, nats
-	tokens float64 // that count
-	right  float64 // those that were the most probable
-	bytes  float64 // of text that they stand for; 0 where nothing asks for them
-}
-
-// measure implements measurer: loss and perplexity a token, with intervals over examples.
-func (c causal) measure(j *Job, run *train.Run, _ *part, q *data.Sequences) (map[string]Number, map[string][2]Number, error) {
-	each, err := tokenLosses(run, q, j.Source.Model.Dims().Vocab)
-	if err != nil {
-		return nil, nil, err
+// shorter returns the shortest row that holds 99 of 100 examples whole: a power of two from minRow on.
+func (causal) shorter(lengths []int32, context int) int {
+	for n := minRow; n < context; n *= 2 {
+		long := 0
+		for _, l := range lengths {
+			if int(l) > n {
+				long++
+			}
+		}
+		if 100*long <= len(lengths) {
+			return n
+		}
 	}
-	values, ci := summary(len(each), lossMetrics(each))
-	return values, ci, nil
+	return context
 }
 
-// lossMetrics are statistics of some of the examples.
+// valShare is that of other tasks, but gives at most 200 records: to validate on one costs nearly as much as to train.
+func (causal) valShare(records int) float64 {
+	return min(base{}.valShare(records), 200/float64(records))
+}
+
+func (c causal) sizes(s *Settings, n extent) {
+	rows, width := n.examples, n.longest
+	if !s.Data.NoPacking {
+		width = s.Data.Context
+		rows = n.tokens/width + 1
+	}
+	s.Train.Batch = cmp.Or(s.Train.Batch, max(1, min(rowTokens/width, rows/8))) // few examples should give several steps, too
+	epochs := 2
+	if n.examples < 1000 {
+		epochs = 3
+	}
+	s.Train.Epochs = cmp.Or(s.Train.Epochs, epochs)
+	s.Train.Evaluations = cmp.Or(s.Train.Evaluations, 2)
+}
+
+func (causal) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
+
+// evalBatch is at most 32 examples, or fewer, so that their logits take at most 256 MiB.
+func (causal) evalBatch(s *Setup) int {
+	const bytes = 256 << 20
+	return max(1, min(base{}.evalBatch(s), bytes/(4*s.Source.Model.Dims().Vocab*s.Settings.Data.Context)))
+}
+
+func (causal) fill(s *Setup, state plan.State) error { return s.Source.Fill(state) }
+
+// batches puts several examples into a row, unless the settings ask for a row each.
+func (causal) batches(s *Setup, q *data.Sequences) train.TrainData {
+	if s.Settings.Data.NoPacking {
+		return q
+	}
+	return data.Pack(q, s.Settings.Data.Context)
+}
+
+func (causal) build(s *Setup) train.Task {
+	return gpt.CausalLM{Model: s.Source.Model, Smoothing: s.Settings.Train.Smoothing}
+}
+
+// nextCommand returns the command that writes with the model of a run, and the one that measures it.
+func (causal) nextCommand(command string, s Settings, run string) []string {
+	model := "--model " + s.Model + " --adapter " + run + "/" + AdapterDir
+	if s.Method == Full {
+		model = "--model " + run + "/" + ModelDir
+	}
+	return []string{"ceto " + command + " " + model, "ceto eval --run " + run + " --data FILE"}
+}
+
+// tokenLoss is how well a model predicts the targets of an example.
+type tokenLoss struct {
+	nll    float64 // −Σ ln p, in nats
+	tokens float64 // targets that count
+	right  float64 // targets that were the most probable
+	bytes  float64 // bytes of text that the targets stand for; 0 where the task does not count them
+}
+
+// judge takes the loss and the perplexity of a token. Intervals are over examples.
+func (causal) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+	each, err := tokenLosses(run, q, s.Source.Model.Dims().Vocab)
+	if err != nil {
+		return judged{}, err
+	}
+	return summary(len(each), lossMetrics(each)), nil
+}
+
+// lossMetrics returns statistics of some of the examples, which rows names.
 func lossMetrics(each []tokenLoss) map[string]func(rows []int) float64 {
-	of := func(f func(sum tokenLoss) float64) func(rows []int) float64 {
+	sum := func(f func(sum tokenLoss) float64) func(rows []int) float64 {
 		return func(rows []int) float64 {
 			var sum tokenLoss
 			for _, i := range rows {
@@ -69,29 +123,14 @@ func lossMetrics(each []tokenLoss) map[string]func(rows []int) float64 {
 		}
 	}
 	all := map[string]func(rows []int) float64{
-		"loss":           of(func(s tokenLoss) float64 { return s.nll / s.tokens }),
-		"perplexity":     of(func(s tokenLoss) float64 { return math.Exp(s.nll / s.tokens) }),
-		"token_accuracy": of(func(s tokenLoss) float64 { return s.right / s.tokens }),
+		"loss":           sum(func(s tokenLoss) float64 { return s.nll / s.tokens }),
+		"perplexity":     sum(func(s tokenLoss) float64 { return math.Exp(s.nll / s.tokens) }),
+		"token_accuracy": sum(func(s tokenLoss) float64 { return s.right / s.tokens }),
 	}
 	if slices.ContainsFunc(each, func(e tokenLoss) bool { return e.bytes > 0 }) {
-		all["bits_per_byte"] = of(func(s tokenLoss) float64 { return metric.BitsPerByte(s.nll, int(s.bytes)) })
+		all["bits_per_byte"] = sum(func(s tokenLoss) float64 { return metric.BitsPerByte(s.nll, int(s.bytes)) })
 	}
 	return all
-}
-
-// summary is each statistic of n examples with its 95 % interval, by the bootstrap.
-func summary(n int, statistics map[string]func(rows []int) float64) (map[string]Number, map[string][2]Number) {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	values, ci := map[string]Number{}, map[string][2]Number{}
-	for name, of := range statistics {
-		values[name] = Number(of(all))
-		lo, hi := metric.Bootstrap95(n, 1, of)
-		ci[name] = [2]Number{Number(lo), Number(hi)}
-	}
-	return values, ci
 }
 
 // tokenLosses runs the model over q and returns the loss of each example, by its number.
@@ -103,18 +142,12 @@ func tokenLosses(run *train.Run, q *data.Sequences, vocab int) ([]tokenLoss, err
 				continue
 			}
 			row := p[t*vocab : (t+1)*vocab]
-			best := 0
-			for k, v := range row {
-				if v > row[best] {
-					best = k
-				}
-			}
 			each[i].nll -= math.Log(max(float64(row[y]), math.SmallestNonzeroFloat32))
 			each[i].tokens++
 			if len(e.Values) > 0 {
 				each[i].bytes += float64(e.Values[t])
 			}
-			if best == int(y) {
+			if largest(row) == int(y) {
 				each[i].right++
 			}
 		}
@@ -123,8 +156,8 @@ func tokenLosses(run *train.Run, q *data.Sequences, vocab int) ([]tokenLoss, err
 	return each, err
 }
 
-// outputs runs the model over q and calls f with each example, its number and the output's cols values for each of its
-// ids, (ids, cols), which f must not keep.
+// outputs runs the model over q and calls f with each example, its number and its values of the output: y (ids, cols).
+// f must not keep y.
 func outputs(run *train.Run, q *data.Sequences, output string, cols int, f func(i int, e data.Sequence, y []float32) error) error {
 	at, order := 0, q.Order()
 	return run.Outputs(q, output, func(n int, y []float32) error {
@@ -142,75 +175,4 @@ func outputs(run *train.Run, q *data.Sequences, output string, cols int, f func(
 		}
 		return nil
 	})
-}
-
-// A writer's row has minRow to maxRow tokens by default, and a batch rowTokens: the logits of more take much memory,
-// 4·Vocab bytes a token and as much for their gradient.
-const minRow, maxRow, rowTokens = 256, 1024, 1024
-
-// chooseContext makes a writer's rows as short as lets 99 of 100 examples fit whole: a power of two from minRow to
-// maxRow, at most the model's context.
-func (j *Job) chooseContext() {
-	c := &j.Settings.Data.Context
-	for n := minRow; n < *c; n *= 2 {
-		long := 0
-		for _, l := range j.train.lengths {
-			if int(l) > n {
-				long++
-			}
-		}
-		if 100*long <= len(j.train.lengths) {
-			*c = n
-		}
-	}
-}
-
-// resolveRows is resolveSize for a writer.
-func (j *Job) resolveRows() {
-	t, rows, width := &j.Settings.Train, j.Counts.Train, int(slices.Max(j.train.lengths))
-	if j.packs() {
-		width = j.Settings.Data.Context
-		rows = j.Counts.Tokens/width + 1
-	}
-	orElse(&t.Batch, max(1, min(rowTokens/width, rows/8))) // few examples are to give some steps, too
-	epochs := 2
-	if j.Counts.Train < 1000 {
-		epochs = 3
-	}
-	orElse(&t.Epochs, epochs)
-	orElse(&t.Evaluations, 2)
-}
-
-// packs tells whether examples share rows.
-func (j *Job) packs() bool {
-	_, ok := j.task.(writer)
-	return ok && !j.Settings.Data.NoPacking
-}
-
-// batches is what training takes its batches from: of a writer rows that its examples share.
-func (f *fit) batches() train.TrainData {
-	if f.packs() {
-		return data.Pack(f.trainData, f.Settings.Data.Context)
-	}
-	return f.trainData
-}
-
-// beforeLoss is the validation loss before the first step: of this process or, after a resume, by the run's log.
-func (f *fit) beforeLoss() (Number, error) {
-	if h := f.loop.Run.History; len(h) > 0 && h[0].Step == 0 {
-		return Number(h[0].ValLoss), nil
-	}
-	log, err := os.Open(filepath.Join(f.o.Out, "log.jsonl"))
-	if err != nil {
-		return 0, errors.Wrap(err, "finetune")
-	}
-	defer log.Close()
-	first := struct {
-		Step int
-		Loss Number `json:"val_loss"`
-	}{Step: -1}
-	if err := json.NewDecoder(log).Decode(&first); err != nil || first.Step != 0 {
-		return 0, errors.Errorf("finetune: %s: its first line is of step %d, %v; want the loss before training", log.Name(), first.Step, err)
-	}
-	return first.Loss, nil
 }

@@ -2,86 +2,148 @@ package finetune
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
-	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/pkg/errors"
 )
 
-// chat is the task of answering: loss on what the assistant says.
+// chat is the task of answering. What the assistant says carries loss.
 type chat struct {
 	causal
 	template *generate.ChatTemplate
 	plain    bool // the model has no template of its own
 }
 
-func (*chat) columns(j *Job, r *record.Records) error {
-	l := &j.Settings.Data.Layout
-	if *l == (Layout{}) {
+func (*chat) about() string {
+	return `answers: columns messages, conversations, instruction and output, prompt and completion, or --prompt-template
+and --answer; loss on the answers only, the model's own chat template, several chats to a row without leaks`
+}
+
+// columns finds the layout by the names of the columns, where the settings have none.
+func (*chat) columns(d *DataSettings, r *record.Records) error {
+	if d.Layout == (Layout{}) {
 		var err error
-		if *l, err = DetectLayout(r.Columns()); err != nil {
+		if d.Layout, err = DetectLayout(r.Columns()); err != nil {
 			return err
 		}
 	}
-	return l.Check(r)
+	return d.Layout.Check(r)
 }
 
-func (c *chat) open(j *Job, _ *record.Records) error {
-	if err := c.restore(j); err != nil {
-		return err
-	}
-	if c.plain {
-		j.Counts.Warnings = append(j.Counts.Warnings, fmt.Sprintf("%s has no chat template; it learns the plain one, ### Instruction: … ### Response: …", j.Source.Path))
-	}
-	return nil
-}
+func (c *chat) open(s *Setup, _ *record.Records) error { return c.restore(s) }
 
-func (c *chat) restore(j *Job) (err error) {
-	if c.plain = j.Source.Chat == ""; c.plain {
-		c.template, err = generate.PlainTemplate(j.Tokenizer)
+func (c *chat) restore(s *Setup) (err error) {
+	if c.plain = s.Source.Chat == ""; c.plain {
+		c.template, err = generate.PlainTemplate(s.Tokenizer)
 	} else {
-		c.template, err = j.Source.Template(j.Tokenizer)
+		c.template, err = s.Source.Template(s.Tokenizer)
 	}
 	return err
 }
 
-func (c *chat) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data.Sequence, err error) {
-	messages, err := j.Settings.Data.Layout.Chat(r, row)
+func (c *chat) divided(s *Setup, d *Data) error {
+	if c.plain {
+		d.warn("%s has no chat template; it learns the plain one, ### Instruction: … ### Response: …", s.Source.Path)
+	}
+	return nil
+}
+
+func (*chat) identity(d *DataSettings, r *record.Records) record.Texts {
+	return d.Layout.Texts(r, true)
+}
+
+func (*chat) question(d *DataSettings, r *record.Records) record.Texts {
+	return d.Layout.Texts(r, false)
+}
+
+func (*chat) leftOut(n, context int) string {
+	return fmt.Sprintf("%d chats are left out: their answers lie behind the %d tokens of the context", n, context)
+}
+
+// make makes an example of a chat, or none where its answers lie behind the context.
+func (c *chat) make(s *Setup, e entry) ([]example, error) {
+	messages, err := s.Settings.Data.Layout.Chat(e.Records, e.row)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	ids, answer, err := c.template.Encode(j.Tokenizer, messages)
+	ids, answer, err := c.template.Encode(s.Tokenizer, messages)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	e.IDs, e.Y = gpt.Targets(ids, answer)
-	if n := j.Settings.Data.Context; len(e.IDs) > n {
-		if j.Settings.Data.Strict {
-			return e, errors.Errorf("a chat of %d tokens, the context holds %d", len(e.IDs), n)
-		}
-		j.Counts.Truncated++
-		e.IDs, e.Y = e.IDs[:n], e.Y[:n]
+	var x example
+	x.IDs, x.Y = gpt.Targets(ids, answer)
+	n, cut, err := s.fits("chat", len(x.IDs))
+	if err != nil {
+		return nil, err
 	}
-	return e, nil
+	x.IDs, x.Y, x.cut = x.IDs[:n], x.Y[:n], cut
+	if !learns(x) {
+		return nil, nil
+	}
+	return []example{x}, nil
 }
 
 // learns tells whether an example has something to learn from.
-func learns(e data.Sequence) bool {
-	for _, y := range e.Y {
-		if y >= 0 {
-			return true
-		}
-	}
-	return false
+func learns(e example) bool {
+	return slices.ContainsFunc(e.Y, func(y int32) bool { return y >= 0 })
 }
 
-// key is what tells that two records say the same: their text; of chat what comes before the last answer, and with
-// whole that too.
-func (j *Job) key(r *record.Records, whole bool) record.Texts {
-	if _, ok := j.task.(*chat); !ok {
-		return r.Column(j.text())
+// predict takes each text as what the user says.
+func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
+	chats := make([][]generate.Message, len(texts))
+	for i, t := range texts {
+		chats[i] = []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(t)}}
 	}
-	return j.Settings.Data.Layout.Texts(r, whole)
+	return textAnswers(c.answer(p, chats, generate.Options{}))
 }
+
+// predictRows reads the records by the layout. They need no column of answers.
+func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
+	chats := make([][]generate.Message, len(rows))
+	for i, row := range rows {
+		var err error
+		if chats[i], err = p.Settings.Data.Layout.Ask(r, row); err != nil {
+			return nil, err
+		}
+	}
+	return textAnswers(c.answer(p, chats, generate.Options{}))
+}
+
+func (c *chat) answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error) {
+	prompts := make([][]int32, len(chats))
+	for i, m := range chats {
+		text, err := c.template.Render(m)
+		if err == nil {
+			prompts[i], err = generate.PromptIDs(p.Tokenizer, text, token.Parse)
+		}
+		if err != nil {
+			return nil, errors.Wrapf(err, "finetune: chat %d", i)
+		}
+	}
+	if _, ends := p.end(); c.plain && !ends {
+		o.Stop = append(slices.Clone(o.Stop), "\n\n") // what the plain template has behind an answer
+	}
+	return p.write(prompts, o)
+}
+
+func (*chat) questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error) {
+	if err := s.task.columns(&s.Settings.Data, r); err != nil {
+		return nil, nil, err
+	}
+	for _, row := range rows {
+		m, err := s.Settings.Data.Layout.Chat(r, row)
+		if err != nil {
+			return nil, nil, err
+		}
+		last := lastAnswer(m)
+		chats, wanted = append(chats, m[:last]), append(wanted, strings.TrimSpace(m[last].Content))
+	}
+	return chats, wanted, nil
+}
+
+func (c *chat) next(s Settings, run string) []string { return c.nextCommand("chat", s, run) }

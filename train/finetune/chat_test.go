@@ -83,13 +83,13 @@ func TestChat(t *testing.T) {
 // answers has a saved run write the answers to the validation records.
 func answers(t *testing.T, j *Job, p *Predictor, r *Result) {
 	t.Helper()
-	q, err := p.sequences(j.val, false)
+	q, err := p.sequences(j.val, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, metrics, _, err := p.judgePart(p.run, j.val, q)
-	if err != nil || math.Abs(float64(metrics["loss"]-r.Metrics["loss"])) > 1e-4 {
-		t.Errorf("the saved run has %v, the job had %v, %v", metrics, r.Metrics, err)
+	m, err := p.task.judge(p.Setup, p.run, j.val, q)
+	if err != nil || math.Abs(float64(m.values["loss"]-r.Metrics["loss"])) > 1e-4 {
+		t.Errorf("the saved run has %v, the job had %v, %v", m.values, r.Metrics, err)
 	}
 	values, ci, texts, err := p.EvaluateText(j.val.r, j.val.rows, []string{"exact", "chrf"}, 8)
 	if err != nil {
@@ -127,13 +127,13 @@ func TestBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	q, err := p.sequences(j.val, false)
+	q, err := p.sequences(j.val, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, metrics, _, err := p.judgePart(p.run, j.val, q)
-	if err != nil || math.Abs(float64(metrics["loss"]-r.BeforeLoss)) > 1e-5 {
-		t.Errorf("loss %g, %v; before training the run had %g", metrics["loss"], err, r.BeforeLoss)
+	m, err := p.task.judge(p.Setup, p.run, j.val, q)
+	if err != nil || math.Abs(float64(m.values["loss"]-r.BeforeLoss)) > 1e-5 {
+		t.Errorf("loss %g, %v; before training the run had %g", m.values["loss"], err, r.BeforeLoss)
 	}
 	if _, _, texts, err := p.EvaluateText(j.val.r, nil, []string{"bleu"}, 4); err != nil || len(texts) != 40 || !utf8.ValidString(strings.Join(texts, "")) {
 		t.Errorf("answers %q, %v", texts, err)
@@ -208,9 +208,13 @@ func TestChatContext(t *testing.T) {
 	if c, d := j.Counts, j.Settings.Data; d.Context != 256 || c.LeftOut != 4 || c.Truncated != 6 || c.Rows != 96 || len(c.Warnings) != 2 || d.Layout.Prompt != "prompt" {
 		t.Errorf("%+v, %+v", c, d)
 	}
-	e, err := j.task.example(j, j.train.r, 92, false, 0)
-	if err != nil || len(e.IDs) != 256 || e.IDs[0] != 1 || e.IDs[1] == 1 || learns(data.Sequence{Y: e.Y[:8]}) {
-		t.Errorf("a chat that is cut: %v, %v", e, err)
+	all, err := j.task.make(j.Setup, entry{Records: j.train.r, row: 92})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d examples of a chat, %v; want 1", len(all), err)
+	}
+	e := all[0]
+	if len(e.IDs) != 256 || e.IDs[0] != 1 || e.IDs[1] == 1 || !e.cut || learns(example{Sequence: data.Sequence{Y: e.Y[:8]}}) {
+		t.Errorf("a chat that is cut: %v", e)
 	}
 	s.Data.Strict = true
 	if _, err := Open(s); err == nil || !strings.Contains(err.Error(), "chats.csv:") || !strings.Contains(err.Error(), "the context holds 256") {
@@ -221,24 +225,23 @@ func TestChatContext(t *testing.T) {
 		t.Errorf("nothing is left: %v", err)
 	}
 	for _, w := range []struct{ short, long, want int }{{199, 1, 256}, {195, 5, 512}, {0, 200, 512}} {
-		k := &Job{train: &part{lengths: append(slices.Repeat([]int32{60}, w.short), slices.Repeat([]int32{400}, w.long)...)}}
-		k.Settings.Data.Context = 1024
-		if k.chooseContext(); k.Settings.Data.Context != w.want {
-			t.Errorf("%+v: rows of %d tokens", w, k.Settings.Data.Context)
+		lengths := append(slices.Repeat([]int32{60}, w.short), slices.Repeat([]int32{400}, w.long)...)
+		if n := (causal{}).shorter(lengths, 1024); n != w.want {
+			t.Errorf("%+v: rows of %d tokens", w, n)
 		}
 	}
 }
 
 // TestEvalBatch: the logits of an evaluation are at most 256 MiB.
 func TestEvalBatch(t *testing.T) {
-	j := &Job{Source: &pretrained.Source{Model: gpt.GPT2Small}}
+	s := &Setup{Source: &pretrained.Source{Model: gpt.GPT2Small}}
 	for context, want := range map[int]int{16: 32, 256: 5, 512: 2, 1024: 1} {
-		j.Settings.Data.Context = context
-		if j.task = (&chat{}); j.evalBatch() != want {
-			t.Errorf("%d chats of %d tokens, want %d", j.evalBatch(), context, want)
+		s.Settings.Data.Context = context
+		if n := (&chat{}).evalBatch(s); n != want {
+			t.Errorf("%d chats of %d tokens, want %d", n, context, want)
 		}
-		if j.task = (&classify{}); j.evalBatch() != 32 {
-			t.Errorf("%d texts of %d tokens, want 32", j.evalBatch(), context)
+		if n := (&classify{}).evalBatch(s); n != 32 {
+			t.Errorf("%d texts of %d tokens, want 32", n, context)
 		}
 	}
 }
@@ -253,7 +256,7 @@ func TestChatLeaks(t *testing.T) {
 	s := chatSettings(t, 60)
 	s.Data.Path = write(t, "chats.csv", lines...)
 	j := open(t, s)
-	question := j.key(j.val.r, false)
+	question := j.question(j.val.r)
 	held := map[string]bool{}
 	for _, row := range j.val.rows {
 		q, err := question(row)

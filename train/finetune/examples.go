@@ -1,166 +1,148 @@
 package finetune
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
-	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
 )
 
-// measure reads all examples once: what cannot be one is an error now, not in the middle of a run.
-func (j *Job) measure() error {
-	c := &j.Counts
-	if err := j.measureParts(); err != nil {
-		return err
-	}
-	if longest := j.Settings.Data.Context; j.choose {
-		if j.chooseContext(); j.Settings.Data.Context < longest {
-			if err := j.measureParts(); err != nil { // some are cut now
-				return err
-			}
-		}
-	}
-	c.Train, c.Val = len(j.train.rows), len(j.val.rows)
-	c.Rows = c.Train + c.Val
-	if j.test != nil {
-		c.Test = len(j.test.rows)
-	}
-	if c.Train < 2 || c.Val < 1 {
-		return errors.Errorf("finetune: %s; %d are left to train on and %d to validate on, want at least 2 and 1", j.leftOut(), c.Train, c.Val)
-	}
-	for _, n := range j.train.lengths {
-		c.Tokens += int(n)
-	}
-	j.resolveSize()
-	if c.Truncated > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%d texts are longer than %d tokens; the rest of each is left out (--context takes more, --strict refuses them)", c.Truncated, j.Settings.Data.Context))
-	}
-	if c.LeftOut > 0 {
-		c.Warnings = append(c.Warnings, j.leftOut())
-	}
-	if c.LostSpans > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%d spans have no token of their own, most behind the %d tokens of the context: they are not learned", c.LostSpans, j.Settings.Data.Context))
-	}
-	return nil
+// maker is a task's part in making examples.
+type maker interface {
+	// field describes the field y of a batch. With perID y has a value for each id of the example.
+	field() (y data.Field, perID bool)
+	// make makes the examples of a record: one, several pieces of it, or none where nothing can be learned from it. It
+	// changes nothing else. What was lost on the way comes back with each example.
+	make(s *Setup, e entry) ([]example, error)
 }
 
-// leftOut says which records nothing can be learned from.
-func (j *Job) leftOut() string {
-	if _, ok := j.task.(*chat); ok {
-		return fmt.Sprintf("%d chats are left out: their answers lie behind the %d tokens of the context", j.Counts.LeftOut, j.Settings.Data.Context)
-	}
-	return fmt.Sprintf("%d empty texts are left out", j.Counts.LeftOut)
+// entry is a record that examples are made of.
+type entry struct {
+	*record.Records
+	row  int
+	held bool                     // for validation or test
+	vary func(text string) string // returns a variant of the text, to train on; nil takes the text as it is
 }
 
-// measureParts measures all parts.
-func (j *Job) measureParts() error {
-	j.Counts.Truncated, j.Counts.LeftOut, j.Counts.LostSpans = 0, 0, 0
-	for _, p := range []*part{j.train, j.val, j.test} {
-		if p == nil {
-			continue
-		}
-		p.lengths = nil
-		if err := j.measurePart(p); err != nil {
-			return err
-		}
+// text returns the record's text in a column, varied where the entry says so.
+func (e entry) text(column string) (string, error) {
+	text, err := e.Text(e.row, column)
+	if err == nil && e.vary != nil {
+		text = e.vary(text)
 	}
-	return nil
+	return text, err
 }
 
-// measurePart finds the lengths of a part's examples, and leaves out chats without an answer to learn from.
-func (j *Job) measurePart(p *part) error {
-	if t, ok := j.task.(*lm); ok {
-		return t.measurePart(j, p)
-	}
-	_, writes := j.task.(writer)
-	kept, lengths := make([]int, 0, len(p.rows)), make([]int32, 0, len(p.rows))
+// example is what a task makes of a record, and what was lost on the way.
+type example struct {
+	data.Sequence
+	cut  bool // it was longer than the context
+	lost int  // spans without a token of their own
+}
+
+// missed counts what was lost when examples were made.
+type missed struct {
+	cut     int // examples that were longer than the context
+	records int // records without an example
+	spans   int // spans without a token of their own
+}
+
+// examples describes the examples of a part.
+type examples struct {
+	lengths []int32
+	of      []int // the record of each example
+	// pieces holds the examples of records that give several, by the example's number. Making one means making all, so
+	// they are kept, at 12 bytes a token. Other examples are made anew whenever they are asked for.
+	pieces map[int]data.Sequence
+}
+
+// measure makes the examples of a part and notes their lengths. It leaves out records without an example. A record that
+// cannot become one is an error, with its place in the file.
+func (s *Setup) measure(p *part) (lost missed, err error) {
+	m, kept := &examples{pieces: map[int]data.Sequence{}}, make([]int, 0, len(p.rows))
 	for _, row := range p.rows {
-		cut := j.Counts.Truncated
-		e, err := j.task.example(j, p.r, row, false, 0)
+		made, err := s.task.make(s, entry{Records: p.r, row: row, held: p.held})
 		if err != nil {
-			return errors.Wrapf(err, "finetune: %s", p.r.Where(row))
+			return lost, errors.Wrapf(err, "finetune: %s", p.r.Where(row))
 		}
-		if writes && !learns(e) {
-			j.Counts.Truncated = cut
-			j.Counts.LeftOut++
+		if len(made) == 0 {
+			lost.records++
 			continue
 		}
-		kept, lengths = append(kept, row), append(lengths, int32(len(e.IDs)))
+		kept = append(kept, row)
+		for _, e := range made {
+			if e.cut {
+				lost.cut++
+			}
+			lost.spans += e.lost
+			if len(made) > 1 {
+				m.pieces[len(m.of)] = e.Sequence
+			}
+			m.lengths, m.of = append(m.lengths, int32(len(e.IDs))), append(m.of, row)
+		}
 	}
-	p.rows, p.lengths = kept, lengths
-	return nil
+	p.rows, p.examples = kept, m
+	return lost, nil
 }
 
-// sequences are the examples of a part, read anew whenever they are asked for; with learn as training sees them.
-func (j *Job) sequences(p *part, learn bool) (*data.Sequences, error) {
-	if p.lengths == nil {
-		if err := j.measurePart(p); err != nil {
+// sequences returns the examples of a part, which it measures where needed. With vary they are as training sees them.
+func (s *Setup) sequences(p *part, vary func(row int, epoch uint64) func(string) string) (*data.Sequences, error) {
+	if p.examples == nil {
+		if _, err := s.measure(p); err != nil {
 			return nil, err
 		}
 	}
-	y, perID := j.task.target()
-	q := &data.Sequences{Lengths: p.lengths, Context: j.Settings.Data.Context, Tokens: j.Settings.Train.Tokens, Target: y, PerID: perID}
-	augments := learn && j.augment.Swap+j.augment.Delete+j.augment.Replace > 0
-	if augments { // a variant may have more ids
+	y, perID := s.task.field()
+	q := &data.Sequences{Lengths: p.lengths, Context: s.Settings.Data.Context, Tokens: s.Settings.Train.Tokens, Target: y, PerID: perID}
+	if vary != nil { // a variant may have more ids than the text
 		q.Lengths = slices.Clone(q.Lengths)
 		for i, n := range q.Lengths {
 			q.Lengths[i] = int32(min(float64(q.Context), math.Ceil(float64(n)*1.5+8)))
 		}
 	}
-	if p.pieces != nil {
-		q.At = func(i int, _ uint64) (data.Sequence, error) { return p.pieces[i], nil }
-		return q, nil
-	}
+	m, r, held := p.examples, p.r, p.held
 	q.At = func(i int, epoch uint64) (data.Sequence, error) {
-		counts := j.Counts // counted when it was measured
-		defer func() { j.Counts = counts }()
-		return j.task.example(j, p.r, p.rows[i], augments, epoch)
+		if e, ok := m.pieces[i]; ok {
+			return e, nil
+		}
+		e := entry{Records: r, row: m.of[i], held: held}
+		if vary != nil {
+			e.vary = vary(e.row, epoch)
+		}
+		made, err := s.task.make(s, e)
+		if err != nil || len(made) == 0 {
+			return data.Sequence{}, errors.Wrapf(err, "finetune: %s", r.Where(e.row))
+		}
+		return made[0].Sequence, nil
 	}
 	return q, nil
 }
 
-// ids encodes a text, cut to the context.
-func (j *Job) ids(text string) ([]int32, error) {
-	ids, err := generate.PromptIDs(j.Tokenizer, text, token.AsText)
-	if err != nil {
-		return nil, err
+// vary returns a function that gives the variant of a record's text for an epoch, or nil where texts are not varied.
+func (d *Data) vary(seed uint64) func(row int, epoch uint64) func(string) string {
+	if d.augment.Swap+d.augment.Delete+d.augment.Replace <= 0 {
+		return nil
 	}
-	if n := j.Settings.Data.Context; len(ids) > n {
-		if j.Settings.Data.Strict {
-			return nil, errors.Errorf("a text of %d tokens, the context holds %d", len(ids), n)
+	return func(row int, epoch uint64) func(string) string {
+		return func(text string) string {
+			return d.augment.Text(text, seed^(uint64(row)<<20+epoch)*splitmix.Gamma)
 		}
-		j.Counts.Truncated++
-		ids = ids[:n]
 	}
-	return ids, nil
 }
 
-// textOf is the text of a record, or in training a variant of it.
-func (j *Job) textOf(r *record.Records, row int, learn bool, epoch uint64) (string, error) {
-	text, err := r.Text(row, j.text())
-	if err == nil && learn {
-		text = j.augment.Text(text, j.Settings.Train.Seed^(uint64(row)<<20+epoch)*splitmix.Gamma)
-	}
-	return text, err
-}
-
-// LargestBatch is how many examples, or rows of several, the largest micro-batch has, and how many tokens each.
+// LargestBatch returns the number of rows of the largest micro-batch, and the tokens of each row. A row is an
+// example, or several examples of texts that share it.
 func (j *Job) LargestBatch() (n, width int) {
-	n, width = j.Settings.Train.Batch, j.Settings.Data.Context
-	if j.packs() {
-		return n, width
-	}
-	q, err := j.sequences(j.train, true)
+	t := j.Settings.Train
+	n, width = t.Batch, j.Settings.Data.Context
+	q, err := j.sequences(j.train, j.vary(t.Seed))
 	if err != nil {
 		return n, width
 	}
-	n, fields := data.Largest(q.Train(j.Settings.Train.Seed), n)
+	n, fields := data.Largest(j.task.batches(j.Setup, q).Train(t.Seed), n)
 	for _, f := range fields {
 		if f.Name == "ids" {
 			width = f.Shape[0]

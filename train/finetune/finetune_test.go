@@ -130,11 +130,12 @@ func samePredictions(t *testing.T, j *Job, p *Predictor, r *Result) {
 	if r.BestEpoch == 0 { // the head was fitted again, to the validation records too
 		return
 	}
-	q, err := p.sequences(j.val, false)
+	q, err := p.sequences(j.val, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, metrics, _, err = p.judge(p.run, q)
+	m, err := p.task.judge(p.Setup, p.run, j.val, q)
+	metrics = m.values
 	for name, v := range r.Metrics {
 		if math.Abs(float64(metrics[name]-v)) > 1e-4 {
 			t.Errorf("%s: the saved run has %g, the job had %g, %v", name, metrics[name], v, err)
@@ -155,8 +156,8 @@ func rounded(a Answer) string {
 	return a.Label + fmt.Sprint(a.Labels, v)
 }
 
-// TestResume interrupts a run after some steps, with a head that was fitted first, and goes on from there: the result is
-// that of a run that was never stopped.
+// TestResume interrupts a run after some steps, with a head that was fitted first. The run that goes on from there
+// gives the result of a run that was never stopped.
 func TestResume(t *testing.T) {
 	s := settings(t, "classify", 120)
 	s.Train.LR = 1e-3
@@ -280,18 +281,18 @@ func TestClassWeights(t *testing.T) {
 		s.Train.ClassWeights = mode
 		j := open(t, s)
 		c := j.task.(*classify)
-		w := c.weights(j)
+		w := c.weights(j.Setup)
 		if mode == "none" && w != nil || mode == "" && (math.Abs(w[1]-2) > 1e-9 || math.Abs(w[0]-2.0/3) > 1e-9) {
 			t.Errorf("%q: weights %v, want 2/3 and %g", mode, w, want.weight)
 		}
-		if got := c.chance(j); math.Abs(got-want.chance) > 1e-9 || j.Settings.Data.Positive != "b" {
+		if got := c.chance(j.Setup); math.Abs(got-want.chance) > 1e-9 || j.Settings.Data.Positive != "b" {
 			t.Errorf("%q: chance %g, want %g; positive %q, want b", mode, got, want.chance, j.Settings.Data.Positive)
 		}
 	}
 }
 
-// TestWeightsOfOneClass: records of the rarer class alone, as a batch by length may have, keep their weight: 118/(2·28),
-// as two of the 30 to train on are held out.
+// TestWeightsOfOneClass: in a batch of the rarer class alone, which a batch by length may be, records keep their
+// weight. It is 118/(2·28), as two of the 30 records of the class are held out.
 func TestWeightsOfOneClass(t *testing.T) {
 	s := skewed(t)
 	s.Method = Head
@@ -357,7 +358,11 @@ func TestAugment(t *testing.T) {
 	s.Data.Augment.Swap = 0.3
 	j := open(t, s)
 	at := func(p *part, learn bool, epoch uint64) string {
-		q, err := j.sequences(p, learn)
+		vary := j.vary(s.Train.Seed)
+		if !learn {
+			vary = nil
+		}
+		q, err := j.sequences(p, vary)
 		if err != nil {
 			t.Fatal(err)
 		}

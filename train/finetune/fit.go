@@ -1,19 +1,77 @@
 package finetune
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
-	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
+	"github.com/ceto-ml/ceto/train/lpft"
 	"github.com/ceto-ml/ceto/train/metric"
 	"github.com/pkg/errors"
 )
+
+// Job is a task with its model and its records. Close it after use.
+type Job struct {
+	*Setup
+	*Data
+}
+
+// Open reads the model's files, but not its values, and reads and divides the records. What is wrong with them is an
+// error of one line.
+func Open(s Settings) (*Job, error) {
+	t, err := newTask(s.Task)
+	if err != nil {
+		return nil, err
+	}
+	setup, err := openSetup(s, t)
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{setup, &Data{}}
+	if err := j.Data.open(setup, s.Data.Context == 0); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// Close closes the files.
+func (j *Job) Close() error {
+	err := j.closeFiles()
+	if e := j.Source.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// learner is a task's part in learning.
+type learner interface {
+	// newHead tells whether the task puts a head of its own, called score, on the model's trunk. Otherwise it trains
+	// the model's own head. Such a model can do the task before it has learned, so a run reports that loss, too.
+	newHead() bool
+	// fill reads the model's values into the state.
+	fill(s *Setup, state plan.State) error
+	// build returns what is trained.
+	build(s *Setup) train.Task
+	// target says how the field y is read when the head is fitted first.
+	target(s *Setup) lpft.Target
+	// batches returns what training takes its batches from, given the examples.
+	batches(s *Setup, q *data.Sequences) train.TrainData
+	// evalBatch returns the number of examples of an evaluation batch.
+	evalBatch(s *Setup) int
+	// chance returns the loss of a model that knows only how often each answer comes, or 0.
+	chance(s *Setup) float64
+	// judge measures the model on a part, whose examples are q.
+	judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error)
+}
 
 // Options say how a job is run.
 type Options struct {
@@ -23,28 +81,28 @@ type Options struct {
 	MemoryLimit uint64
 	Interrupt   <-chan struct{} // closed: finish the step, write a checkpoint, return train.ErrInterrupted
 	Callbacks   []train.Callback
-	Say         func(format string, a ...any) // told what happens; nil says nothing
-	Ready       func(l *train.Loop)           // called before the first step, when all memory is planned
+	Say         func(format string, a ...any) // is told what happens; may be nil
+	Ready       func(l *train.Loop)           // is called before the first step, when all memory is planned; may be nil
 }
 
-// Result is what a job has come to. Metrics are those of the validation records, Test those of the test file's, by the
-// names that Metrics has too.
+// Result is what a run has reached. Metrics has the metrics on the validation records, Test those on the records of the
+// test file, by the same names.
 type Result struct {
 	Task          string               `json:"task"`
 	TrainRows     int                  `json:"train_rows"`
 	ValRows       int                  `json:"val_rows"`
-	Epochs        float64              `json:"epochs"`     // made
-	BestEpoch     float64              `json:"best_epoch"` // of the best validation loss; 0 is the head on frozen features
+	Epochs        float64              `json:"epochs"`     // passes over the training records
+	BestEpoch     float64              `json:"best_epoch"` // the epoch whose values were kept; 0 is the head on frozen features
 	TrainedParams int                  `json:"trained_params"`
 	Params        int                  `json:"params"`
 	ValLoss       Number               `json:"val_loss"`
-	BeforeLoss    Number               `json:"before_loss,omitempty"` // of chat and lm: of the validation records before training
+	BeforeLoss    Number               `json:"before_loss,omitempty"` // validation loss before training, for chat and lm
 	Metrics       map[string]Number    `json:"metrics"`
 	CI95          map[string][2]Number `json:"ci95"`
 	Test          map[string]Number    `json:"test,omitempty"`
 	TestCI95      map[string][2]Number `json:"test_ci95,omitempty"`
 	TestRows      int                  `json:"test_rows,omitempty"`
-	Strength      float64              `json:"head_strength,omitempty"` // of the fitted head, as scikit-learn's C
+	Strength      float64              `json:"head_strength,omitempty"` // regularisation of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters
 	Run           string               `json:"run"`
@@ -52,76 +110,97 @@ type Result struct {
 	History       []train.Status       `json:"-"`
 	TestScores    *metric.Rows         `json:"-"`
 	State         *train.State         `json:"-"`
+	Next          []string             `json:"-"` // commands that use the run
 }
 
-// Number is a float64 whose NaN, where a metric is not defined, is null in JSON.
+// Number is a float64 that is null in JSON where it is NaN or infinite, as where a metric is not defined.
 type Number float64
 
 // MarshalJSON implements json.Marshaler.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if !finite(float64(n)) {
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
 }
 
-// fit is a job under way.
+// fit is a job that is being run.
 type fit struct {
 	*Job
 	o         Options
-	loop      *train.Loop
-	trainData *data.Sequences // as training sees them
-	plain     *data.Sequences // the same examples, not augmented
-	val, test *data.Sequences
-	thaw      []train.Thaw
-	perEpoch  int // steps
-	strength  float64
-	head      head      // that was fitted first; none after a resume
-	first     []float64 // losses of the validation records with it
+	recipe    lpft.Recipe
+	val, test *data.Sequences // test is nil without a file of its own
+	perEpoch  int             // steps of an epoch
 	start     time.Time
 }
 
-// Fit fine-tunes. The head is fitted first, to features of the frozen model, with a strength of regularisation that
-// cross-validation finds; then training goes on from there (with LoRA, or of all parameters), and what had the best
-// validation loss is kept; where fewer than 100 records validate, LoRA only if it is better than the head by more than a
-// standard error. Where the head is kept, it is fitted again to training and validation records together, after the metrics are taken.
+// Fit fine-tunes, by package lpft. A head that maps a vector of the text is fitted to features of the frozen model
+// first. Training goes on from there, with LoRA or with all parameters. Fit keeps what has the best validation loss.
+// With fewer than 100 validation records it keeps LoRA only where it is better than the head by more than a standard
+// error. A head that is kept is fitted again to training and validation records together, after the metrics are
+// taken.
 func (j *Job) Fit(o Options) (*Result, error) {
-	if o.Say == nil {
-		o.Say = func(string, ...any) {}
-	}
-	f := &fit{Job: j, o: o, start: time.Now()}
-	err := f.open()
-	if err == nil {
-		f.loop, err = f.trainer().Start(f.batches())
-	}
+	start := time.Now()
+	f, err := j.fit(o)
 	if err != nil {
 		return nil, err
 	}
-	defer f.loop.Close()
-	if err := f.learn(); err != nil {
+	f.start = start
+	run, err := f.recipe.Start()
+	if err != nil {
 		return nil, err
 	}
-	return f.finish()
+	defer run.Close()
+	if o.Ready != nil {
+		o.Ready(run.Loop)
+	}
+	if err := run.Learn(); err != nil {
+		return nil, err
+	}
+	return f.finish(run)
 }
 
-// open makes the data and the loop.
-func (f *fit) open() (err error) {
-	if f.trainData, err = f.sequences(f.Job.train, true); err != nil {
-		return err
+// FindRate tests learning rates on the job; see train.Trainer.FindRate. The head is not fitted first.
+func (j *Job) FindRate(o Options, finder train.RateFinder) (train.RateCurve, error) {
+	f, err := j.fit(o)
+	if err != nil {
+		return train.RateCurve{}, err
 	}
-	if f.plain, err = f.sequences(f.Job.train, false); err != nil {
-		return err
+	return f.recipe.Trainer.FindRate(f.recipe.Train, finder)
+}
+
+// fit makes the examples and the recipe.
+func (j *Job) fit(o Options) (*fit, error) {
+	if o.Say == nil {
+		o.Say = func(string, ...any) {}
 	}
-	if f.val, err = f.sequences(f.Job.val, false); err != nil {
-		return err
+	f := &fit{Job: j, o: o}
+	learnt, err := j.sequences(j.train, j.vary(j.Settings.Train.Seed))
+	if err != nil {
+		return nil, err
 	}
-	if f.Job.test != nil {
-		if f.test, err = f.sequences(f.Job.test, false); err != nil {
-			return err
+	plain, err := j.sequences(j.train, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f.val, err = j.sequences(j.val, nil); err != nil {
+		return nil, err
+	}
+	if j.test != nil {
+		if f.test, err = j.sequences(j.test, nil); err != nil {
+			return nil, err
 		}
 	}
-	f.thaw, err = thaws(f.Settings.Train.Thaw)
-	return err
+	thaw, err := thaws(j.Settings.Train.Thaw)
+	if err != nil {
+		return nil, err
+	}
+	f.recipe = lpft.Recipe{Train: j.task.batches(j.Setup, learnt), Examples: plain, ProbeOnly: j.Settings.Method == Head, Chance: j.task.chance(j.Setup), Say: o.Say}
+	if !j.Settings.Head.NoFit {
+		f.recipe.Probe = &lpft.Probe{Features: "pooled", Head: "score", Target: j.task.target(j.Setup)}
+	}
+	f.recipe.Trainer = f.trainer(thaw)
+	return f, nil
 }
 
 // thaws reads lines of "share pattern …".
@@ -140,186 +219,65 @@ func thaws(lines []string) (all []train.Thaw, err error) {
 	return all, nil
 }
 
-// FindRate tests learning rates on the job: see train.Trainer.FindRate. The head is not fitted first.
-func (j *Job) FindRate(o Options, finder train.RateFinder) (train.RateCurve, error) {
-	f := &fit{Job: j, o: o}
-	if f.o.Say == nil {
-		f.o.Say = func(string, ...any) {}
-	}
-	if err := f.open(); err != nil {
-		return train.RateCurve{}, err
-	}
-	return f.trainer().FindRate(f.batches(), finder)
-}
-
-// trainer is the loop's, by the settings.
-func (f *fit) trainer() train.Trainer {
+// trainer returns the trainer that the settings ask for.
+func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	s := f.Settings.Train
-	batches := data.Batches(f.batches().Train(s.Seed), s.Batch, 1)
+	batches := data.Batches(f.recipe.Train.Train(s.Seed), s.Batch, 1)
 	f.perEpoch = (batches + s.Accumulate - 1) / s.Accumulate
 	steps := f.perEpoch * s.Epochs
-	orElse(&s.Checkpoint, f.perEpoch)
+	s.Checkpoint = cmp.Or(s.Checkpoint, f.perEpoch)
 	t := train.Trainer{
-		Task: f.task.build(f.Job), LoRA: f.lora(), Freeze: s.Freeze, Thaw: f.thaw, EMA: s.EMA,
+		Task: f.task.build(f.Setup), LoRA: f.Settings.lora(), Freeze: s.Freeze, Thaw: thaw, EMA: s.EMA,
 		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},
 		Schedule:  train.Linear{Warmup: int(math.Round(s.Warmup * float64(steps)))},
 		Clip:      s.Clip, Recompute: s.Recompute, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
-		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.evalBatch(),
+		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.task.evalBatch(f.Setup),
 		Stop:      train.EarlyStopping{Patience: s.Patience, RestoreBest: true},
-		Callbacks: f.o.Callbacks,
-		Out:       f.o.Out, Resume: f.o.Resume, CheckpointEvery: s.Checkpoint, Config: f.Settings,
+		Callbacks: f.o.Callbacks, Interrupt: f.o.Interrupt,
+		Out: f.o.Out, Resume: f.o.Resume, CheckpointEvery: s.Checkpoint, Config: f.Settings,
 		Executor: f.o.Executor, MemoryLimit: f.o.MemoryLimit,
 		Warn: func(w string) { f.o.Say("warning: %s", w) },
 	}
 	if !f.Settings.Random {
-		t.From = f.fill
+		t.From = func(state plan.State) error { return f.task.fill(f.Setup, state) }
 	}
 	return t
 }
 
-// learn fits the head, where that is to be done and no step was made yet, and makes the steps.
-func (f *fit) learn() error {
-	if f.o.Ready != nil {
-		f.o.Ready(f.loop)
-	}
-	if f.loop.StepsDone() == 0 {
-		if !f.Settings.Head.NoFit {
-			if err := f.fitHead(f.plain); err != nil {
-				return err
-			}
-		}
-		s, err := f.loop.Evaluate()
-		if err != nil {
-			return err
-		}
-		if f.chooses() {
-			if f.first, err = f.losses(); err != nil {
-				return err
-			}
-		}
-		if !f.Settings.Head.NoFit {
-			f.o.Say("head on frozen features (strength %g): validation loss %.4f", f.strength, s.ValLoss)
-		}
-	}
-	for f.Settings.Method != Head && !f.loop.Done() {
-		select {
-		case <-f.o.Interrupt:
-			if err := f.loop.Checkpoint(); err != nil {
-				return err
-			}
-			return train.ErrInterrupted
-		default:
-		}
-		if _, err := f.loop.Step(); err != nil {
-			return err
-		}
-	}
-	return f.loop.Finish()
-}
-
-// fitHead fits the head to features of the frozen model, of all the given examples, and puts it into the state.
-func (f *fit) fitHead(parts ...*data.Sequences) error {
-	all := features{link: softmax, center: f.Settings.Head.Pool != "last"}
-	for _, q := range parts {
-		if err := f.addFeatures(&all, q); err != nil {
-			return err
-		}
-	}
-	all.dim = len(all.x) / all.n
-	undo := all.prepare()
-	var h head
-	var err error
-	if len(parts) == 1 {
-		const k = 5
-		h, f.strength, err = fitHead(all, folds(all, min(k, all.n)), min(k, all.n))
-		defer func() { f.head = h }()
-	} else {
-		h, err = all.fit(f.strength)
-	}
-	if err != nil {
-		return err
-	}
-	undo(h)
-	return f.write(h)
-}
-
-// write puts a head into the state.
-func (f *fit) write(h head) error {
-	for name, v := range map[string][]float32{"score.weight": h.weight, "score.bias": h.bias} {
-		if f.loop.Run.State.Params.Get(name) == nil {
-			continue
-		}
-		err := f.loop.Run.State.Fill(name, func(b graph.Buf) error {
-			copy(graph.Data[float32](b), v)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addFeatures runs the model over q and adds the pooled vectors and the targets.
-func (f *fit) addFeatures(all *features, q *data.Sequences) error {
-	var weights []float64
-	if c, ok := f.task.(*classify); ok {
-		weights = c.weights(f.Job)
-	}
-	at, order := 0, q.Order()
-	return f.loop.Run.Outputs(q, "pooled", func(n int, y []float32) error {
-		for i := range n {
-			e, err := q.At(int(order[at]), 0)
-			if err != nil {
-				return err
-			}
-			at++
-			k := len(y) / n
-			for _, v := range y[i*k : (i+1)*k] {
-				all.x = append(all.x, float64(v))
-			}
-			all.addTarget(f.Job, e, weights)
-			all.n++
-		}
-		return nil
-	})
-}
-
-// finish takes the metrics, fits the head again where it was the best, and saves the result.
-func (f *fit) finish() (*Result, error) {
-	step, loss, _ := f.loop.Best()
-	run := f.loop.Run
+// finish measures what is kept and saves the result.
+func (f *fit) finish(run *lpft.Run) (*Result, error) {
+	state := run.Loop.Run.State
 	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test,
-		Epochs: float64(f.loop.StepsDone()) / float64(f.perEpoch), BestEpoch: float64(step) / float64(f.perEpoch),
-		ValLoss: Number(loss), Strength: f.strength, Run: f.o.Out, History: run.History, State: run.State}
-	r.Params, r.TrainedParams = run.State.Params.Count()
+		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, State: state,
+		Next: f.task.next(f.Settings, filepath.ToSlash(f.o.Out))}
+	r.Params, r.TrainedParams = state.Params.Count()
 	var err error
-	if _, ok := f.task.(writer); ok {
-		if r.BeforeLoss, err = f.beforeLoss(); err != nil {
+	if !f.task.newHead() {
+		if r.BeforeLoss, err = beforeLoss(r.History, f.o.Out); err != nil {
 			return nil, err
 		}
 	}
-	r.Verdict = train.Judge(steps(run.History), f.task.chance(f.Job))
-	head := step == 0 && !f.Settings.Head.NoFit
-	if step > 0 && f.chooses() {
-		if head, err = f.keepsHead(); err != nil {
-			return nil, err
-		}
-	}
-	if _, r.Metrics, r.CI95, err = f.judgePart(run, f.Job.val, f.val); err != nil {
+	kept, err := run.Choose()
+	if err != nil {
 		return nil, err
 	}
-	if head {
-		if err := f.refit(r); err != nil {
-			return nil, err
-		}
+	r.BestEpoch, r.ValLoss = float64(kept.Step)/float64(f.perEpoch), Number(kept.ValLoss)
+	r.Strength, r.Verdict = kept.Strength, kept.Verdict
+	m, err := f.task.judge(f.Setup, run.Loop.Run, f.Job.val, f.val)
+	if err != nil {
+		return nil, err
+	}
+	r.Metrics, r.CI95 = m.values, m.ci95
+	if err := run.Refit(); err != nil {
+		return nil, err
 	}
 	if f.test != nil {
-		if r.TestScores, r.Test, r.TestCI95, err = f.judgePart(run, f.Job.test, f.test); err != nil {
+		if m, err = f.task.judge(f.Setup, run.Loop.Run, f.Job.test, f.test); err != nil {
 			return nil, err
 		}
+		r.TestScores, r.Test, r.TestCI95 = m.scores, m.values, m.ci95
 	}
-	if r.Digest, err = run.State.Digest(); err != nil {
+	if r.Digest, err = state.Digest(); err != nil {
 		return nil, err
 	}
 	r.Seconds = time.Since(f.start).Seconds()
@@ -329,61 +287,26 @@ func (f *fit) finish() (*Result, error) {
 	return r, f.save(r)
 }
 
-// refit fits the head that is kept to all records but those of the test.
-func (f *fit) refit(r *Result) error {
-	if f.head.weight == nil { // it was fitted before a resume
-		if err := f.fitHead(f.plain); err != nil {
-			return err
-		}
-	}
-	s, err := f.loop.Run.Evaluate(f.val)
-	if err != nil {
-		return err
-	}
-	r.ValLoss, r.BestEpoch, r.Strength = Number(s.Loss), 0, f.strength
-	f.o.Say("the head on frozen features is kept; it is fitted again to all %d records", f.Counts.Train+f.Counts.Val)
-	return f.fitHead(f.plain, f.val)
-}
-
-// steps are the statuses of steps, without that of an evaluation before the first.
-func steps(h []train.Status) []train.Status {
+// beforeLoss returns the validation loss before the first step. It is in the history h or, after a resume, in the log
+// of the run folder out.
+func beforeLoss(h []train.Status, out string) (Number, error) {
 	if len(h) > 0 && h[0].Step == 0 {
-		return h[1:]
+		return Number(h[0].ValLoss), nil
 	}
-	return h
-}
-
-// measurer is a task with metrics of its own.
-type measurer interface {
-	measure(j *Job, run *train.Run, p *part, q *data.Sequences) (map[string]Number, map[string][2]Number, error)
-}
-
-// judgePart measures a part, whose examples are q, by the task's metrics; scores is nil where they are its own.
-func (j *Job) judgePart(run *train.Run, p *part, q *data.Sequences) (scores *metric.Rows, values map[string]Number, ci map[string][2]Number, err error) {
-	m, ok := j.task.(measurer)
-	if !ok {
-		return j.judge(run, q)
+	log, err := os.Open(filepath.Join(out, "log.jsonl"))
+	if err != nil {
+		return 0, errors.Wrap(err, "finetune")
 	}
-	values, ci, err = m.measure(j, run, p, q)
-	return nil, values, ci, err
-}
-
-// judge measures examples by the metrics of package metric, with intervals.
-func (j *Job) judge(run *train.Run, q *data.Sequences) (*metric.Rows, map[string]Number, map[string][2]Number, error) {
-	rows, named := &metric.Rows{}, j.task.metrics(j)
-	if _, err := run.Evaluate(q, rows); err != nil {
-		return nil, nil, nil, err
+	defer log.Close()
+	first := struct {
+		Step int
+		Loss Number `json:"val_loss"`
+	}{Step: -1}
+	if err := json.NewDecoder(log).Decode(&first); err != nil {
+		return 0, errors.Wrapf(err, "finetune: the first line of %s", log.Name())
 	}
-	values, ci := map[string]Number{}, map[string][2]Number{}
-	all := make([]int, rows.Len())
-	for i := range all {
-		all[i] = i
+	if first.Step != 0 {
+		return 0, errors.Errorf("finetune: the first line of %s is step %d; want step 0, the loss before training", log.Name(), first.Step)
 	}
-	for _, m := range named {
-		of := rows.Of(m.Metric)
-		values[m.name] = Number(of(all))
-		lo, hi := metric.Bootstrap95(rows.Len(), 1, of)
-		ci[m.name] = [2]Number{Number(lo), Number(hi)}
-	}
-	return rows, values, ci, nil
+	return first.Loss, nil
 }

@@ -10,53 +10,71 @@ import (
 	"github.com/pkg/errors"
 )
 
-// lm is the task of going on with texts: pretraining goes on, on texts of one's own. Each token carries loss, the one
-// that ends a text too.
+// lm is the task of continuing texts: pretraining goes on, with texts of one's own. Each token carries loss, and so
+// does the one that ends a text.
 type lm struct{ causal }
 
-func (*lm) columns(j *Job, r *record.Records) error {
-	if d := &j.Settings.Data; d.Text == "" && slices.Contains(r.Columns(), "text") {
+func (*lm) about() string { return "going on with a text: --text COLUMN" }
+
+func (*lm) columns(d *DataSettings, r *record.Records) error {
+	if d.Text == "" && hasColumn(r, "text") {
 		d.Text = "text"
 	}
-	return column(r, "text", j.Settings.Data.Text)
+	return column(r, "text", d.Text)
 }
 
-func (*lm) open(*Job, *record.Records) error { return nil }
+// make cuts a text into pieces of the context's length. Each piece is an example. The first target of a later piece
+// has one token before it. With the setting stride, pieces of held-out texts overlap: each begins that many tokens
+// after the one before. An empty text gives no example.
+func (*lm) make(s *Setup, e entry) ([]example, error) {
+	whole, err := s.textTargets(e)
+	if err != nil || len(whole.IDs) == 0 {
+		return nil, err
+	}
+	context := s.Settings.Data.Context
+	stride := context
+	if e.held && s.Settings.Data.Stride > 0 {
+		stride = min(stride, s.Settings.Data.Stride)
+	}
+	var all []example
+	for _, piece := range windows(whole, context, stride) {
+		all = append(all, example{Sequence: piece})
+	}
+	return all, nil
+}
 
-func (*lm) restore(*Job) error { return nil }
-
-// example is a whole text, of any length: one id in front that nothing foretells, then the text's and, where the
-// tokenizer has one, the token between texts. Values are the bytes that each target stands for.
-func (*lm) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data.Sequence, err error) {
-	text, err := r.Text(row, j.Settings.Data.Text)
+// textTargets returns a whole text of any length as ids and targets. The first id stands for the beginning of a text,
+// and the last target, where the tokenizer has one, is the token between texts. Values has the bytes of each target.
+func (s *Setup) textTargets(e entry) (x data.Sequence, err error) {
+	text, err := e.Text(e.row, s.Settings.Data.Text)
 	if err != nil {
-		return e, err
+		return x, err
 	}
-	ids, spans, err := j.begun(text)
+	ids, spans, err := s.begun(text)
 	if err != nil || len(ids) == 1 {
-		return e, err
+		return x, err
 	}
-	if id, ok := j.separator(); ok {
+	if id, ok := s.separator(); ok {
 		ids, spans = append(ids, id), append(spans, [2]int{})
 	}
-	e.IDs, e.Y = ids[:len(ids)-1], ids[1:]
-	for _, s := range spans {
-		e.Values = append(e.Values, float32(s[1]-s[0]))
+	x.IDs, x.Y = ids[:len(ids)-1], ids[1:]
+	for _, b := range spans {
+		x.Values = append(x.Values, float32(b[1]-b[0]))
 	}
-	return e, nil
+	return x, nil
 }
 
-// begun returns the ids of a text behind one that stands for its beginning, and the bytes of each but that: the begin
-// token where the model's files ask for one, else the one between texts.
-func (j *Job) begun(text string) (ids []int32, spans [][2]int, err error) {
-	first, err := generate.PromptIDs(j.Tokenizer, "", token.AsText)
+// begun returns the ids of a text behind an id that stands for its beginning, and the bytes of each id of the text. The
+// first id is the begin token where the model's files ask for one, else the token between texts.
+func (s *Setup) begun(text string) (ids []int32, spans [][2]int, err error) {
+	first, err := generate.PromptIDs(s.Tokenizer, "", token.AsText)
 	if err != nil {
 		return nil, nil, err
 	}
-	if id, ok := j.separator(); ok {
+	if id, ok := s.separator(); ok {
 		first[0] = id
 	}
-	if t, ok := j.Tokenizer.(token.Subword); ok {
+	if t, ok := s.Tokenizer.(token.Subword); ok {
 		added, err := t.EncodeWith(nil, token.Options{Add: true})
 		if err != nil {
 			return nil, nil, err
@@ -65,56 +83,28 @@ func (j *Job) begun(text string) (ids []int32, spans [][2]int, err error) {
 			first[0] = id
 		}
 	}
-	ids, spans, err = token.Offsets(j.Tokenizer, []byte(text), token.Options{Policy: token.AsText})
+	ids, spans, err = token.Offsets(s.Tokenizer, []byte(text), token.Options{Policy: token.AsText})
 	return append(first[:1:1], ids...), spans, err
 }
 
-// separators end a text in pretraining, where the end token of a model for chats ends a turn: those of GPT-2, SmolLM2
-// and Qwen; of Llama 3.
+// separators are tokens that end a text in pretraining. The end token of a model for chats ends a turn instead. GPT-2,
+// SmolLM2 and Qwen have the first, Llama 3 the second.
 var separators = []string{"<|endoftext|>", "<|end_of_text|>"}
 
-// separator is the token between texts.
-func (j *Job) separator() (int32, bool) {
-	if t, ok := j.Tokenizer.(token.Subword); ok {
+// separator returns the token between texts, where the tokenizer has one.
+func (s *Setup) separator() (int32, bool) {
+	if t, ok := s.Tokenizer.(token.Subword); ok {
 		for _, name := range separators {
 			if id, ok := t.ID(name); ok {
 				return id, true
 			}
 		}
 	}
-	return j.end()
+	return s.end()
 }
 
-// measurePart cuts the texts of a part into pieces of the context's length, each of which is an example, and keeps
-// them: 12 bytes a token. In a later piece the first token has the last one before it as context, and no more; of
-// held-out texts, with the setting stride, all but that many of a context's.
-func (l *lm) measurePart(j *Job, p *part) error {
-	kept := make([]int, 0, len(p.rows))
-	p.pieces, p.lengths = nil, []int32{}
-	for _, row := range p.rows {
-		e, err := l.example(j, p.r, row, false, 0)
-		if err != nil {
-			return errors.Wrapf(err, "finetune: %s", p.r.Where(row))
-		}
-		if len(e.IDs) == 0 {
-			j.Counts.LeftOut++
-			continue
-		}
-		kept = append(kept, row)
-		stride := j.Settings.Data.Context
-		if p != j.train && j.Settings.Data.Stride > 0 {
-			stride = min(stride, j.Settings.Data.Stride)
-		}
-		for _, piece := range windows(e, j.Settings.Data.Context, stride) {
-			p.pieces, p.lengths = append(p.pieces, piece), append(p.lengths, int32(len(piece.IDs)))
-		}
-	}
-	p.rows = kept
-	return nil
-}
-
-// windows cuts a text into pieces of n tokens, each of which begins stride tokens after the one before. A target counts
-// in the first piece that has it, where it has the most context.
+// windows cuts a text into pieces of n tokens. Each begins stride tokens after the one before. A target counts only in
+// the first piece that has it, since it has the most context there.
 func windows(e data.Sequence, n, stride int) (pieces []data.Sequence) {
 	for from, end := 0, 0; end < len(e.IDs); from += stride {
 		to := min(from+n, len(e.IDs))
@@ -125,4 +115,31 @@ func windows(e data.Sequence, n, stride int) (pieces []data.Sequence) {
 		pieces, end = append(pieces, w), to
 	}
 	return pieces
+}
+
+// predict continues each text.
+func (*lm) predict(p *Predictor, texts []string) ([]Answer, error) {
+	prompts := make([][]int32, len(texts))
+	for i, t := range texts {
+		var err error
+		if prompts[i], _, err = p.begun(t); err != nil {
+			return nil, errors.Wrapf(err, "finetune: text %d", i)
+		}
+	}
+	var o generate.Options
+	if id, ok := p.separator(); ok {
+		o.End = []int32{id}
+	}
+	return textAnswers(p.write(prompts, o))
+}
+
+func (l *lm) next(s Settings, run string) []string { return l.nextCommand("generate", s, run) }
+
+// ends returns the model's end tokens and the token between texts, which the model has learned to write.
+func (*lm) ends(s *Setup) []int32 {
+	id, ok := s.separator()
+	if !ok || slices.Contains(s.Source.End, id) {
+		return s.Source.End
+	}
+	return append(slices.Clone(s.Source.End), id)
 }

@@ -73,7 +73,7 @@ func TestLMPieces(t *testing.T) {
 	s := Settings{Task: "lm", Model: tiny, Data: DataSettings{Path: write(t, "texts.csv", "text", long, "\"\"", "in", "thin", "hill", "on", "inn"), Text: "text", Context: 50}}
 	j := open(t, s)
 	all := &part{r: j.train.r, rows: j.train.r.Rows()}
-	q, err := j.sequences(all, true)
+	q, err := j.sequences(all, j.vary(0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/safetensors"
@@ -18,67 +19,106 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Predictor is what a run has learned, ready to be used. Close it after use. Not safe for concurrent use.
+// Predictor is a model with what a run has learned. Close it after use. It is not safe for concurrent use.
 type Predictor struct {
-	*Job
+	*Setup
+	// Truncated counts the texts so far that were longer than the context. The rest of each was left out.
+	Truncated int
+
 	run *train.Run
 	x   plan.Executor
-	own bool // x is the predictor's to close
+	own bool // Close closes x
 }
 
-// Answer is what a predictor says of a text.
+// responder is a task's part in answering.
+type responder interface {
+	// predict answers texts.
+	predict(p *Predictor, texts []string) ([]Answer, error)
+	// predictRows answers records, which need not have the column of the answers.
+	predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error)
+	// answer continues chats; see Predictor.Answer.
+	answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error)
+	// questions returns the chats of records up to the last answer, and that answer.
+	questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error)
+	// next returns commands that use a run, for a report.
+	next(s Settings, run string) []string
+}
+
+// Answer is what a predictor says about a text. Each task sets its own fields.
 type Answer struct {
-	Label         string            `json:"label,omitempty"`       // of classify: the most probable class
-	Probability   *Number           `json:"probability,omitempty"` // of Label
-	Labels        []string          `json:"labels,omitempty"`      // of multilabel: those above one half
+	Label         string            `json:"label,omitempty"`       // classify: the most probable class
+	Probability   *Number           `json:"probability,omitempty"` // classify: the probability of Label
+	Labels        []string          `json:"labels,omitempty"`      // multilabel: labels whose probability is above one half
 	Probabilities map[string]Number `json:"probabilities,omitempty"`
-	Value         *Number           `json:"value,omitempty"` // of regress
-	Spans         []Span            `json:"spans,omitzero"`  // of tag
-	Text          *string           `json:"text,omitempty"`  // of chat and lm
+	Value         *Number           `json:"value,omitempty"` // regress
+	Spans         []Span            `json:"spans,omitzero"`  // tag
+	Text          *string           `json:"text,omitempty"`  // chat and lm
 	Embedding     []float32         `json:"embedding,omitempty"`
 }
 
-// OpenRun opens the run in folder dir. Its model must be where it was; x may be nil for the CPU.
+// OpenRun opens the run in folder dir. The model that it began with must be where it was. x may be nil for the CPU.
 func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
 	s, err := Load(filepath.Join(dir, SettingsFile))
 	if err != nil {
 		return nil, err
 	}
-	make := tasks[s.Task]
-	if make == nil {
+	t, err := newTask(s.Task)
+	if err != nil {
 		return nil, errors.Errorf("finetune: %s is not a run of ceto finetune: its task is %q", dir, s.Task)
 	}
 	if _, err := os.Stat(filepath.Join(dir, ResultFile)); err != nil {
 		return nil, errors.Errorf("finetune: %s has no %s: the run was not finished; go on with ceto finetune --resume", dir, ResultFile)
 	}
-	j := &Job{Settings: s, task: make()}
-	heads, err := j.openTrained(dir)
-	if err != nil {
-		j.Close()
-		return nil, err
+	if s.Method == Full {
+		s.Model = filepath.Join(dir, ModelDir)
 	}
-	p, err := j.predictor(x, heads)
-	if err != nil {
-		j.Close()
-	}
-	return p, err
+	return openPredictor(s, t, x, func(s *Setup) (map[string]graph.Buf, error) { return s.learned(dir) })
 }
 
-// openTrained opens the model with what was learned, and returns the parameters of the head.
-func (j *Job) openTrained(dir string) (map[string]graph.Buf, error) {
-	if j.Settings.Method == Full {
-		j.Settings.Model = filepath.Join(dir, ModelDir)
-	}
-	if err := j.openModel(); err != nil {
+// OpenBase opens the pretrained model of the settings as it is, without a run. It tells what the model answers, and its
+// loss, before it learns. The settings' task is chat or lm. x may be nil for the CPU.
+func OpenBase(s Settings, x plan.Executor) (*Predictor, error) {
+	t, err := newTask(s.Task)
+	if err != nil {
 		return nil, err
 	}
-	if err := j.task.restore(j); err != nil {
+	if t.newHead() {
+		return nil, errors.Errorf("finetune: a model that was not fine-tuned has no head for %s; want chat or lm", s.Task)
+	}
+	return openPredictor(s, t, x, func(*Setup) (map[string]graph.Buf, error) { return nil, nil })
+}
+
+// openPredictor opens a model and reads its values. learned adds what a run has learned, and returns the parameters
+// of a new head.
+func openPredictor(s Settings, t task, x plan.Executor, learned func(*Setup) (map[string]graph.Buf, error)) (*Predictor, error) {
+	setup, err := openSetup(s, t)
+	if err != nil {
 		return nil, err
 	}
-	if j.Settings.Method != Full {
-		return j.Source.AdaptTask(filepath.Join(dir, AdapterDir))
+	p := &Predictor{Setup: setup, x: x, own: x == nil}
+	var head map[string]graph.Buf
+	if err = t.restore(setup); err == nil {
+		head, err = learned(setup)
 	}
-	if _, ok := j.task.(writer); ok {
+	if err == nil {
+		if p.own {
+			p.x = plan.CPU(0)
+		}
+		err = p.fill(head)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// learned adds what the run in folder dir has learned to the model's files. It returns the parameters of a new head.
+func (s *Setup) learned(dir string) (map[string]graph.Buf, error) {
+	if s.Settings.Method != Full {
+		return s.Source.AdaptTask(filepath.Join(dir, AdapterDir))
+	}
+	if !s.task.newHead() {
 		return nil, nil
 	}
 	path := filepath.Join(dir, ModelDir, headFile)
@@ -87,46 +127,36 @@ func (j *Job) openTrained(dir string) (map[string]graph.Buf, error) {
 		return nil, err
 	}
 	defer f.Close()
-	heads := map[string]graph.Buf{}
+	head := map[string]graph.Buf{}
 	for _, t := range f.Tensors {
-		if heads[t.Name], err = weights.Value(t, graph.Of(graph.Float32, t.Shape...)); err != nil {
+		if head[t.Name], err = weights.Value(t, graph.Of(graph.Float32, t.Shape...)); err != nil {
 			return nil, errors.Wrap(err, path)
 		}
 	}
-	return heads, nil
+	return head, nil
 }
 
-// predictor builds the model and fills it.
-func (j *Job) predictor(x plan.Executor, heads map[string]graph.Buf) (*Predictor, error) {
-	own := x == nil
-	if own {
-		x = plan.CPU(0)
-	}
-	t := train.Trainer{Task: j.task.build(j), Executor: x, EvalBatch: j.evalBatch(), From: func(s plan.State) error {
-		if err := j.fill(s); err != nil {
+// fill builds the model and reads its values and those of a new head.
+func (p *Predictor) fill(head map[string]graph.Buf) (err error) {
+	t := train.Trainer{Task: p.task.build(p.Setup), Executor: p.x, EvalBatch: p.task.evalBatch(p.Setup), From: func(s plan.State) error {
+		if err := p.task.fill(p.Setup, s); err != nil {
 			return err
 		}
-		for name, b := range heads {
+		for name, b := range head {
 			if err := s.Write(name, graph.Dense(b)); err != nil {
 				return errors.Wrapf(err, "finetune: the head's %s", name)
 			}
 		}
 		return nil
 	}}
-	run, err := t.New(&data.Sequences{Lengths: []int32{1}, Context: j.Settings.Data.Context})
-	if err != nil {
-		if own {
-			x.Close()
-		}
-		return nil, err
-	}
-	return &Predictor{j, run, x, own}, nil
+	p.run, err = t.New(&data.Sequences{Lengths: []int32{1}, Context: p.Settings.Data.Context})
+	return err
 }
 
-// Close frees what the predictor holds.
+// Close closes the model's files, and the executor that the predictor made.
 func (p *Predictor) Close() error {
-	err := p.Job.Close()
-	if p.own {
+	err := p.Source.Close()
+	if p.own && p.x != nil {
 		p.own = false
 		if e := p.x.Close(); err == nil {
 			err = e
@@ -135,71 +165,52 @@ func (p *Predictor) Close() error {
 	return err
 }
 
-// Predict answers texts, in their order.
-func (p *Predictor) Predict(texts []string) ([]Answer, error) {
-	if _, ok := p.task.(writer); ok {
-		return p.goOn(texts)
+// count counts a text where it was cut.
+func (p *Predictor) count(cut bool) {
+	if cut {
+		p.Truncated++
 	}
-	if t, ok := p.task.(*tag); ok {
-		return t.predict(p, texts)
-	}
-	answers := make([]Answer, len(texts))
-	err := p.outputs(texts, p.task.output(), func(i int, y []float32) { answers[i] = p.task.answer(p.Job, y) })
-	return answers, err
 }
 
-// Embed returns a vector for each text: what the head of a task of classes, labels or numbers sees, by the settings' pool.
+// Predict returns an answer for each text, in their order.
+func (p *Predictor) Predict(texts []string) ([]Answer, error) { return p.task.predict(p, texts) }
+
+// PredictRows returns an answer for each of the rows of r. With task chat records are read by their layout, and need no
+// column of answers. With other tasks the text is read.
+func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error) {
+	return p.task.predictRows(p, r, rows)
+}
+
+// Embed returns a vector for each text: the input of the head of classify, multilabel or regress. Other tasks are an
+// error.
 func (p *Predictor) Embed(texts []string) ([][]float32, error) {
-	if !p.task.pooled() {
-		return nil, errors.Errorf("finetune: Embed: a run of %s has no vector for a text", p.Settings.Task)
+	if !p.task.probes() {
+		return nil, errors.Errorf("finetune: Embed: the task of the run is %s, which has no vector for a text; want classify, multilabel or regress", p.Settings.Task)
 	}
 	vectors := make([][]float32, len(texts))
 	err := p.outputs(texts, "pooled", func(i int, y []float32) { vectors[i] = slices.Clone(y) })
 	return vectors, err
 }
 
-// outputs runs the model over texts and calls f with the named output of each.
-func (p *Predictor) outputs(texts []string, output string, f func(i int, y []float32)) error {
-	ids, lengths := make([][]int32, len(texts)), make([]int32, len(texts))
-	for i, t := range texts {
-		var err error
-		if ids[i], err = p.ids(t); err != nil {
-			return errors.Wrapf(err, "finetune: text %d", i)
-		}
-		lengths[i] = int32(len(ids[i]))
-	}
-	q := &data.Sequences{Lengths: lengths, Context: p.Settings.Data.Context, Tokens: p.Settings.Train.Tokens, At: func(i int, _ uint64) (data.Sequence, error) {
-		return data.Sequence{IDs: ids[i]}, nil
-	}}
-	at, order := 0, q.Order()
-	return p.run.Outputs(q, output, func(n int, y []float32) error {
-		k := len(y) / n
-		for i := range n {
-			f(int(order[at]), y[i*k:(i+1)*k])
-			at++
-		}
-		return nil
-	})
-}
-
-// Evaluate measures the run on records of its columns: metrics and their 95 % intervals by name.
+// Evaluate measures the model on all records of r, which has the columns of the run's own data. It returns metrics and
+// their 95 % intervals by name.
 func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95 map[string][2]Number, err error) {
-	if err := p.task.columns(p.Job, r); err != nil {
+	if err := p.task.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
-	of := &part{r: r, rows: r.Rows()}
-	q, err := p.sequences(of, false)
+	all := &part{r: r, rows: r.Rows(), held: true}
+	q, err := p.sequences(all, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	if q.Len() == 0 {
 		return nil, nil, errors.New("finetune: no records to measure on")
 	}
-	_, metrics, ci95, err = p.judgePart(p.run, of, q)
-	return metrics, ci95, err
+	m, err := p.task.judge(p.Setup, p.run, all, q)
+	return m.values, m.ci95, err
 }
 
-// String is the answer and its probability, with a tab between.
+// String returns the answer in one line. A class is followed by a tab and its probability.
 func (a Answer) String() string {
 	switch {
 	case a.Text != nil:

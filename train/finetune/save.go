@@ -5,37 +5,41 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
 
-// Names in a run folder, beside those of package train.
+// The names in a run folder, beside those of package train.
 const (
 	SettingsFile = "run.yaml"         // Settings
 	ResultFile   = "result.json"      // Result
 	AdapterDir   = "adapter"          // as PEFT saves it, a new head's parameters as modules_to_save
-	ModelDir     = "model"            // of method full: as transformers save it
+	ModelDir     = "model"            // with method full, as transformers save it
 	headFile     = "head.safetensors" // in ModelDir
 )
 
-// save writes what a run has come to into its folder: the adapter or the model, the settings, the result.
+// saver is a task's part in saving a run.
+type saver interface {
+	// peft returns PEFT's name of the task, or "" where the name follows from the parameters of the head.
+	peft() string
+	// ends returns the ids that end a text for a model that has learned the task.
+	ends(s *Setup) []int32
+}
+
+// save writes the adapter or the model, the settings and the result into the run folder.
 func (f *fit) save(r *Result) error {
-	dir, state := f.o.Out, f.loop.Run.State
-	kind := ""
-	if _, ok := f.task.(*tag); ok {
-		kind = "TOKEN_CLS"
-	}
-	if l := f.lora(); l != nil {
-		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.ending().SaveAdapter(path, state, *l, kind) }); err != nil {
+	dir := f.o.Out
+	if l := f.Settings.lora(); l != nil {
+		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.ending().SaveAdapter(path, r.State, *l, f.task.peft()) }); err != nil {
 			return err
 		}
-	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path) }); err != nil {
+	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path, r.State) }); err != nil {
 		return err
 	}
 	settings, err := yaml.Marshal(f.Settings)
@@ -58,19 +62,7 @@ func (f *fit) save(r *Result) error {
 	return nil
 }
 
-// ending is the model's source; of one that has learnt texts, the token behind them is among those that end a text.
-func (f *fit) ending() *pretrained.Source {
-	if _, ok := f.task.(*lm); !ok {
-		return f.Source
-	}
-	s := *f.Source
-	if id, ok := f.separator(); ok && !slices.Contains(s.End, id) {
-		s.End = append(slices.Clone(s.End), id)
-	}
-	return &s
-}
-
-// replace removes what an earlier end of the same run has left at path, and makes it anew.
+// replace removes what the same run has left at path when it ended before, and makes it anew.
 func replace(path string, make func(path string) error) error {
 	if err := os.RemoveAll(path); err != nil {
 		return errors.Wrap(err, "finetune")
@@ -78,9 +70,8 @@ func replace(path string, make func(path string) error) error {
 	return make(path)
 }
 
-// saveModel writes all parameters as a model's folder, those of a new head beside it.
-func (f *fit) saveModel(path string) error {
-	state := f.loop.Run.State
+// saveModel writes all parameters as a model's folder. Those of a new head get a file of their own in it.
+func (f *fit) saveModel(path string, state *train.State) error {
 	if _, err := f.ending().With(state).Export(path, pretrained.ExportOptions{Format: pretrained.FormatHF}); err != nil {
 		return err
 	}
@@ -100,6 +91,3 @@ func (f *fit) saveModel(path string) error {
 	}
 	return atomicfile.WriteFile(atomicfile.OS, filepath.Join(path, headFile), func(w io.Writer) error { return safetensors.Write(w, head, nil) })
 }
-
-// headPattern matches the parameters of a new head.
-const headPattern = "score.*"

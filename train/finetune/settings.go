@@ -22,13 +22,13 @@ const (
 	Head = "head" // the head alone, on the frozen model's features
 )
 
-// Settings say what to fine-tune, on what and how. A run records them, resolved, in run.yaml. Zero values stand for the
-// defaults that Open puts in their place.
+// Settings say what is fine-tuned, on what data and how. Open puts defaults in place of zero values. A run keeps the
+// resolved settings in run.yaml.
 type Settings struct {
 	Task   string `yaml:"task"`             // one of Tasks
 	Model  string `yaml:"model"`            // what pretrained.Open takes
-	Method string `yaml:"method"`           // lora, full or head; lora where the model was pretrained
-	Random bool   `yaml:"random,omitempty"` // start from random weights, to compare: all are trained
+	Method string `yaml:"method"`           // lora, full or head; default lora
+	Random bool   `yaml:"random,omitempty"` // start from random parameters, to compare; all are trained
 
 	Data  DataSettings  `yaml:"data"`
 	Head  HeadSettings  `yaml:"head,omitempty"`
@@ -44,69 +44,69 @@ type DataSettings struct {
 	Comma   string        `yaml:"comma,omitempty"`
 
 	Text   string   `yaml:"text,omitempty"`   // column of the texts
-	Label  []string `yaml:"label,omitempty"`  // column of the labels; of several columns each is a label, 0 or 1
-	Layout Layout   `yaml:"layout,omitempty"` // columns of chats, where they are not to be found by their names
+	Label  []string `yaml:"label,omitempty"`  // column of the labels; each of several columns is a label, 0 or 1
+	Layout Layout   `yaml:"layout,omitempty"` // columns of chats; by default found by their names
 
-	Val        float64 `yaml:"val,omitempty"`      // share held out for validation: 0.2 of up to 1,000 records, else 0.1; of a writer's at most 200 records
-	Folds      int     `yaml:"folds,omitempty"`    // of cross-validation, in place of Val
-	Fold       int     `yaml:"fold,omitempty"`     // the one to validate on, from 1
-	ValPath    string  `yaml:"val_path,omitempty"` // records of their own for it
+	Val        float64 `yaml:"val,omitempty"`      // share to validate on; default 0.2 up to 1,000 records, else 0.1; for chat and lm at most 200 records
+	Folds      int     `yaml:"folds,omitempty"`    // number of folds of cross-validation, in place of Val
+	Fold       int     `yaml:"fold,omitempty"`     // the fold to validate on, counted from 1
+	ValPath    string  `yaml:"val_path,omitempty"` // file of validation records, in place of Val
 	TestPath   string  `yaml:"test_path,omitempty"`
-	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0: all
-	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, came before
+	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0 uses all
+	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, an earlier record has
 
-	Context   int  `yaml:"context"`              // ids of an example; the rest is left out. 512, at most the model's; of a writer the rows', see chooseContext
-	Stride    int  `yaml:"stride,omitempty"`     // of lm: tokens from one window of a held-out text to the next; 0 is the context
+	Context   int  `yaml:"context"`              // most ids of an example, the rest is left out; default 512, for chat and lm by their lengths, at most the model's
+	Stride    int  `yaml:"stride,omitempty"`     // lm: tokens from one window of a held-out text to the next; 0 is the context
 	Strict    bool `yaml:"strict,omitempty"`     // a longer one is an error
-	NoPacking bool `yaml:"no_packing,omitempty"` // a writer's examples get a row each, padded, in place of sharing them
+	NoPacking bool `yaml:"no_packing,omitempty"` // chat and lm: each example gets a row of its own, padded
 
 	Classes  []string        `yaml:"classes,omitempty"`  // in the order of their ids
-	Positive string          `yaml:"positive,omitempty"` // of two classes: the one that f1, precision and recall are of; the rarer
+	Positive string          `yaml:"positive,omitempty"` // the one of two classes that f1, precision and recall measure; default the rarer
 	Augment  AugmentSettings `yaml:"augment,omitempty"`
 }
 
-// AugmentSettings change the texts that are trained on, anew in each epoch: see record.Augment.
+// AugmentSettings vary the texts that are trained on, anew in each epoch. See record.Augment.
 type AugmentSettings struct {
 	Swap     float64 `yaml:"swap,omitempty"`
 	Delete   float64 `yaml:"delete,omitempty"`
 	Replace  float64 `yaml:"replace,omitempty"`
-	Synonyms string  `yaml:"synonyms,omitempty"` // file of the table that Replace takes words from
+	Synonyms string  `yaml:"synonyms,omitempty"` // file of the words that Replace puts in
 }
 
-// HeadSettings are those of a new head.
+// HeadSettings are the settings of a new head.
 type HeadSettings struct {
-	Pool    gpt.Pool `yaml:"pool,omitempty"`    // mean+last; last is what transformers' …ForSequenceClassification has
-	NoFit   bool     `yaml:"no_fit,omitempty"`  // do not fit it to frozen features first
-	Dropout float64  `yaml:"dropout,omitempty"` // of the features, in training
+	Pool    gpt.Pool `yaml:"pool,omitempty"`    // default mean+last; last is that of transformers' …ForSequenceClassification
+	NoFit   bool     `yaml:"no_fit,omitempty"`  // do not fit the head to frozen features first
+	Dropout float64  `yaml:"dropout,omitempty"` // share of the features dropped in training
 }
 
-// LoRASettings are those of nn.LoRA.
+// LoRASettings are the settings of nn.LoRA.
 type LoRASettings struct {
-	Targets []string `yaml:"targets,omitempty"` // all linear layers of the blocks
-	Rank    int      `yaml:"rank,omitempty"`    // 8
-	Alpha   float64  `yaml:"alpha,omitempty"`   // 2·rank
+	Targets []string `yaml:"targets,omitempty"` // default all linear layers of the blocks
+	Rank    int      `yaml:"rank,omitempty"`    // default 8
+	Alpha   float64  `yaml:"alpha,omitempty"`   // default 2·rank
 	Dropout float64  `yaml:"dropout,omitempty"`
 }
 
-// TrainSettings are those of the loop.
+// TrainSettings are the settings of the loop.
 type TrainSettings struct {
-	Batch        int           `yaml:"batch"`                  // 8, of less than 32 tokens an example 16
-	Tokens       int           `yaml:"batch_tokens,omitempty"` // of a batch by length, padding included: 1024, or one example
+	Batch        int           `yaml:"batch"`                  // default 8, or 16 where an example has less than 32 tokens
+	Tokens       int           `yaml:"batch_tokens,omitempty"` // most tokens of a batch, padding included; default 1024
 	Accumulate   int           `yaml:"accumulate"`
-	Epochs       int           `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
+	Epochs       int           `yaml:"epochs"` // default 2 for 667 examples or more, up to 8 for fewer
 	LR           float64       `yaml:"lr"`
-	Warmup       float64       `yaml:"warmup"` // share of the steps
-	Decay        float64       `yaml:"decay"`  // AdamW's
+	Warmup       float64       `yaml:"warmup"` // share of the steps in which the rate rises
+	Decay        float64       `yaml:"decay"`  // weight decay of AdamW
 	Clip         float64       `yaml:"clip"`
-	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to need less memory
-	Smoothing    float64       `yaml:"smoothing,omitempty"` // of labels
-	ClassWeights string        `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
+	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to save memory
+	Smoothing    float64       `yaml:"smoothing,omitempty"` // share of each label that goes to all classes alike
+	ClassWeights string        `yaml:"class_weights"`       // balanced, n/(classes·n of the class), or none
 	EMA          float64       `yaml:"ema,omitempty"`
-	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss
-	Evaluations  int           `yaml:"evaluations"`                // an epoch
-	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps; an epoch
+	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss that end the run
+	Evaluations  int           `yaml:"evaluations"`                // evaluations of each epoch
+	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps between checkpoints; default an epoch
 	Groups       []train.Group `yaml:"groups,omitempty"`           // learning rate and decay by pattern of parameters
-	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters
+	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters that stay as they are
 	Thaw         []string      `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
 	Seed         uint64        `yaml:"seed"`
 }
@@ -124,7 +124,7 @@ func Load(path string) (Settings, error) {
 	return s, nil
 }
 
-// records says how the files of records are read.
+// records returns how the files of records are read.
 func (d DataSettings) records() record.Options {
 	o := record.Options{Format: d.Format, Columns: d.Columns}
 	if d.Comma == "tab" {
@@ -135,71 +135,63 @@ func (d DataSettings) records() record.Options {
 	return o
 }
 
-// orElse sets a setting that is not given, which is one with the zero value, to its default.
-func orElse[T comparable](v *T, zero T) { *v = cmp.Or(*v, zero) }
+// presets are a task's part in the settings.
+type presets interface {
+	// probes tells whether the task has a head that maps one vector of the text. Such a head is fitted to frozen
+	// features first.
+	probes() bool
+	// rate returns the default learning rate with LoRA or of a head.
+	rate() float64
+	// longest returns the context to begin with where the settings name none. The settings' Context is the usual one.
+	longest(s *Setup) int
+	// shorter returns a shorter context that suits examples of these lengths, or the given one.
+	shorter(lengths []int32, context int) int
+	// sizes sets batch, epochs and evaluations where the settings name none.
+	sizes(s *Settings, n extent)
+}
 
-// resolve fills in the defaults that depend on the task and the model alone.
+// extent tells how much there is to train on.
+type extent struct {
+	examples int // training records
+	tokens   int // tokens of an epoch
+	longest  int // tokens of the longest example
+}
+
+// resolve sets the defaults that depend on the task and the model alone, and checks the settings.
 func (s *Settings) resolve(t task, m gpt.Model) error {
-	orElse(&s.Method, LoRA)
+	s.Method = cmp.Or(s.Method, LoRA)
 	if s.Random {
 		s.Method = Full
 	}
-	if t.pooled() {
-		orElse(&s.Head.Pool, gpt.PoolMeanLast)
+	if t.probes() {
+		s.Head.Pool = cmp.Or(s.Head.Pool, gpt.PoolMeanLast)
 	}
-	s.Head.NoFit = s.Head.NoFit || s.Random || !t.pooled()
+	s.Head.NoFit = s.Head.NoFit || s.Random || !t.probes()
 	if s.Method == LoRA {
 		if len(s.LoRA.Targets) == 0 {
 			s.LoRA.Targets = gpt.ArchitectureOf(m).Targets
 		}
-		orElse(&s.LoRA.Rank, 8)
-		orElse(&s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
+		s.LoRA.Rank = cmp.Or(s.LoRA.Rank, 8)
+		s.LoRA.Alpha = cmp.Or(s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
 	}
-	orElse(&s.Data.Context, min(512, m.Dims().Context))
-	orElse(&s.Train.Accumulate, 1)
-	orElse(&s.Train.Warmup, 0.1)
-	orElse(&s.Train.Clip, 1)
-	orElse(&s.Train.ClassWeights, "balanced")
-	orElse(&s.Train.Patience, 3)
-	lr := 2e-4 // of a head that fits already, the rest is to move slowly
-	if _, ok := t.(writer); ok {
-		lr = 3e-4
-	}
-	if _, ok := t.(*tag); ok {
-		lr = 1e-3 // the head is new: PEFT's guide to token classification
-	}
+	s.Data.Context = cmp.Or(s.Data.Context, min(512, m.Dims().Context))
+	s.Train.Accumulate = cmp.Or(s.Train.Accumulate, 1)
+	s.Train.Warmup = cmp.Or(s.Train.Warmup, 0.1)
+	s.Train.Clip = cmp.Or(s.Train.Clip, 1)
+	s.Train.ClassWeights = cmp.Or(s.Train.ClassWeights, "balanced")
+	s.Train.Patience = cmp.Or(s.Train.Patience, 3)
+	lr := t.rate()
 	if s.Method == Full {
 		lr = 5e-5
 		if s.Random {
 			lr = 3e-4
 		}
 	}
-	orElse(&s.Train.LR, lr)
+	s.Train.LR = cmp.Or(s.Train.LR, lr)
 	return s.check(t, m)
 }
 
-// resolveSize fills in the defaults that depend on how many examples there are and how long they are.
-func (j *Job) resolveSize() {
-	s, examples := &j.Settings, j.Counts.Train
-	if _, ok := j.task.(writer); ok {
-		j.resolveRows()
-		return
-	}
-	batch := 8
-	if float64(j.Counts.Tokens)/float64(examples) < 32 {
-		batch = 16
-	}
-	orElse(&s.Train.Batch, min(batch, examples))
-	orElse(&s.Train.Tokens, 1024)
-	orElse(&s.Train.Epochs, min(8, max(2, 2000/max(1, examples))))
-	each := 1
-	if s.Train.Epochs < 4 {
-		each = 2
-	}
-	orElse(&s.Train.Evaluations, each)
-}
-
-// check refuses what cannot be, by the setting's name.
+// check refuses values that cannot be. The error names the setting.
 func (s *Settings) check(t task, m gpt.Model) error {
 	d := s.Data
 	for _, c := range []struct {
@@ -209,7 +201,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		want string
 	}{
 		{!slices.Contains([]string{LoRA, Full, Head}, s.Method), "method", s.Method, "lora, full or head"},
-		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
+		{s.Method == Head && !t.probes(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
 		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
 		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + strconv.Itoa(m.Dims().Context)},
 		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},

@@ -17,17 +17,18 @@ type Span struct {
 	Start       int     `json:"start"`
 	End         int     `json:"end"`
 	Label       string  `json:"label"`
-	Probability float64 `json:"probability,omitempty"` // of a prediction: the mean of its tokens'
+	Probability float64 `json:"probability,omitempty"` // in a prediction: the mean over its tokens
 }
 
-// ParseSpans reads the spans of one text as annotation tools write them: a JSON list, perhaps in a string, of lists and objects
+// ParseSpans reads the spans of one text as annotation tools write them. It takes a JSON list, perhaps in a string, of
+// lists and objects in these forms:
 //
 //	[0, 5, "PER"]                                               doccano, spaCy
 //	{"start": 0, "end": 5, "label": "PER"}                      Prodigy, spaCy's displaCy
 //	{"start_offset": 0, "end_offset": 5, "label": "PER"}        doccano with relations
 //	{"start": 0, "end": 5, "labels": ["PER"]}                   Label Studio
 //
-// other fields of which do not count. An empty text and null are no spans.
+// Other fields are ignored. An empty text and null have no spans.
 func ParseSpans(b []byte) ([]Span, error) {
 	var inner string
 	if json.Unmarshal(b, &inner) == nil {
@@ -81,9 +82,13 @@ func (s *Span) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Tags are the classes of tokens that spans of these labels give, by the scheme BIO: class 0 is O, outside all spans;
-// class 1+2i is B, the first token of a span of label i, and class 2+2i is I, a later one. Source: Ramshaw and Marcus,
-// arXiv:cmp-lg/9505040, section 4, in the form of CoNLL-2002: each span begins with a B.
+// Tags are labels of spans. They give the tokens of a text classes by the scheme BIO:
+//
+//	0      O: outside all spans
+//	1+2i   B: the first token of a span of label i
+//	2+2i   I: a later token of a span of label i
+//
+// Source: Ramshaw and Marcus, arXiv:cmp-lg/9505040, section 4, in the form of CoNLL-2002: each span begins with a B.
 type Tags []string
 
 // TagsOf returns the labels of spans in ascending order.
@@ -97,7 +102,7 @@ func TagsOf(texts ...[]Span) Tags {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// Classes are the names of the classes: O, B-LOC, I-LOC, B-PER, I-PER.
+// Classes returns the names of the classes, such as O, B-LOC, I-LOC, B-PER, I-PER.
 func (t Tags) Classes() []string {
 	names := []string{"O"}
 	for _, label := range t {
@@ -106,18 +111,18 @@ func (t Tags) Classes() []string {
 	return names
 }
 
-// Encode returns the class of each token of a text from the text's spans; tokens[i] are the bytes of token i, ascending,
-// as token.Offsets gives them. A token of no bytes has class −1: it does not count. One that has a part of a span is of it, of
-// two spans it is of the first. lost counts the spans that have no token of their own: all of theirs went to the span
-// before, or were cut off. White space at the ends of a span is left out. Spans that overlap, lie outside the text, are
-// empty or have another label are an error.
+// Encode returns the class of each token of a text. tokens[i] has the bytes of token i, ascending, as token.Offsets
+// gives them. A token without bytes has class −1 and does not count. A token that holds a part of a span belongs to
+// it; where it holds parts of two, it belongs to the first. lost counts the spans without a token of their own: their
+// tokens belong to the span before, or were cut off. White space at the ends of a span is left out. Spans that
+// overlap, lie outside the text, are empty or have another label are an error.
 func (t Tags) Encode(text string, spans []Span, tokens [][2]int) (classes []int32, lost int, err error) {
 	places, err := t.places(text, spans)
 	if err != nil {
 		return nil, 0, err
 	}
 	lost = len(places)
-	at, last := 0, -1 // the first place that does not end before the token; the place of the token before
+	at, last := 0, -1 // index of the first place that does not end before the token; that of the token before
 	for i, token := range tokens {
 		if token[0] < 0 || token[0] > token[1] || token[1] > len(text) || i > 0 && token[0] < tokens[i-1][0] {
 			return nil, 0, errors.Errorf("finetune: token %d has bytes %d: want ascending ones within the text's %d", i, token, len(text))
@@ -141,7 +146,7 @@ func (t Tags) Encode(text string, spans []Span, tokens [][2]int) (classes []int3
 	return classes, lost, nil
 }
 
-// A place is where a span lies in a text, in bytes.
+// place is where a span lies in a text, in bytes.
 type place struct {
 	start, end int
 	label      int32
@@ -177,13 +182,13 @@ func (t Tags) places(text string, spans []Span) ([]place, error) {
 	return all, nil
 }
 
-// A ruler finds characters in a text, going forward.
+// ruler finds characters in a text, from the front to the back.
 type ruler struct {
 	text      string
 	at, chars int // where it stands, in bytes and in characters
 }
 
-// to goes to character n, or to the end and false where the text is shorter, and returns the place in bytes.
+// to goes to character n and returns its place in bytes. Where the text is shorter it returns the end and false.
 func (r *ruler) to(n int) (int, bool) {
 	for ; r.chars < n && r.at < len(r.text); r.chars++ {
 		_, size := utf8.DecodeRuneInString(r.text[r.at:])
@@ -199,9 +204,9 @@ func trim(text string, start, end int) (int, int) {
 	return start, start + len(strings.TrimRightFunc(s, unicode.IsSpace))
 }
 
-// Decode returns the spans of a text by the probabilities of its tokens' classes, p (tokens, classes): the most probable
-// class of each counts, those without bytes have none. An I that does not go on with a span of its label begins one.
-// A character that tokens share is wholly in their span.
+// Decode returns the spans of a text by the probabilities of its tokens' classes: p (tokens, classes). The most
+// probable class of each token counts. Tokens without bytes are passed over. A class I that does not continue a span
+// of its label begins one. A character that several tokens share is wholly in their span.
 func (t Tags) Decode(text string, tokens [][2]int, p []float32) ([]Span, error) {
 	n := 1 + 2*len(t)
 	if len(p) != n*len(tokens) {
@@ -237,7 +242,7 @@ func (t Tags) Decode(text string, tokens [][2]int, p []float32) ([]Span, error) 
 	return out.spans, nil
 }
 
-// A spanWriter turns runs of tokens into spans.
+// spanWriter turns runs of tokens into spans.
 type spanWriter struct {
 	text      string
 	spans     []Span
@@ -250,7 +255,7 @@ type spanWriter struct {
 	sum        float64
 }
 
-// close ends the open run, if there is one. What of it is white space, or in the span before, is left out.
+// close ends the open run, if there is one. White space at its ends, and what is in the span before, is left out.
 func (w *spanWriter) close() {
 	if w.tokens == 0 {
 		return

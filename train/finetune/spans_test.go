@@ -183,8 +183,9 @@ func TestDecodeSpans(t *testing.T) {
 	}
 }
 
-// TestSpansRoundTrip: random spans of random texts, through classes of the bytes', the characters' and a published
-// model's tokens, come back as they were, as long as no token is shared and they begin and end with no white space.
+// TestSpansRoundTrip: random spans of random texts become classes of tokens and come back as they were. Tokens are
+// bytes, characters and those of published models. No two spans share a token, and none begins or ends with white
+// space.
 func TestSpansRoundTrip(t *testing.T) {
 	bpe, err := token.Open("../../data/token/testdata/hf/smollm.json")
 	if err != nil {
@@ -250,7 +251,7 @@ func roundTrip(t *testing.T, what string, tok token.Tokenizer, text string, want
 	if len(got)+lost < len(want) {
 		t.Errorf("%s: %q: %v of %v, and %d lost", what, text, got, want, lost)
 	}
-	ends := map[int]bool{} // of tokens, in characters
+	ends := map[int]bool{} // ends of tokens, in characters
 	for _, s := range tokens {
 		ends[utf8.RuneCountInString(text[:s[0]])], ends[utf8.RuneCountInString(text[:s[1]])] = true, true
 	}

@@ -5,27 +5,28 @@ import (
 	"slices"
 )
 
-// SpanCount counts spans of one label: those that are wanted, those that were found, and those of both, with the same ends.
+// SpanCount counts spans of one label: wanted ones, found ones, and those that are wanted and were found with the same
+// ends.
 type SpanCount struct{ Want, Got, Right int }
 
-// SpanScore is precision Right/Got, recall Right/Want and F1 = 2·Right/(Got + Want), each 0 where it is 0/0.
+// SpanScore has precision Right/Got, recall Right/Want and F1 = 2·Right/(Got + Want). Each is 0 where it would be 0/0.
 type SpanScore struct {
 	Precision float64 `json:"precision"`
 	Recall    float64 `json:"recall"`
 	F1        float64 `json:"f1"`
 }
 
-// Score is the score of the counts.
+// Score returns the score of the counts.
 func (c SpanCount) Score() SpanScore {
 	ratio := func(n, of int) float64 { return float64(n) / float64(max(1, of)) }
 	return SpanScore{ratio(c.Right, c.Got), ratio(c.Right, c.Want), ratio(2*c.Right, c.Got+c.Want)}
 }
 
-// SpanCounts are counts by label, of one text or of many. Their scores equal seqeval's in mode strict, scheme IOB2.
+// SpanCounts has counts by label, for one text or many. Their scores equal seqeval's in mode strict, scheme IOB2.
 type SpanCounts map[string]SpanCount
 
-// CountSpans compares the spans that were found in a text with those that are wanted. A span counts as right where start,
-// end and label are equal; one that is there twice counts once.
+// CountSpans compares the spans that were found in a text with those that are wanted. A span is right where start, end
+// and label are equal. A span that is there twice counts once.
 func CountSpans(want, got []Span) SpanCounts {
 	c := SpanCounts{}
 	wanted, found := map[Span]bool{}, map[Span]bool{}
@@ -62,7 +63,7 @@ func (c SpanCounts) Add(d SpanCounts) {
 	}
 }
 
-// Micro is the score of all spans together.
+// Micro returns the score of all spans together.
 func (c SpanCounts) Micro() SpanScore {
 	all := SpanCounts{}
 	for _, n := range c {
@@ -71,7 +72,7 @@ func (c SpanCounts) Micro() SpanScore {
 	return all[""].Score()
 }
 
-// Macro is the mean of the scores of the labels that are wanted or were found.
+// Macro returns the mean score over the labels that are wanted or were found.
 func (c SpanCounts) Macro() SpanScore {
 	var m SpanScore
 	for _, label := range slices.Sorted(maps.Keys(c)) {

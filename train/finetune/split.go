@@ -1,153 +1,137 @@
 package finetune
 
 import (
-	"slices"
-
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/pkg/errors"
 )
 
-// divide makes the parts.
-func (j *Job) divide(main *record.Records) (err error) {
-	d := &j.Settings.Data
+// divide makes the parts. The training part is from main; validation and test parts may have files of their own.
+func (d *Data) divide(s *Setup, main *record.Records) (err error) {
+	set := &s.Settings.Data
 	rows := main.Rows()
-	if !d.Duplicates {
-		same, err := record.Near{Text: j.key(main, true), Similarity: 1}.Within(rows)
+	if !set.Duplicates {
+		same, err := record.Near{Text: s.task.identity(set, main), Similarity: 1}.Within(rows)
 		if err != nil {
 			return err
 		}
-		j.Counts.Duplicates = len(same)
+		d.Counts.Duplicates = len(same)
 		rows = record.Without(rows, same)
 	}
-	var classes *record.Classes
-	if c, ok := j.task.(*classify); ok {
-		classes = c.classes
-	}
-	if rows, err = j.draw(rows, classes); err != nil {
+	if rows, err = s.draw(rows); err != nil {
 		return err
 	}
-	if j.val, rows, err = j.heldOut(main, rows, d.ValPath); err != nil {
+	if d.val, rows, err = d.heldOut(s, main, rows, set.ValPath); err != nil {
 		return err
 	}
-	if j.test, rows, err = j.heldOut(main, rows, d.TestPath); err != nil {
+	if d.test, rows, err = d.heldOut(s, main, rows, set.TestPath); err != nil {
 		return err
 	}
-	j.train = &part{r: main, rows: rows}
-	if j.val == nil {
-		if err := j.split(classes); err != nil {
+	d.train = &part{r: main, rows: rows}
+	if d.val == nil {
+		if err := d.split(s); err != nil {
 			return err
 		}
 	}
-	if len(j.train.rows) < 2 || len(j.val.rows) < 1 {
-		return errors.Errorf("finetune: %d records to train on and %d to validate on, of %d; want at least 2 and 1", len(j.train.rows), len(j.val.rows), main.Len())
-	}
-	if classes != nil {
-		return j.checkClasses(classes)
+	if len(d.train.rows) < 2 || len(d.val.rows) < 1 {
+		return errors.Errorf("finetune: %d records to train on and %d to validate on, of %d; want at least 2 and 1", len(d.train.rows), len(d.val.rows), main.Len())
 	}
 	return nil
 }
 
-// heldOut opens a file of records that are not to be trained on, and returns rows without what is in it. Without a path
-// there is no part.
-func (j *Job) heldOut(main *record.Records, rows []int, path string) (*part, []int, error) {
+// question returns the texts that must not be in both training data and files of held-out data.
+func (s *Setup) question(r *record.Records) record.Texts {
+	if q := s.task.question(&s.Settings.Data, r); q != nil {
+		return q
+	}
+	return s.task.identity(&s.Settings.Data, r)
+}
+
+// heldOut opens a file of validation or test records. It returns the file's part, and rows of main without those that
+// the file has too. Without a path there is no part.
+func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) (*part, []int, error) {
 	if path == "" {
 		return nil, rows, nil
 	}
-	r, err := j.openFile(path)
+	r, err := d.file(s, path)
 	if err == nil {
-		rows, err = j.withoutLeaks(main, rows, r)
+		rows, err = d.withoutLeaks(s, main, rows, r)
 	}
 	if err == nil {
-		err = j.task.columns(j, r)
+		err = s.task.columns(&s.Settings.Data, r)
 	}
-	return &part{r: r, rows: r.Rows()}, rows, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return &part{r: r, rows: r.Rows(), held: true}, rows, nil
 }
 
-// split takes the validation part out of the training part: a share of it, or a fold.
-func (j *Job) split(classes *record.Classes) error {
-	d, seed, rows := &j.Settings.Data, j.Settings.Train.Seed, j.train.rows
-	_, writes := j.task.(writer)
-	if d.Val == 0 && d.Folds == 0 {
-		d.Val = 0.1
-		if len(rows) <= 1000 {
-			d.Val = 0.2
-		}
-		if writes { // each costs as much as training on it, nearly
-			d.Val = min(d.Val, 200/float64(len(rows)))
-		}
+// split moves some records from the training part to the validation part: a share of them, or a fold.
+func (d *Data) split(s *Setup) error {
+	set, seed, rows, strata := &s.Settings.Data, s.Settings.Train.Seed, d.train.rows, s.task.strata()
+	if set.Val == 0 && set.Folds == 0 {
+		set.Val = s.task.valShare(len(rows))
 	}
 	var fold record.Fold
-	if d.Folds > 0 {
-		all, err := record.Folds(rows, classes, seed, d.Folds)
+	if set.Folds > 0 {
+		all, err := record.Folds(rows, strata, seed, set.Folds)
 		if err != nil {
 			return err
 		}
-		fold = all[d.Fold-1]
+		fold = all[set.Fold-1]
 	} else {
-		parts, err := record.Split(rows, classes, seed, 1-d.Val, d.Val)
+		parts, err := record.Split(rows, strata, seed, 1-set.Val, set.Val)
 		if err != nil {
 			return err
 		}
 		fold = record.Fold{Train: parts[0], Val: parts[1]}
 	}
-	j.val = &part{r: j.train.r, rows: fold.Val}
-	if _, ok := j.task.(*chat); ok { // a question may have several answers
-		leaks, err := record.Near{Text: j.key(j.train.r, false), Similarity: 1}.Leaks(fold.Val, fold.Train)
+	d.val = &part{r: d.train.r, rows: fold.Val, held: true}
+	if q := s.task.question(set, d.train.r); q != nil { // a question may have several answers
+		leaks, err := record.Near{Text: q, Similarity: 1}.Leaks(fold.Val, fold.Train)
 		if err != nil {
 			return err
 		}
-		j.Counts.Leaks += len(leaks)
+		d.Counts.Leaks += len(leaks)
 		fold.Train = record.Without(fold.Train, leaks)
 	}
-	j.train.rows = fold.Train
+	d.train.rows = fold.Train
 	return nil
 }
 
-// draw returns as many of the rows as the settings want.
-func (j *Job) draw(rows []int, classes *record.Classes) ([]int, error) {
-	n := j.Settings.Data.Rows
+// draw returns as many rows as the settings ask for.
+func (s *Setup) draw(rows []int) ([]int, error) {
+	n := s.Settings.Data.Rows
 	if n == 0 || n >= len(rows) {
 		return rows, nil
 	}
-	parts, err := record.Split(rows, classes, j.Settings.Train.Seed, float64(n), float64(len(rows)-n))
+	parts, err := record.Split(rows, s.task.strata(), s.Settings.Train.Seed, float64(n), float64(len(rows)-n))
 	if err != nil {
 		return nil, err
 	}
 	return parts[0], nil
 }
 
-// withoutLeaks returns rows of a without those whose text or question, folded, is in b.
-func (j *Job) withoutLeaks(a *record.Records, rows []int, b *record.Records) ([]int, error) {
-	n, ofA, ofB := b.Len(), j.key(a, false), j.key(b, false)
-	of := func(i int) (string, error) {
+// withoutLeaks returns the rows of a whose text or question, folded, is not in b.
+func (d *Data) withoutLeaks(s *Setup, a *record.Records, rows []int, b *record.Records) ([]int, error) {
+	n, textA, textB := b.Len(), s.question(a), s.question(b)
+	text := func(i int) (string, error) { // b's records, then a's
 		if i < n {
-			return ofB(i)
+			return textB(i)
 		}
-		return ofA(i - n)
+		return textA(i - n)
 	}
 	shifted := make([]int, len(rows))
 	for i, r := range rows {
 		shifted[i] = r + n
 	}
-	leaks, err := record.Near{Text: of, Similarity: 1}.Leaks(b.Rows(), shifted)
+	leaks, err := record.Near{Text: text, Similarity: 1}.Leaks(b.Rows(), shifted)
 	if err != nil {
 		return nil, err
 	}
-	j.Counts.Leaks += len(leaks)
+	d.Counts.Leaks += len(leaks)
 	kept := record.Without(shifted, leaks)
 	for i := range kept {
 		kept[i] -= n
 	}
 	return kept, nil
-}
-
-// column refuses a column that is missing, and names those there are.
-func column(r *record.Records, setting, name string) error {
-	if name == "" {
-		return errors.Errorf("finetune: no column is named as %s; there are %q", setting, r.Columns())
-	}
-	if !slices.Contains(r.Columns(), name) {
-		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())
-	}
-	return nil
 }

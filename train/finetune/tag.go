@@ -1,7 +1,6 @@
 package finetune
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
@@ -14,148 +13,141 @@ import (
 )
 
 // tag is the task of finding spans in a text: a class for each token, by a new head on its hidden state.
-type tag struct{ tags Tags }
-
-func (*tag) pooled() bool { return false }
-
-func (*tag) target() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
-
-func (*tag) columns(j *Job, r *record.Records) error {
-	if l := j.Settings.Data.Label; len(l) > 1 {
-		return errors.Errorf("finetune: tag wants one column of spans, not %q", l)
-	}
-	return textColumns(&j.Settings.Data, r)
+type tag struct {
+	base
+	tags Tags
 }
 
-func (*tag) open(*Job, *record.Records) error { return nil }
+func (*tag) about() string {
+	return `stretches of a text: --label is a column of JSON spans, [{"start": 0, "end": 5, "label": "PER"}], in characters`
+}
 
-func (t *tag) restore(j *Job) error {
-	t.tags = j.Settings.Data.Classes
+// rate is high, since the head is new and not fitted first. Source: PEFT's guide to token classification.
+func (*tag) rate() float64 { return 1e-3 }
+
+func (*tag) columns(d *DataSettings, r *record.Records) error {
+	if err := oneLabel(d, "tag", "spans", ""); err != nil {
+		return err
+	}
+	return textColumns(d, r)
+}
+
+func (t *tag) restore(s *Setup) error {
+	t.tags = s.Settings.Data.Classes
 	return nil
 }
 
-// divided takes the labels from the records to train on, and warns of those that the others alone have.
-func (t *tag) divided(j *Job) error {
-	labels := func(p *part) (all Tags, err error) {
-		texts := make([][]Span, len(p.rows))
-		for i, row := range p.rows {
-			if _, texts[i], err = t.read(j, p.r, row); err != nil {
-				return nil, errors.Wrapf(err, "finetune: %s", p.r.Where(row))
-			}
-		}
-		return TagsOf(texts...), nil
-	}
-	d := &j.Settings.Data
-	known, err := labels(j.train)
+// divided takes the labels from the training records, and warns of labels that only held-out records have.
+func (t *tag) divided(s *Setup, d *Data) error {
+	known, err := t.labels(s, d.train)
 	if err != nil {
 		return err
 	}
+	set := &s.Settings.Data
 	if len(known) == 0 {
-		return errors.Errorf("finetune: no record to train on has a span in column %q", d.Label[0])
+		return errors.Errorf("finetune: no record to train on has a span in column %q", set.Label[0])
 	}
 	for _, l := range known {
-		if len(d.Classes) > 0 && !slices.Contains(d.Classes, l) {
-			return errors.Errorf("finetune: label %q of a span; known: %q", l, d.Classes)
+		if len(set.Classes) > 0 && !slices.Contains(set.Classes, l) {
+			return errors.Errorf("finetune: label %q of a span; known: %q", l, set.Classes)
 		}
 	}
-	if len(d.Classes) == 0 {
-		d.Classes = known
+	if len(set.Classes) == 0 {
+		set.Classes = known
 	}
-	for _, p := range []*part{j.val, j.test} {
-		if p == nil {
-			continue
-		}
-		others, err := labels(p)
+	for _, p := range d.parts()[1:] {
+		others, err := t.labels(s, p)
 		if err != nil {
 			return err
 		}
 		for _, l := range others {
 			if !slices.Contains(known, l) {
-				j.Counts.Warnings = append(j.Counts.Warnings, fmt.Sprintf("no record to train on has a span %q: those to measure on will not be found", l))
+				d.warn("no record to train on has a span %q: those to measure on will not be found", l)
 			}
 		}
 	}
-	return t.restore(j)
+	return t.restore(s)
+}
+
+// labels returns the labels of all spans of a part.
+func (t *tag) labels(s *Setup, p *part) (Tags, error) {
+	texts := make([][]Span, len(p.rows))
+	for i, row := range p.rows {
+		var err error
+		if _, texts[i], err = t.read(s, p.r, row); err != nil {
+			return nil, errors.Wrapf(err, "finetune: %s", p.r.Where(row))
+		}
+	}
+	return TagsOf(texts...), nil
 }
 
 // read returns the text of a record and its spans.
-func (t *tag) read(j *Job, r *record.Records, row int) (text string, spans []Span, err error) {
-	if text, err = r.Text(row, j.text()); err != nil {
+func (*tag) read(s *Setup, r *record.Records, row int) (text string, spans []Span, err error) {
+	if text, err = r.Text(row, s.Settings.Data.Text); err != nil {
 		return "", nil, err
 	}
-	raw, err := r.Raw(row, j.Settings.Data.Label[0])
+	raw, err := r.Raw(row, s.Settings.Data.Label[0])
 	if err == nil {
 		spans, err = ParseSpans(raw)
 	}
 	return text, spans, err
 }
 
-// tokens returns the ids of a text and the bytes that each stands for, cut to the context.
-func (t *tag) tokens(j *Job, text string) (ids []int32, bytes [][2]int, err error) {
-	ids, bytes, err = token.Offsets(j.Tokenizer, []byte(text), token.Options{Policy: token.AsText, Add: true})
+// tokens returns the ids of a text and the bytes that each stands for, both cut to the context. cut tells whether the
+// text was longer.
+func (*tag) tokens(s *Setup, text string) (ids []int32, bytes [][2]int, cut bool, err error) {
+	ids, bytes, err = token.Offsets(s.Tokenizer, []byte(text), token.Options{Policy: token.AsText, Add: true})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	if len(ids) == 0 { // an empty text
-		ids, err = generate.PromptIDs(j.Tokenizer, "", token.AsText)
-		return ids, make([][2]int, len(ids)), err
+		ids, err = generate.PromptIDs(s.Tokenizer, "", token.AsText)
+		return ids, make([][2]int, len(ids)), false, err
 	}
-	if n := j.Settings.Data.Context; len(ids) > n {
-		if j.Settings.Data.Strict {
-			return nil, nil, errors.Errorf("a text of %d tokens, the context holds %d", len(ids), n)
-		}
-		j.Counts.Truncated++
-		ids, bytes = ids[:n], bytes[:n]
-	}
-	return ids, bytes, nil
+	n, cut, err := s.fits("text", len(ids))
+	return ids[:n], bytes[:n], cut, err
 }
 
-func (t *tag) example(j *Job, r *record.Records, row int, _ bool, _ uint64) (e data.Sequence, err error) {
-	text, spans, err := t.read(j, r, row)
+func (*tag) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
+
+func (t *tag) make(s *Setup, e entry) ([]example, error) {
+	text, spans, err := t.read(s, e.Records, e.row)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	ids, bytes, err := t.tokens(j, text)
-	if err != nil {
-		return e, err
+	var x example
+	var bytes [][2]int
+	if x.IDs, bytes, x.cut, err = t.tokens(s, text); err != nil {
+		return nil, err
 	}
 	spans = slices.DeleteFunc(spans, func(s Span) bool { return s.Label != "" && !slices.Contains(t.tags, s.Label) })
-	y, lost, err := t.tags.Encode(text, spans, bytes)
-	j.Counts.LostSpans += lost
-	return data.Sequence{IDs: ids, Y: y}, err
+	x.Y, x.lost, err = t.tags.Encode(text, spans, bytes)
+	return []example{x}, err
 }
 
-func (t *tag) build(j *Job) train.Task {
-	return gpt.Tag{Model: j.Source.Model, Classes: t.classes(), Dropout: j.Settings.Head.Dropout}
+func (t *tag) build(s *Setup) train.Task {
+	return gpt.Tag{Model: s.Source.Model, Classes: t.classes(), Dropout: s.Settings.Head.Dropout}
 }
 
-// classes is the number of a token's classes.
+// classes returns the number of classes that a token may have.
 func (t *tag) classes() int { return 1 + 2*len(t.tags) }
-
-func (*tag) metrics(*Job) []namedMetric { return nil }
-
-func (*tag) chance(*Job) float64 { return 0 }
-
-func (*tag) output() string { return "predict" }
-
-func (*tag) answer(*Job, []float32) Answer { return Answer{} }
 
 // found is what was found in a text.
 type found struct {
 	counts        SpanCounts
-	tokens, right int // that count, of the right class
+	tokens, right int // tokens that count, and those whose class is right
 }
 
-// measure implements measurer: strict scores of whole spans, those behind the context counting as not found, and the
-// share of tokens whose class is right, with intervals over texts.
-func (t *tag) measure(j *Job, run *train.Run, p *part, q *data.Sequences) (map[string]Number, map[string][2]Number, error) {
+// judge takes strict scores of whole spans, and the share of tokens whose class is right. Spans behind the context
+// count as not found. Intervals are over texts.
+func (t *tag) judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error) {
 	each := make([]found, q.Len())
-	err := outputs(run, q, t.output(), t.classes(), func(i int, e data.Sequence, y []float32) error {
-		text, want, err := t.read(j, p.r, p.rows[i])
+	err := outputs(run, q, "predict", t.classes(), func(i int, e data.Sequence, y []float32) error {
+		text, want, err := t.read(s, p.r, p.of[i])
 		if err != nil {
 			return err
 		}
-		got, err := t.spans(j, text, y)
+		got, err := t.spans(s, text, y)
 		if err != nil {
 			return err
 		}
@@ -164,30 +156,34 @@ func (t *tag) measure(j *Job, run *train.Run, p *part, q *data.Sequences) (map[s
 			if class < 0 {
 				continue
 			}
-			row, best := y[k*t.classes():(k+1)*t.classes()], 0
-			for c, v := range row {
-				if v > row[best] {
-					best = c
-				}
-			}
 			each[i].tokens++
-			if best == int(class) {
+			if largest(y[k*t.classes():(k+1)*t.classes()]) == int(class) {
 				each[i].right++
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return judged{}, err
 	}
-	values, ci := summary(len(each), spanMetrics(each))
-	return values, ci, nil
+	return summary(len(each), spanMetrics(each)), nil
 }
 
-// spanMetrics are statistics of some of the texts.
+// largest returns the index of the largest value, the first of equal ones.
+func largest(y []float32) int {
+	best := 0
+	for i, v := range y {
+		if v > y[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// spanMetrics returns statistics of some of the texts, which rows names.
 func spanMetrics(each []found) map[string]func(rows []int) float64 {
 	micro := func(f func(SpanScore) float64) func(rows []int) float64 {
-		all := make([]SpanCount, len(each)) // of all labels
+		all := make([]SpanCount, len(each)) // sums over all labels
 		for i, e := range each {
 			for _, n := range e.counts {
 				all[i] = SpanCount{all[i].Want + n.Want, all[i].Got + n.Got, all[i].Right + n.Right}
@@ -222,32 +218,31 @@ func spanMetrics(each []found) map[string]func(rows []int) float64 {
 	}
 }
 
-// spans are those of a text by the probabilities of its tokens' classes.
-func (t *tag) spans(j *Job, text string, p []float32) ([]Span, error) {
-	cut := j.Counts.Truncated
-	_, bytes, err := t.tokens(j, text)
-	j.Counts.Truncated = cut
+// spans returns the spans of a text by the probabilities p of its tokens' classes.
+func (t *tag) spans(s *Setup, text string, p []float32) ([]Span, error) {
+	_, bytes, _, err := t.tokens(s, text)
 	if err != nil {
 		return nil, err
 	}
 	return t.tags.Decode(text, bytes, p)
 }
 
-// predict finds the spans of texts.
 func (t *tag) predict(p *Predictor, texts []string) ([]Answer, error) {
 	q := &data.Sequences{Lengths: make([]int32, len(texts)), Context: p.Settings.Data.Context}
 	ids := make([][]int32, len(texts))
 	for i, text := range texts {
+		var cut bool
 		var err error
-		if ids[i], _, err = t.tokens(p.Job, text); err != nil {
+		if ids[i], _, cut, err = t.tokens(p.Setup, text); err != nil {
 			return nil, errors.Wrapf(err, "finetune: text %d", i)
 		}
+		p.count(cut)
 		q.Lengths[i] = int32(len(ids[i]))
 	}
 	q.At = func(i int, _ uint64) (data.Sequence, error) { return data.Sequence{IDs: ids[i]}, nil }
 	answers := make([]Answer, len(texts))
-	err := outputs(p.run, q, t.output(), t.classes(), func(i int, _ data.Sequence, y []float32) (err error) {
-		answers[i].Spans, err = t.spans(p.Job, texts[i], y)
+	err := outputs(p.run, q, "predict", t.classes(), func(i int, _ data.Sequence, y []float32) (err error) {
+		answers[i].Spans, err = t.spans(p.Setup, texts[i], y)
 		if answers[i].Spans == nil {
 			answers[i].Spans = []Span{}
 		}
@@ -255,3 +250,5 @@ func (t *tag) predict(p *Predictor, texts []string) ([]Answer, error) {
 	})
 	return answers, err
 }
+
+func (*tag) peft() string { return "TOKEN_CLS" }

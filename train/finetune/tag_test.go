@@ -56,7 +56,7 @@ func TestTag(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, row := range j.val.rows {
-				_, want, err := j.task.(*tag).read(j, j.val.r, row)
+				_, want, err := j.task.(*tag).read(j.Setup, j.val.r, row)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -10,22 +10,23 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Layout says which columns of a file make a chat: Messages alone, Prompt and Answer and perhaps Input, or Template and
-// Answer.
+// Layout says which columns of a file make a chat. It has Messages alone, or Prompt, Answer and perhaps Input, or
+// Template and Answer.
 type Layout struct {
-	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. Of the
-	// roles human is user, and gpt, bot, model and chatbot are assistant; others stay as they are.
+	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. The role
+	// human becomes user, and the roles gpt, bot, model and chatbot become assistant.
 	Messages string `yaml:"messages,omitempty"`
 	Prompt   string `yaml:"prompt,omitempty"` // what the user says
-	Input    string `yaml:"input,omitempty"`  // the text it is about, behind it after a blank line; "" and an empty field: none
+	Input    string `yaml:"input,omitempty"`  // the text that Prompt is about; it follows after a blank line; may be empty
 	Answer   string `yaml:"answer,omitempty"` // what the assistant says
-	System   string `yaml:"system,omitempty"` // a message in front; "" and an empty field: none
-	// Template makes what the user says, in place of Prompt and Input: "Translate into Chinese: {english}". {NAME} is the
-	// text of a column, {{ and }} are braces.
+	System   string `yaml:"system,omitempty"` // a system message in front; may be empty
+	// Template makes what the user says, in place of Prompt and Input: "Translate into Chinese: {english}". {NAME}
+	// stands for the text of a column. {{ and }} are braces.
 	Template string `yaml:"prompt_template,omitempty"`
 }
 
-// layouts are those that [DetectLayout] knows, by the names that others gave their columns. The first that fits counts.
+// layouts are the layouts that [DetectLayout] knows, by the names that others gave their columns. The first that fits
+// is taken.
 var layouts = []Layout{
 	{Messages: "messages"},                                        // OpenAI, Hugging Face TRL
 	{Messages: "conversations"},                                   // ShareGPT
@@ -38,7 +39,7 @@ var layouts = []Layout{
 	{Prompt: "question", Answer: "answer"},
 }
 
-// Columns are the columns that the layout names.
+// Columns returns the columns that the layout names.
 func (l Layout) Columns() (names []string) {
 	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System} {
 		if c != "" {
@@ -54,8 +55,8 @@ func (l Layout) Columns() (names []string) {
 	return names
 }
 
-// DetectLayout finds the layout of a file by the names of its columns. A column system joins any. Files of no known
-// layout are an error that lists their columns.
+// DetectLayout finds the layout of a file by the names of its columns. A column called system joins any layout. Where
+// no layout fits, the error lists the columns.
 func DetectLayout(columns []string) (Layout, error) {
 	for _, l := range layouts {
 		if l.check(columns) != nil {
@@ -80,7 +81,7 @@ func (l Layout) check(columns []string) error {
 	return nil
 }
 
-// Check returns an error where the layout is not one, or the file lacks a column of it.
+// Check returns an error where the layout is not complete, or the file lacks one of its columns.
 func (l Layout) Check(r *record.Records) error {
 	pair := l.Answer != "" && (l.Prompt != "") != (l.Template != "") && (l.Template == "" || l.Input == "")
 	if (l.Messages != "") == pair || !pair && l.Template != "" {
@@ -96,8 +97,8 @@ func (l Layout) Check(r *record.Records) error {
 	return l.check(r.Columns())
 }
 
-// Chat returns record i as a chat that has an answer. A record without a prompt or an answer, or whose messages are not
-// what the layout says, is an error with its place.
+// Chat returns record i as a chat with an answer. A record without a prompt or an answer, or with messages in another
+// form, is an error with its place.
 func (l Layout) Chat(r *record.Records, i int) ([]generate.Message, error) {
 	chat, err := l.read(r, i)
 	if err == nil {
@@ -109,7 +110,7 @@ func (l Layout) Chat(r *record.Records, i int) ([]generate.Message, error) {
 	return chat, nil
 }
 
-// Ask returns record i as a chat that ends where an answer is to come; a column of answers need not be there.
+// Ask returns record i as a chat that ends where an answer is to come. The records need no column of answers.
 func (l Layout) Ask(r *record.Records, i int) ([]generate.Message, error) {
 	l.Answer = ""
 	err := l.check(r.Columns())
@@ -126,7 +127,8 @@ func (l Layout) Ask(r *record.Records, i int) ([]generate.Message, error) {
 	return chat, errors.Wrapf(err, "finetune: %s", r.Where(i))
 }
 
-// Texts are the chats of r as texts, roles and contents in turn, up to the last answer; with whole that too.
+// Texts returns the chats of r as texts: roles and contents in turn, up to the last answer. With whole the last
+// answer is in the text, too.
 func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 	return func(i int) (string, error) {
 		m, err := l.Chat(r, i)
@@ -144,7 +146,7 @@ func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 	}
 }
 
-// lastAnswer is the place of the last message of the assistant, of which there is one.
+// lastAnswer returns the index of the assistant's last message. The chat must have one.
 func lastAnswer(m []generate.Message) int {
 	last := len(m) - 1
 	for m[last].Role != "assistant" {
@@ -153,7 +155,7 @@ func lastAnswer(m []generate.Message) int {
 	return last
 }
 
-// prompt is what the user says of a text: it stands for the column of a template that has one.
+// prompt returns what the user says about a text. The text takes the place of the template's column, where it has one.
 func (l Layout) prompt(text string) string {
 	prompt, columns := "", 0
 	pieces, _ := l.pieces()
@@ -211,13 +213,13 @@ func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
 	return append(chat, generate.Message{Role: "user", Content: prompt}, generate.Message{Role: "assistant", Content: texts[l.Answer]}), nil
 }
 
-// A piece of a prompt's template is the name of a column, or text.
+// piece is a piece of a prompt's template: the name of a column, or text.
 type piece struct {
 	text   string
 	column bool
 }
 
-// pieces reads Template.
+// pieces parses Template.
 func (l Layout) pieces() (all []piece, err error) {
 	bad := func(what string) error { return errors.Errorf("finetune: prompt template %q: %s", l.Template, what) }
 	text := ""
@@ -272,7 +274,7 @@ func parseMessages(raw []byte) ([]generate.Message, error) {
 	return chat, nil
 }
 
-// roles are the names in ShareGPT's files and their like for those that chat templates know.
+// roles maps names of roles in files such as ShareGPT's to those that chat templates know.
 var roles = map[string]string{"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant"}
 
 // checkChat refuses a chat from which no answer can be learned.

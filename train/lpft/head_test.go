@@ -1,4 +1,4 @@
-package finetune
+package lpft
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var links = map[string]link{"softmax": softmax, "logistic": logistic, "identity": identity}
+var links = map[string]Link{"softmax": Softmax, "logistic": Logistic, "identity": Identity}
 
 // TestFitHead compares heads with scikit-learn's: see testdata/golden_head.py.
 func TestFitHead(t *testing.T) {
@@ -47,7 +47,7 @@ func TestFitHead(t *testing.T) {
 }
 
 // apply is what a head says of x.
-func (h head) apply(x []float64, l link) []float64 {
+func (h head) apply(x []float64, l Link) []float64 {
 	z := make([]float64, len(h.bias))
 	for o := range z {
 		z[o] = float64(h.bias[o])
@@ -56,7 +56,7 @@ func (h head) apply(x []float64, l link) []float64 {
 		}
 	}
 	switch l {
-	case softmax:
+	case Softmax:
 		sum := 0.0
 		for _, v := range z {
 			sum += math.Exp(v)
@@ -64,7 +64,7 @@ func (h head) apply(x []float64, l link) []float64 {
 		for k := range z {
 			z[k] = math.Exp(z[k]) / sum
 		}
-	case logistic:
+	case Logistic:
 		for k := range z {
 			z[k] = 1 / (1 + math.Exp(-z[k]))
 		}
@@ -73,7 +73,7 @@ func (h head) apply(x []float64, l link) []float64 {
 }
 
 // random are features of n examples in which the first of dim numbers decides, among noise.
-func randomFeatures(n, dim int, l link) features {
+func randomFeatures(n, dim int, l Link) features {
 	r := rand.New(rand.NewPCG(5, 6))
 	f := features{n: n, dim: dim, out: 2, link: l, center: true}
 	for range n {
@@ -84,7 +84,7 @@ func randomFeatures(n, dim int, l link) features {
 		f.x = append(f.x, x...)
 		f.weight = append(f.weight, 0.5+r.Float64())
 		switch s := x[0] + 0.3*r.NormFloat64(); {
-		case l == identity:
+		case l == Identity:
 			f.y = append(f.y, s, -s)
 		case s > 0:
 			f.y = append(f.y, 0, 1)
@@ -125,7 +125,7 @@ func TestHeadStrength(t *testing.T) {
 		n, dim      int
 		least, most float64
 	}{{60, 200, 0.001, 0.1}, {600, 2, 0.1, 3}} {
-		f := randomFeatures(w.n, w.dim, softmax)
+		f := randomFeatures(w.n, w.dim, Softmax)
 		h, c, err := fitHead(f, folds(f, 5), 5)
 		if err != nil || c < w.least || c > w.most {
 			t.Errorf("%d examples of %d features: strength %g, %v, want %g to %g", w.n, w.dim, c, err, w.least, w.most)
@@ -134,14 +134,14 @@ func TestHeadStrength(t *testing.T) {
 			t.Errorf("%d examples of %d features: weight %g of what decides", w.n, w.dim, h.weight[w.dim])
 		}
 	}
-	heavy := randomFeatures(60, 200, softmax)
+	heavy := randomFeatures(60, 200, Softmax)
 	for i := range heavy.weight {
 		heavy.weight[i] = 0.1 + 5*heavy.y[2*i]
 	}
 	if _, c, err := fitHead(heavy, folds(heavy, 5), 5); err != nil || c != leastLoss(t, heavy) {
 		t.Errorf("weights decide which strength is chosen: %g, want %g, %v", c, leastLoss(t, heavy), err)
 	}
-	f := randomFeatures(50, 3, softmax)
+	f := randomFeatures(50, 3, Softmax)
 	count := map[[2]int]int{}
 	for i, k := range folds(f, 5) {
 		count[[2]int{k, int(f.y[2*i])}]++
@@ -171,7 +171,7 @@ func leastLoss(t *testing.T, f features) (best float64) {
 			}
 			for i, at := range fold {
 				if at == k {
-					for o, p := range h.apply(f.x[i*f.dim:(i+1)*f.dim], softmax) {
+					for o, p := range h.apply(f.x[i*f.dim:(i+1)*f.dim], Softmax) {
 						sum -= f.y[i*f.out+o] * math.Log(p)
 					}
 				}

@@ -1,4 +1,4 @@
-package finetune
+package lpft
 
 import (
 	"math"
@@ -11,36 +11,39 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
-// link says how a linear head's outputs are read, and so by which loss it is fitted.
-type link int
-
-const (
-	softmax  link = iota // classes that exclude each other: cross-entropy
-	logistic             // labels that do not: binary cross-entropy of each
-	identity             // numbers: half the squared error
-)
-
-// features are vectors of examples with their targets.
+// features holds vectors of examples with their targets.
 type features struct {
 	x      []float64 // (n, dim)
-	y      []float64 // (n, outputs): one-hot classes, labels of 0 and 1, or numbers
-	weight []float64 // (n): of each example; they count as mean 1
+	y      []float64 // (n, out): one-hot classes, labels and shares from 0 to 1, or numbers
+	weight []float64 // (n): the weight of each example; see prepare
 	n, dim int
 	out    int
-	link   link
+	link   Link
 	center bool // the head has a bias
 }
 
 // head is a linear map: weight (out, dim) and bias (out).
 type head struct{ weight, bias []float32 }
 
-// strengths are the regularisation strengths that are tried, from the strongest on, as scikit-learn's C: the fit
+// transposed is the weight as (dim, out).
+func (h head) transposed() []float32 {
+	out := len(h.bias)
+	dim, m := len(h.weight)/out, make([]float32, len(h.weight))
+	for o := range out {
+		for d := range dim {
+			m[d*out+o] = h.weight[o*dim+d]
+		}
+	}
+	return m
+}
+
+// strengths are the strengths of regularisation that are tried, from the strongest on, as scikit-learn's C. The fit
 // minimises Σ weight·loss + |W|²/(2C) over standardised features.
 var strengths = []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3}
 
-// fitHead fits the head whose strength has the least loss in k-fold cross-validation, where fold gives the number of
-// each example's fold, and returns it with that strength. Held-out examples count alike: by the weights of rare classes a
-// few doubtful ones would decide, and for too strong a regularisation.
+// fitHead fits the head whose strength has the least loss in k-fold cross-validation and returns it with that strength.
+// fold[i] is the number of example i's fold. Held-out examples count alike: with the weights of rare classes a few
+// doubtful ones would decide, and for too strong a regularisation.
 func fitHead(f features, fold []int, k int) (head, float64, error) {
 	losses := make([]float64, len(strengths))
 	for i := range k {
@@ -97,7 +100,7 @@ func (f features) fit(c float64) (head, error) {
 	return h, nil
 }
 
-// pick copies the examples of the given numbers, nil for all.
+// pick copies the examples of the given numbers. With nil it copies all.
 func (f features) pick(rows []int) features {
 	if rows == nil {
 		f.x, f.y, f.weight = slices.Clone(f.x), slices.Clone(f.y), slices.Clone(f.weight)
@@ -113,8 +116,8 @@ func (f features) pick(rows []int) features {
 	return p
 }
 
-// standardize gives every feature mean 0, unless there is no bias to make up for it, and standard deviation 1, and
-// returns what was taken off and divided by.
+// standardize gives every feature standard deviation 1 and, where the head has a bias, mean 0. It returns what was
+// taken off and what was divided by.
 func (f features) standardize() (shift, scale []float64) {
 	shift, scale = make([]float64, f.dim), make([]float64, f.dim)
 	for d := range f.dim {
@@ -144,7 +147,7 @@ func (f features) apply(shift, scale []float64) {
 	}
 }
 
-// loss returns Σ weight·loss for the head w, (out, dim) and then (out) biases, and adds its gradient to grad.
+// loss returns Σ weight·loss for the head w, which is (out, dim) and then (out) biases, and adds its gradient to grad.
 func (f features) loss(w, grad []float64) float64 {
 	z := make([]float64, f.n*f.out)
 	x := blas64.General{Rows: f.n, Cols: f.dim, Stride: f.dim, Data: f.x}
@@ -171,16 +174,16 @@ func (f features) loss(w, grad []float64) float64 {
 	return sum
 }
 
-// loss is that of outputs z with targets y; z becomes its gradient.
-func (l link) loss(z, y []float64) (sum float64) {
+// loss returns the loss of outputs z for targets y, and writes its gradient over z.
+func (l Link) loss(z, y []float64) (sum float64) {
 	switch l {
-	case softmax:
+	case Softmax:
 		total := floats.LogSumExp(z)
 		for k := range z {
 			sum += y[k] * (total - z[k])
 			z[k] = math.Exp(z[k]-total) - y[k]
 		}
-	case logistic:
+	case Logistic:
 		for k, v := range z {
 			sum += max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))) - y[k]*v
 			z[k] = 1/(1+math.Exp(-v)) - y[k]
@@ -194,7 +197,7 @@ func (l link) loss(z, y []float64) (sum float64) {
 	return sum
 }
 
-// minimize fits w from where it is, by L-BFGS.
+// minimize fits w by L-BFGS, from the values that it has.
 func (f features) minimize(w []float64, c float64) error {
 	k := f.out * f.dim
 	p := optimize.Problem{
@@ -208,11 +211,9 @@ func (f features) minimize(w []float64, c float64) error {
 	s := &optimize.Settings{MajorIterations: 200, GradientThreshold: 1e-4 * float64(f.n),
 		Converger: &optimize.FunctionConverge{Relative: 1e-7, Iterations: 5}}
 	r, err := optimize.Minimize(p, w, s, &optimize.LBFGS{})
-	if r == nil || !finite(r.F) {
-		return errors.Errorf("finetune: the head does not fit: %v", err)
+	if r == nil || math.IsNaN(r.F) || math.IsInf(r.F, 0) {
+		return errors.Errorf("lpft: the head does not fit: %v", err)
 	}
-	copy(w, r.X) // a line search that finds no more to gain ends it with an error
+	copy(w, r.X) // also where a line search found no more to gain, which Minimize calls an error
 	return nil
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,4 +1,4 @@
-package finetune
+package lpft
 
 import (
 	"slices"
@@ -18,7 +18,7 @@ func TestClearlyLower(t *testing.T) {
 		{[]float64{1, 1, 1, 1}, []float64{0, 1, 1, 1}, false},  // mean 1/4, standard error 1/4
 		{[]float64{1, 1, 1, 1}, []float64{0, 0, 1, 1}, true},   // mean 1/2, standard error 0.289
 		{[]float64{1, 1, 1, 1}, []float64{-1, 2, 1, 1}, false}, // mean 1/4, standard error 0.629
-		{[]float64{2}, []float64{1}, true},                     // of one record there is no error to go by
+		{[]float64{2}, []float64{1}, true},                     // one record has no standard error
 		{slices.Repeat([]float64{1}, 100), append([]float64{0.5}, slices.Repeat([]float64{1}, 99)...), true},
 		{slices.Repeat([]float64{1}, 99), append([]float64{0.5}, slices.Repeat([]float64{1}, 98)...), false},
 	} {

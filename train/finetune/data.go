@@ -1,0 +1,236 @@
+package finetune
+
+import (
+	"fmt"
+
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/pkg/errors"
+)
+
+// Data are the records of a job: read, divided into parts, and measured.
+type Data struct {
+	Counts Counts
+
+	train, val, test *part // test is nil without a file of its own
+	files            []*record.Records
+	augment          record.Augment
+}
+
+// Counts say what was read.
+type Counts struct {
+	Rows       int // records that are used
+	Duplicates int // records left out, since an earlier one has the same text, folded
+	Leaks      int // records left out of training, since the validation or test records have their text
+	Train, Val int // records of the parts
+	Test       int // records of the test file
+	Truncated  int // examples longer than the context
+	LeftOut    int // records without an example: chats whose answers lie behind the context, empty texts
+	LostSpans  int // spans that have no token of their own, mostly since they lie behind the context
+	Tokens     int // tokens of an epoch of training
+	Balance    record.Balance
+	Warnings   []string
+}
+
+// reader is a task's part in reading records.
+type reader interface {
+	// columns refuses records that lack a column that the task reads. Where d names no column it may set it, by the
+	// names of r's columns.
+	columns(d *DataSettings, r *record.Records) error
+	// open learns what the task needs to know about all records, such as their classes.
+	open(s *Setup, r *record.Records) error
+	// strata returns the classes by which the records are drawn and divided, or nil.
+	strata() *record.Classes
+	// divided learns what the task needs to know about the parts, and refuses parts that it cannot learn from.
+	divided(s *Setup, d *Data) error
+	// restore takes what open and divided have learned from the settings of a run.
+	restore(s *Setup) error
+	// identity returns the texts by which two records count as duplicates.
+	identity(d *DataSettings, r *record.Records) record.Texts
+	// question returns the questions of records that are questions with answers, else nil. No question is in both
+	// training and validation data.
+	question(d *DataSettings, r *record.Records) record.Texts
+	// leftOut says that n records have no example, and why.
+	leftOut(n, context int) string
+	// valShare is the share of the records to validate on, where the settings name none.
+	valShare(records int) float64
+}
+
+// part is some records of a file. It has examples once it was measured.
+type part struct {
+	r    *record.Records
+	rows []int
+	held bool // for validation or test
+	*examples
+}
+
+// open reads the records that the settings name, divides and measures them. It resolves the settings that depend on the
+// records; with anyContext the context is one of them. After an error, too, closeFiles must be called.
+func (d *Data) open(s *Setup, anyContext bool) (err error) {
+	if anyContext {
+		s.Settings.Data.Context = s.task.longest(s)
+	}
+	a := s.Settings.Data.Augment
+	if a.Replace > 0 && a.Synonyms != "" {
+		if d.augment.Synonyms, err = record.ReadSynonyms(a.Synonyms); err != nil {
+			return err
+		}
+	}
+	d.augment.Swap, d.augment.Delete, d.augment.Replace = a.Swap, a.Delete, a.Replace
+	main, err := d.file(s, s.Settings.Data.Path)
+	if err != nil {
+		return err
+	}
+	if err := s.task.columns(&s.Settings.Data, main); err != nil {
+		return err
+	}
+	if err := s.task.open(s, main); err != nil {
+		return err
+	}
+	if err := d.divide(s, main); err != nil {
+		return err
+	}
+	if err := s.task.divided(s, d); err != nil {
+		return err
+	}
+	return d.measureAll(s, anyContext)
+}
+
+// file opens a file of records.
+func (d *Data) file(s *Setup, path string) (*record.Records, error) {
+	r, err := record.Open(path, s.Settings.Data.records())
+	if err == nil {
+		d.files = append(d.files, r)
+	}
+	return r, err
+}
+
+// parts returns the training and validation parts, and the test part where there is one.
+func (d *Data) parts() []*part {
+	all := []*part{d.train, d.val}
+	if d.test != nil {
+		all = append(all, d.test)
+	}
+	return all
+}
+
+// measureAll makes all examples once. So a record that cannot be an example is an error now, and not in the middle of a
+// run. With anyContext the task may choose a shorter context, in which some examples are cut.
+func (d *Data) measureAll(s *Setup, anyContext bool) error {
+	c := &d.Counts
+	if err := d.measureParts(s); err != nil {
+		return err
+	}
+	if anyContext {
+		if n := s.task.shorter(d.train.lengths, s.Settings.Data.Context); n < s.Settings.Data.Context {
+			s.Settings.Data.Context = n
+			if err := d.measureParts(s); err != nil {
+				return err
+			}
+		}
+	}
+	c.Train, c.Val = len(d.train.rows), len(d.val.rows)
+	c.Rows = c.Train + c.Val
+	if d.test != nil {
+		c.Test = len(d.test.rows)
+	}
+	context := s.Settings.Data.Context
+	if c.Train < 2 || c.Val < 1 {
+		return errors.Errorf("finetune: %s; %d are left to train on and %d to validate on, want at least 2 and 1", s.task.leftOut(c.LeftOut, context), c.Train, c.Val)
+	}
+	n := extent{examples: c.Train}
+	for _, l := range d.train.lengths {
+		c.Tokens += int(l)
+		n.longest = max(n.longest, int(l))
+	}
+	n.tokens = c.Tokens
+	s.task.sizes(&s.Settings, n)
+	if c.Truncated > 0 {
+		d.warn("%d texts are longer than %d tokens; the rest of each is left out (--context takes more, --strict refuses them)", c.Truncated, context)
+	}
+	if c.LeftOut > 0 {
+		d.warn("%s", s.task.leftOut(c.LeftOut, context))
+	}
+	if c.LostSpans > 0 {
+		d.warn("%d spans have no token of their own, most behind the %d tokens of the context: they are not learned", c.LostSpans, context)
+	}
+	return nil
+}
+
+// measureParts measures all parts.
+func (d *Data) measureParts(s *Setup) error {
+	c := &d.Counts
+	c.Truncated, c.LeftOut, c.LostSpans = 0, 0, 0
+	for _, p := range d.parts() {
+		lost, err := s.measure(p)
+		if err != nil {
+			return err
+		}
+		c.Truncated, c.LeftOut, c.LostSpans = c.Truncated+lost.cut, c.LeftOut+lost.records, c.LostSpans+lost.spans
+	}
+	return nil
+}
+
+func (d *Data) warn(format string, a ...any) {
+	d.Counts.Warnings = append(d.Counts.Warnings, fmt.Sprintf(format, a...))
+}
+
+// closeFiles closes the files of records and returns the first error.
+func (d *Data) closeFiles() (first error) {
+	for _, r := range d.files {
+		if err := r.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	d.files = nil
+	return first
+}
+
+// textColumns checks the columns of texts and labels. Where d names none, it takes those called text and label.
+func textColumns(d *DataSettings, r *record.Records) error {
+	if d.Text == "" && hasColumn(r, "text") {
+		d.Text = "text"
+	}
+	if len(d.Label) == 0 && hasColumn(r, "label") {
+		d.Label = []string{"label"}
+	}
+	if err := column(r, "text", d.Text); err != nil {
+		return err
+	}
+	if len(d.Label) == 0 {
+		return column(r, "label", "")
+	}
+	for _, l := range d.Label {
+		if err := column(r, "label", l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneLabel refuses several columns of labels. The task wants one column of what; hint ends the error's text.
+func oneLabel(d *DataSettings, task, what, hint string) error {
+	if len(d.Label) > 1 {
+		return errors.Errorf("finetune: %s wants one column of %s, not %q%s", task, what, d.Label, hint)
+	}
+	return nil
+}
+
+// column refuses a column that is missing, and lists the columns that exist.
+func column(r *record.Records, setting, name string) error {
+	if name == "" {
+		return errors.Errorf("finetune: want the name of the column of %ss; there are %q", setting, r.Columns())
+	}
+	if !hasColumn(r, name) {
+		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())
+	}
+	return nil
+}
+
+func hasColumn(r *record.Records, name string) bool {
+	for _, c := range r.Columns() {
+		if c == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,141 @@
+package finetune
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/train"
+	"github.com/ceto-ml/ceto/train/lpft"
+	"github.com/ceto-ml/ceto/train/metric"
+	"github.com/pkg/errors"
+)
+
+// multilabel is the task of labels that do not exclude each other.
+type multilabel struct {
+	pooled
+	id map[string]int
+}
+
+func (*multilabel) about() string {
+	return `labels that do not exclude each other: lists in one column (a|b or ["a", "b"]), or a column of 0 and 1 for each`
+}
+
+func (m *multilabel) restore(s *Setup) error {
+	m.id = map[string]int{}
+	for i, n := range s.Settings.Data.Classes {
+		m.id[n] = i
+	}
+	return nil
+}
+
+// open takes the labels from the settings, or else the names of several columns, or else the labels of the records.
+func (m *multilabel) open(s *Setup, r *record.Records) error {
+	d := &s.Settings.Data
+	if len(d.Classes) == 0 && len(d.Label) > 1 {
+		d.Classes = d.Label
+	}
+	if len(d.Classes) == 0 {
+		seen := map[string]bool{}
+		for row := range r.Len() {
+			labels, err := readLabels(r, row, d.Label[0])
+			if err != nil {
+				return errors.Wrapf(err, "finetune: %s", r.Where(row))
+			}
+			for _, l := range labels {
+				seen[l] = true
+			}
+		}
+		for l := range seen {
+			d.Classes = append(d.Classes, l)
+		}
+		slices.Sort(d.Classes)
+	}
+	if len(d.Classes) < 2 {
+		return errors.Errorf("finetune: the labels of column %q are %q; want at least two, as [\"a\", \"b\"], a|b or in a column each", d.Label, d.Classes)
+	}
+	return m.restore(s)
+}
+
+// readLabels reads a list of labels in JSON, or one whose labels are separated by |, ; or commas.
+func readLabels(r *record.Records, row int, column string) (labels []string, err error) {
+	text, err := r.Raw(row, column)
+	if err != nil {
+		return nil, err
+	}
+	if s := strings.TrimSpace(string(text)); strings.HasPrefix(s, "[") {
+		err := json.Unmarshal([]byte(s), &labels)
+		return labels, errors.Wrapf(err, "labels %s", s)
+	}
+	plain, err := r.Text(row, column)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range strings.FieldsFunc(plain, func(c rune) bool { return c == '|' || c == ';' || c == ',' }) {
+		if l = strings.TrimSpace(l); l != "" {
+			labels = append(labels, l)
+		}
+	}
+	return labels, nil
+}
+
+func (m *multilabel) field() (data.Field, bool) { return numbered(len(m.id)) }
+
+func (m *multilabel) make(s *Setup, e entry) ([]example, error) {
+	x, err := s.textExample(e)
+	if err != nil {
+		return nil, err
+	}
+	x.Values = make([]float32, len(m.id))
+	columns := s.Settings.Data.Label
+	if len(columns) > 1 {
+		for i, c := range columns {
+			v, err := e.number(c)
+			if err != nil {
+				return nil, err
+			}
+			if v < 0 || v > 1 {
+				return nil, errors.Errorf("column %q has %g; want 0 or 1", c, v)
+			}
+			x.Values[i] = v
+		}
+		return []example{x}, nil
+	}
+	labels, err := readLabels(e.Records, e.row, columns[0])
+	for _, l := range labels {
+		id, ok := m.id[l]
+		if !ok {
+			return nil, errors.Errorf("label %q; known: %q", l, s.Settings.Data.Classes)
+		}
+		x.Values[id] = 1
+	}
+	return []example{x}, err
+}
+
+func (*multilabel) build(s *Setup) train.Task {
+	return s.classifier(len(s.Settings.Data.Classes), nn.BCEWithLogits{})
+}
+
+func (*multilabel) target(*Setup) lpft.Target { return lpft.Target{Link: lpft.Logistic} }
+
+func (*multilabel) judge(_ *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+	return judgeBy(run, q, namedMetric{"accuracy", metric.AllLabels(metric.TopK(1))}, namedMetric{"f1", metric.PerLabel(metric.F1(1))})
+}
+
+// predict answers with the labels whose probability is above one half.
+func (*multilabel) predict(p *Predictor, texts []string) ([]Answer, error) {
+	return p.answers(texts, func(y []float32) Answer {
+		a := Answer{Labels: []string{}, Probabilities: map[string]Number{}}
+		for i, v := range y {
+			name := p.Settings.Data.Classes[i]
+			if v > 0.5 {
+				a.Labels = append(a.Labels, name)
+			}
+			a.Probabilities[name] = Number(v)
+		}
+		return a
+	})
+}
