@@ -51,6 +51,9 @@ func (g *Graph) grad(loss *Node, x, dx []*Node) error {
 	if err != nil {
 		return errors.Wrapf(err, "graph: Grad of %v", loss)
 	}
+	if len(grads) != len(wrt) { // Gorgonia answers so, without an error, for a dtype whose 1 it does not know
+		return errors.Errorf("graph: Grad of %v: gorgonia gives %d gradients of %d", loss, len(grads), len(wrt))
+	}
 	for j, i := range at {
 		dx[i] = g.Wrap(grads[j])
 	}

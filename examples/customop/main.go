@@ -31,21 +31,17 @@ func (s Snake) VJP(g *graph.Graph, x []*graph.Node, _, dy *graph.Node) []*graph.
 }
 
 // Eval computes y = x + sin²(a·x)/a.
-func (s Snake) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
-	if out[0].DType == graph.Float64 {
-		snake[float64](s.A, out[0], in[0])
-	} else {
-		snake[float32](s.A, out[0], in[0])
-	}
-	return nil
+func (s Snake) Eval(c *graph.Ctx, out, in []graph.Buf) error {
+	return graph.EvalFloat(out[0].DType, s, c, out, in, snake[float32], snake[float64])
 }
 
-func snake[T graph.Float](a float64, out, in graph.Buf) {
-	y := graph.Data[T](out)
-	for i, v := range graph.Data[T](in) {
-		sin := math.Sin(a * float64(v))
-		y[i] = v + T(sin*sin/a)
+func snake[T graph.Float](s Snake, _ *graph.Ctx, out, in []graph.Buf) error {
+	y := graph.Data[T](out[0])
+	for i, v := range graph.Data[T](in[0]) {
+		sin := math.Sin(s.A * float64(v))
+		y[i] = v + T(sin*sin/s.A)
 	}
+	return nil
 }
 
 // SnakeGrad computes the gradient of a Snake from x and dy. It has no derivative itself.
@@ -63,20 +59,16 @@ func (s SnakeGrad) Infer(in []graph.Meta) (graph.Meta, error) {
 }
 
 // Eval computes dx = dy·(1 + sin(2a·x)).
-func (s SnakeGrad) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
-	if out[0].DType == graph.Float64 {
-		snakeGrad[float64](s.A, out[0], in)
-	} else {
-		snakeGrad[float32](s.A, out[0], in)
-	}
-	return nil
+func (s SnakeGrad) Eval(c *graph.Ctx, out, in []graph.Buf) error {
+	return graph.EvalFloat(out[0].DType, s, c, out, in, snakeGrad[float32], snakeGrad[float64])
 }
 
-func snakeGrad[T graph.Float](a float64, out graph.Buf, in []graph.Buf) {
-	dx, dy := graph.Data[T](out), graph.Data[T](in[1])
+func snakeGrad[T graph.Float](s SnakeGrad, _ *graph.Ctx, out, in []graph.Buf) error {
+	dx, dy := graph.Data[T](out[0]), graph.Data[T](in[1])
 	for i, v := range graph.Data[T](in[0]) {
-		dx[i] = dy[i] * T(1+math.Sin(2*a*float64(v)))
+		dx[i] = dy[i] * T(1+math.Sin(2*s.A*float64(v)))
 	}
+	return nil
 }
 
 func main() {

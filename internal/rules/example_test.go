@@ -9,7 +9,7 @@ import (
 )
 
 // programs lists the folders whose packages no program of a user's imports.
-var programs = []string{"cmd", "bench", "examples"}
+var programs = []string{"cmd", "bench", "examples", "testdata"}
 
 // TestExamples counts the packages a user imports that have no runnable Example: one with an "Output:" comment.
 func TestExamples(t *testing.T) {
