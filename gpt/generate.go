@@ -21,6 +21,24 @@ type Generator struct {
 	KeepCache bool
 
 	*caches
+	ownState, ownExec bool // made for the generator
+}
+
+// Close frees the plans and caches, and what was made for the generator: the state that [Source.Generator] reads values
+// into, and the executor where none was given. A second Close does nothing.
+func (g *Generator) Close() error {
+	err := g.closeCaches()
+	if g.ownState {
+		if e := g.State.Close(); err == nil {
+			err = e
+		}
+	}
+	if g.ownExec {
+		if e := g.Executor.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
 }
 
 // Logits returns the logits of the token after ids, 1 ≤ len(ids) ≤ Context, filling the caches with them.

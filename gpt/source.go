@@ -262,7 +262,7 @@ func (s *Source) Generator(x plan.Executor) (*Generator, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	g := &Generator{Model: s.Model, State: x.NewState(), Executor: x, Tokenizer: tok}
+	g := &Generator{Model: s.Model, State: x.NewState(), Executor: x, Tokenizer: tok, ownState: true}
 	if err := g.prepare(1, 1); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 	if err != nil {
 		return c, err
 	}
+	defer l.Run.Close()
 	defer l.Close()
 	for !l.Done() && !c.Diverged {
 		select {

@@ -54,6 +54,7 @@ func (l *Loop) thawFits() error {
 	if err != nil {
 		return err
 	}
+	defer r.Close()
 	b := r.builder
 	for _, t := range l.set.Thaw {
 		if err := b.Params.Unfreeze(t.Unfreeze...); err != nil {

@@ -26,7 +26,7 @@ func viewReshapes(p *Plan) {
 		if _, ok := s.Op.(graph.Viewer); !ok {
 			continue
 		}
-		if r, _ := p.root(s.In[0]); u.kept[s.Out[0]] && assigned[r] {
+		if r, _ := p.Root(s.In[0]); u.kept[s.Out[0]] && assigned[r] {
 			continue
 		}
 		y := &p.Slots[s.Out[0]]
@@ -132,7 +132,7 @@ func viewConcats(p *Plan) {
 		kids := p.aliases()
 		fits := true
 		for _, x := range s.In {
-			r, off := p.root(x)
+			r, off := p.Root(x)
 			fits = fits && off == 0 && p.Slots[r].Region == Activations && u.only(x) && u.writer[r] >= 0 &&
 				p.strideable(r, p.Slots[x].Meta.Shape[axis], i, u, kids)
 		}
@@ -141,7 +141,7 @@ func viewConcats(p *Plan) {
 		}
 		off := 0
 		for _, x := range s.In {
-			r, _ := p.root(x)
+			r, _ := p.Root(x)
 			row := p.Slots[x].Meta.Shape[axis]
 			p.Slots[r].Base, p.Slots[r].Offset = y, off*p.Slots[y].Meta.DType.Size()
 			p.setStride(r, row, shape[axis], kids)
@@ -186,7 +186,7 @@ func (p *Plan) storeAssigns(inPlace bool) {
 	u := p.uses()
 	guard := -1
 	for _, x := range p.Guards {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		guard = max(guard, u.writer[r])
 	}
 	state := map[int]int{} // value → state
@@ -237,7 +237,7 @@ func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
 			}
 		}
 		for operand, x := range s.In {
-			r, _ := p.root(x)
+			r, _ := p.Root(x)
 			if r == st && !(x == st && overwrites(s.Op, part, operand)) {
 				return false
 			}
@@ -259,7 +259,7 @@ func (p *Plan) isOutput(x int) bool {
 // touchedFrom reports whether a step after i, or an output or another assignment, reads the state st or a view of it.
 func (p *Plan) touchedFrom(st, i int, u uses) bool {
 	for x := range p.Slots {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		if r != st {
 			continue
 		}
@@ -290,7 +290,7 @@ func reuseOperands(p *Plan) {
 			}
 			for operand, x := range s.In {
 				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, part, operand) && p.dies(x, i, operand) {
-					r, off := p.root(x)
+					r, off := p.Root(x)
 					p.Slots[y].Base, p.Slots[y].Offset = r, off
 					break
 				}
@@ -302,19 +302,19 @@ func reuseOperands(p *Plan) {
 // dies reports whether operand x of step i is a whole activation that nothing touches after the step, and that no
 // other operand or result of the step shares.
 func (p *Plan) dies(x, i, operand int) bool {
-	r, off := p.root(x)
+	r, off := p.Root(x)
 	if p.Slots[r].Region != Activations || off != 0 || p.Slots[x].Stride != 0 || p.Slots[x].Meta.Bytes() != p.Slots[r].Meta.Bytes() {
 		return false
 	}
 	s := &p.Steps[i]
 	for j, o := range s.In {
-		if q, _ := p.root(o); q == r && j != operand {
+		if q, _ := p.Root(o); q == r && j != operand {
 			return false
 		}
 	}
 	for _, o := range s.Out {
 		if o >= 0 {
-			if q, _ := p.root(o); q == r {
+			if q, _ := p.Root(o); q == r {
 				return false
 			}
 		}
@@ -324,18 +324,18 @@ func (p *Plan) dies(x, i, operand int) bool {
 			if o < 0 {
 				continue
 			}
-			if q, _ := p.root(o); q == r {
+			if q, _ := p.Root(o); q == r {
 				return false
 			}
 		}
 	}
 	for _, o := range p.Outputs {
-		if q, _ := p.root(o.Slot); q == r {
+		if q, _ := p.Root(o.Slot); q == r {
 			return false
 		}
 	}
 	for _, g := range p.Guards { // read when the first guarded step comes, maybe much later
-		if q, _ := p.root(g); q == r {
+		if q, _ := p.Root(g); q == r {
 			return false
 		}
 	}

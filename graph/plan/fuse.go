@@ -23,7 +23,11 @@ func fuseCrossEntropy(p *Plan) {
 			if s.Op != graph.Op(grad.CrossEntropy) || !slices.Equal(s.In, in[:len(in)-1]) || dead[i] || readBefore(u.readers[s.Out[0]], j) {
 				continue
 			}
-			p.Steps[j].Op = graph.CrossEntropyBoth{CrossEntropy: grad.CrossEntropy}
+			both := graph.CrossEntropyBoth{CrossEntropy: grad.CrossEntropy}
+			if !p.supports(both, in) {
+				continue
+			}
+			p.Steps[j].Op = both
 			p.Steps[j].Out = []int{s.Out[0], p.Steps[j].Out[0]}
 			dead[i] = true
 			break
@@ -49,8 +53,11 @@ func fuseLinearLoss(p *Plan) {
 		if !plain || !slices.Equal(back.In, []int{s.Out[1], forth.In[1]}) || len(p.Slots[forth.In[1]].Meta.Shape) != 2 {
 			continue
 		}
-		s.Op = graph.LinearCrossEntropy{CrossEntropy: loss.CrossEntropy, TransB: op.TransB}
-		s.In, s.Out = append(slices.Clone(forth.In), s.In[1:]...), []int{s.Out[0], back.Out[0]}
+		joined, in := graph.LinearCrossEntropy{CrossEntropy: loss.CrossEntropy, TransB: op.TransB, Rows: p.options.LossRows}, append(slices.Clone(forth.In), s.In[1:]...)
+		if !p.supports(joined, in) {
+			continue
+		}
+		s.Op, s.In, s.Out = joined, in, []int{s.Out[0], back.Out[0]}
 		dead[i], dead[k] = true, true
 	}
 	p.drop(dead)
@@ -72,7 +79,7 @@ func fusePads(p *Plan) {
 			continue
 		}
 		op, in, ok := p.concatOf(pads)
-		if !ok {
+		if !ok || !p.supports(op, in) {
 			continue
 		}
 		p.Steps[i].Op, p.Steps[i].In = op, in
@@ -162,10 +169,11 @@ func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) b
 				continue
 			}
 			op, ok := form(p.Steps[w].Op)
-			if !ok {
+			in := append(slices.Clone(p.Steps[w].In), x)
+			if !ok || !p.supports(op, in) {
 				continue
 			}
-			s.Op, s.In = op, append(slices.Clone(p.Steps[w].In), x)
+			s.Op, s.In = op, in
 			dead[w] = true
 			break
 		}
@@ -190,7 +198,9 @@ func fuseActivation(p *Plan) {
 		if !ok || m.Act != graph.NoActivation {
 			continue
 		}
-		m.Act = act
+		if m.Act = act; !p.supports(m, p.Steps[w].In) {
+			continue
+		}
 		s.Op, s.In = m, p.Steps[w].In
 		dead[w] = true
 	}

@@ -58,7 +58,7 @@ func (p *Plan) lives() lives {
 	u, n := p.uses(), len(p.Slots)
 	l := lives{readers: make([][]int, n), writers: make([][]int, n), kept: make([]bool, n)}
 	add := func(to [][]int, x, step int) {
-		if r, _ := p.root(x); len(to[r]) == 0 || to[r][len(to[r])-1] != step {
+		if r, _ := p.Root(x); len(to[r]) == 0 || to[r][len(to[r])-1] != step {
 			to[r] = append(to[r], step)
 		}
 	}
@@ -70,7 +70,7 @@ func (p *Plan) lives() lives {
 		updates := slices.ContainsFunc(s.Out, func(y int) bool { return stored[y] })
 		for _, x := range s.In {
 			add(l.readers, x, i)
-			r, _ := p.root(x)
+			r, _ := p.Root(x)
 			l.kept[r] = l.kept[r] || updates // a gradient
 		}
 		for _, y := range s.Out {
@@ -81,11 +81,11 @@ func (p *Plan) lives() lives {
 	}
 	more := make([]int, len(p.Steps)+2) // bytes that come to life at each step, less those that end before it
 	for x := range p.Slots {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		l.kept[r] = l.kept[r] || u.kept[x]
 		if s := &p.Slots[x]; s.Base < 0 && s.Region == Activations && s.Last >= 0 && !stored[x] {
-			more[s.First] += aligned(s.Meta.Bytes())
-			more[s.Last+1] -= aligned(s.Meta.Bytes())
+			more[s.First] += Aligned(s.Meta.Bytes())
+			more[s.Last+1] -= Aligned(s.Meta.Bytes())
 		}
 	}
 	live := 0
@@ -128,13 +128,13 @@ func (p *Plan) rerun(i int, l lives) rerun {
 		r.late[k] = own && !now && from < len(readers)
 		if r.early[k] = !r.late[k] || from > 0; r.late[k] {
 			r.at = min(r.at, readers[from])
-			r.net += aligned(slot.Meta.Bytes())
+			r.net += Aligned(slot.Meta.Bytes())
 		}
 	}
 	for _, x := range s.In {
-		x, _ = p.root(x)
+		x, _ = p.Root(x)
 		if in := &p.Slots[x]; in.Region == Activations && in.Last < l.peak { // has to live longer
-			r.net -= aligned(in.Meta.Bytes())
+			r.net -= Aligned(in.Meta.Bytes())
 		}
 	}
 	return r
@@ -165,7 +165,7 @@ func (p *Plan) insert(r rerun) {
 func (p *Plan) copySlot(y, at int) int {
 	fresh := map[int]int{}
 	for x := range len(p.Slots) {
-		if r, _ := p.root(x); r == y {
+		if r, _ := p.Root(x); r == y {
 			fresh[x] = len(p.Slots)
 			p.Slots = append(p.Slots, p.Slots[x])
 		}

@@ -126,6 +126,9 @@ func (j *Job) predictor(x plan.Executor, heads map[string]graph.Buf) (*Predictor
 // Close frees what the predictor holds.
 func (p *Predictor) Close() error {
 	err := p.Job.Close()
+	if e := p.run.Close(); err == nil {
+		err = e
+	}
 	if p.own {
 		p.own = false
 		if e := p.x.Close(); err == nil {

@@ -98,6 +98,7 @@ func (p *Predictor) write(prompts [][]int32, o gpt.SampleOptions) ([]string, err
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(prompts[b]) - len(prompts[a]) })
 	g := &gpt.Generator{Model: p.Source.Model, State: p.run.State.State, Executor: p.x, Tokenizer: p.Tokenizer}
+	defer g.Close()
 	texts := make([]string, len(prompts))
 	for len(order) > 0 {
 		n := min(len(order), generateRows(len(prompts[order[0]])+o.Tokens))
