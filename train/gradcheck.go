@@ -61,7 +61,7 @@ type gradChecker struct {
 // as some gradients (of the key part of an attention's bias) are exactly zero.
 func (c GradCheck) Run(fields []data.Field, b data.Batch, size int) (GradReport, error) {
 	if c.Executor == nil {
-		c.Executor = plan.CPU(0)
+		c.Executor = newExecutor()
 		defer c.Executor.Close()
 	}
 	if c.Bound == 0 {

@@ -185,8 +185,8 @@ func (l *Loop) Step() (*Status, error) {
 		return nil, err
 	}
 	if t.Val != nil && (l.at.Step == t.Steps || t.EvalEvery > 0 && l.at.Step%t.EvalEvery == 0) {
-		if err := l.late(l.averaged(func() error { return l.evaluate(s) })); err != nil {
-			return s, err
+		if err := l.averaged(func() error { return l.evaluate(s) }); err != nil {
+			return s, l.explain(err)
 		}
 	}
 	if err := l.report(s); err != nil {
@@ -201,8 +201,8 @@ func (l *Loop) Step() (*Status, error) {
 // one makes one update.
 func (l *Loop) one() (*Status, error) {
 	t := &l.set
-	if err := l.late(l.thaw()); err != nil {
-		return nil, errors.Wrapf(err, "train: step %d: Thaw", l.at.Step+1)
+	if err := l.thaw(); err != nil {
+		return nil, l.explain(errors.Wrapf(err, "train: step %d: Thaw", l.at.Step+1))
 	}
 	lr := t.Optimizer.Rate() * t.Schedule.Factor(l.at.Step, t.Steps) * l.at.LRScale
 	if !finite(lr) {
@@ -213,7 +213,7 @@ func (l *Loop) one() (*Status, error) {
 	l.before.Position = l.src.Position()
 	for range t.Accumulate {
 		if err := l.next(); err != nil {
-			return nil, errors.Wrapf(err, "train: step %d: batch", l.at.Step+1)
+			return nil, l.explain(errors.Wrapf(err, "train: step %d: batch", l.at.Step+1))
 		}
 		sc.Micro = l.at.Micro
 		if err := l.run(l.step.prog, l.step.in, sc); err != nil {
@@ -312,7 +312,7 @@ func (l *Loop) Evaluate() (*Status, error) {
 	}
 	s := &Status{Step: l.at.Step, Steps: l.set.Steps, LRScale: l.at.LRScale, Run: l.Run, Seconds: l.seconds()}
 	if err := l.evaluate(s); err != nil {
-		return nil, err
+		return nil, l.explain(err)
 	}
 	return s, l.report(s)
 }

@@ -60,8 +60,8 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 	return bad
 }
 
-// late explains an error of another call than those of a step, where it is that of a step's run.
-func (l *Loop) late(err error) error {
+// explain diagnoses an error of anything else than a run of a step, where it is the late one of such a run.
+func (l *Loop) explain(err error) error {
 	if late := (*plan.LateError)(nil); errors.As(err, &late) && late.Scalars.Step > 0 {
 		return l.diagnose(err, l.ran, late.Scalars)
 	}

@@ -28,6 +28,9 @@ type Run struct {
 	ownExec    bool                    // exec was made for this run
 }
 
+// newExecutor makes the executor of those who give none; tests make others.
+var newExecutor = func() plan.Executor { return plan.CPU(0) }
+
 func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	params := nn.NewParams(t.DType)
 	if t.LoRA != nil {
@@ -43,7 +46,7 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	}
 	own := t.Executor == nil
 	if own {
-		t.Executor = plan.CPU(0)
+		t.Executor = newExecutor()
 	}
 	r := &Run{
 		State:   &State{State: t.Executor.NewState(), Params: params},

@@ -19,11 +19,11 @@ type Remote struct {
 	Lacks func(op graph.Op, in []graph.Meta) bool // says which ops have no kernel; nil: none
 
 	Programs, States int // open now
-
-	pool   *vec.Pool
-	mem    map[*byte][]byte // all memory
-	sum    uint32           // of mem, at the end of the last call
-	queued func()           // the run that was asked for and is not done yet
+	pool             *vec.Pool
+	closed           bool
+	mem              map[*byte][]byte // all memory
+	sum              uint32           // of mem, at the end of the last call
+	queued           func()           // the run that was asked for and is not done yet
 }
 
 // Late says when a run is done and its error reported.
@@ -31,7 +31,7 @@ type Late uint8
 
 // The ways to run.
 const (
-	Never      Late = iota // Run returns when the work is done
+	AtOnce     Late = iota // Run returns when the work is done
 	AtNextCall             // the next call on the program or the state has the work done, and reports its error
 	AtNextRun              // the same, but the error waits for the next Run, which is later than the contract allows
 )
@@ -41,23 +41,16 @@ func NewRemote() *Remote { return &Remote{pool: vec.NewPool(1), mem: map[*byte][
 
 // Device implements plan.Executor.
 func (x *Remote) Device() plan.Device {
-	return plan.Device{Kind: "remote", Name: "graphtest", Free: 1 << 30, Total: 1 << 31}
+	return plan.Device{Kind: "remote", Free: 1 << 30, Total: 1 << 31}
 }
 
 // Peak implements plan.Executor.
 func (x *Remote) Peak(time.Duration) float64 { return 1 }
 
-// Options asks for the scratch of the ops' Eval, rounded up, and says which kernels there are.
+// Options asks for twice the scratch that the ops' Eval needs, and says which kernels there are.
 func (x *Remote) Options() plan.Options {
-	return plan.Options{Scratch: x.scratch, Supports: x.supports}
-}
-
-func (x *Remote) scratch(op graph.Op, in []graph.Meta) int {
-	n := 0
-	if s, ok := op.(graph.Scratcher); ok {
-		n = s.Scratch(in)
-	}
-	return plan.Aligned(n)
+	twice := func(op graph.Op, in []graph.Meta) int { return 2 * plan.EvalScratch(op, in) }
+	return plan.Options{Scratch: twice, Supports: x.supports}
 }
 
 func (x *Remote) supports(op graph.Op, in []graph.Meta) error {
@@ -69,10 +62,8 @@ func (x *Remote) supports(op graph.Op, in []graph.Meta) error {
 
 // Close implements plan.Executor.
 func (x *Remote) Close() error {
-	if x.pool != nil {
-		x.pool.Close()
-		x.pool = nil
-	}
+	x.pool.Close()
+	x.closed = true
 	return nil
 }
 
@@ -101,7 +92,7 @@ func (x *Remote) checksum() (sum uint32) {
 
 // enter begins a call: nothing has touched the memory since the last one. It does the run that is left to do.
 func (x *Remote) enter() error {
-	if x.pool == nil {
+	if x.closed {
 		return errors.Wrap(plan.ErrClosed, "remote")
 	}
 	if x.checksum() != x.sum {
@@ -148,15 +139,15 @@ func (s *remoteState) enter(run bool) error {
 }
 
 // value begins a call on a value.
-func (s *remoteState) value(name string) (graph.Buf, error) {
-	if err := s.enter(false); err != nil {
-		return graph.Buf{}, err
+func (s *remoteState) value(name string) (b graph.Buf, err error) {
+	if err = s.enter(false); err != nil {
+		return b, err
 	}
 	v, err := s.Find(name)
-	if err != nil {
-		return graph.Buf{}, err
+	if err == nil {
+		b = graph.Buf{Meta: v.Meta, Mem: v.Mem}
 	}
-	return graph.Buf{Meta: v.Meta, Mem: v.Mem}, nil
+	return b, err
 }
 
 func (s *remoteState) Read(name string) (*tensor.Dense, error) {
@@ -225,19 +216,19 @@ func (x *Remote) Compile(p *plan.Plan, s plan.State) (plan.Program, error) {
 	if err := st.enter(false); err != nil {
 		return nil, err
 	}
-	if err := p.CheckOps(x.supports); err != nil {
-		return nil, err
+	err := p.CheckOps(x.supports)
+	if err == nil {
+		err = st.Adopt(p, x.alloc, plan.Cut)
 	}
-	if err := st.Adopt(p, x.alloc, plan.Cut); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	g := &remoteProgram{plan: p, x: x, state: st, inputs: p.Inputs(), scratch: graph.Alloc(p.Sizes[plan.Scratch])}
 	g.arena, _ = x.alloc(p.Sizes[plan.Activations])
 	g.given, _ = x.alloc(p.Sizes[plan.Inputs])
 	x.Programs++
-	var err error
-	g.bufs, err = p.Bufs(g.arena, g.given, st.Values)
-	return g, err
+	g.bufs, _ = p.Bufs(g.arena, g.given, st.Values) // the state has all values
+	return g, nil
 }
 
 // enter begins a call on the program.
@@ -288,19 +279,12 @@ func (g *remoteProgram) Scalars(v []float64, names ...string) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	for i, name := range names {
-		x, err := g.plan.ScalarOutput(name)
-		if err != nil {
-			return err
-		}
-		v[i] = plan.First(g.bufs[x])
-	}
-	return nil
+	return g.plan.Scalars(v, g.bufs, names)
 }
 
 func (g *remoteProgram) Run(in map[string]any, s graph.Scalars) error {
 	return g.start(in, func() error {
-		if g.x.Late == Never {
+		if g.x.Late == AtOnce {
 			return g.steps(s, false, nil)
 		}
 		g.x.queued = func() {

@@ -129,26 +129,16 @@ func (g *cpuProgram) Read(name string) (*tensor.Dense, error) {
 }
 
 func (g *cpuProgram) Scalar(name string) (float64, error) {
-	if err := g.open(); err != nil {
-		return 0, err
-	}
-	x, err := g.plan.ScalarOutput(name)
-	if err != nil {
-		return 0, err
-	}
-	return First(g.bufs[x]), nil
+	var v [1]float64
+	err := g.Scalars(v[:], name)
+	return v[0], err
 }
 
-func (g *cpuProgram) Scalars(v []float64, names ...string) (err error) {
-	if len(v) != len(names) {
-		return errors.Errorf("plan: Scalars: room for %d of %d values", len(v), len(names))
+func (g *cpuProgram) Scalars(v []float64, names ...string) error {
+	if err := g.open(); err != nil {
+		return err
 	}
-	for i, name := range names {
-		if v[i], err = g.Scalar(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return g.plan.Scalars(v, g.bufs, names)
 }
 
 func (g *cpuProgram) Run(in map[string]any, s graph.Scalars) error { return g.run(in, s, nil) }

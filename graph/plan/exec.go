@@ -77,10 +77,10 @@ type Program interface {
 	//
 	// If a guard is not finite no state changes, and the error is a *NotFiniteError that names the guard.
 	//
-	// Run may return before the work is done. A run that fails then is reported as a *LateError by the next call on a
-	// program of the same state, or on the state: Scalar, Scalars, Read, Run, Trace, Time, Close, Write, Fill. That call does nothing else but for Close, which closes. Between the failed run and this call no
-	// run of the state has an effect: values are as before the failed run, whatever was enqueued behind it. Each failed
-	// run is reported once.
+	// Run may return before the work is done. A run that fails then is reported as a *LateError by the next of these
+	// calls on a program of the same state, or on the state itself: Run, Trace, Time, Scalar, Scalars, Read, Write, Fill,
+	// Compile, Close. That call does nothing else; only Close closes all the same. Between the failed run and this call
+	// no run of the state has an effect, so values are as before the failed run. A failed run is reported once.
 	Run(in map[string]any, s graph.Scalars) error
 	// Trace runs every step but the guarded ones and tests each result: the error is a *NotFiniteError that names the
 	// first step with a result that is not finite, nil where there is none. Made for a plan without fusion and aliasing.

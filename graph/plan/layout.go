@@ -82,6 +82,21 @@ func (p *Plan) ScalarOutput(name string) (slot int, err error) {
 	return x, nil
 }
 
+// Scalars puts outputs of one element into v; see [Program].Scalars.
+func (p *Plan) Scalars(v []float64, bufs []graph.Buf, names []string) error {
+	if len(v) != len(names) {
+		return errors.Errorf("plan: Scalars: room for %d of %d values", len(v), len(names))
+	}
+	for i, name := range names {
+		x, err := p.ScalarOutput(name)
+		if err != nil {
+			return err
+		}
+		v[i] = First(bufs[x])
+	}
+	return nil
+}
+
 // CheckOps returns the error of the first step whose op and metas an executor does not support; see [Options].Supports.
 func (p *Plan) CheckOps(supports func(op graph.Op, in []graph.Meta) error) error {
 	for i := range p.Steps {

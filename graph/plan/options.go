@@ -17,8 +17,7 @@ type Options struct {
 	Without   Pass // passes that are left out
 	// LossRows is the number of rows whose logits are there at a time in a graph.LinearCrossEntropy; 0 is its default.
 	LossRows int
-	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs; nil asks the op
-	// itself, by graph.Scratcher, for what its Eval needs.
+	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs; nil is [EvalScratch].
 	Scratch func(op graph.Op, in []graph.Meta) int
 	// Supports returns an error that wraps [ErrUnsupported] where the executor has no kernel for op, the whole where it
 	// has parts, on operands of these metas. New then lowers the op's formula (graph.Unfuser), and makes no such op
@@ -91,6 +90,11 @@ func (o *Options) scratch(op graph.Op, in []graph.Meta) int {
 	if o.Scratch != nil {
 		return o.Scratch(op, in)
 	}
+	return EvalScratch(op, in)
+}
+
+// EvalScratch is the number of bytes that the Eval of an op needs: see graph.Scratcher.
+func EvalScratch(op graph.Op, in []graph.Meta) int {
 	if s, ok := op.(graph.Scratcher); ok {
 		return s.Scratch(in)
 	}
