@@ -171,6 +171,17 @@ func TestNothingOpen(t *testing.T) {
 		}
 		closed(t, name, x)
 	}
+	bad := rows(AdamW{LR: 0.01})
+	bad.Executor, bad.From = x, func(plan.State) error { return errStopped }
+	if _, err := bad.New(classes(22)); !errors.Is(err, errStopped) {
+		t.Errorf("New with a From that fails: %v", err)
+	}
+	closed(t, "New", x)
+	fields := []data.Field{{Name: "x", Shape: []int{3}}, {Name: "y"}}
+	b := data.NewBatch(fields, 4)
+	report, err := GradCheck{Task: Supervised{nn.Linear{Out: 1}, nn.MSE{}}, Executor: x}.Run(fields, b, 4)
+	must(t, report, err)
+	closed(t, "GradCheck", x)
 	l := thawed(t, x)
 	must(t, 0, l.Close())
 	must(t, 0, l.Run.Close())

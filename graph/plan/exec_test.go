@@ -285,7 +285,11 @@ func TestUnsupported(t *testing.T) {
 				if err := check(p); err != nil {
 					t.Errorf("%s: %v", what, err)
 				}
+				read := readSlots(p)
 				for _, s := range p.Steps {
+					if !s.Guarded && !slices.ContainsFunc(s.Out, func(y int) bool { return y >= 0 && read[y] }) {
+						t.Errorf("%s: nothing reads the results of %s of %s", what, graph.Describe(s.Op), s.Scope)
+					}
 					if x.Lacks(s.Op, nil) {
 						t.Errorf("%s: the plan has a %s", what, graph.Describe(s.Op))
 					}
@@ -294,6 +298,34 @@ func TestUnsupported(t *testing.T) {
 			}
 		}
 	}
+}
+
+// readSlots tells which slots of a plan are read, by steps, through aliases or by name.
+func readSlots(p *plan.Plan) []bool {
+	read := make([]bool, len(p.Slots))
+	for _, s := range p.Steps {
+		for _, x := range s.In {
+			read[x] = true
+		}
+	}
+	for _, o := range p.Outputs {
+		read[o.Slot] = true
+	}
+	for _, g := range p.Guards {
+		read[g] = true
+	}
+	for i := range p.Slots { // what is read through a view
+		for x := i; read[i] && p.Slots[x].Base >= 0; {
+			x = p.Slots[x].Base
+			read[x] = true
+		}
+	}
+	for i := range p.Slots { // what is written through a view
+		if r, _ := p.Root(i); read[r] {
+			read[i] = true
+		}
+	}
+	return read
 }
 
 // TestUnsupportedNamed: an op without a kernel and without a formula is an error that names op, metas and scope, also
