@@ -52,13 +52,23 @@ func TestGeneratorCloses(t *testing.T) {
 			t.Fatalf("%d states are open, want the parameters' and the caches'", x.States)
 		}
 	}
-	for range 12 { // a window that grows by other numbers of tokens: programs of one cache are dropped
-		for n := 1; n < 64; n += 5 {
-			if _, err := g.Generate([][]int32{ids[:min(n, len(ids))]}, gpt.SampleOptions{Tokens: 1}); err != nil {
-				t.Fatal(err)
-			}
-			most = max(most, x.Programs)
+	long := model
+	long.Context, long.Vocab = 1000, 3
+	g2 := &gpt.Generator{Model: long, State: x.NewState(), Executor: x}
+	open := x.Programs
+	for _, n := range []int{600, 1, 2, 3, 5, 9, 17, 1, 33, 65, 129, 257, 513, 1000, 2} { // more plans than are kept
+		if _, err := g2.Logits(make([]int32, n)); err != nil {
+			t.Fatal(err)
 		}
+		if x.Programs-open != len(g2.Sizes()) {
+			t.Fatalf("%d programs are open, %d are kept", x.Programs-open, len(g2.Sizes()))
+		}
+	}
+	if err := errors.Wrap(g2.Close(), "programs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g2.State.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if most > 8 || most < 2 {
 		t.Errorf("%d programs were open at a time, want 2 to 8", most)

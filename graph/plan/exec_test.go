@@ -300,6 +300,41 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
+// TestUnsupportedFused: passes make no op that the executor has no kernel for.
+func TestUnsupportedFused(t *testing.T) {
+	for name, build := range map[string]func(g *graph.Graph, x, w *graph.Node){
+		"Act": func(g *graph.Graph, x, w *graph.Node) { g.Output("y", g.Tanh(g.MatMul(x, w))) },
+		"Acc": func(g *graph.Graph, x, w *graph.Node) {
+			acc := g.State("acc", graph.Of(graph.Float32, 3, 5), graph.Grad)
+			g.Assign(acc, g.Add(acc, g.MatMul(x, w)))
+		},
+		"Acc:": func(g *graph.Graph, x, w *graph.Node) {
+			ids := g.Input("ids", graph.Of(graph.Int32, 2))
+			table := g.State("table", graph.Of(graph.Float32, 4, 4), graph.Param)
+			y := g.Add(g.Sum(g.Embedding(ids, table)), g.Sum(g.MatMul(x, g.MatMul(table, w))))
+			g.Output("dtable", g.Grad(y, table)[0])
+		},
+		"Concat": func(g *graph.Graph, x, w *graph.Node) {
+			y := g.Add(g.Sum(g.Exp(g.Slice(x, 1, 0, 2))), g.Sum(g.Tanh(g.Slice(x, 1, 2, 4))))
+			g.Output("dx", g.Grad(y, x)[0])
+		},
+	} {
+		g := graph.New()
+		build(g, g.Input("x", graph.Of(graph.Float32, 3, 4)), g.State("w", graph.Of(graph.Float32, 4, 5), graph.Param))
+		made := func(op graph.Op) bool { return strings.Contains(graph.Describe(op), strings.TrimSuffix(name, ":")) }
+		with := newPlan(t, g, plan.Options{})
+		if !slices.ContainsFunc(with.Steps, func(s plan.Step) bool { return made(s.Op) }) {
+			t.Fatalf("%s: the passes make no such op:\n%v", name, with)
+		}
+		x := graphtest.NewRemote()
+		x.Lacks = func(op graph.Op, _ []graph.Meta) bool { return made(op) }
+		without := newPlan(t, g, x.Options())
+		if err := without.CheckOps(x.Options().Supports); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // readSlots tells which slots of a plan are read, by steps, through aliases or by name.
 func readSlots(p *plan.Plan) []bool {
 	read := make([]bool, len(p.Slots))
