@@ -98,8 +98,8 @@ func (g *Graph) sumRows(x *Node) *Node {
 	return g.Sum(g.Reshape(x, x.Meta().Size()/max(c, 1), c), 0)
 }
 
-// aims is the gradient of the loss of [CrossEntropy] for −ln p, (…, V): what the softmax should be, times class weights;
-// zeros in a row that does not count.
+// aims is what the softmax should be, (…, V): the targets with label smoothing, times class weights. A row that does
+// not count is zeros.
 func (o CrossEntropy) aims(g *Graph, x []*Node) *Node {
 	v := x[0].Dim(-1)
 	q := g.Apply(OneHot{DType: x[0].DType(), V: v, HasIgnore: o.HasIgnore, IgnoreIndex: o.IgnoreIndex}, x[1])

@@ -30,8 +30,8 @@ func closed(t *testing.T, name string, x *graphtest.Remote) {
 	}
 }
 
-// TestOtherExecutor runs the tests of the loop, of evaluation and of FindRate with executors that have memory of their
-// own and are not done when Run returns.
+// TestOtherExecutor runs the tests of the loop, of evaluation and of FindRate with executors that have memory of
+// their own. Their runs are not done when Run returns.
 func TestOtherExecutor(t *testing.T) {
 	if graphtest.Race {
 		t.Skip("one goroutine: nothing for the race detector")
@@ -217,8 +217,8 @@ func TestShapesClosed(t *testing.T) {
 	closed(t, "a loop", x)
 }
 
-// TestLateStep: the loop blames a failed step on its own batch and scalars, whenever it is told, and stands as before it:
-// values, counts and the place in the data.
+// TestLateStep: the loop blames a failed step on its own batch and scalars, whenever it is told. It then stands as
+// before the step: values, counts and the place in the data.
 func TestLateStep(t *testing.T) {
 	boom := nn.Sequential{nn.Dropout{P: 0.2}, named{"boom", nn.Func("Exp", (*graph.Graph).Exp)}, nn.Linear{Out: 1}}
 	for _, accumulate := range []int{1, 3} {

@@ -30,10 +30,10 @@ func (e *NotFiniteError) Error() string {
 	return b.String()
 }
 
-// diagnose explains the error of a call on program p, in a run of it with these scalars or, where the error is a
-// *plan.LateError, in the run before that. The loop is put back to the start of the step that failed, whose values are
-// as before it. Where a guard was not finite, the step's batches run again on a plan without fusion and aliasing, which
-// tests each result.
+// diagnose explains the error of a call on program p. The run that failed is the one with these scalars, or the one
+// before it where the error is a *plan.LateError. The loop is put back to the start of the step that failed, whose
+// values are as before it. Where a guard was not finite, the step's batches run again on a plan without fusion and
+// aliasing, which tests each result.
 func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 	if late := (*plan.LateError)(nil); errors.As(err, &late) {
 		p, sc = l.ran, late.Scalars
@@ -68,8 +68,8 @@ func (l *Loop) explain(err error) error {
 	return err
 }
 
-// rewind makes l.before the start of the step that failed: the current one, or the one before it where the error comes
-// as late as that. Counts and history end there.
+// rewind makes l.before the start of the step that failed. That is the current step, or the one before it where the
+// error comes as late as that. Counts and history end there.
 func (l *Loop) rewind(step int64) {
 	if int64(l.earlier.Step)+1 == step && int64(l.before.Step)+1 != step {
 		l.before = l.earlier

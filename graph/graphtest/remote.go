@@ -11,9 +11,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Remote is an executor with memory of its own, as a GPU has: values go in and out by copies, and its runs may be done
-// later than Run returns. It evaluates ops as the CPU does and counts what is open. It shows that a user of executors
-// keeps to the contract of package plan, and how small an executor can be.
+// Remote is an executor with memory of its own, as a GPU has. Values go in and out by copies, and its runs may be
+// done later than Run returns. It evaluates ops as the CPU does and counts what is open. It shows that a user of
+// executors keeps to the contract of package plan, and how small an executor can be.
 type Remote struct {
 	Late  Late
 	Lacks func(op graph.Op, in []graph.Meta) bool // says which ops have no kernel; nil: none

@@ -118,8 +118,8 @@ func TestScalars(t *testing.T) {
 	}
 }
 
-// TestLate: a run that fails after Run has returned is reported once, by the next call of any kind, names its scalars,
-// and leaves the state as it was; what comes behind it works.
+// TestLate: a run that fails after Run has returned is reported once, by the next call of any kind. The error names
+// its scalars, and the state is as it was. What comes behind it works.
 func TestLate(t *testing.T) {
 	calls := map[string]func(prog plan.Program, s plan.State, in map[string]any) error{
 		"Run":    func(prog plan.Program, _ plan.State, in map[string]any) error { return prog.Run(in, scalars(2)) },

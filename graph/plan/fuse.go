@@ -36,8 +36,8 @@ func fuseCrossEntropy(p *Plan) {
 	p.drop(dead)
 }
 
-// fuseLinearLoss computes the logits and the loss, and takes the gradient back through the product, in one step that
-// has no room for all logits, where the product's weight does not train.
+// fuseLinearLoss computes the logits, the loss and the gradient behind the product in one step, which has no room for
+// all logits. It does so where the product's weight does not train.
 func fuseLinearLoss(p *Plan) {
 	u, dead := p.uses(), map[int]bool{}
 	for j := range p.Steps {
@@ -130,7 +130,8 @@ func (p *Plan) concatOf(pads []int) (op graph.Concat, in []int, ok bool) {
 	return graph.Concat{Axis: axis}, in, ok
 }
 
-// fuseScatter adds an embedding's gradient onto the value it is summed with: the two gradients of a tied table.
+// fuseScatter adds an embedding's gradient onto the value it is summed with, such as the other gradient of a tied
+// table.
 func fuseScatter(p *Plan) {
 	p.fuseInto(func(op graph.Op) (graph.Op, bool) {
 		e, ok := op.(graph.EmbeddingGrad)
@@ -154,8 +155,8 @@ func fuseAccumulate(p *Plan) {
 	}, func(x int) bool { return p.Slots[x].Region == Grads })
 }
 
-// fuseInto replaces Add(x, y), where onto holds of x and an op that nothing else reads computes y, by the op's form
-// that adds onto its last operand.
+// fuseInto replaces Add(x, y) by one op that adds y onto x, its last operand. It does so where onto holds for x,
+// nothing else reads y, and form gives such an op for the one that makes y.
 func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) bool) {
 	u, dead := p.uses(), map[int]bool{}
 	for i := range p.Steps {
@@ -181,7 +182,7 @@ func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) b
 	p.drop(dead)
 }
 
-// fuseActivation computes an activation where the product before it is finished.
+// fuseActivation makes an activation the end of the product before it.
 func fuseActivation(p *Plan) {
 	u, dead := p.uses(), map[int]bool{}
 	for i := range p.Steps {

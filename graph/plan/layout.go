@@ -18,7 +18,7 @@ type Place struct {
 	Bytes  int    // from the first to the last element, gaps between rows included
 }
 
-// Place returns where slot i lies; ok is false for a slot that the passes left without a use.
+// Place returns where slot i lies. ok is false for a slot that the passes left without a use.
 func (p *Plan) Place(i int) (at Place, ok bool) {
 	r, off := p.Root(i)
 	root := &p.Slots[r]
@@ -108,8 +108,8 @@ func (p *Plan) CheckOps(supports func(op graph.Op, in []graph.Meta) error) error
 	return nil
 }
 
-// Bufs returns the slots as views of memory that the process can address: of the arena of the activations, the inputs,
-// and the values of a state. A slot without a use is empty.
+// Bufs returns the slots as views of memory that the process can address. That is the arena of the activations, the
+// memory of the inputs, and the values of a state. A slot without a use is empty.
 func (p *Plan) Bufs(arena, inputs []byte, state *Values[[]byte]) ([]graph.Buf, error) {
 	bufs := make([]graph.Buf, len(p.Slots))
 	for i, s := range p.Slots {

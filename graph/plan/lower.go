@@ -7,8 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// lower makes a step of each op that is needed, in the order in which the graph's nodes were made, which is one in
-// which operands come first; parts of equal wholes on equal operands are joined.
+// lower makes a step of each op that is needed. Steps come in the order in which the graph's nodes were made, so
+// operands come first. Parts of equal wholes on equal operands are joined.
 func lower(g *graph.Graph, o Options) (*Plan, error) {
 	l := lowering{p: &Plan{options: o}, slot: map[*graph.Node]int{}, joined: map[string]int{}, ids: map[graph.Op]int{}, formulas: map[string]*formula{}}
 	need := needed(g)
@@ -84,7 +84,7 @@ func (l *lowering) leaf(n *graph.Node) int {
 	return l.slot[n]
 }
 
-// node makes the step of a node whose operands have slots: those of the graph, or of a formula's.
+// node makes the step of a node of the graph, or of a formula. slot has the slots of the node's operands.
 func (l *lowering) node(n *graph.Node, slot map[*graph.Node]int, scope string) error {
 	whole, part, parts := graph.PartOf(n.Op())
 	in := make([]int, len(n.Operands()))

@@ -11,17 +11,18 @@ type Options struct {
 	NoFuse  bool // one step for each op of the graph
 	NoAlias bool // every value in memory of its own for the whole run
 	Shared  bool // see Plan.Shared
-	// Recompute is the share of the plan's work that it may do twice to need less memory: activations are computed again
-	// where the backward pass wants them. Results keep their bits. 0 keeps them all.
+	// Recompute is the share of the plan's work that it may do twice to need less memory. Activations are then
+	// computed again where the backward pass wants them. Results keep their bits. 0 keeps all activations.
 	Recompute float64
 	Without   Pass // passes that are left out
-	// LossRows is the number of rows whose logits are there at a time in a graph.LinearCrossEntropy; 0 is its default.
+	// LossRows is the number of rows whose logits a graph.LinearCrossEntropy has at a time; 0 is its default.
 	LossRows int
-	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs; nil is [EvalScratch].
+	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs; nil means
+	// [EvalScratch].
 	Scratch func(op graph.Op, in []graph.Meta) int
-	// Supports returns an error that wraps [ErrUnsupported] where the executor has no kernel for op, the whole where it
-	// has parts, on operands of these metas. New then lowers the op's formula (graph.Unfuser), and makes no such op
-	// itself. Another error ends New. nil says that the executor has a kernel for each op.
+	// Supports returns an error that wraps [ErrUnsupported] where the executor has no kernel for op on operands of
+	// these metas. Where an op has parts, op is the whole. New then lowers the op's formula (graph.Unfuser), and makes
+	// no such op itself. Another error ends New. A nil Supports says that there is a kernel for every op.
 	Supports func(op graph.Op, in []graph.Meta) error
 }
 
@@ -41,7 +42,8 @@ const (
 	FuseActivation                    // an activation at the end of the product before it
 )
 
-// New lowers g: everything that its outputs, assignments and guards need.
+// New lowers g: everything that its outputs, assignments and guards need. An op without a kernel and without a formula
+// is an error that wraps [ErrUnsupported] and names scope, op and metas.
 func New(g *graph.Graph, o Options) (*Plan, error) {
 	if err := g.Err(); err != nil {
 		return nil, err

@@ -43,8 +43,8 @@ func (p *Plan) lifetimes() {
 	}
 }
 
-// place gives every slot that owns memory its offset in its region. Activations share memory by lifetime: the largest
-// first, each in the smallest gap that fits between those alive at the same time.
+// place gives every slot that owns memory its offset in its region. Activations share memory by lifetime. The largest
+// is placed first, each in the smallest gap that fits between those that live at the same time.
 func (p *Plan) place(share bool) {
 	p.lifetimes()
 	var acts []int

@@ -7,8 +7,11 @@
 //	err = step.Run(map[string]any{"x": x, "y": y}, graph.Scalars{Step: 1, LR: 1e-3})
 //	loss, err := step.Scalar("loss")
 //
-// A [Plan] is a flat list of steps over numbered slots, made once for fixed shapes by [New]: lowering, then passes,
-// each a function that changes the plan and keeps what it computes. An [Executor] sees plans only.
+// A [Plan] is a flat list of steps over numbered slots. [New] makes it once for fixed shapes: lowering, then passes.
+// Each pass is a function that changes the plan and keeps what it computes. An [Executor] sees plans only.
+//
+// A new executor implements [Executor], [State] and [Program]. What executors have in common is exported here: [Values]
+// keeps the books of a state, [Plan.Place] and its like tell where slots lie.
 package plan
 
 import (
@@ -99,8 +102,8 @@ type Plan struct {
 	Guards  []int        // scalars that must be finite before a Guarded step runs
 	Sizes   [regions]int // bytes of each region
 	Lower   int          // bytes: the largest sum of live activations, which no placement can beat
-	// Shared says that the programs of a state may have the memory of their activations in common: an output holds until
-	// another one runs.
+	// Shared says that the programs of a state may have the memory of their activations in common. An output then holds
+	// until another one runs.
 	Shared  bool
 	assigns []assign
 	options Options
@@ -135,7 +138,7 @@ func (p *Plan) Total() (n int) {
 	return n
 }
 
-// uses tells for each slot how often it is read: by steps, as an output, a guard or a value to store.
+// uses tells for each slot which steps read and write it, and whether it is an output, a guard or a value to store.
 type uses struct {
 	readers [][]int // steps
 	writer  []int   // the step, -1 for inputs and states

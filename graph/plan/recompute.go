@@ -7,9 +7,10 @@ import (
 )
 
 // recompute computes values of the forward pass again where the backward pass wants them, so that they need no memory
-// in between: those that free the most bytes for their work, where most memory is in use, until the work comes to the
-// given share of the plan's. Results keep their bits. It counts a byte moved as byteWork operations.
-// Source: Chen et al., arXiv:1604.06174; Korthikanti et al., arXiv:2205.05198, on which values are worth it.
+// in between. It takes those that free the most bytes for their work, at the step where most memory is in use. It
+// ends when the work comes to the given share of the plan's. Results keep their bits. It counts a byte moved as
+// byteWork operations. Source: Chen et al., arXiv:1604.06174; Korthikanti et al., arXiv:2205.05198, on which values
+// are worth it.
 func (p *Plan) recompute(share float64) {
 	p.measure()
 	total := 0.0
@@ -46,7 +47,7 @@ type rerun struct {
 	early    []bool // results that are wanted of the first run
 }
 
-// lives tells where the values of a plan are read: by root, steps in order.
+// lives tells which steps read and write each value that owns memory, in their order.
 type lives struct {
 	readers, writers [][]int
 	kept             []bool // outputs, what is stored in states, gradients: never computed again
@@ -97,8 +98,8 @@ func (p *Plan) lives() lives {
 	return l
 }
 
-// again returns the best step to run again for at most the given work, of those that free a thousandth of the memory in
-// use; with net 0 where there is none.
+// again returns the best step to run again for at most the given work. It looks at steps that free at least a
+// thousandth of the memory in use. net is 0 where there is none.
 func (p *Plan) again(l lives, budget float64, tried map[int]bool) (best rerun) {
 	for i := range l.peak {
 		r := p.rerun(i, l)
@@ -140,8 +141,8 @@ func (p *Plan) rerun(i int, l lives) rerun {
 	return r
 }
 
-// insert runs r.step again: what reads its results from r.at on reads the new ones. A step whose first results nothing
-// reads goes.
+// insert runs r.step again before r.at. The steps from r.at on read the new results. The first run goes where nothing
+// reads it.
 func (p *Plan) insert(r rerun) {
 	first := &p.Steps[r.step]
 	again := *first

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// systemMemory returns what is free for a new process and all there is, in bytes, by the system and by the control group
-// that this process is in; 0 where neither says.
+// systemMemory returns the memory that is free for a new process, and all there is, in bytes. It asks the system and
+// the control group that this process is in. 0 means that neither says.
 func systemMemory() (free, total uint64) {
 	free, total = memInfo("/proc/meminfo")
 	for _, g := range [][2]string{

@@ -53,8 +53,8 @@ func hasFormula(op graph.Op, in []graph.Meta) bool {
 	return len(u.Unfused(g, x)) > 0
 }
 
-// TestFormulaParts: the parts that only derivatives read are those of the kernels: the log of the sums of an attention,
-// 0 where a query sees no key, and factor and mean of the rows of a norm.
+// TestFormulaParts: the parts that only derivatives read are those of the kernels. An attention has the log of its
+// sums, 0 where a query sees no key, and a norm has factor and mean of its rows.
 func TestFormulaParts(t *testing.T) {
 	build := func() (*graph.Graph, []*graph.Node, map[string]graph.Buf) {
 		g := graph.New()

@@ -9,8 +9,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// formula is what stands for a whole that the executor has no kernel for: a graph of its own on the operands, lowered
-// as far as the parts in use need it.
+// formula stands for a whole that the executor has no kernel for. It is a graph of its own on the operands, of which
+// only what the parts in use need is lowered.
 type formula struct {
 	g    *graph.Graph
 	y    []*graph.Node // of the parts
@@ -72,7 +72,7 @@ func (l *lowering) formula(whole graph.Op, parts int, in []int) (*formula, error
 	return f, nil
 }
 
-// prune drops steps that nothing reads: those whose results only a kernel wanted that a formula stands for.
+// prune drops steps that nothing reads, such as those that only a kernel wanted for which a formula stands.
 func (p *Plan) prune() {
 	read := make([]bool, len(p.Slots))
 	for x, kept := range p.uses().kept {

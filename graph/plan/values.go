@@ -5,8 +5,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Values keeps the books of a state: which values it has, of which kind and meta, and which it shares with another. M is
-// the executor's memory: a slice on the CPU, an address elsewhere. The zero value is a state without values.
+// Values keeps the books of a state: which values it has, of which kind and meta, and which it shares with another
+// state. M is the executor's memory: a slice on the CPU, an address elsewhere. The zero value is a state without
+// values.
 type Values[M any] struct {
 	list   []Value[M]
 	at     map[string]int
@@ -96,9 +97,9 @@ func (v *Values[M]) Share(k graph.Kind) *Values[M] {
 var kinds = map[Region]graph.Kind{Params: graph.Param, Grads: graph.Grad, Moments: graph.Moment,
 	Statistics: graph.Statistic, Caches: graph.Cache, Averages: graph.Average}
 
-// Adopt adds the values of p that v lacks. Those of one region lie in one block, which alloc returns, zeroed; cut returns
-// the given bytes of it. A value that v has with another meta than p's is an error, before anything is added. An error
-// of alloc leaves v with the regions before it.
+// Adopt adds the values of p that v lacks. Those of one region lie in one block, which alloc returns, zeroed. cut
+// returns n bytes of it from an offset on. A value that v has with another meta than p's is an error, and nothing is
+// added then. An error of alloc leaves v with the regions before it.
 func (v *Values[M]) Adopt(p *Plan, alloc func(bytes int) (M, error), cut func(block M, offset, bytes int) M) error {
 	if err := v.Err(); err != nil {
 		return err
