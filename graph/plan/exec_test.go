@@ -183,6 +183,9 @@ func TestTouched(t *testing.T) {
 
 // TestRemoteBits: an executor with memory of its own computes the CPU's bits, at once or late.
 func TestRemoteBits(t *testing.T) {
+	if graphtest.Race {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	cpu := plan.CPU(2)
 	defer cpu.Close()
 	for _, m := range models() {
@@ -259,6 +262,9 @@ func lacks(ops ...graph.Op) func(graph.Op, []graph.Meta) bool {
 // TestUnsupported: an executor without attention, norms and cross-entropies trains a GPT to nearly the same values, and
 // its plan has no such op.
 func TestUnsupported(t *testing.T) {
+	if graphtest.Race {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	cpu := plan.CPU(2)
 	defer cpu.Close()
 	missing := []graph.Op{graph.Attention{}, graph.AttentionGrad{}, graph.Norm{}, graph.NormGrad{}, graph.CrossEntropy{}, graph.CrossEntropyGrad{}, graph.CrossEntropyBoth{}, graph.LinearCrossEntropy{}}

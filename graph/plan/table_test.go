@@ -21,6 +21,9 @@ func TestTable(t *testing.T) {
 
 // TestTableRemote runs it on an executor with memory of its own, with all kernels and without those that have formulas.
 func TestTableRemote(t *testing.T) {
+	if graphtest.Race {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	for name, lacks := range map[string]func(graph.Op, []graph.Meta) bool{"all kernels": nil, "formulas": hasFormula, "formulas forward": forward} {
 		t.Run(name, func(t *testing.T) {
 			x := graphtest.NewRemote()
