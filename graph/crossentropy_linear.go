@@ -6,17 +6,27 @@ import (
 )
 
 // LinearCrossEntropy computes a [CrossEntropy] of the logits x·w, part 0, and its gradient of x, part 1, without room
-// for all logits. It works on lossRows rows at a time, and only on rows that count. The operands are x (…, K), w (K,
+// for all logits. It works on Rows rows at a time (0 means 128), and only on rows
+// that count. The operands are x (…, K), w (K,
 // V), or (V, K) where TransB, then those of a [CrossEntropyGrad] after the logits. Where w does not train, a plan
 // puts this op in place of four steps: logits, loss, its gradient, and the gradient of x.
 type LinearCrossEntropy struct {
 	NoGrad
 	CrossEntropy
 	TransB, Grad bool
+	Rows         int
 }
 
 // lossRows is the number of rows whose logits are there at a time: fewer cost time, as each product packs w anew.
 const lossRows = 128
+
+// atATime is the number of rows, of so many, whose logits are there at a time.
+func (o LinearCrossEntropy) atATime(rows int) int {
+	if o.Rows > 0 {
+		return min(rows, o.Rows)
+	}
+	return min(rows, lossRows)
+}
 
 // Part implements [Parter].
 func (o LinearCrossEntropy) Part() (Op, int, int) {
@@ -70,7 +80,7 @@ func (o LinearCrossEntropy) extents(x, w Shape) (rows, v, k int) {
 type lossSpace struct{ rows, targets, x, logits, end int }
 
 func (o LinearCrossEntropy) space(rows, v, k, size int) (s lossSpace) {
-	n := min(rows, lossRows)
+	n := o.atATime(rows)
 	line := func(bytes int) int { return Parts(bytes, 64) * 64 }
 	s.rows = line(8 * Parts(n, max(1, lossBlock/v)))
 	s.targets = s.rows + line(4*rows)
@@ -80,7 +90,7 @@ func (o LinearCrossEntropy) space(rows, v, k, size int) (s lossSpace) {
 	return s
 }
 
-// Scratch is that of lossRows rows.
+// Scratch is that of the rows whose logits are there at a time.
 func (o LinearCrossEntropy) Scratch(in []Meta) int {
 	rows, v, k := o.extents(in[0].Shape, in[1].Shape)
 	return o.space(rows, v, k, in[0].DType.Size()).end
@@ -102,7 +112,7 @@ func linearCrossEntropy[T Float](o LinearCrossEntropy, c *Ctx, out, in []Buf) er
 		return err
 	}
 	size := in[0].DType.Size()
-	s, n := o.space(rows, v, k, size), min(rows, lossRows)
+	s, n := o.space(rows, v, k, size), o.atATime(rows)
 	some, l32 := ScratchOf[T](c, s.x/size, n*k), ScratchOf[int32](c, s.targets/4, n)
 	logits := ScratchOf[T](c, s.logits/size, n*v)
 	total := 0.0

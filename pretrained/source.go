@@ -263,7 +263,11 @@ func (s *Source) Generator(x plan.Executor) (*generate.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g, s.Fill(g.State)
+	if err := s.Fill(g.State); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
 }
 
 // Template returns the model's chat template. A model without one, and one with a construct that is not known, are

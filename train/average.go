@@ -27,10 +27,10 @@ func (b *Builder) average(g *graph.Graph) {
 // averageWeight is the sum of the weights of an average of n updates, 1 − decayⁿ but for the rounding of decay and
 // 1 − decay to dtype d.
 func averageWeight(d graph.DType, decay float64, n int) float64 {
-	keep, add := decay, 1-decay
-	if d == graph.Float32 {
-		keep, add = float64(float32(keep)), float64(float32(add))
-	}
+	rounded := graph.NewBuf(graph.Of(d, 2))
+	rounded.Set(0, decay)
+	rounded.Set(1, 1-decay)
+	keep, add := rounded.At(0), rounded.At(1)
 	return add * (1 - math.Pow(keep, float64(n))) / (1 - keep)
 }
 
@@ -63,18 +63,10 @@ func (s *State) writeScaled(name, from string, k float64) error {
 	if err != nil {
 		return err
 	}
-	if b.DType == graph.Float64 {
-		scaleAll(graph.Data[float64](b), k)
-	} else {
-		scaleAll(graph.Data[float32](b), k)
+	for i := range b.Size() {
+		b.Set(i, b.At(i)*k)
 	}
 	return s.Write(name, graph.Dense(b))
-}
-
-func scaleAll[T graph.Float](v []T, k float64) {
-	for i, x := range v {
-		v[i] = T(float64(x) * k)
-	}
 }
 
 // averaged calls f with the averages in place of the parameters.

@@ -121,8 +121,11 @@ func (b *Builder) hold(x plan.Executor, s plan.State) error {
 	if len(g.Outputs()) == 0 {
 		return g.Err()
 	}
-	_, err := compile(x, s, plan.Options{})(g, g.Err())
-	return err
+	p, err := compile(x, s, x.Options())(g, g.Err())
+	if err != nil {
+		return err
+	}
+	return p.Close() // the state keeps the parameters
 }
 
 // Forward builds the task in a mode without gradients. Outputs: loss and weight where the task has them, and its own.

@@ -54,6 +54,7 @@ func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 	if err != nil {
 		return c, err
 	}
+	defer l.Run.Close()
 	defer l.Close()
 	for !l.Done() && !c.Diverged {
 		select {
@@ -65,6 +66,7 @@ func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 		var broken *NotFiniteError
 		if errors.As(err, &broken) {
 			c.Diverged = true
+			c.cut(broken.Step - 1)
 			break
 		}
 		if err != nil {
@@ -112,6 +114,12 @@ func (c *RateCurve) add(s *Status, smooth float64) {
 		mean = (smooth*k*c.Smoothed[n-1] + (1-smooth)*s.Loss) / (1 - math.Pow(smooth, float64(n+1)))
 	}
 	c.Smoothed = append(c.Smoothed, mean)
+}
+
+// cut leaves the first n steps: a step that failed may be known one step late.
+func (c *RateCurve) cut(n int) {
+	n = min(n, len(c.Losses))
+	c.Rates, c.Losses, c.Smoothed = c.Rates[:n], c.Losses[:n], c.Smoothed[:n]
 }
 
 // read finds the rates that the curve is made for; steps are those of the whole test.

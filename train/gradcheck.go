@@ -46,6 +46,7 @@ type gradChecker struct {
 	state  *State
 	names  []string // of the parameters that train and reach the loss
 	loss   plan.Program
+	open   []plan.Program
 	in     map[string]any
 	grads  map[string][]float64
 	floor  float64
@@ -60,7 +61,8 @@ type gradChecker struct {
 // as some gradients (of the key part of an attention's bias) are exactly zero.
 func (c GradCheck) Run(fields []data.Field, b data.Batch, size int) (GradReport, error) {
 	if c.Executor == nil {
-		c.Executor = plan.CPU(0)
+		c.Executor = newExecutor()
+		defer c.Executor.Close()
 	}
 	if c.Bound == 0 {
 		c.Bound = 1e-6
@@ -68,6 +70,7 @@ func (c GradCheck) Run(fields []data.Field, b data.Batch, size int) (GradReport,
 	params := nn.NewParams(graph.Float64)
 	k := &gradChecker{GradCheck: c, state: &State{State: c.Executor.NewState(), Params: params}, grads: map[string][]float64{}}
 	k.report = GradReport{ByParam: map[string]float64{}, OK: true}
+	defer k.close()
 	builder := &Builder{Task: c.Task, Params: params}
 	grad, err := k.compile(builder, fields, size)
 	if err != nil {
@@ -95,15 +98,30 @@ func (k *gradChecker) compile(b *Builder, fields []data.Field, size int) (plan.P
 	for i, p := range params {
 		g.Output(gradOf+p.Name(), grads[i])
 	}
-	grad, err := compile(k.Executor, k.state, plan.Options{})(g, g.Err())
+	make := func(g *graph.Graph, err error) (plan.Program, error) {
+		p, err := compile(k.Executor, k.state, k.Executor.Options())(g, err)
+		if err == nil {
+			k.open = append(k.open, p)
+		}
+		return p, err
+	}
+	grad, err := make(g, g.Err())
 	if err != nil {
 		return nil, err
 	}
 	k.names = b.trains
-	if k.loss, err = compile(k.Executor, k.state, plan.Options{})(b.Forward(nn.Train, fields, size)); err != nil {
+	if k.loss, err = make(b.Forward(nn.Train, fields, size)); err != nil {
 		return nil, err
 	}
 	return grad, b.hold(k.Executor, k.state)
+}
+
+// close closes the programs and the state: what goes wrong there cannot change what was found.
+func (k *gradChecker) close() {
+	for _, p := range k.open {
+		p.Close()
+	}
+	k.state.Close()
 }
 
 // analytic sets the parameters and reads the gradients of those named.

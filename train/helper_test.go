@@ -107,7 +107,7 @@ func small(dropout float64) nn.Layer {
 // rows is a trainer on classes.
 func rows(opt Optimizer) Trainer {
 	return Trainer{Model: small(0.2), Loss: nn.CrossEntropy{}, Optimizer: opt, Batch: 6, Steps: 14, Seed: 3, Clip: 1,
-		Schedule: Cosine{Warmup: 2, Min: 0.1}, Executor: plan.CPU(1), fs: fast{atomicfile.OS}, noSync: true}
+		Schedule: Cosine{Warmup: 2, Min: 0.1}, Executor: newExecutor(), fs: fast{atomicfile.OS}, noSync: true}
 }
 
 // fast is a file system without syncs, which have tests of their own.
@@ -143,7 +143,7 @@ func text(d *data.TextData, opt Optimizer) Trainer {
 	block := gpt.GPT2Block{Norm: nn.LayerNorm{}, Attn: gpt.GPT2Attention{Heads: 2, Causal: true, Dropout: 0.1}, MLP: gpt.GPT2MLP{}, Dropout: 0.1}
 	net := nn.Sequential{nn.Embedding{Vocab: d.Vocab(), Dim: 8}, block, nn.Linear{Out: d.Vocab()}}
 	return Trainer{Model: net, Loss: nn.CrossEntropy{}, Optimizer: opt, Batch: 3, Steps: 14, Seed: 5, Clip: 1,
-		Schedule: Linear{Warmup: 3}, Executor: plan.CPU(1), fs: fast{atomicfile.OS}, noSync: true}
+		Schedule: Linear{Warmup: 3}, Executor: newExecutor(), fs: fast{atomicfile.OS}, noSync: true}
 }
 
 // scenario is a fit that the tests below stop, crash and compare.

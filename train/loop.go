@@ -47,6 +47,8 @@ type Loop struct {
 	at      progress
 	before  progress             // at the start of the step: where to find its micro-batches again
 	buffers map[string]graph.Buf // at the start of the step, where each of its micro-batches changes them
+	earlier progress             // at the start of the step before it
+	ran     plan.Program         // the last one that was run
 	best    map[string]graph.Buf // values of the best evaluation
 	clock   time.Time
 	lastAt  time.Time
@@ -69,25 +71,30 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 		return nil, err
 	}
 	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed}, saved: -1, clock: time.Now(), shapes: map[string]*shape{}}
-	if err := l.compile(); err != nil {
-		return nil, err
-	}
-	if t.Out != "" {
-		if l.folder, err = openFolder(t.Out, t.Config, t.Resume, t.fs); err != nil {
-			return nil, err
-		}
-	}
-	if t.Resume {
-		err = l.resume()
-	} else {
-		err = l.begin()
-	}
-	if err != nil {
-		l.Close()
+	if err := l.start(); err != nil {
+		l.Close() // the error that ended the start is the one to tell
+		run.Close()
 		return nil, err
 	}
 	l.lastAt = time.Now()
 	return l, nil
+}
+
+// start makes the plans, opens the run folder and gives the parameters their values.
+func (l *Loop) start() (err error) {
+	t := &l.set
+	if err := l.compile(); err != nil {
+		return err
+	}
+	if t.Out != "" {
+		if l.folder, err = openFolder(t.Out, t.Config, t.Resume, t.fs); err != nil {
+			return err
+		}
+	}
+	if t.Resume {
+		return l.resume()
+	}
+	return l.begin()
 }
 
 // compile makes the plans of a step and warns of what looks like a mistake.
@@ -126,7 +133,9 @@ func (l *Loop) compile() (err error) {
 
 // plans makes the plans of a step for the parameters that train now.
 func (l *Loop) plans() (err error) {
-	clear(l.shapes)
+	if err := l.closePrograms(); err != nil {
+		return err
+	}
 	t, b := &l.set, l.Run.builder
 	size, fields := data.Largest(l.src, t.Batch)
 	if l.step, err = l.shape(fields, size); err != nil {
@@ -141,12 +150,14 @@ func (l *Loop) plans() (err error) {
 	return nil
 }
 
-// Close gives the run folder back. The run stays usable.
-func (l *Loop) Close() {
+// Close closes the programs of the steps and gives the run folder back. The run stays usable; [Run.Close] ends it.
+func (l *Loop) Close() error {
+	err := l.closePrograms()
 	if l.folder != nil {
 		l.folder.close()
 		l.folder = nil
 	}
+	return err
 }
 
 // Done tells whether all steps are done, or a callback or early stopping has ended the run.
@@ -176,7 +187,7 @@ func (l *Loop) Step() (*Status, error) {
 	}
 	if t.Val != nil && (l.at.Step == t.Steps || t.EvalEvery > 0 && l.at.Step%t.EvalEvery == 0) {
 		if err := l.averaged(func() error { return l.evaluate(s) }); err != nil {
-			return s, err
+			return s, l.explain(err)
 		}
 	}
 	if err := l.report(s); err != nil {
@@ -192,14 +203,14 @@ func (l *Loop) Step() (*Status, error) {
 func (l *Loop) one() (*Status, error) {
 	t := &l.set
 	if err := l.thaw(); err != nil {
-		return nil, errors.Wrapf(err, "train: step %d: Thaw", l.at.Step+1)
+		return nil, l.explain(errors.Wrapf(err, "train: step %d: Thaw", l.at.Step+1))
 	}
 	lr := t.Optimizer.Rate() * t.Schedule.Factor(l.at.Step, t.Steps) * l.at.LRScale
 	if !finite(lr) {
 		return nil, errors.Errorf("train: step %d: the learning rate is %g", l.at.Step+1, lr)
 	}
 	sc := graph.Scalars{Step: int64(l.at.Step) + 1, LR: lr, Seed: l.at.Seed}
-	l.before = l.at
+	l.earlier, l.before = l.before, l.at
 	l.before.Position = l.src.Position()
 	if l.update != nil {
 		var err error
@@ -209,23 +220,36 @@ func (l *Loop) one() (*Status, error) {
 	}
 	for range t.Accumulate {
 		if err := l.next(); err != nil {
-			return nil, errors.Wrapf(err, "train: step %d: batch", l.at.Step+1)
+			return nil, l.explain(errors.Wrapf(err, "train: step %d: batch", l.at.Step+1))
 		}
 		sc.Micro = l.at.Micro
-		if err := l.step.prog.Run(l.step.in, sc); err != nil {
-			return nil, l.diagnose(err, l.step.prog, sc)
+		if err := l.run(l.step.prog, l.step.in, sc); err != nil {
+			return nil, err
 		}
 		l.at.Micro++
 	}
 	p := l.step.prog
 	if l.update != nil {
 		p = l.update
-		if err := p.Run(nil, sc); err != nil {
-			return nil, l.diagnose(err, p, sc)
+		if err := l.run(p, nil, sc); err != nil {
+			return nil, err
 		}
 	}
 	l.at.Step++
-	return l.status(p, lr)
+	s, err := l.status(p, lr)
+	if err != nil {
+		return nil, l.diagnose(err, p, sc)
+	}
+	return s, nil
+}
+
+// run runs a program of the step and explains a failure, which may be that of the run before it.
+func (l *Loop) run(p plan.Program, in map[string]any, sc graph.Scalars) error {
+	if err := p.Run(in, sc); err != nil {
+		return l.diagnose(err, p, sc)
+	}
+	l.ran = p
+	return nil
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
@@ -233,17 +257,19 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // sums reads the loss of a run, its weight and, where it has one, the gradient's norm, the first and last divided by the
 // weight. A step whose weight is 0, as all its targets are ignored, has none of them.
 func sums(p plan.Program, hasNorm bool) (loss, weight, norm float64, err error) {
-	if loss, err = p.Scalar("loss"); err != nil {
+	var v [3]float64
+	names := stepOutputs
+	if !hasNorm {
+		names = names[:2]
+	}
+	if err = p.Scalars(v[:len(names)], names...); err != nil || v[1] == 0 {
 		return 0, 0, 0, err
 	}
-	if weight, err = p.Scalar("weight"); err != nil || weight == 0 {
-		return 0, 0, 0, err
-	}
-	if hasNorm {
-		norm, err = p.Scalar("grad_norm")
-	}
-	return loss / weight, weight, norm, err
+	return v[0] / v[1], v[1], v[2], nil
 }
+
+// stepOutputs are the outputs of a step; a micro-batch has the first two.
+var stepOutputs = []string{"loss", "weight", "grad_norm"}
 
 func (l *Loop) status(p plan.Program, lr float64) (*Status, error) {
 	loss, weight, norm, err := sums(p, true)
@@ -293,7 +319,7 @@ func (l *Loop) Evaluate() (*Status, error) {
 	}
 	s := &Status{Step: l.at.Step, Steps: l.set.Steps, LRScale: l.at.LRScale, Run: l.Run, Seconds: l.seconds()}
 	if err := l.evaluate(s); err != nil {
-		return nil, err
+		return nil, l.explain(err)
 	}
 	return s, l.report(s)
 }

@@ -30,21 +30,30 @@ func (e *NotFiniteError) Error() string {
 	return b.String()
 }
 
-// diagnose explains the failed run of program p. Where a guard was not finite, the step's batches run again on a plan
-// without fusion and aliasing, which tests each result.
+// diagnose explains the error of a call on program p. The run that failed is the one with these scalars, or the one
+// before it where the error is a *plan.LateError. The loop is put back to the start of the step that failed, whose
+// values are as before it. Where a guard was not finite, the step's batches run again on a plan without fusion and
+// aliasing, which tests each result.
 func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
+	if late := (*plan.LateError)(nil); errors.As(err, &late) {
+		p, sc = l.ran, late.Scalars
+	}
+	l.rewind(sc.Step)
 	var guard *plan.NotFiniteError
 	if !errors.As(err, &guard) {
 		return errors.Wrapf(err, "train: step %d", l.at.Step+1)
 	}
 	bad := &NotFiniteError{Step: l.at.Step + 1, Loss: guard.Value}
-	if loss, _, norm, e := sums(p, p != l.step.prog || l.update == nil); e == nil {
+	if loss, _, norm, e := sums(p, l.update == nil || p == l.update); e == nil {
 		bad.Loss, bad.GradNorm = loss, norm
 	}
 	if e := l.Run.State.restore(l.buffers); e != nil {
 		return errors.Wrapf(bad, "the buffers are not as before the step: %v", e)
 	}
 	first, e := l.trace(sc)
+	if e == nil {
+		e = l.src.Seek(l.before.Position)
+	}
 	switch {
 	case e != nil:
 		return errors.Wrapf(bad, "the search for the first op failed: %v", e)
@@ -54,15 +63,37 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 	return bad
 }
 
+// explain diagnoses an error of anything else than a run of a step, where it is the late one of such a run.
+func (l *Loop) explain(err error) error {
+	if late := (*plan.LateError)(nil); errors.As(err, &late) && late.Scalars.Step > 0 {
+		return l.diagnose(err, l.ran, late.Scalars)
+	}
+	return err
+}
+
+// rewind makes l.before the start of the step that failed. That is the current step, or the one before it where the
+// error comes as late as that. Counts and history end there.
+func (l *Loop) rewind(step int64) {
+	if int64(l.earlier.Step)+1 == step && int64(l.before.Step)+1 != step {
+		l.before = l.earlier
+	}
+	l.at.Step, l.at.Micro = l.before.Step, l.before.Micro
+	h := &l.Run.History
+	for n := len(*h); n > 0 && (*h)[n-1].Step > l.at.Step; n-- {
+		*h = (*h)[:n-1]
+	}
+}
+
 // trace runs the batches of the step again, and finds the first result that is not finite.
 func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
-	check := plan.Options{NoFuse: true, NoAlias: true}
+	check := l.set.Executor.Options()
+	check.NoFuse, check.NoAlias = true, true
 	var late *plan.NotFiniteError
 	if l.update != nil {
 		// What only the sum of the micro-batches shows counts where no micro-batch shows anything.
 		p, err := compile(l.set.Executor, l.Run.State, check)(l.Run.builder.Update())
 		if err == nil {
-			err = p.Trace(nil, sc)
+			err = traceAndClose(p, nil, sc)
 		}
 		if err != nil && !errors.As(err, &late) {
 			return nil, err
@@ -82,7 +113,7 @@ func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
 		sc.Micro = l.before.Micro + int64(i)
 		var p plan.Program
 		if p, err = l.step.build(check); err == nil {
-			err = p.Trace(l.step.in, sc)
+			err = traceAndClose(p, l.step.in, sc)
 		}
 	}
 	var first *plan.NotFiniteError
@@ -90,6 +121,11 @@ func (l *Loop) trace(sc graph.Scalars) (*plan.NotFiniteError, error) {
 		return first, nil
 	}
 	return late, err
+}
+
+// traceAndClose traces a program that was made for it.
+func traceAndClose(p plan.Program, in map[string]any, sc graph.Scalars) error {
+	return first(p.Trace(in, sc), p.Close())
 }
 
 // badInput finds an array of the batch with a number that is not finite.

@@ -25,7 +25,11 @@ type Run struct {
 	fields     []data.Field
 	evalBatch  int
 	progs      map[string]plan.Program // forward, by shape
+	ownExec    bool                    // exec was made for this run
 }
+
+// newExecutor makes the executor of those who give none; tests make others.
+var newExecutor = func() plan.Executor { return plan.CPU(0) }
 
 func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	params := nn.NewParams(t.DType)
@@ -42,17 +46,36 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	}
 	own := t.Executor == nil
 	if own {
-		t.Executor = plan.CPU(0)
+		t.Executor = newExecutor()
 	}
 	r := &Run{
 		State:   &State{State: t.Executor.NewState(), Params: params},
 		builder: &Builder{Task: t.Task, Params: params, Optimizer: t.Optimizer, Clip: t.Clip, EMA: t.EMA, start: map[string]int{}},
-		exec:    t.Executor, fields: fields, evalBatch: t.EvalBatch, progs: map[string]plan.Program{},
+		exec:    t.Executor, fields: fields, evalBatch: t.EvalBatch, progs: map[string]plan.Program{}, ownExec: own,
 	}
 	if own {
 		runtime.AddCleanup(r, func(x plan.Executor) { x.Close() }, t.Executor)
 	}
 	return r, nil
+}
+
+// Close frees what the run has on its device: the programs of evaluations, the values, and the executor where the
+// Trainer was given none. Values that are to be kept must be read before. A second Close does nothing.
+func (r *Run) Close() error {
+	err := first(r.closePrograms(), r.State.Close())
+	if r.ownExec {
+		err = first(err, r.exec.Close())
+	}
+	return err
+}
+
+// closePrograms closes the programs of evaluations.
+func (r *Run) closePrograms() (err error) {
+	for _, p := range r.progs {
+		err = first(err, p.Close())
+	}
+	clear(r.progs)
+	return err
 }
 
 // init gives the parameters the values that training starts from.
@@ -94,9 +117,13 @@ func (r *Run) forward(fields []data.Field, size int) (plan.Program, error) {
 		return p, nil
 	}
 	if len(r.progs) == maxShapes {
-		clear(r.progs)
+		if err := r.closePrograms(); err != nil {
+			return nil, err
+		}
 	}
-	p, err := compile(r.exec, r.State, plan.Options{Shared: true})(r.builder.Forward(nn.Eval, fields, size))
+	o := r.exec.Options()
+	o.Shared = true
+	p, err := compile(r.exec, r.State, o)(r.builder.Forward(nn.Eval, fields, size))
 	if err == nil {
 		r.progs[key] = p
 	}
@@ -176,15 +203,11 @@ func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error
 
 // add counts a batch's loss and metrics.
 func (s *Scores) add(p plan.Program, b data.Batch, n int, accs []metric.Accumulator) error {
-	loss, err := p.Scalar("loss")
-	if err != nil {
+	var v [2]float64
+	if err := p.Scalars(v[:], "loss", "weight"); err != nil {
 		return err
 	}
-	weight, err := p.Scalar("weight")
-	if err != nil {
-		return err
-	}
-	s.Loss, s.Weight = s.Loss+loss, s.Weight+weight
+	s.Loss, s.Weight = s.Loss+v[0], s.Weight+v[1]
 	if len(accs) == 0 {
 		return nil
 	}

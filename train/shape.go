@@ -13,7 +13,7 @@ type shape struct {
 	batch data.Batch
 	in    map[string]any // the batch as the program's inputs
 	prog  plan.Program
-	build func(plan.Options) (plan.Program, error)
+	build func(plan.Options) (plan.Program, error) // another program of the same graph
 }
 
 // maxShapes bounds the shapes kept: programs share the memory of their activations.
@@ -26,7 +26,9 @@ func (l *Loop) shape(fields []data.Field, size int) (*shape, error) {
 		return s, nil
 	}
 	if len(l.shapes) == maxShapes {
-		clear(l.shapes)
+		if err := l.closeShapes(); err != nil {
+			return nil, err
+		}
 	}
 	build := l.Run.builder.Step
 	if l.set.Accumulate > 1 {
@@ -51,7 +53,39 @@ func (l *Loop) program(g *graph.Graph, err error) (plan.Program, error) {
 }
 
 // plan says how steps are planned.
-func (t *Trainer) plan() plan.Options { return plan.Options{Shared: true, Recompute: t.Recompute} }
+func (t *Trainer) plan() plan.Options {
+	o := t.Executor.Options()
+	o.Shared, o.Recompute = true, t.Recompute
+	return o
+}
+
+// closeShapes closes the programs of all shapes.
+func (l *Loop) closeShapes() (err error) {
+	for _, s := range l.shapes {
+		err = first(err, s.prog.Close())
+	}
+	clear(l.shapes)
+	return err
+}
+
+// closePrograms closes the programs of a step. What they were compiled from stays readable.
+func (l *Loop) closePrograms() error {
+	err := l.closeShapes()
+	if l.update != nil {
+		err = first(err, l.update.Close())
+	}
+	return err
+}
+
+// first returns the first error, nil where there is none.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // next reads the next batch into l.step, that of its shape.
 func (l *Loop) next() error {

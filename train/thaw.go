@@ -55,6 +55,7 @@ func (l *Loop) thawFits() error {
 	if err != nil {
 		return err
 	}
+	defer r.Close()
 	b := r.builder
 	for _, t := range l.set.Thaw {
 		if err := b.Params.Unfreeze(t.Unfreeze...); err != nil {

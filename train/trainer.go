@@ -66,7 +66,7 @@ type Trainer struct {
 	Config          any                                // what Out/run.yaml records
 	Files           map[string]func(w io.Writer) error // more files for each checkpoint, by name: config.json, a tokenizer
 
-	Executor    plan.Executor // plan.CPU(0), closed when the run is not used any more
+	Executor    plan.Executor // plan.CPU(0), closed with the run
 	DType       graph.DType
 	MemoryLimit uint64       // bytes that a step's plan may need; 0 does not look
 	Warn        func(string) // gets what may be a mistake, such as parameters that do not reach the loss; nil is slog.Warn
@@ -107,16 +107,25 @@ func (t Trainer) New(d TrainData) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.builder.declare(src.Fields(), 2); err != nil { // a layer may refuse one example in mode Train: nn.BatchNorm
+	if err := r.fresh(&t, src.Fields()); err != nil {
+		r.Close()
 		return nil, err
+	}
+	return r, nil
+}
+
+// fresh declares the parameters and gives them their first values.
+func (r *Run) fresh(t *Trainer, fields []data.Field) error {
+	if err := r.builder.declare(fields, 2); err != nil { // a layer may refuse one example in mode Train: nn.BatchNorm
+		return err
 	}
 	if err := r.builder.checkFreeze(t.Freeze); err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.builder.hold(t.Executor, r.State); err != nil {
-		return nil, err
+		return err
 	}
-	return r, r.init(&t)
+	return r.init(t)
 }
 
 // source fills in the defaults that every use needs and opens the data.

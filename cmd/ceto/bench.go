@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/spf13/cobra"
@@ -63,7 +64,7 @@ func benchGemm(w io.Writer, json bool, rounds int) error {
 	a, b, c := randomFloats(gemmM*gemmK), randomFloats(gemmK*gemmN), make([]float32, gemmM*gemmN)
 	var rows []gemmRow
 	for threads := 1; threads <= 2; threads++ {
-		pool := vec.NewPool(threads)
+		pool, exec := vec.NewPool(threads), plan.CPU(threads)
 		for _, form := range []string{"AB", "AtB", "ABt"} {
 			p := vec.Gemm[float32]{M: gemmM, N: gemmN, K: gemmK, A: vec.Mat[float32]{Data: a, Row: gemmK, Col: 1},
 				B: vec.Mat[float32]{Data: b, Row: gemmN, Col: 1}, C: vec.Mat[float32]{Data: c, Row: gemmN, Col: 1}}
@@ -77,7 +78,7 @@ func benchGemm(w io.Writer, json bool, rounds int) error {
 			took := benchTime
 			p.Run(pool)
 			for range rounds {
-				r.Peak = max(r.Peak, vec.Peak(threads, took))
+				r.Peak = max(r.Peak, exec.Peak(took))
 				start := time.Now()
 				p.Run(pool)
 				took = time.Since(start)
@@ -90,6 +91,7 @@ func benchGemm(w io.Writer, json bool, rounds int) error {
 			}
 		}
 		pool.Close()
+		exec.Close()
 	}
 	if json {
 		return printJSON(w, map[string]any{"cpu": vec.Current().String(), "rows": rows})

@@ -67,11 +67,12 @@ func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, l
 	if err != nil {
 		return err
 	}
+	defer gen.Close()
 	ids := make([]int32, max(prompt, long))
 	for i := range ids {
 		ids[i] = int32((1000 + i) % d.Vocab)
 	}
-	r := generateFigures{Threads: exec.Threads(), BytesPerToken: 4 * s.Model.Params()}
+	r := generateFigures{Threads: exec.Device().Workers, BytesPerToken: 4 * s.Model.Params()}
 	gen.Tokenizer = nil
 	if err := r.measure(gen, ids[:prompt], ids[:long], tokens, rounds); err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
-	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
@@ -131,6 +130,8 @@ func (f *stepFlags) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer b.state.Close()
+	defer b.prog.Close()
 	r, err := b.measure()
 	if err != nil {
 		return err
@@ -207,7 +208,9 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.New(g, plan.Options{Recompute: cfg.recompute})
+	o := exec.Options()
+	o.Recompute = cfg.recompute
+	p, err := plan.New(g, o)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +249,8 @@ func (b *stepBench) step(i int) (float64, error) {
 
 // measure runs the steps; the peak is measured before and after them, the better one counts.
 func (b *stepBench) measure() (stepResult, error) {
-	r := stepResult{Threads: b.exec.Threads(), Steps: b.steps, CPU: vec.Current().String(), Bytes: bytesOf(b.prog.Plan(), b.state.Params)}
+	device := b.exec.Device()
+	r := stepResult{Threads: device.Workers, Steps: b.steps, CPU: device.Name, Bytes: bytesOf(b.prog.Plan(), b.state.Params)}
 	r.PlanMiB = float64(r.Bytes.Total) / (1 << 20)
 	r.Params, r.Trained = b.state.Params.Count()
 	var err error
@@ -259,7 +263,7 @@ func (b *stepBench) measure() (stepResult, error) {
 			r.FirstLoss = loss
 		}
 	}
-	r.Peak = vec.Peak(r.Threads, 2*benchTime)
+	r.Peak = b.exec.Peak(2 * benchTime)
 	d := make([]time.Duration, b.steps)
 	for i := range d {
 		start := time.Now()
@@ -268,7 +272,7 @@ func (b *stepBench) measure() (stepResult, error) {
 		}
 		d[i] = time.Since(start)
 	}
-	r.Peak = max(r.Peak, vec.Peak(r.Threads, 2*benchTime))
+	r.Peak = max(r.Peak, b.exec.Peak(2*benchTime))
 	s := median(d)
 	r.MsPerStep, r.MsMin = 1e3*s, slices.Min(d).Seconds()*1e3
 	r.TokensPerS = float64(b.batch*b.context) / s

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/graph/plan"
-	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/goccy/go-yaml"
@@ -68,15 +67,15 @@ func (f *finetuneFlags) one(c *cobra.Command, s finetune.Settings, exec plan.Exe
 func (f *finetuneFlags) options(ctx context.Context, w io.Writer, j *finetune.Job, exec plan.Executor) finetune.Options {
 	limit := uint64(f.memory * (1 << 30))
 	if f.memory == 0 {
-		limit = availableMemory()
+		limit = exec.Device().Free
 	}
 	say := func(format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }
 	return finetune.Options{Executor: exec, MemoryLimit: limit, Interrupt: ctx.Done(), Say: say,
-		Ready: func(l *train.Loop) { describe(w, j, l, exec.Threads()) }, Callbacks: []train.Callback{&tuneProgress{w: w}}}
+		Ready: func(l *train.Loop) { describe(w, j, l, exec) }, Callbacks: []train.Callback{&tuneProgress{w: w}}}
 }
 
 // describe says what is about to be done: the data, the settings, what is trained, memory and time.
-func describe(w io.Writer, j *finetune.Job, l *train.Loop, threads int) {
+func describe(w io.Writer, j *finetune.Job, l *train.Loop, exec plan.Executor) {
 	n, s := j.Counts, j.Settings
 	fmt.Fprintf(w, "data: %d records to train on, %d to validate on", n.Train, n.Val)
 	if n.Test > 0 {
@@ -103,7 +102,7 @@ func describe(w io.Writer, j *finetune.Job, l *train.Loop, threads int) {
 		gib(p.Sizes[plan.Params]), gib(p.Sizes[plan.Moments]+p.Sizes[plan.Grads]+p.Sizes[plan.Averages]), gib(p.Sizes[plan.Activations]))
 	// A step's cost is by its tokens; a machine reaches about half of its peak on small products.
 	perToken := float64(p.FLOPs()) / float64(size*width)
-	seconds := 1.15 * float64(n.Tokens) * perToken / (0.5 * 1e9 * vec.Peak(threads, peakTime))
+	seconds := 1.15 * float64(n.Tokens) * perToken / (0.5 * 1e9 * exec.Peak(peakTime))
 	fmt.Fprintf(w, "time: about %s an epoch of %d tokens, %d epochs at most\n", rounded(seconds), n.Tokens, s.Train.Epochs)
 }
 

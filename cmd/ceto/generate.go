@@ -154,12 +154,13 @@ func (g *global) load(f *modelFlags) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if need, free := 4*uint64(s.Model.Params()), availableMemory(); free > 0 && need > free {
-		return nil, errors.Errorf("%s: %d parameters need %s as float32; %s of memory are free", s.Path, s.Model.Params(), size(int64(need)), size(int64(free)))
-	}
 	exec, err := g.executor()
 	if err != nil {
 		return nil, err
+	}
+	if need, free := 4*uint64(s.Model.Params()), exec.Device().Free; free > 0 && need > free {
+		exec.Close()
+		return nil, errors.Errorf("%s: %d parameters need %s as float32; %s of memory are free", s.Path, s.Model.Params(), size(int64(need)), size(int64(free)))
 	}
 	gen, err := s.Generator(exec)
 	if err != nil {
@@ -167,7 +168,7 @@ func (g *global) load(f *modelFlags) (*loaded, error) {
 		return nil, err
 	}
 	gen.Tokenizer = tok
-	return &loaded{s, tok, gen, func() { exec.Close() }}, nil
+	return &loaded{s, tok, gen, func() { gen.Close(); exec.Close() }}, nil
 }
 
 // timing is how long a generation took.

@@ -113,14 +113,21 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if err != nil {
 		return err
 	}
-	p, params, err := stepPlan(cfg, batch, context, f.recompute)
+	exec, err := f.executor()
 	if err != nil {
 		return err
 	}
-	r := inspectResult{Batch: batch, Context: context, Steps: len(p.Steps), FreeBytes: availableMemory(), Bytes: bytesOf(p, params)}
+	defer exec.Close()
+	o := exec.Options()
+	o.Recompute = f.recompute
+	p, params, err := stepPlan(cfg, batch, context, o)
+	if err != nil {
+		return err
+	}
+	r := inspectResult{Batch: batch, Context: context, Steps: len(p.Steps), FreeBytes: exec.Device().Free, Bytes: bytesOf(p, params)}
 	r.Params, _ = params.Count()
 	r.FLOPsPerToken = float64(p.FLOPs()) / float64(batch*context)
-	if r.MaxBatch, err = maxBatch(cfg, context, f.recompute, r.FreeBytes); err != nil {
+	if r.MaxBatch, err = maxBatch(cfg, context, o, r.FreeBytes); err != nil {
 		return err
 	}
 	if f.svg != "" {
@@ -173,14 +180,14 @@ func forwardScope(cfg gpt.Model, batch, context int) (*nn.Scope, error) {
 }
 
 // stepPlan plans a training step with AdamW and clip, without memory for it.
-func stepPlan(cfg gpt.Model, batch, context int, recompute float64) (*plan.Plan, *nn.Params, error) {
+func stepPlan(cfg gpt.Model, batch, context int, o plan.Options) (*plan.Plan, *nn.Params, error) {
 	params := nn.NewParams(graph.Float32)
 	b := train.Builder{Task: train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1, Optimizer: train.AdamW{LR: 1e-3, Decay: 0.1}}
 	g, err := b.Step(tokenFields(context), batch)
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := plan.New(g, plan.Options{Recompute: recompute})
+	p, err := plan.New(g, o)
 	return p, params, err
 }
 
@@ -198,9 +205,9 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 
 // maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does: two plans give a line,
 // the plans at its end the exact answer.
-func maxBatch(cfg gpt.Model, context int, recompute float64, free uint64) (int, error) {
+func maxBatch(cfg gpt.Model, context int, o plan.Options, free uint64) (int, error) {
 	size := func(batch int) (float64, error) {
-		p, _, err := stepPlan(cfg, batch, context, recompute)
+		p, _, err := stepPlan(cfg, batch, context, o)
 		if err != nil {
 			return 0, err
 		}

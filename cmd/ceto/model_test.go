@@ -8,12 +8,15 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/graph/plan"
 )
 
 // TestTooLarge: a model that memory cannot hold is refused before any is taken. Its file, of llama2.c's version 1, has
 // no blocks on the disk.
 func TestTooLarge(t *testing.T) {
-	if availableMemory() == 0 {
+	x := plan.CPU(1)
+	defer x.Close()
+	if x.Device().Free == 0 {
 		t.Skip("this system does not say how much memory is free")
 	}
 	c := gpt.Llama{Width: 1 << 16, MLPWidth: 1 << 18, Layers: 4, Heads: 512, KVHeads: 512, Vocab: 1 << 19, Context: 1024, Tied: true}

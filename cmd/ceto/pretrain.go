@@ -150,7 +150,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	}
 	defer exec.Close()
 	out := runFolder(f.resume, f.out)
-	p := newProgress(c.ErrOrStderr(), exec.Threads())
+	p := newProgress(c.ErrOrStderr(), exec)
 	t, err := f.trainer(cfg, text, exec, out)
 	if err != nil {
 		return err
@@ -162,6 +162,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	defer l.Run.Close()
 	defer l.Close()
 	debug.FreeOSMemory() // what the first values have left behind
 	p.header(cfg, text, t)
@@ -217,7 +218,7 @@ func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Execu
 	}
 	limit := uint64(f.memory * (1 << 30))
 	if f.memory == 0 {
-		limit = availableMemory()
+		limit = exec.Device().Free
 	}
 	return train.Trainer{
 		Model: cfg.Model, Loss: nn.CrossEntropy{},

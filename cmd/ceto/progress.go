@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
-	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/guptarohit/asciigraph"
 	"github.com/schollz/progressbar/v3"
@@ -17,23 +17,23 @@ import (
 
 // progress shows a run: a line that moves on a terminal, a line now and then elsewhere.
 type progress struct {
-	w       io.Writer
-	threads int
-	bar     *progressbar.ProgressBar
-	peak    float64 // GFLOP/s
-	flops   int64   // of a step
-	tokens  float64 // of a step
-	spent   float64 // seconds in steps, without evaluations
-	steps   int     // done here
-	val     float64
-	last    time.Time
+	w      io.Writer
+	exec   plan.Executor
+	bar    *progressbar.ProgressBar
+	peak   float64 // GFLOP/s
+	flops  int64   // of a step
+	tokens float64 // of a step
+	spent  float64 // seconds in steps, without evaluations
+	steps  int     // done here
+	val    float64
+	last   time.Time
 }
 
 // peakTime is how long one measurement of the peak takes.
 const peakTime = 30 * time.Millisecond
 
-func newProgress(w io.Writer, threads int) *progress {
-	return &progress{w: w, threads: threads, peak: vec.Peak(threads, peakTime)}
+func newProgress(w io.Writer, exec plan.Executor) *progress {
+	return &progress{w: w, exec: exec, peak: exec.Peak(peakTime)}
 }
 
 // header says what is about to be trained.
@@ -62,7 +62,7 @@ func (p *progress) OnStep(s *train.Status) error {
 	p.spent += p.tokens / s.TokensPerSec
 	if s.Evaluated {
 		p.val = s.ValLoss
-		p.peak = max(p.peak, vec.Peak(p.threads, peakTime)) // the first may have met a busy machine
+		p.peak = max(p.peak, p.exec.Peak(peakTime)) // the first may have met a busy machine
 	}
 	due := s.Step == s.Steps || s.Evaluated || time.Since(p.last) > 5*time.Second
 	if p.bar == nil && !due {

@@ -60,13 +60,15 @@ func xorTutorial(w io.Writer, hidden int, seed uint64) error {
 	g.Output("hidden", h)
 	g.Output("p", g.Sigmoid(z))
 	g.Output("loss", loss)
-	p, err := plan.New(g, plan.Options{})
+	p, err := plan.New(g, exec.Options())
 	if err != nil {
 		return err
 	}
 	if t.prog, err = exec.Compile(p, t.state); err != nil {
 		return err
 	}
+	defer t.state.Close()
+	defer t.prog.Close()
 	if err := t.state.Init(seed); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -131,13 +130,12 @@ func (r xorResult) print(w io.Writer) error {
 
 // all trains every network, a goroutine for each thread.
 func (f *xorFlags) all() ([]xorOutcome, error) {
-	if _, err := f.executor(); err != nil {
+	exec, err := f.executor()
+	if err != nil {
 		return nil, err
 	}
-	threads := f.threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	defer exec.Close()
+	threads := exec.Device().Workers
 	out := make([]xorOutcome, f.seeds)
 	errs := make([]error, min(threads, f.seeds))
 	var next atomic.Int64
@@ -149,7 +147,7 @@ func (f *xorFlags) all() ([]xorOutcome, error) {
 				errs[t] = err
 				return
 			}
-			defer n.exec.Close()
+			defer n.close()
 			for i := next.Add(1) - 1; int(i) < f.seeds && errs[t] == nil; i = next.Add(1) - 1 {
 				out[i], errs[t] = n.train(f.first+uint64(i), f.lr, f.epochs)
 			}
@@ -183,18 +181,32 @@ func newXorNet(hidden int) (*xorNet, error) {
 	n.state = &train.State{State: n.exec.NewState(), Params: params}
 	b := train.Builder{Task: xorTask(hidden), Params: params, Optimizer: train.Adam{}}
 	var err error
-	if n.step, err = n.compile(b.Step(xorFields, len(xorY))); err != nil {
+	if n.step, err = n.compile(b.Step(xorFields, len(xorY))); err == nil {
+		n.forward, err = n.compile(b.Forward(nn.Eval, xorFields, len(xorY)))
+	}
+	if err != nil {
+		n.close()
 		return nil, err
 	}
-	n.forward, err = n.compile(b.Forward(nn.Eval, xorFields, len(xorY)))
-	return n, err
+	return n, nil
+}
+
+// close frees the programs, the state and the executor.
+func (n *xorNet) close() {
+	for _, p := range []plan.Program{n.step, n.forward} {
+		if p != nil {
+			p.Close()
+		}
+	}
+	n.state.Close()
+	n.exec.Close()
 }
 
 func (n *xorNet) compile(g *graph.Graph, err error) (plan.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.New(g, plan.Options{})
+	p, err := plan.New(g, n.exec.Options())
 	if err != nil {
 		return nil, err
 	}

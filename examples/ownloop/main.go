@@ -46,18 +46,20 @@ func build(params *nn.Params) *graph.Graph {
 
 func run() error {
 	// The plan says in what order and where in memory, the executor on which device, the state with which values.
+	cpu := plan.CPU(0)
+	defer cpu.Close()
 	params := nn.NewParams(graph.Float32)
-	p, err := plan.New(build(params), plan.Options{}) // reports the first error of all the lines above
+	p, err := plan.New(build(params), cpu.Options()) // reports the first error of all the lines above
 	if err != nil {
 		return err
 	}
-	cpu := plan.CPU(0)
-	defer cpu.Close()
 	state := &train.State{State: cpu.NewState(), Params: params}
+	defer state.Close()
 	step, err := cpu.Compile(p, state)
 	if err != nil {
 		return err
 	}
+	defer step.Close()
 	if err := state.Init(1); err != nil {
 		return err
 	}

@@ -39,15 +39,35 @@ func (g *Generator) prepare(batch, need int) error {
 		return errors.New("generate: the Generator has no State")
 	}
 	if g.Executor == nil {
-		g.Executor = plan.CPU(0)
+		g.Executor, g.ownExec = plan.CPU(0), true
 	}
 	context := g.Model.Dims().Context
 	if g.caches != nil && g.batch == batch && g.capacity >= min(need, context) {
 		return nil
 	}
+	if err := g.closeCaches(); err != nil {
+		return err
+	}
 	g.caches = &caches{state: g.State.Share(graph.Param), batch: batch, capacity: min(power2(need), context),
 		held: make([][]int32, batch), programs: map[planKey]plan.Program{}}
 	_, err := g.program(planKey{tokens: 1})
+	return err
+}
+
+// closeCaches closes the programs, then the state that they read and write.
+func (g *Generator) closeCaches() (err error) {
+	if g.caches == nil {
+		return nil
+	}
+	for _, p := range g.programs {
+		if e := p.Close(); err == nil {
+			err = e
+		}
+	}
+	if e := g.state.Close(); err == nil {
+		err = e
+	}
+	g.caches = nil
 	return err
 }
 
@@ -160,17 +180,21 @@ func (g *Generator) program(k planKey) (plan.Program, error) {
 	}
 	e := graph.New()
 	g.build(e, k)
-	p, err := plan.New(e, plan.Options{})
-	if err != nil {
-		return nil, err
-	}
-	prog, err := g.Executor.Compile(p, g.state)
+	p, err := plan.New(e, g.Executor.Options())
 	if err != nil {
 		return nil, err
 	}
 	if len(g.recent) == maxPrograms {
+		oldest := g.programs[g.recent[0]]
 		delete(g.programs, g.recent[0])
 		g.recent = g.recent[1:]
+		if err := oldest.Close(); err != nil {
+			return nil, err
+		}
+	}
+	prog, err := g.Executor.Compile(p, g.state)
+	if err != nil {
+		return nil, err
 	}
 	g.programs[k], g.recent = prog, append(g.recent, k)
 	return prog, nil

@@ -27,13 +27,35 @@ type Generator struct {
 	KeepCache bool
 
 	*caches
+	ownState, ownExec bool // made for the generator
+}
+
+// Close frees the plans and caches, and what was made for the generator: the state of [New], and the executor where none
+// was given. A second Close does nothing.
+func (g *Generator) Close() error {
+	err := g.closeCaches()
+	if g.ownState {
+		if e := g.State.Close(); err == nil {
+			err = e
+		}
+	}
+	if g.ownExec {
+		if e := g.Executor.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
 }
 
 // New returns a generator whose state on x has the model's parameters, zeros until they are filled. The tokenizer may
 // be nil.
 func New(m gpt.Model, x plan.Executor, t token.Tokenizer) (*Generator, error) {
-	g := &Generator{Model: m, State: x.NewState(), Executor: x, Tokenizer: t}
-	return g, g.prepare(1, 1)
+	g := &Generator{Model: m, State: x.NewState(), Executor: x, Tokenizer: t, ownState: true}
+	if err := g.prepare(1, 1); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
 }
 
 // Logits returns the logits of the token after ids, 1 ≤ len(ids) ≤ Context, filling the caches with them.

@@ -39,7 +39,7 @@ func (gold golden) generator(x plan.Executor) *generate.Generator {
 
 // eachGenerator runs f with the two golden models in float32.
 func eachGenerator(t *testing.T, f func(gold golden, g *generate.Generator)) {
-	x := plan.CPU(2)
+	x := newExecutor(2)
 	t.Cleanup(func() { x.Close() })
 	goldentest.Each(t, func(of goldentest.Golden) {
 		gold := golden{of}
@@ -180,7 +180,7 @@ func TestNewWeights(t *testing.T) {
 
 // TestPlans: of plans for many lengths those last used are kept, and made again when needed.
 func TestPlans(t *testing.T) {
-	x := plan.CPU(1)
+	x := newExecutor(1)
 	defer x.Close()
 	g := &generate.Generator{Model: gpt.GPT2{Vocab: 3, Context: 1000, Layers: 1, Heads: 1, Width: 4}, State: x.NewState(), Executor: x}
 	for _, n := range []int{600, 1, 2, 3, 5, 9, 17, 1, 33, 65, 129, 257, 513, 1000, 2} {
@@ -354,7 +354,7 @@ func (gold golden) folder(change func([]safetensors.Tensor) []safetensors.Tensor
 
 // TestLoad: a model's folder, in float32 and float64, gives the golden logits; one that does not fit is an error.
 func TestLoad(t *testing.T) {
-	x := plan.CPU(2)
+	x := newExecutor(2)
 	defer x.Close()
 	goldentest.Each(t, func(of goldentest.Golden) {
 		gold := golden{of}

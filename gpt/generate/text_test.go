@@ -6,14 +6,13 @@ import (
 	"testing"
 
 	"github.com/ceto-ml/ceto/gpt/generate"
-	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/pretrained"
 )
 
 // TestText: the text of a sequence is that of its ids, without the token that ended it and cut before a stop text, for
 // sequences of every length; what StreamText was told is the same text.
 func TestText(t *testing.T) {
-	x := plan.CPU(1)
+	x := newExecutor(1)
 	defer x.Close()
 	g, err := pretrained.Load("../testdata/hf/llama-chat", x)
 	if err != nil {

@@ -2,8 +2,8 @@ package plan
 
 import "github.com/ceto-ml/ceto/graph"
 
-// Copy is the one op that only plans have: it stores a value in a state that it could not be computed into, or keeps
-// the old value of a state.
+// Copy stores a value in a state that it could not be computed into, or keeps the old value of a state. It is the
+// only op that plans alone have. Every executor must have a kernel for it.
 type Copy struct{ graph.NoGrad }
 
 // Infer returns the operand's meta.
@@ -15,8 +15,8 @@ func (Copy) Eval(_ *graph.Ctx, out, in []graph.Buf) error {
 	return nil
 }
 
-// viewReshapes turns each Viewer into an alias of its operand; not where the result is kept to the end and the operand
-// is a state that is stored into before.
+// viewReshapes turns each Viewer into an alias of its operand. A result that is kept to the end stays a copy where
+// its operand is a state that the run stores into.
 func viewReshapes(p *Plan) {
 	u, assigned, dead := p.uses(), map[int]bool{}, map[int]bool{}
 	for _, a := range p.assigns {
@@ -26,7 +26,7 @@ func viewReshapes(p *Plan) {
 		if _, ok := s.Op.(graph.Viewer); !ok {
 			continue
 		}
-		if r, _ := p.root(s.In[0]); u.kept[s.Out[0]] && assigned[r] {
+		if r, _ := p.Root(s.In[0]); u.kept[s.Out[0]] && assigned[r] {
 			continue
 		}
 		y := &p.Slots[s.Out[0]]
@@ -47,8 +47,8 @@ func (p *Plan) aliases() [][]int {
 	return kids
 }
 
-// strideable reports whether slot x and its aliases are touched by Striders only (and by the step except), and rows
-// of row elements lie whole in each of their shapes.
+// strideable reports whether slot x and its aliases may have rows apart. Only Striders and the step except may touch
+// them, and rows of row elements must lie whole in each of their shapes.
 func (p *Plan) strideable(x, row, except int, u uses, kids [][]int) bool {
 	if u.kept[x] || !wholeRows(p.Slots[x].Meta.Shape, row) || p.Slots[x].Stride != 0 {
 		return false
@@ -70,7 +70,7 @@ func (p *Plan) strideable(x, row, except int, u uses, kids [][]int) bool {
 	return true
 }
 
-// wholeRows reports whether row is a product of the last extents of s, one of them at least.
+// wholeRows reports whether row is a product of the last extents of s, at least of one.
 func wholeRows(s graph.Shape, row int) bool {
 	n := 1
 	for i := len(s) - 1; i >= 0; i-- {
@@ -81,7 +81,7 @@ func wholeRows(s graph.Shape, row int) bool {
 	return false
 }
 
-// setStride gives slot x and its aliases rows apart.
+// setStride sets the stride of the rows of slot x and of its aliases.
 func (p *Plan) setStride(x, row, stride int, kids [][]int) {
 	p.Slots[x].Row, p.Slots[x].Stride = row, stride
 	for _, k := range kids[x] {
@@ -114,8 +114,8 @@ func viewSlices(p *Plan) {
 	p.drop(dead)
 }
 
-// viewConcats lets Striders write straight into the value that a concatenation on the last axis would make of their
-// results: the three gradients of packed q, k, v.
+// viewConcats joins results without a copy: Striders write straight into the concatenation of their results on the
+// last axis. The three gradients of packed q, k, v are such results.
 func viewConcats(p *Plan) {
 	u, dead := p.uses(), map[int]bool{}
 	for i, s := range p.Steps {
@@ -132,7 +132,7 @@ func viewConcats(p *Plan) {
 		kids := p.aliases()
 		fits := true
 		for _, x := range s.In {
-			r, off := p.root(x)
+			r, off := p.Root(x)
 			fits = fits && off == 0 && p.Slots[r].Region == Activations && u.only(x) && u.writer[r] >= 0 &&
 				p.strideable(r, p.Slots[x].Meta.Shape[axis], i, u, kids)
 		}
@@ -141,7 +141,7 @@ func viewConcats(p *Plan) {
 		}
 		off := 0
 		for _, x := range s.In {
-			r, _ := p.root(x)
+			r, _ := p.Root(x)
 			row := p.Slots[x].Meta.Shape[axis]
 			p.Slots[r].Base, p.Slots[r].Offset = y, off*p.Slots[y].Meta.DType.Size()
 			p.setStride(r, row, shape[axis], kids)
@@ -152,8 +152,8 @@ func viewConcats(p *Plan) {
 	p.drop(dead)
 }
 
-// keepOld copies states that are stored into in this run before anything else happens, where an output or another
-// assignment wants the value from before.
+// keepOld copies states that this run stores into, where an output or another assignment wants the value from before.
+// The copies are the first steps.
 func (p *Plan) keepOld() {
 	assigned, kept := map[int]bool{}, map[int]int{}
 	for _, a := range p.assigns {
@@ -180,13 +180,14 @@ func (p *Plan) keepOld() {
 	p.Steps = append(copies, p.Steps...)
 }
 
-// storeAssigns makes each assignment take effect: in place where the value's step can write the state's memory and
-// nothing reads the old value later, by a copy at the end elsewhere. What writes state is guarded.
+// storeAssigns makes each assignment take effect. The value's step writes the state's memory in place, where it can
+// and nothing reads the old value later. Elsewhere a copy at the end stores it. All steps that write state are
+// guarded.
 func (p *Plan) storeAssigns(inPlace bool) {
 	u := p.uses()
 	guard := -1
 	for _, x := range p.Guards {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		guard = max(guard, u.writer[r])
 	}
 	state := map[int]int{} // value → state
@@ -216,8 +217,8 @@ func (p *Plan) storeAssigns(inPlace bool) {
 	p.assigns = nil
 }
 
-// storesAll reports whether step i can write all its results into the states they are assigned to: after the last guard
-// is known, as a step that is skipped must leave nothing to those that are not.
+// storesAll reports whether step i can write all its results into the states they are assigned to. The last guard
+// must be known by then, as a skipped step must leave nothing to steps that are not skipped.
 func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
 	if i <= guard {
 		return false
@@ -237,7 +238,7 @@ func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
 			}
 		}
 		for operand, x := range s.In {
-			r, _ := p.root(x)
+			r, _ := p.Root(x)
 			if r == st && !(x == st && overwrites(s.Op, part, operand)) {
 				return false
 			}
@@ -256,10 +257,10 @@ func (p *Plan) isOutput(x int) bool {
 	return false
 }
 
-// touchedFrom reports whether a step after i, or an output or another assignment, reads the state st or a view of it.
+// touchedFrom reports whether a step after i, an output or another assignment reads the state st or a view of it.
 func (p *Plan) touchedFrom(st, i int, u uses) bool {
 	for x := range p.Slots {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		if r != st {
 			continue
 		}
@@ -280,7 +281,7 @@ func overwrites(op graph.Op, part, operand int) bool {
 	return ok && o.Overwrites(part, operand)
 }
 
-// reuseOperands lets a step write over an operand that dies there, where its op allows that.
+// reuseOperands lets a step write over an operand that nothing needs after it, where its op allows that.
 func reuseOperands(p *Plan) {
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -290,7 +291,7 @@ func reuseOperands(p *Plan) {
 			}
 			for operand, x := range s.In {
 				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, part, operand) && p.dies(x, i, operand) {
-					r, off := p.root(x)
+					r, off := p.Root(x)
 					p.Slots[y].Base, p.Slots[y].Offset = r, off
 					break
 				}
@@ -299,22 +300,22 @@ func reuseOperands(p *Plan) {
 	}
 }
 
-// dies reports whether operand x of step i is a whole activation that nothing touches after the step, and that no
-// other operand or result of the step shares.
+// dies reports whether operand x of step i is a whole activation that nothing touches after the step. No other
+// operand or result of the step may share it.
 func (p *Plan) dies(x, i, operand int) bool {
-	r, off := p.root(x)
+	r, off := p.Root(x)
 	if p.Slots[r].Region != Activations || off != 0 || p.Slots[x].Stride != 0 || p.Slots[x].Meta.Bytes() != p.Slots[r].Meta.Bytes() {
 		return false
 	}
 	s := &p.Steps[i]
 	for j, o := range s.In {
-		if q, _ := p.root(o); q == r && j != operand {
+		if q, _ := p.Root(o); q == r && j != operand {
 			return false
 		}
 	}
 	for _, o := range s.Out {
 		if o >= 0 {
-			if q, _ := p.root(o); q == r {
+			if q, _ := p.Root(o); q == r {
 				return false
 			}
 		}
@@ -324,18 +325,18 @@ func (p *Plan) dies(x, i, operand int) bool {
 			if o < 0 {
 				continue
 			}
-			if q, _ := p.root(o); q == r {
+			if q, _ := p.Root(o); q == r {
 				return false
 			}
 		}
 	}
 	for _, o := range p.Outputs {
-		if q, _ := p.root(o.Slot); q == r {
+		if q, _ := p.Root(o.Slot); q == r {
 			return false
 		}
 	}
 	for _, g := range p.Guards { // read when the first guarded step comes, maybe much later
-		if q, _ := p.root(g); q == r {
+		if q, _ := p.Root(g); q == r {
 			return false
 		}
 	}

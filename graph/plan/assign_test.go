@@ -9,8 +9,8 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
-// assignRow builds on states a = (1, 2), b = (10, 20), c = (100, 200) and input x = (0.5, 0.25); outputs and states
-// after one run and after a second.
+// assignRow builds on states a = (1, 2), b = (10, 20), c = (100, 200) and input x = (0.5, 0.25). It has the outputs
+// and states after one run and after a second.
 type assignRow struct {
 	name  string
 	build func(g *graph.Graph, a, b, c, x *graph.Node)
@@ -128,8 +128,9 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// TestAssignGuarded: new values that others are computed from. Of a run whose guard fails the outputs are right all the
-// same, and no state changes; of one whose guard holds, b is made in place of a's new value, with no memory beside.
+// TestAssignGuarded: new values that others are computed from. Where a guard fails, the outputs of the run are
+// right all the same, and no state changes. Where it holds, b is made in place of a's new value, with no memory
+// beside.
 func TestAssignGuarded(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()

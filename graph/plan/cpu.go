@@ -2,7 +2,6 @@ package plan
 
 import (
 	"log/slog"
-	"math"
 	"runtime"
 	"time"
 	"unsafe"
@@ -14,31 +13,38 @@ import (
 )
 
 // CPU returns the executor that runs each step's Eval on the given number of threads; 0 takes one for each processor.
-// Results do not depend on the number.
+// Results do not depend on the number. Its runs are done, and their errors returned, when Run returns.
 func CPU(threads int) Executor {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	threads = min(threads, graph.MaxWorkers)
-	return &cpu{pool: vec.NewPool(threads), threads: threads}
+	return &cpu{pool: vec.NewPool(min(threads, graph.MaxWorkers))}
 }
 
 type cpu struct {
-	pool    *vec.Pool
-	threads int
-	poison  bool // fill the arena with NaN before each run, for tests
+	pool   *vec.Pool
+	closed bool
+	poison bool // fill the arena with NaN before each run, for tests
 }
 
-func (c *cpu) Threads() int { return c.threads }
+func (c *cpu) Device() Device {
+	free, total := systemMemory()
+	return Device{Kind: "cpu", Name: vec.Current().String(), Workers: c.pool.Workers(), Free: free, Total: total}
+}
 
-func (c *cpu) String() string { return "cpu" }
+func (c *cpu) Peak(d time.Duration) float64 { return vec.Peak(c.pool.Workers(), d) }
+
+func (c *cpu) Options() Options { return Options{} }
 
 func (c *cpu) Close() error {
-	c.pool.Close()
+	if !c.closed {
+		c.closed = true
+		c.pool.Close()
+	}
 	return nil
 }
 
-func (c *cpu) NewState() State { return &cpuState{at: map[string]int{}} }
+func (c *cpu) NewState() State { return &cpuState{exec: c, vals: &Values[[]byte]{}} }
 
 // cpuProgram implements Program.
 type cpuProgram struct {
@@ -49,9 +55,9 @@ type cpuProgram struct {
 	given   []byte // of the inputs
 	bufs    []graph.Buf
 	steps   []cpuStep
-	inputs  map[string]graph.Buf
-	outputs map[string]graph.Buf
+	inputs  []Named
 	scalars graph.Scalars
+	closed  bool
 }
 
 type cpuStep struct {
@@ -62,10 +68,7 @@ type cpuStep struct {
 }
 
 func (c *cpu) Compile(p *Plan, s State) (Program, error) {
-	for w, ok := s.(interface{ Unwrap() State }); ok; w, ok = s.(interface{ Unwrap() State }) {
-		s = w.Unwrap()
-	}
-	st, ok := s.(*cpuState)
+	st, ok := Unwrap(s).(*cpuState)
 	if !ok {
 		return nil, errors.Errorf("plan: Compile: the state %T is another executor's", s)
 	}
@@ -75,91 +78,67 @@ func (c *cpu) Compile(p *Plan, s State) (Program, error) {
 	if err := st.adopt(p); err != nil {
 		return nil, err
 	}
-	g := &cpuProgram{plan: p, exec: c, state: st, inputs: map[string]graph.Buf{}, outputs: map[string]graph.Buf{}}
+	g := &cpuProgram{plan: p, exec: c, state: st, inputs: p.Inputs()}
 	g.given = graph.Alloc(p.Sizes[Inputs])
 	scratch := graph.Alloc(p.Sizes[Scratch])
 	for _, s := range p.Steps {
 		g.steps = append(g.steps, cpuStep{op: s.Op, guarded: s.Guarded, ctx: graph.NewCtx(c.pool, &g.scalars, scratch[:s.Scratch:s.Scratch])})
 	}
 	if p.Shared {
-		g.bind(st.activations(p.Sizes[Activations]))
-	} else {
-		g.bind(graph.Alloc(p.Sizes[Activations]))
+		return g, g.bind(st.activations(p.Sizes[Activations]))
 	}
-	return g, nil
+	return g, g.bind(graph.Alloc(p.Sizes[Activations]))
 }
 
 // bind gives every slot its memory, that of the activations in arena.
-func (g *cpuProgram) bind(arena []byte) {
-	p := g.plan
+func (g *cpuProgram) bind(arena []byte) (err error) {
 	g.arena = arena
-	g.bufs = make([]graph.Buf, len(p.Slots))
-	for i, s := range p.Slots {
-		r, off := p.root(i)
-		root := &p.Slots[r]
-		var mem []byte
-		switch {
-		case root.Region == Activations && root.Last >= 0:
-			mem = g.arena[root.Offset:]
-		case root.Region == Inputs:
-			mem = g.given[root.Offset:]
-		case root.Name != "":
-			v, _ := g.state.find(root.Name)
-			mem = v.buf.Mem
-		default:
-			continue // a slot that fusion left without a use
-		}
-		n := s.span()
-		g.bufs[i] = graph.Buf{Meta: s.Meta, Row: s.Row, Stride: s.Stride, Mem: mem[off : off+n : off+n]}
-		if s.Region == Inputs && s.Name != "" {
-			g.inputs[s.Name] = g.bufs[i]
-		}
+	if g.bufs, err = g.plan.Bufs(arena, g.given, g.state.vals); err != nil {
+		return err
 	}
-	for _, o := range p.Outputs {
-		g.outputs[o.Name] = g.bufs[o.Slot]
+	for i := range g.steps {
+		g.steps[i].in, g.steps[i].out = g.plan.Steps[i].Operands(g.bufs)
 	}
-	for i, s := range p.Steps {
-		step := &g.steps[i]
-		step.in, step.out = step.in[:0], step.out[:0]
-		for _, x := range s.In {
-			step.in = append(step.in, g.bufs[x])
-		}
-		for _, y := range s.Out {
-			b := graph.Buf{}
-			if y >= 0 {
-				b = g.bufs[y]
-			}
-			step.out = append(step.out, b)
-		}
+	return nil
+}
+
+// open is ErrClosed where something that the program needs is closed.
+func (g *cpuProgram) open() error {
+	if g.closed {
+		return errors.Wrap(ErrClosed, "plan: program")
 	}
+	return g.state.open()
+}
+
+func (g *cpuProgram) Close() error {
+	*g = cpuProgram{plan: g.plan, exec: g.exec, state: g.state, closed: true}
+	return nil
 }
 
 func (g *cpuProgram) Plan() *Plan { return g.plan }
 
 func (g *cpuProgram) Read(name string) (*tensor.Dense, error) {
-	if b, ok := g.outputs[name]; ok {
-		return copyOut(b), nil
+	if err := g.open(); err != nil {
+		return nil, err
+	}
+	if x, err := g.plan.Output(name); err == nil {
+		return CopyOut(g.bufs[x]), nil
 	}
 	d, err := g.state.Read(name)
 	return d, errors.Wrapf(err, "plan: Read: %q is neither an output of the plan nor a state", name)
 }
 
 func (g *cpuProgram) Scalar(name string) (float64, error) {
-	b, ok := g.outputs[name]
-	if !ok || b.Size() != 1 {
-		return 0, errors.Wrapf(ErrName, "plan: Scalar: %q is not an output of one element", name)
-	}
-	return first(b), nil
+	var v [1]float64
+	err := g.Scalars(v[:], name)
+	return v[0], err
 }
 
-func first(b graph.Buf) float64 {
-	switch b.DType {
-	case graph.Float32:
-		return float64(graph.Data[float32](b)[0])
-	case graph.Float64:
-		return graph.Data[float64](b)[0]
+func (g *cpuProgram) Scalars(v []float64, names ...string) error {
+	if err := g.open(); err != nil {
+		return err
 	}
-	return float64(graph.Data[int32](b)[0])
+	return g.plan.Scalars(v, g.bufs, names)
 }
 
 func (g *cpuProgram) Run(in map[string]any, s graph.Scalars) error { return g.run(in, s, nil) }
@@ -179,7 +158,7 @@ func (g *cpuProgram) run(in map[string]any, s graph.Scalars, took []time.Duratio
 	for i := range g.steps {
 		st := &g.steps[i]
 		if st.guarded && !tested {
-			tested, failed = true, g.testGuards()
+			tested, failed = true, g.plan.TestGuards(g.bufs)
 		}
 		if st.guarded && failed != nil {
 			continue
@@ -188,14 +167,14 @@ func (g *cpuProgram) run(in map[string]any, s graph.Scalars, took []time.Duratio
 			at = time.Now()
 		}
 		if err := st.op.Eval(st.ctx, st.out, st.in); err != nil {
-			return g.plan.errStep(err, &g.plan.Steps[i])
+			return g.plan.Error(err, &g.plan.Steps[i])
 		}
 		if took != nil {
 			took[i] = time.Since(at)
 		}
 	}
 	if !tested {
-		failed = g.testGuards()
+		failed = g.plan.TestGuards(g.bufs)
 	}
 	return failed
 }
@@ -210,11 +189,11 @@ func (g *cpuProgram) Trace(in map[string]any, s graph.Scalars) error {
 			continue
 		}
 		if err := st.op.Eval(st.ctx, st.out, st.in); err != nil {
-			return g.plan.errStep(err, &g.plan.Steps[i])
+			return g.plan.Error(err, &g.plan.Steps[i])
 		}
 		for _, y := range st.out {
-			if v, bad := notFinite(y); bad {
-				return &NotFiniteError{graph.Describe(st.op), g.plan.Steps[i].Scope, v}
+			if err := TraceError(&g.plan.Steps[i], y); err != nil {
+				return err
 			}
 		}
 	}
@@ -222,10 +201,15 @@ func (g *cpuProgram) Trace(in map[string]any, s graph.Scalars) error {
 }
 
 func (g *cpuProgram) start(in map[string]any, s graph.Scalars) error {
+	if err := g.open(); err != nil {
+		return err
+	}
 	g.scalars = s
 	if g.plan.Shared {
 		if now := g.state.activations(len(g.arena)); unsafe.SliceData(now) != unsafe.SliceData(g.arena) { // a larger program came
-			g.bind(now)
+			if err := g.bind(now); err != nil {
+				return err
+			}
 		}
 	}
 	if g.exec.poison {
@@ -233,23 +217,5 @@ func (g *cpuProgram) start(in map[string]any, s graph.Scalars) error {
 			g.arena[i] = 0xff
 		}
 	}
-	for name, b := range g.inputs {
-		v, ok := in[name]
-		if !ok {
-			return errors.Wrapf(ErrName, "plan: Run: input %q %v is missing", name, b.Meta)
-		}
-		if err := copyIn(b, v); err != nil {
-			return errors.Wrapf(err, "plan: Run: input %q %v", name, b.Meta)
-		}
-	}
-	return nil
-}
-
-func (g *cpuProgram) testGuards() error {
-	for _, x := range g.plan.Guards {
-		if v := first(g.bufs[x]); math.IsNaN(v) || math.IsInf(v, 0) {
-			return &NotFiniteError{"guard", "step", v}
-		}
-	}
-	return nil
+	return CopyInputs(g.inputs, g.bufs, in)
 }

@@ -23,7 +23,11 @@ func fuseCrossEntropy(p *Plan) {
 			if s.Op != graph.Op(grad.CrossEntropy) || !slices.Equal(s.In, in[:len(in)-1]) || dead[i] || readBefore(u.readers[s.Out[0]], j) {
 				continue
 			}
-			p.Steps[j].Op = graph.CrossEntropyBoth{CrossEntropy: grad.CrossEntropy}
+			both := graph.CrossEntropyBoth{CrossEntropy: grad.CrossEntropy}
+			if !p.supports(both, in) {
+				continue
+			}
+			p.Steps[j].Op = both
 			p.Steps[j].Out = []int{s.Out[0], p.Steps[j].Out[0]}
 			dead[i] = true
 			break
@@ -32,8 +36,8 @@ func fuseCrossEntropy(p *Plan) {
 	p.drop(dead)
 }
 
-// fuseLinearLoss computes the logits and the loss, and takes the gradient back through the product, in one step that
-// has no room for all logits, where the product's weight does not train.
+// fuseLinearLoss computes the logits, the loss and the gradient behind the product in one step, which has no room for
+// all logits. It does so where the product's weight does not train.
 func fuseLinearLoss(p *Plan) {
 	u, dead := p.uses(), map[int]bool{}
 	for j := range p.Steps {
@@ -49,8 +53,11 @@ func fuseLinearLoss(p *Plan) {
 		if !plain || !slices.Equal(back.In, []int{s.Out[1], forth.In[1]}) || len(p.Slots[forth.In[1]].Meta.Shape) != 2 {
 			continue
 		}
-		s.Op = graph.LinearCrossEntropy{CrossEntropy: loss.CrossEntropy, TransB: op.TransB}
-		s.In, s.Out = append(slices.Clone(forth.In), s.In[1:]...), []int{s.Out[0], back.Out[0]}
+		joined, in := graph.LinearCrossEntropy{CrossEntropy: loss.CrossEntropy, TransB: op.TransB, Rows: p.options.LossRows}, append(slices.Clone(forth.In), s.In[1:]...)
+		if !p.supports(joined, in) {
+			continue
+		}
+		s.Op, s.In, s.Out = joined, in, []int{s.Out[0], back.Out[0]}
 		dead[i], dead[k] = true, true
 	}
 	p.drop(dead)
@@ -72,7 +79,7 @@ func fusePads(p *Plan) {
 			continue
 		}
 		op, in, ok := p.concatOf(pads)
-		if !ok {
+		if !ok || !p.supports(op, in) {
 			continue
 		}
 		p.Steps[i].Op, p.Steps[i].In = op, in
@@ -123,7 +130,8 @@ func (p *Plan) concatOf(pads []int) (op graph.Concat, in []int, ok bool) {
 	return graph.Concat{Axis: axis}, in, ok
 }
 
-// fuseScatter adds an embedding's gradient onto the value it is summed with: the two gradients of a tied table.
+// fuseScatter adds an embedding's gradient onto the value it is summed with, such as the other gradient of a tied
+// table.
 func fuseScatter(p *Plan) {
 	p.fuseInto(func(op graph.Op) (graph.Op, bool) {
 		e, ok := op.(graph.EmbeddingGrad)
@@ -147,8 +155,8 @@ func fuseAccumulate(p *Plan) {
 	}, func(x int) bool { return p.Slots[x].Region == Grads })
 }
 
-// fuseInto replaces Add(x, y), where onto holds of x and an op that nothing else reads computes y, by the op's form
-// that adds onto its last operand.
+// fuseInto replaces Add(x, y) by one op that adds y onto x, its last operand. It does so where onto holds for x,
+// nothing else reads y, and form gives such an op for the one that makes y.
 func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) bool) {
 	u, dead := p.uses(), map[int]bool{}
 	for i := range p.Steps {
@@ -162,10 +170,11 @@ func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) b
 				continue
 			}
 			op, ok := form(p.Steps[w].Op)
-			if !ok {
+			in := append(slices.Clone(p.Steps[w].In), x)
+			if !ok || !p.supports(op, in) {
 				continue
 			}
-			s.Op, s.In = op, append(slices.Clone(p.Steps[w].In), x)
+			s.Op, s.In = op, in
 			dead[w] = true
 			break
 		}
@@ -173,7 +182,7 @@ func (p *Plan) fuseInto(form func(graph.Op) (graph.Op, bool), onto func(x int) b
 	p.drop(dead)
 }
 
-// fuseActivation computes an activation where the product before it is finished.
+// fuseActivation makes an activation the end of the product before it.
 func fuseActivation(p *Plan) {
 	u, dead := p.uses(), map[int]bool{}
 	for i := range p.Steps {
@@ -190,7 +199,9 @@ func fuseActivation(p *Plan) {
 		if !ok || m.Act != graph.NoActivation {
 			continue
 		}
-		m.Act = act
+		if m.Act = act; !p.supports(m, p.Steps[w].In) {
+			continue
+		}
 		s.Op, s.In = m, p.Steps[w].In
 		dead[w] = true
 	}

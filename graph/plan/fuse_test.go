@@ -8,8 +8,8 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
-// TestLinearLossNot: where the logits, or the product behind the loss, are not those of a linear layer alone, the three
-// steps stay apart and compute what they do without fusion.
+// TestLinearLossNot: the three steps stay apart where the logits, or the product behind the loss, are not those of a
+// linear layer alone. They compute what they do without fusion.
 func TestLinearLossNot(t *testing.T) {
 	const n, v = 6, 4
 	cpu := plan.CPU(1)

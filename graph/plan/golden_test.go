@@ -17,15 +17,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden plans anew")
 
-// TestGoldenPlan compares the printed plan of the training step of preset tiny, batch 8, with the one in testdata: a
+// TestGoldenPlan compares the printed plan of the training step of preset tiny, batch 8, with the one in testdata. A
 // change that should change nothing shows nothing.
 func TestGoldenPlan(t *testing.T) {
 	m := gptModel("tiny", gpt.Tiny, 8)
 	golden(t, "tiny.plan", newPlan(t, m.step(t, graph.Float32), plan.Options{}).String())
 }
 
-// TestGoldenRecompute compares memory, steps and work of plans that compute activations again with those in testdata:
-// of the models here, of GPT-2 on a row of 256 tokens, and of SmolLM2 with LoRA on 8 rows of 64.
+// TestGoldenRecompute compares plans that compute activations again with testdata: memory, steps and work. They are
+// plans of the models here, of GPT-2 on a row of 256 tokens, and of SmolLM2 with LoRA on 8 rows of 64.
 func TestGoldenRecompute(t *testing.T) {
 	row := gpt.GPT2Small
 	row.Context = 256

@@ -7,10 +7,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// lower makes a step of each op that is needed, in the order in which the graph's nodes were made, which is one in
-// which operands come first; parts of equal wholes on equal operands are joined.
-func lower(g *graph.Graph) (*Plan, error) {
-	l := lowering{p: &Plan{}, slot: map[*graph.Node]int{}, joined: map[string]int{}, ids: map[graph.Op]int{}}
+// lower makes a step of each op that is needed. Steps come in the order in which the graph's nodes were made, so
+// operands come first. Parts of equal wholes on equal operands are joined.
+func lower(g *graph.Graph, o Options) (*Plan, error) {
+	l := lowering{p: &Plan{options: o}, slot: map[*graph.Node]int{}, joined: map[string]int{}, ids: map[graph.Op]int{}, formulas: map[string]*formula{}}
 	need := needed(g)
 	for _, n := range g.Nodes() {
 		if !need[n] {
@@ -18,8 +18,8 @@ func lower(g *graph.Graph) (*Plan, error) {
 		}
 		if n.Op() == nil {
 			l.leaf(n)
-		} else {
-			l.step(n)
+		} else if err := l.node(n, l.slot, n.Scope()); err != nil {
+			return nil, err
 		}
 	}
 	if len(l.p.Steps) == 0 && len(g.Assignments()) == 0 && len(g.Outputs()) == 0 {
@@ -34,38 +34,45 @@ func lower(g *graph.Graph) (*Plan, error) {
 	for _, n := range g.Guards() {
 		l.p.Guards = append(l.p.Guards, l.slot[n])
 	}
+	if len(l.formulas) > 0 {
+		l.p.prune()
+	}
 	return l.p, nil
 }
 
 // needed returns the nodes that outputs, assignments and guards depend on.
 func needed(g *graph.Graph) map[*graph.Node]bool {
 	need := map[*graph.Node]bool{}
-	var walk func(n *graph.Node)
-	walk = func(n *graph.Node) {
-		if !need[n] {
-			need[n] = true
-			for _, x := range n.Operands() {
-				walk(x)
-			}
-		}
-	}
 	for _, o := range g.Outputs() {
-		walk(o.Node)
+		walk(o.Node, need)
 	}
 	for _, a := range g.Assignments() {
-		walk(a.Value)
+		walk(a.Value, need)
 	}
 	for _, n := range g.Guards() {
-		walk(n)
+		walk(n, need)
 	}
 	return need
 }
 
+// walk adds n and what it depends on.
+func walk(n *graph.Node, need map[*graph.Node]bool) {
+	if need[n] {
+		return
+	}
+	need[n] = true
+	for _, x := range n.Operands() {
+		walk(x, need)
+	}
+}
+
 type lowering struct {
-	p      *Plan
-	slot   map[*graph.Node]int
-	joined map[string]int   // steps with parts, by whole and operands
-	ids    map[graph.Op]int // numbers of wholes
+	p        *Plan
+	slot     map[*graph.Node]int
+	joined   map[string]int   // steps with parts, by whole and operands
+	ids      map[graph.Op]int // numbers of wholes
+	formulas map[string]*formula
+	within   []graph.Op // wholes whose formulas are being lowered
 }
 
 func (l *lowering) leaf(n *graph.Node) int {
@@ -77,22 +84,29 @@ func (l *lowering) leaf(n *graph.Node) int {
 	return l.slot[n]
 }
 
-func (l *lowering) step(n *graph.Node) {
+// node makes the step of a node of the graph, or of a formula. slot has the slots of the node's operands.
+func (l *lowering) node(n *graph.Node, slot map[*graph.Node]int, scope string) error {
 	whole, part, parts := graph.PartOf(n.Op())
 	in := make([]int, len(n.Operands()))
 	for i, x := range n.Operands() {
-		in[i] = l.slot[x]
+		in[i] = slot[x]
 	}
-	l.slot[n] = len(l.p.Slots)
+	metas := l.p.Metas(in)
+	lacks, err := l.p.options.lacks(whole, metas)
+	if err != nil {
+		return opError(err, scope, whole, metas)
+	}
+	if lacks {
+		slot[n], err = l.unfused(n, in, scope)
+		return err
+	}
+	slot[n] = len(l.p.Slots)
 	l.p.Slots = append(l.p.Slots, Slot{Meta: n.Meta(), Region: Activations, Base: -1})
 	if parts > 1 {
-		if _, ok := l.ids[whole]; !ok {
-			l.ids[whole] = len(l.ids)
-		}
-		key := fmt.Sprint(l.ids[whole], in)
+		key := l.key(whole, in)
 		if i, ok := l.joined[key]; ok {
-			l.p.Steps[i].Out[part] = l.slot[n]
-			return
+			l.p.Steps[i].Out[part] = slot[n]
+			return nil
 		}
 		l.joined[key] = len(l.p.Steps)
 	}
@@ -100,19 +114,27 @@ func (l *lowering) step(n *graph.Node) {
 	for i := range out {
 		out[i] = -1
 	}
-	out[part] = l.slot[n]
-	l.p.Steps = append(l.p.Steps, Step{Op: whole, In: in, Out: out, Scope: n.Scope()})
+	out[part] = slot[n]
+	l.p.Steps = append(l.p.Steps, Step{Op: whole, In: in, Out: out, Scope: scope})
+	return nil
+}
+
+// key identifies a whole on operands.
+func (l *lowering) key(whole graph.Op, in []int) string {
+	if _, ok := l.ids[whole]; !ok {
+		l.ids[whole] = len(l.ids)
+	}
+	return fmt.Sprint(l.ids[whole], in)
 }
 
 // measure fills in what each step costs.
 func (p *Plan) measure() {
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		in := make([]graph.Meta, len(s.In))
-		s.Bytes, s.FLOPs, s.Scratch = 0, 0, 0
-		for j, x := range s.In {
-			in[j] = p.Slots[x].Meta
-			s.Bytes += int64(in[j].Bytes())
+		in := p.Metas(s.In)
+		s.Bytes, s.FLOPs = 0, 0
+		for _, m := range in {
+			s.Bytes += int64(m.Bytes())
 		}
 		var out graph.Meta
 		for _, y := range s.Out {
@@ -124,9 +146,7 @@ func (p *Plan) measure() {
 		if c, ok := s.Op.(graph.Counter); ok {
 			s.FLOPs = c.FLOPs(in, out)
 		}
-		if c, ok := s.Op.(graph.Scratcher); ok {
-			s.Scratch = c.Scratch(in)
-		}
+		s.Scratch = p.options.scratch(s.Op, in)
 		p.Sizes[Scratch] = max(p.Sizes[Scratch], s.Scratch)
 	}
 }

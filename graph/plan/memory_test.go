@@ -9,8 +9,8 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
-// memory plays a plan without computing: it keeps for each word of memory which step wrote it last, and tells a step
-// that reads what another wrote there, or nobody did.
+// memory plays a plan without computing. It keeps for each word of memory which step wrote it last. It finds a step
+// that reads what another step wrote there, or what nobody did.
 type memory struct {
 	p      *plan.Plan
 	arena  []int
@@ -70,8 +70,8 @@ func (m *memory) words(x int, f func(w []int)) {
 	}
 }
 
-// writers are the steps that may have written what slot x holds when it is read: its own, that of the value it is a
-// view of, or those that write the parts of a value that is put together in place.
+// writers are the steps that may have written what slot x holds when it is read: its own writer, or that of the
+// value it is a view of. A value that is put together in place has those of its parts.
 func (m *memory) writers(x int) []int {
 	for {
 		s := &m.p.Slots[x]

@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// align is the alignment of every slot, in bytes: a cache line and the widest vector.
-const align = 64
+// Align is the alignment of every slot and state, in bytes: a cache line and the widest vector.
+const Align = 64
 
-func aligned(n int) int { return (n + align - 1) &^ (align - 1) }
+// Aligned is the next multiple of [Align] from n bytes on.
+func Aligned(n int) int { return (n + Align - 1) &^ (Align - 1) }
 
 // lifetimes fills First and Last of the slots that own memory.
 func (p *Plan) lifetimes() {
@@ -16,7 +17,7 @@ func (p *Plan) lifetimes() {
 		p.Slots[i].First, p.Slots[i].Last = len(p.Steps), -1
 	}
 	touch := func(x, step int) {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		s := &p.Slots[r]
 		s.First, s.Last = min(s.First, step), max(s.Last, step)
 	}
@@ -42,8 +43,8 @@ func (p *Plan) lifetimes() {
 	}
 }
 
-// place gives every slot that owns memory its offset in its region. Activations share memory by lifetime: the largest
-// first, each in the smallest gap that fits between those alive at the same time.
+// place gives every slot that owns memory its offset in its region. Activations share memory by lifetime. The largest
+// is placed first, each in the smallest gap that fits between those that live at the same time.
 func (p *Plan) place(share bool) {
 	p.lifetimes()
 	var acts []int
@@ -55,7 +56,7 @@ func (p *Plan) place(share bool) {
 			acts = append(acts, i)
 		default:
 			s.Offset = p.Sizes[s.Region]
-			p.Sizes[s.Region] += aligned(s.Meta.Bytes())
+			p.Sizes[s.Region] += Aligned(s.Meta.Bytes())
 		}
 	}
 	slices.SortStableFunc(acts, func(a, b int) int {
@@ -63,7 +64,7 @@ func (p *Plan) place(share bool) {
 	})
 	for k, i := range acts {
 		p.Slots[i].Offset = p.gap(i, acts[:k])
-		p.Sizes[Activations] = max(p.Sizes[Activations], p.Slots[i].Offset+aligned(p.Slots[i].Meta.Bytes()))
+		p.Sizes[Activations] = max(p.Sizes[Activations], p.Slots[i].Offset+Aligned(p.Slots[i].Meta.Bytes()))
 	}
 	p.Lower = p.liveBytes(acts)
 }
@@ -78,14 +79,14 @@ func (p *Plan) gap(i int, placed []int) int {
 		}
 	}
 	slices.SortFunc(busy, func(a, b int) int { return cmp.Compare(p.Slots[a].Offset, p.Slots[b].Offset) })
-	need := aligned(s.Meta.Bytes())
+	need := Aligned(s.Meta.Bytes())
 	best, bestSize, end := -1, 0, 0
 	for _, k := range busy {
 		o := &p.Slots[k]
 		if size := o.Offset - end; size >= need && (best < 0 || size < bestSize) {
 			best, bestSize = end, size
 		}
-		end = max(end, o.Offset+aligned(o.Meta.Bytes()))
+		end = max(end, o.Offset+Aligned(o.Meta.Bytes()))
 	}
 	if best < 0 {
 		return end
@@ -100,7 +101,7 @@ func (p *Plan) liveBytes(acts []int) int {
 		sum := 0
 		for _, i := range acts {
 			if s := &p.Slots[i]; s.First <= t && t <= s.Last {
-				sum += aligned(s.Meta.Bytes())
+				sum += Aligned(s.Meta.Bytes())
 			}
 		}
 		most = max(most, sum)

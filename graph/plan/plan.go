@@ -1,21 +1,23 @@
 // Package plan says in what order a graph is computed and where in memory.
 //
-//	p, err := plan.New(g, plan.Options{})
 //	exec := plan.CPU(0)
+//	p, err := plan.New(g, exec.Options())
 //	state := exec.NewState()
 //	step, err := exec.Compile(p, state)
 //	err = step.Run(map[string]any{"x": x, "y": y}, graph.Scalars{Step: 1, LR: 1e-3})
 //	loss, err := step.Scalar("loss")
 //
-// A [Plan] is a flat list of steps over numbered slots, made once for fixed shapes by [New]: lowering, then passes,
-// each a function that changes the plan and keeps what it computes. An [Executor] sees plans only.
+// A [Plan] is a flat list of steps over numbered slots. [New] makes it once for fixed shapes: lowering, then passes.
+// Each pass is a function that changes the plan and keeps what it computes. An [Executor] sees plans only.
+//
+// A new executor implements [Executor], [State] and [Program]. What executors have in common is exported here: [Values]
+// keeps the books of a state, [Plan.Place] and its like tell where slots lie.
 package plan
 
 import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/graph"
-	"github.com/pkg/errors"
 )
 
 // Region is a part of memory with a life of its own.
@@ -80,7 +82,7 @@ type Step struct {
 	In      []int
 	Out     []int // a slot for each part, -1 where nothing reads it
 	Scope   string
-	Scratch int   // bytes
+	Scratch int   // bytes, as the executor that the plan is made for says
 	FLOPs   int64 // floating-point operations
 	Bytes   int64 // read and written
 	Guarded bool  // writes state: left out in a run whose guards are not finite
@@ -100,52 +102,15 @@ type Plan struct {
 	Guards  []int        // scalars that must be finite before a Guarded step runs
 	Sizes   [regions]int // bytes of each region
 	Lower   int          // bytes: the largest sum of live activations, which no placement can beat
-	// Shared says that the programs of a state may have the memory of their activations in common: an output holds until
-	// another one runs.
+	// Shared says that the programs of a state may have the memory of their activations in common. An output then holds
+	// until another one runs.
 	Shared  bool
 	assigns []assign
+	options Options
 }
 
 // assign stores the value slot in the state slot.
 type assign struct{ state, value int }
-
-// Options change what New does; the zero value is the fast plan.
-type Options struct {
-	NoFuse  bool // one step for each op of the graph
-	NoAlias bool // every value in memory of its own for the whole run
-	Shared  bool // see Plan.Shared
-	// Recompute is the share of the plan's work that it may do twice to need less memory: activations are computed again
-	// where the backward pass wants them. Results keep their bits. 0 keeps them all.
-	Recompute float64
-}
-
-// New lowers g: everything that its outputs, assignments and guards need.
-func New(g *graph.Graph, o Options) (*Plan, error) {
-	if err := g.Err(); err != nil {
-		return nil, err
-	}
-	p, err := lower(g)
-	if err != nil {
-		return nil, err
-	}
-	p.keepOld()
-	again := func(p *Plan) { p.recompute(o.Recompute) }
-	passes := []func(*Plan){fuseCrossEntropy, fuseLinearLoss, fusePads, fuseScatter, fuseAccumulate, viewReshapes, viewSlices, viewConcats, again, fuseActivation}
-	if o.NoFuse || o.NoAlias {
-		passes = nil
-	}
-	for _, pass := range passes {
-		pass(p)
-	}
-	p.storeAssigns(!o.NoAlias)
-	if !o.NoAlias {
-		reuseOperands(p)
-	}
-	p.measure()
-	p.place(!o.NoAlias)
-	p.Shared = o.Shared
-	return p, nil
-}
 
 // FLOPs is the number of floating-point operations of one run.
 func (p *Plan) FLOPs() (n int64) {
@@ -173,25 +138,7 @@ func (p *Plan) Total() (n int) {
 	return n
 }
 
-// root follows aliases from slot i to the slot that owns its memory, and adds up the offset in bytes.
-func (p *Plan) root(i int) (slot, offset int) {
-	for p.Slots[i].Base >= 0 {
-		offset += p.Slots[i].Offset
-		i = p.Slots[i].Base
-	}
-	return i, offset
-}
-
-// span is the number of bytes from the first to the last element of a slot.
-func (s *Slot) span() int {
-	if s.Stride == 0 {
-		return s.Meta.Bytes()
-	}
-	rows := s.Meta.Size() / s.Row
-	return ((rows-1)*s.Stride + s.Row) * s.Meta.DType.Size()
-}
-
-// uses tells for each slot how often it is read: by steps, as an output, a guard or a value to store.
+// uses tells for each slot which steps read and write it, and whether it is an output, a guard or a value to store.
 type uses struct {
 	readers [][]int // steps
 	writer  []int   // the step, -1 for inputs and states
@@ -240,13 +187,4 @@ func (p *Plan) drop(dead map[int]bool) {
 		}
 	}
 	p.Steps = kept
-}
-
-// errStep names a step in an error.
-func (p *Plan) errStep(err error, s *Step) error {
-	in := make([]graph.Meta, len(s.In))
-	for i, x := range s.In {
-		in[i] = p.Slots[x].Meta
-	}
-	return errors.Wrapf(err, "plan: %s: %s%v", s.Scope, graph.OpName(s.Op), in)
 }

@@ -47,7 +47,7 @@ func (p *Plan) slots(xs []int) string {
 			continue
 		}
 		s := &p.Slots[x]
-		r, off := p.root(x)
+		r, off := p.Root(x)
 		at := p.Slots[r].Name
 		if at == "" {
 			at = fmt.Sprintf("@%d", p.Slots[r].Offset+off)

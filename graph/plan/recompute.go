@@ -7,9 +7,10 @@ import (
 )
 
 // recompute computes values of the forward pass again where the backward pass wants them, so that they need no memory
-// in between: those that free the most bytes for their work, where most memory is in use, until the work comes to the
-// given share of the plan's. Results keep their bits. It counts a byte moved as byteWork operations.
-// Source: Chen et al., arXiv:1604.06174; Korthikanti et al., arXiv:2205.05198, on which values are worth it.
+// in between. It takes those that free the most bytes for their work, at the step where most memory is in use. It
+// ends when the work comes to the given share of the plan's. Results keep their bits. It counts a byte moved as
+// byteWork operations. Source: Chen et al., arXiv:1604.06174; Korthikanti et al., arXiv:2205.05198, on which values
+// are worth it.
 func (p *Plan) recompute(share float64) {
 	p.measure()
 	total := 0.0
@@ -46,7 +47,7 @@ type rerun struct {
 	early    []bool // results that are wanted of the first run
 }
 
-// lives tells where the values of a plan are read: by root, steps in order.
+// lives tells which steps read and write each value that owns memory, in their order.
 type lives struct {
 	readers, writers [][]int
 	kept             []bool // outputs, what is stored in states, gradients: never computed again
@@ -58,7 +59,7 @@ func (p *Plan) lives() lives {
 	u, n := p.uses(), len(p.Slots)
 	l := lives{readers: make([][]int, n), writers: make([][]int, n), kept: make([]bool, n)}
 	add := func(to [][]int, x, step int) {
-		if r, _ := p.root(x); len(to[r]) == 0 || to[r][len(to[r])-1] != step {
+		if r, _ := p.Root(x); len(to[r]) == 0 || to[r][len(to[r])-1] != step {
 			to[r] = append(to[r], step)
 		}
 	}
@@ -70,7 +71,7 @@ func (p *Plan) lives() lives {
 		updates := slices.ContainsFunc(s.Out, func(y int) bool { return stored[y] })
 		for _, x := range s.In {
 			add(l.readers, x, i)
-			r, _ := p.root(x)
+			r, _ := p.Root(x)
 			l.kept[r] = l.kept[r] || updates // a gradient
 		}
 		for _, y := range s.Out {
@@ -81,11 +82,11 @@ func (p *Plan) lives() lives {
 	}
 	more := make([]int, len(p.Steps)+2) // bytes that come to life at each step, less those that end before it
 	for x := range p.Slots {
-		r, _ := p.root(x)
+		r, _ := p.Root(x)
 		l.kept[r] = l.kept[r] || u.kept[x]
 		if s := &p.Slots[x]; s.Base < 0 && s.Region == Activations && s.Last >= 0 && !stored[x] {
-			more[s.First] += aligned(s.Meta.Bytes())
-			more[s.Last+1] -= aligned(s.Meta.Bytes())
+			more[s.First] += Aligned(s.Meta.Bytes())
+			more[s.Last+1] -= Aligned(s.Meta.Bytes())
 		}
 	}
 	live := 0
@@ -97,8 +98,8 @@ func (p *Plan) lives() lives {
 	return l
 }
 
-// again returns the best step to run again for at most the given work, of those that free a thousandth of the memory in
-// use; with net 0 where there is none.
+// again returns the best step to run again for at most the given work. It looks at steps that free at least a
+// thousandth of the memory in use. net is 0 where there is none.
 func (p *Plan) again(l lives, budget float64, tried map[int]bool) (best rerun) {
 	for i := range l.peak {
 		r := p.rerun(i, l)
@@ -128,20 +129,20 @@ func (p *Plan) rerun(i int, l lives) rerun {
 		r.late[k] = own && !now && from < len(readers)
 		if r.early[k] = !r.late[k] || from > 0; r.late[k] {
 			r.at = min(r.at, readers[from])
-			r.net += aligned(slot.Meta.Bytes())
+			r.net += Aligned(slot.Meta.Bytes())
 		}
 	}
 	for _, x := range s.In {
-		x, _ = p.root(x)
+		x, _ = p.Root(x)
 		if in := &p.Slots[x]; in.Region == Activations && in.Last < l.peak { // has to live longer
-			r.net -= aligned(in.Meta.Bytes())
+			r.net -= Aligned(in.Meta.Bytes())
 		}
 	}
 	return r
 }
 
-// insert runs r.step again: what reads its results from r.at on reads the new ones. A step whose first results nothing
-// reads goes.
+// insert runs r.step again before r.at. The steps from r.at on read the new results. The first run goes where nothing
+// reads it.
 func (p *Plan) insert(r rerun) {
 	first := &p.Steps[r.step]
 	again := *first
@@ -165,7 +166,7 @@ func (p *Plan) insert(r rerun) {
 func (p *Plan) copySlot(y, at int) int {
 	fresh := map[int]int{}
 	for x := range len(p.Slots) {
-		if r, _ := p.root(x); r == y {
+		if r, _ := p.Root(x); r == y {
 			fresh[x] = len(p.Slots)
 			p.Slots = append(p.Slots, p.Slots[x])
 		}

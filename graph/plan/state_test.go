@@ -103,8 +103,8 @@ func scaled(t *testing.T, x plan.Executor, s plan.State, n int, o plan.Options) 
 	return c
 }
 
-// TestShared: programs that share the memory of their activations compute what they do alone, whichever ran before, also
-// when a larger one came after they were compiled.
+// TestShared: programs that share the memory of their activations compute what they do alone, whichever ran before.
+// That holds too when a larger one is compiled after them.
 func TestShared(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()

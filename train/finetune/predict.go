@@ -156,6 +156,11 @@ func (p *Predictor) fill(head map[string]graph.Buf) (err error) {
 // Close closes the model's files, and the executor that the predictor made.
 func (p *Predictor) Close() error {
 	err := p.Source.Close()
+	if p.run != nil {
+		if e := p.run.Close(); err == nil {
+			err = e
+		}
+	}
 	if p.own && p.x != nil {
 		p.own = false
 		if e := p.x.Close(); err == nil {
