@@ -193,14 +193,13 @@ func (s *remoteState) Close() error {
 
 // remoteProgram implements plan.Program.
 type remoteProgram struct {
-	plan         *plan.Plan
-	x            *Remote
-	state        *remoteState
-	arena, given []byte
-	bufs         []graph.Buf
-	scratch      []byte
-	inputs       []plan.Named
-	closed       bool
+	plan                  *plan.Plan
+	x                     *Remote
+	state                 *remoteState
+	arena, given, scratch []byte
+	bufs                  []graph.Buf
+	inputs                []plan.Named
+	closed                bool
 }
 
 // Compile implements plan.Executor.

@@ -169,8 +169,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestQueued: runs behind a failed one that are asked for before its error is known have no effect; the error is that of
-// the first, and its loss can be read.
+// TestQueued: runs that are asked for behind a failed one, before its error is known, have no effect. The error is
+// that of the first, and its loss can be read.
 func TestQueued(t *testing.T) {
 	x := graphtest.NewRemote()
 	x.Late = graphtest.AtWait
