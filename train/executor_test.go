@@ -38,7 +38,7 @@ func TestOtherExecutor(t *testing.T) {
 	}
 	old := newExecutor
 	defer func() { newExecutor = old }()
-	for name, late := range map[string]graphtest.Late{"at the next call": graphtest.AtNextCall, "at the next run": graphtest.AtNextRun} {
+	for name, late := range map[string]graphtest.Late{"at the next call": graphtest.AtNextCall, "at a wait": graphtest.AtWait, "at the next run": graphtest.AtNextRun} {
 		newExecutor = func() plan.Executor { return remote(t, late) }
 		for test, f := range map[string]func(*testing.T){
 			"NotFinite": TestNotFinite, "NotFiniteSum": TestNotFiniteSum, "LearningRateNotFinite": TestLearningRateNotFinite,
@@ -78,7 +78,7 @@ func TestSameDigest(t *testing.T) {
 		results := map[string]string{}
 		cpu := plan.CPU(2)
 		defer cpu.Close()
-		for name, x := range map[string]plan.Executor{"cpu": cpu, "at once": remote(t, graphtest.AtOnce), "late": remote(t, graphtest.AtNextCall)} {
+		for name, x := range map[string]plan.Executor{"cpu": cpu, "at once": remote(t, graphtest.AtOnce), "late": remote(t, graphtest.AtNextCall), "queued": remote(t, graphtest.AtWait)} {
 			tr, d := tinyText(t, x)
 			c.change(&tr)
 			run, err := tr.Fit(d)
@@ -223,7 +223,7 @@ func TestLateStep(t *testing.T) {
 	boom := nn.Sequential{nn.Dropout{P: 0.2}, named{"boom", nn.Func("Exp", (*graph.Graph).Exp)}, nn.Linear{Out: 1}}
 	for _, accumulate := range []int{1, 3} {
 		var want string
-		for _, late := range []graphtest.Late{graphtest.AtOnce, graphtest.AtNextCall, graphtest.AtNextRun} {
+		for _, late := range []graphtest.Late{graphtest.AtOnce, graphtest.AtNextCall, graphtest.AtWait, graphtest.AtNextRun} {
 			x := remote(t, late)
 			tr := Trainer{Model: boom, Loss: nn.BCEWithLogits{}, Optimizer: Adam{LR: 0.01}, Batch: 2, Accumulate: accumulate, Steps: 100, Seed: 3, Executor: x,
 				Schedule: Cosine{Warmup: 5}}

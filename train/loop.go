@@ -48,7 +48,6 @@ type Loop struct {
 	before  progress             // at the start of the step: where to find its micro-batches again
 	buffers map[string]graph.Buf // at the start of the step, where each of its micro-batches changes them
 	earlier progress             // at the start of the step before it
-	ran     plan.Program         // the last one that was run
 	best    map[string]graph.Buf // values of the best evaluation
 	clock   time.Time
 	lastAt  time.Time
@@ -248,7 +247,6 @@ func (l *Loop) run(p plan.Program, in map[string]any, sc graph.Scalars) error {
 	if err := p.Run(in, sc); err != nil {
 		return l.diagnose(err, p, sc)
 	}
-	l.ran = p
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (e *NotFiniteError) Error() string {
 // aliasing, which tests each result.
 func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 	if late := (*plan.LateError)(nil); errors.As(err, &late) {
-		p, sc = l.ran, late.Scalars
+		p, sc = late.Program, late.Scalars
 	}
 	l.rewind(sc.Step)
 	var guard *plan.NotFiniteError
@@ -66,7 +66,7 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 // explain diagnoses an error of anything else than a run of a step, where it is the late one of such a run.
 func (l *Loop) explain(err error) error {
 	if late := (*plan.LateError)(nil); errors.As(err, &late) && late.Scalars.Step > 0 {
-		return l.diagnose(err, l.ran, late.Scalars)
+		return l.diagnose(err, late.Program, late.Scalars)
 	}
 	return err
 }

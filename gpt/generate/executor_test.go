@@ -23,7 +23,7 @@ func TestOtherExecutor(t *testing.T) {
 	defer func() { newExecutor = plan.CPU }()
 	newExecutor = func(int) plan.Executor {
 		x := graphtest.NewRemote()
-		x.Late = graphtest.AtNextCall
+		x.Late = graphtest.AtWait
 		return x
 	}
 	for name, f := range map[string]func(*testing.T){"Cache": TestCache, "KeepCache": TestKeepCache, "BatchSlides": TestBatchSlides,

@@ -1,9 +1,8 @@
 // Package graphtest tests evaluators of graphs: a table of cases with every op, and what each of them must hold.
 //
-//	func TestOps(t *testing.T) { graphtest.Run(t, evaluator) }
+//	func TestOps(t *testing.T) { graphtest.Run(t, graphtest.Planned(x, x.Options()), plan.ErrUnsupported) }
 //
-// A new executor starts with this one line, where evaluator is an [Evaluator] that computes with it. An op of the
-// user's own is tested by [Check].
+// A new executor x starts with this one line. An op of the user's own is tested by [Check].
 package graphtest
 
 import (

@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"bytes"
 	"hash/crc32"
 	"time"
 
@@ -23,7 +24,7 @@ type Remote struct {
 	closed           bool
 	mem              map[*byte][]byte // all memory
 	sum              uint32           // of mem, at the end of the last call
-	queued           func()           // the run that was asked for and is not done yet
+	queue            []func()         // the runs that were asked for and are not done yet
 }
 
 // Late says when a run is done and its error reported.
@@ -33,7 +34,8 @@ type Late uint8
 const (
 	AtOnce     Late = iota // Run returns when the work is done
 	AtNextCall             // the next call on the program or the state has the work done, and reports its error
-	AtNextRun              // the same, but the error waits for the next Run, which is later than the contract allows
+	AtWait                 // the same, but runs queue up until another call
+	AtNextRun              // as AtNextCall, but the error waits for the next Run, which is later than the contract allows
 )
 
 // NewRemote returns an executor that runs at once and has all kernels.
@@ -90,17 +92,17 @@ func (x *Remote) checksum() (sum uint32) {
 	return sum
 }
 
-// enter begins a call: nothing has touched the memory since the last one. It does the run that is left to do.
-func (x *Remote) enter() error {
+// enter begins a call: nothing has touched the memory since the last one. It does the runs that are left to do.
+func (x *Remote) enter(run bool) error {
 	if x.closed {
 		return errors.Wrap(plan.ErrClosed, "remote")
 	}
 	if x.checksum() != x.sum {
 		return errors.New("graphtest: the executor's memory was written between two calls")
 	}
-	if do := x.queued; do != nil {
-		x.queued = nil
-		do()
+	for len(x.queue) > 0 && (x.Late != AtWait || !run) {
+		x.queue[0]()
+		x.queue = x.queue[1:]
 	}
 	return nil
 }
@@ -124,30 +126,22 @@ func (x *Remote) newState(v *plan.Values[[]byte]) *remoteState {
 
 // enter begins a call that reports what is late.
 func (s *remoteState) enter(run bool) error {
-	if err := s.Err(); err != nil {
-		return err
+	err := s.Err()
+	if err == nil {
+		err = s.x.enter(run)
 	}
-	if err := s.x.enter(); err != nil {
-		return err
+	if err == nil && (run || s.x.Late != AtNextRun) {
+		err, s.late = s.late, nil
 	}
-	if s.x.Late == AtNextRun && !run {
-		return nil
-	}
-	err := s.late
-	s.late = nil
 	return err
 }
 
 // value begins a call on a value.
-func (s *remoteState) value(name string) (b graph.Buf, err error) {
-	if err = s.enter(false); err != nil {
-		return b, err
+func (s *remoteState) value(name string) (graph.Buf, error) {
+	if err := s.enter(false); err != nil {
+		return graph.Buf{}, err
 	}
-	v, err := s.Find(name)
-	if err == nil {
-		b = graph.Buf{Meta: v.Meta, Mem: v.Mem}
-	}
-	return b, err
+	return plan.ValueBuf(s.Values, name)
 }
 
 func (s *remoteState) Read(name string) (*tensor.Dense, error) {
@@ -185,25 +179,27 @@ func (s *remoteState) Share(k graph.Kind) plan.State { return s.x.newState(s.Val
 
 func (s *remoteState) Close() error {
 	defer s.x.seal()
-	err := s.enter(true)
+	err := s.enter(false)
 	if errors.Is(err, plan.ErrClosed) {
 		return nil
 	}
 	s.x.States--
 	s.x.free(s.Values.Close()...)
+	if err == nil {
+		err = s.late
+	}
 	return err
 }
 
 // remoteProgram implements plan.Program.
 type remoteProgram struct {
-	plan         *plan.Plan
-	x            *Remote
-	state        *remoteState
-	arena, given []byte
-	bufs         []graph.Buf
-	scratch      []byte
-	inputs       []plan.Named
-	closed       bool
+	plan                  *plan.Plan
+	x                     *Remote
+	state                 *remoteState
+	arena, given, scratch []byte
+	bufs                  []graph.Buf
+	inputs                []plan.Named
+	closed                bool
 }
 
 // Compile implements plan.Executor.
@@ -246,7 +242,7 @@ func (g *remoteProgram) Close() error {
 		return nil
 	}
 	defer g.x.seal()
-	err := g.enter(true)
+	err := g.enter(false)
 	g.x.free(g.arena, g.given)
 	g.x.Programs--
 	*g = remoteProgram{plan: g.plan, x: g.x, closed: true}
@@ -283,32 +279,37 @@ func (g *remoteProgram) Scalars(v []float64, names ...string) error {
 }
 
 func (g *remoteProgram) Run(in map[string]any, s graph.Scalars) error {
-	return g.start(in, func() error {
+	return g.start(true, in, func() error {
 		if g.x.Late == AtOnce {
 			return g.steps(s, false, nil)
 		}
-		g.x.queued = func() {
-			if err := g.steps(s, false, nil); err != nil {
-				g.state.late = &plan.LateError{Scalars: s, Err: err}
+		given := bytes.Clone(g.given) // another run may be asked for before this one is done
+		g.x.queue = append(g.x.queue, func() {
+			copy(g.given, given)
+			if g.state.late != nil {
+				return // what comes behind a failed run has no effect
 			}
-		}
+			if err := g.steps(s, false, nil); err != nil {
+				g.state.late = &plan.LateError{Program: g, Scalars: s, Err: err}
+			}
+		})
 		return nil
 	})
 }
 
 func (g *remoteProgram) Trace(in map[string]any, s graph.Scalars) error {
-	return g.start(in, func() error { return g.steps(s, true, nil) })
+	return g.start(false, in, func() error { return g.steps(s, true, nil) })
 }
 
 func (g *remoteProgram) Time(in map[string]any, s graph.Scalars) ([]time.Duration, error) {
 	took := make([]time.Duration, len(g.plan.Steps))
-	return took, g.start(in, func() error { return g.steps(s, false, took) })
+	return took, g.start(false, in, func() error { return g.steps(s, false, took) })
 }
 
 // start copies the inputs of a run, then goes on.
-func (g *remoteProgram) start(in map[string]any, then func() error) error {
+func (g *remoteProgram) start(run bool, in map[string]any, then func() error) error {
 	defer g.x.seal()
-	if err := g.enter(true); err != nil {
+	if err := g.enter(run); err != nil {
 		return err
 	}
 	if err := plan.CopyInputs(g.inputs, g.bufs, in); err != nil {

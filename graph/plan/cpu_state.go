@@ -34,11 +34,7 @@ func (s *cpuState) find(name string) (graph.Buf, error) {
 	if err := s.open(); err != nil {
 		return graph.Buf{}, err
 	}
-	v, err := s.vals.Find(name)
-	if err != nil {
-		return graph.Buf{}, err
-	}
-	return graph.Buf{Meta: v.Meta, Mem: v.Mem}, nil
+	return ValueBuf(s.vals, name)
 }
 
 func (s *cpuState) Names(k graph.Kind) []string { return s.vals.Names(k) }

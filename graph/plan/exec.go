@@ -79,10 +79,11 @@ type Program interface {
 	//
 	// If a guard is not finite no state changes, and the error is a *NotFiniteError that names the guard.
 	//
-	// Run may return before the work is done. Where such a run fails, the next call on its state, or on a program of
-	// that state, returns the error, a *LateError. Names, Meta and Plan alone do not. That call does nothing else; only
-	// Close closes all the same. Between the failed run and this call no run of the state has an effect, so values are
-	// as before the failed run. Its outputs can be read after the call. Each failed run is reported once.
+	// Run may return before the work is done. Where such a run fails, a later call on its state, or on a program of
+	// that state, returns the error, a *LateError. This is the next call that waits for the work: any but Run, Names,
+	// Meta and Plan. A Run in between may return it too; if not, it has no effect, as if it had not been called. So
+	// values are as before the failed run, and the scalars of its program are its own. The call that returns the error
+	// does nothing else; only Close closes all the same. Each failed run is reported once.
 	Run(in map[string]any, s graph.Scalars) error
 	// Trace runs every step but the guarded ones, and tests each result. The error is a *NotFiniteError that names
 	// the first step with a result that is not finite; nil says that there is none. It is made for a plan without
@@ -126,8 +127,9 @@ func (e *NotFiniteError) Error() string {
 	return fmt.Sprintf("%s: %s gives %g", e.Scope, e.Op, e.Value)
 }
 
-// LateError is the error of a run that a later call reports: the run with these scalars failed.
+// LateError is the error of a run that a later call reports: the run of a program with these scalars failed.
 type LateError struct {
+	Program Program
 	Scalars graph.Scalars
 	Err     error
 }

@@ -169,6 +169,40 @@ func TestLate(t *testing.T) {
 	}
 }
 
+// TestQueued: runs that are asked for behind a failed one, before its error is known, have no effect. The error is
+// that of the first, and its loss can be read.
+func TestQueued(t *testing.T) {
+	x := graphtest.NewRemote()
+	x.Late = graphtest.AtWait
+	m := models()[0]
+	prog, state := m.program(t, x, graph.Float64, x.Options())
+	if err := prog.Run(m.inputs(0), scalars(0)); err != nil {
+		t.Fatal(err)
+	}
+	before := read(t, prog, "0.weight")
+	bad := m.inputs(1)
+	bad["y"] = []float64{0, 1, math.Inf(1), 1}
+	for i, in := range []map[string]any{bad, m.inputs(2), bad, m.inputs(4)} {
+		if err := prog.Run(in, scalars(1+i)); err != nil {
+			t.Fatalf("run %d is not queued: %v", i, err)
+		}
+	}
+	err := prog.Scalars(make([]float64, 1), "loss")
+	var late *plan.LateError
+	if !errors.As(err, &late) || late.Scalars != scalars(1) || late.Program != prog {
+		t.Fatalf("%v, want the error of step 2", err)
+	}
+	if v, err := prog.Scalar("loss"); err != nil || !math.IsInf(v, 1) && !math.IsNaN(v) {
+		t.Errorf("the loss of the failed run is %g, %v", v, err)
+	}
+	if d, err := state.Read("0.weight"); err != nil || !slices.Equal(d.Data().([]float64), before) {
+		t.Errorf("a run behind the failed one has changed the state (%v)", err)
+	}
+	if err := prog.Run(m.inputs(1), scalars(1)); err != nil || slices.Equal(read(t, prog, "0.weight"), before) {
+		t.Errorf("a good run after the error changes nothing (%v)", err)
+	}
+}
+
 // TestTouched: the test executor notices who writes its memory between two calls.
 func TestTouched(t *testing.T) {
 	x := graphtest.NewRemote()

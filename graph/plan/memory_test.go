@@ -70,8 +70,8 @@ func (m *memory) words(x int, f func(w []int)) {
 	}
 }
 
-// writers are the steps that may have written what slot x holds when it is read: its own writer, or that of the
-// value it is a view of. A value that is put together in place has those of its parts.
+// writers are the steps that may have written what slot x holds when it is read. They are its own writer, or that
+// of the value it is a view of. A value that is put together in place has those of its parts.
 func (m *memory) writers(x int) []int {
 	for {
 		s := &m.p.Slots[x]

@@ -73,8 +73,8 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestPoison: what a run computes does not depend on what the arena held before it. Without aliasing no value takes over
-// memory that another step has written.
+// TestPoison: what a run computes does not depend on what the arena held before it. Without aliasing no value takes
+// over memory that another step has written.
 func TestPoison(t *testing.T) {
 	clean, poisoned := plan.CPU(2), plan.CPU(2)
 	defer clean.Close()

@@ -79,6 +79,15 @@ func (v *Values[M]) Find(name string) (*Value[M], error) {
 	return nil, errors.Wrapf(ErrName, "state %q", name)
 }
 
+// ValueBuf returns a value as a view of memory that the process can address. An unknown name is [ErrName].
+func ValueBuf(v *Values[[]byte], name string) (graph.Buf, error) {
+	x, err := v.Find(name)
+	if err != nil {
+		return graph.Buf{}, err
+	}
+	return graph.Buf{Meta: x.Meta, Mem: x.Mem}, nil
+}
+
 // Meta returns dtype, shape and kind of a value.
 func (v *Values[M]) Meta(name string) (graph.Meta, graph.Kind, error) {
 	x, err := v.Find(name)

@@ -49,6 +49,7 @@ var listPackages = sync.OnceValues(func() (*packages, error) {
 		exports[l.ImportPath] = l.Export
 		p.add(l)
 	}
+	p.byName["errors"] = "github.com/pkg/errors" // not the standard library's: the house wraps errors
 	p.Importer = importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
 		if exports[path] == "" {
 			return nil, fmt.Errorf("no package %q below %s", path, module)
