@@ -79,8 +79,10 @@ type Transform struct {
 	Plus       float32         // the file's values are the parameter's plus this
 }
 
-// architectures are those that files are read and written of. A new one is its family's file and a line here.
+// architectures are those that files are read and written of. A new one is its family's file and a line here. A variant
+// of Llama stands before Llama, which takes any settings of the type.
 var architectures = []*Architecture{
+	// A new architecture goes below this line.
 	gpt2Architecture,
 	qwen3Architecture,
 	qwen2Architecture,
