@@ -87,7 +87,7 @@ func trainSettingFlags(fl *pflag.FlagSet, t *finetune.TrainSettings) {
 	fl.IntVar(&t.Accumulate, "accumulate", 0, "micro-batches of a step (default 1)")
 	fl.IntVar(&t.Epochs, "epochs", 0, "passes over the data (default 2 to 8, by its size)")
 	fl.Float64Var(&t.LR, "lr", 0, "learning rate at its highest (default by task and method; see --find-lr)")
-	fl.Float64Var(&t.Warmup, "warmup", 0, "share of the steps in which the rate rises (default 0.1)")
+	fl.Float64Var((*float64)(&t.Warmup), "warmup", 0, "share of the steps in which the rate rises (default 0.1)")
 	fl.Float64Var(&t.Decay, "decay", 0, "weight decay of AdamW")
 	fl.Float64Var(&t.Recompute, "recompute", 0, recomputeUsage)
 	fl.Float64Var(&t.Smoothing, "smoothing", 0, "of the labels")

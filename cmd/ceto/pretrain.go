@@ -156,6 +156,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 		return err
 	}
 	t.Callbacks = []train.Callback{p}
+	t.Interrupt = c.Context().Done()
 	t.Warn = func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) }
 	smallHeap()
 	l, err := t.Start(text)
@@ -165,7 +166,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	defer l.Close()
 	debug.FreeOSMemory() // what the first values have left behind
 	p.header(cfg, text, t)
-	err = fit(c.Context(), l)
+	err = l.Fit()
 	p.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto pretrain --resume %s\n", filepath.ToSlash(out))
@@ -174,24 +175,6 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 		return err
 	}
 	return f.report(c.OutOrStdout(), cfg, text, l.Run, out)
-}
-
-// fit trains to the end, or to the end of the step in which ctx is done; it leaves a checkpoint either way.
-func fit(ctx context.Context, l *train.Loop) error {
-	start := time.Now()
-	defer func() { l.Run.FitSeconds = time.Since(start).Seconds() }()
-	for !l.Done() {
-		if ctx.Err() != nil {
-			if err := l.Checkpoint(); err != nil {
-				return err
-			}
-			return train.ErrInterrupted
-		}
-		if _, err := l.Step(); err != nil {
-			return err
-		}
-	}
-	return l.Finish()
 }
 
 // runFolder is where a run writes: the one to resume, the one that was named, or one by date and time.
@@ -222,7 +205,7 @@ func (f *pretrainFlags) trainer(cfg config, text *data.TextData, exec plan.Execu
 	return train.Trainer{
 		Model: cfg.Model, Loss: nn.CrossEntropy{},
 		Optimizer: train.AdamW{LR: tc.LR, Beta1: tc.Beta1, Beta2: tc.Beta2, Decay: tc.Decay},
-		Schedule:  train.Cosine{Warmup: tc.Warmup, Min: tc.MinLR / tc.LR},
+		Schedule:  train.Cosine{Warmup: train.Warmup(tc.Warmup), Min: tc.MinLR / tc.LR},
 		Clip:      tc.Clip, Recompute: tc.Recompute, Batch: tc.Batch, Accumulate: tc.Accumulate, Steps: tc.Steps, Seed: tc.Seed,
 		Val: text, EvalEvery: tc.EvalEvery,
 		Out: out, CheckpointEvery: tc.Checkpoint, Resume: f.resume != "", Config: cfg, Files: files,

@@ -2,7 +2,6 @@ package finetune
 
 import (
 	"encoding/json"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -162,12 +161,12 @@ func (f *fit) trainer() train.Trainer {
 	t := train.Trainer{
 		Task: f.task.build(f.Job), LoRA: f.lora(), Freeze: s.Freeze, Thaw: f.thaw, EMA: s.EMA,
 		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},
-		Schedule:  train.Linear{Warmup: int(math.Round(s.Warmup * float64(steps)))},
+		Schedule:  train.Linear{Warmup: s.Warmup},
 		Clip:      s.Clip, Recompute: s.Recompute, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
 		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.evalBatch(),
 		Stop:      train.EarlyStopping{Patience: s.Patience, RestoreBest: true},
-		Callbacks: f.o.Callbacks,
-		Out:       f.o.Out, Resume: f.o.Resume, CheckpointEvery: s.Checkpoint, Config: f.Settings,
+		Callbacks: f.o.Callbacks, Interrupt: f.o.Interrupt,
+		Out: f.o.Out, Resume: f.o.Resume, CheckpointEvery: s.Checkpoint, Config: f.Settings,
 		Executor: f.o.Executor, MemoryLimit: f.o.MemoryLimit,
 		Warn: func(w string) { f.o.Say("warning: %s", w) },
 	}
@@ -201,20 +200,10 @@ func (f *fit) learn() error {
 			f.o.Say("head on frozen features (strength %g): validation loss %.4f", f.strength, s.ValLoss)
 		}
 	}
-	for f.Settings.Method != Head && !f.loop.Done() {
-		select {
-		case <-f.o.Interrupt:
-			if err := f.loop.Checkpoint(); err != nil {
-				return err
-			}
-			return train.ErrInterrupted
-		default:
-		}
-		if _, err := f.loop.Step(); err != nil {
-			return err
-		}
+	if f.Settings.Method == Head {
+		return f.loop.Finish()
 	}
-	return f.loop.Finish()
+	return f.loop.Fit()
 }
 
 // fitHead fits the head to features of the frozen model, of all the given examples, and puts it into the state.

@@ -94,7 +94,7 @@ type TrainSettings struct {
 	Accumulate   int           `yaml:"accumulate"`
 	Epochs       int           `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
 	LR           float64       `yaml:"lr"`
-	Warmup       float64       `yaml:"warmup"` // share of the steps
+	Warmup       train.Warmup  `yaml:"warmup"` // share of the steps
 	Decay        float64       `yaml:"decay"`  // AdamW's
 	Clip         float64       `yaml:"clip"`
 	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to need less memory
