@@ -39,7 +39,7 @@ Ctrl-C stops an answer, and between answers the program. When the context is ful
 	f.modelFlags.add(fl)
 	fl.StringVar(&f.system, "system", "", "the system's message; without one the template's own")
 	fl.StringVar(&f.prompt, "prompt", "", "one turn: print the answer and end")
-	f.sampleFlags.add(fl, 1024, 0.6, 0.9) // Llama 3's generation_config.json
+	f.sampleFlags.add(fl, generate.Options{Tokens: 1024, Temperature: 0.6, TopP: 0.9}) // Llama 3's generation_config.json
 	return c
 }
 
@@ -55,7 +55,7 @@ type chat struct {
 
 // run answers --prompt, or the lines of the input.
 func (f *chatFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.special)
+	policy, err := policyOf(f.Special)
 	if err != nil {
 		return err
 	}

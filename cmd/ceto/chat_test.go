@@ -31,7 +31,7 @@ func (w *interrupting) Write(b []byte) (int, error) {
 // TestChatInterrupt: Ctrl-C ends an answer, and what came of it stays a turn; the next line is answered in full.
 func TestChatInterrupt(t *testing.T) {
 	g := &global{device: "cpu", threads: 1}
-	m, err := g.load(&modelFlags{path: "../../gpt/testdata/hf/llama-chat", special: "parse"})
+	m, err := g.load(&modelFlags{path: "../../gpt/testdata/hf/llama-chat", Special: "parse"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestChatInterrupt(t *testing.T) {
 // TestChatForgets: turns that the context has no room for are left out, the oldest first, and the system's message stays.
 func TestChatForgets(t *testing.T) {
 	g := &global{device: "cpu", threads: 1}
-	m, err := g.load(&modelFlags{path: "../../gpt/testdata/hf/llama-chat", special: "parse"})
+	m, err := g.load(&modelFlags{path: "../../gpt/testdata/hf/llama-chat", Special: "parse"})
 	if err != nil {
 		t.Fatal(err)
 	}

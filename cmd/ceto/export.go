@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/pretrained"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -42,8 +44,8 @@ The folder appears whole or not at all. What the format cannot say is an error.`
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.model, "model", "", modelUsage)
-	fl.StringArrayVar(&f.adapters, "adapter", nil, adapterUsage)
+	setting.Var(fl, finetune.Settings{}, "model", &f.model)
+	setting.Var(fl, modelFlags{}, "adapter", &f.adapters)
 	fl.StringVar(&f.opt.Format, "to", "", "hf, gguf or llm.c")
 	fl.StringVar(&f.opt.Type, "type", "f32", "of the values: f32, f16, bf16 or q8_0")
 	fl.StringVar(&f.shard, "shard-size", "5GB", "most bytes of a safetensors file (kB, MB, GB; KiB, MiB, GiB)")

@@ -36,12 +36,8 @@ func generateCmd(g *global) *cobra.Command {
 	fl := c.Flags()
 	f.modelFlags.add(fl)
 	fl.StringArrayVar(&f.prompts, "prompt", nil, "text to continue; without one a text begins. May be repeated: one batch")
-	f.sampleFlags.add(fl, 200, 0.8, 0)
-	o := &f.opt
-	fl.IntVar(&o.Beams, "beams", 0, "beam search that goes on with this many sequences")
-	fl.Float64Var(&o.LengthPenalty, "length-penalty", 1, "beams are ranked by log-probability / tokens^this")
-	fl.StringVar(&o.EarlyStopping, "early-stopping", generate.EarlyFalse, "when beam search ends: false, true or never")
-	fl.IntVar(&o.Returns, "returns", 1, "sequences for each prompt")
+	f.sampleFlags.add(fl, generate.Options{Tokens: 200, Temperature: 0.8, LengthPenalty: 1, EarlyStopping: generate.EarlyFalse, Returns: 1},
+		"beams", "length-penalty", "early-stopping", "returns")
 	fl.BoolVar(&f.stream, "stream", true, "print the text as it comes")
 	return c
 }
@@ -69,7 +65,7 @@ type sequence struct {
 
 // run loads the model, and prints the continuations.
 func (f *generateFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.special)
+	policy, err := policyOf(f.Special)
 	if err != nil {
 		return err
 	}
@@ -145,7 +141,7 @@ type loaded struct {
 
 // load opens the model of f and reads its values.
 func (g *global) load(f *modelFlags) (*loaded, error) {
-	s, err := openModel(f.path, f.adapters...)
+	s, err := openModel(f.path, f.Adapters...)
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,10 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
+	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +27,7 @@ type inspectFlags struct {
 }
 
 func inspectCmd(g *global) *cobra.Command {
-	f := &inspectFlags{global: g}
+	f := &inspectFlags{global: g, preset: pretrain.DefaultPreset}
 	c := &cobra.Command{
 		Use:   "inspect",
 		Short: "Say what a model is made of and what training it needs, without training it",
@@ -37,11 +39,10 @@ Of a model in files: what they hold. With --batch, the training step too.`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.preset, "preset", "tiny", strings.Join(gpt.Presets(), ", "))
+	for name, p := range map[string]any{"preset": &f.preset, "batch": &f.batch, "context": &f.context, "recompute": &f.recompute} {
+		setting.Var(fl, pretrain.Settings{}, name, p)
+	}
 	fl.StringVar(&f.model, "model", "", "in place of a preset: "+modelUsage)
-	fl.IntVar(&f.batch, "batch", 0, "sequences of a step (default: the preset's)")
-	fl.IntVar(&f.context, "context", 0, "tokens of a sequence (default: the model's)")
-	fl.Float64Var(&f.recompute, "recompute", 0, recomputeUsage)
 	fl.BoolVar(&f.plan, "plan", false, "print the plan of the training step")
 	fl.StringVar(&f.svg, "svg", "", "draw the forward graph to this file; a name that ends in .dot gets Graphviz's text")
 	return c
@@ -70,9 +71,9 @@ type inspectResult struct {
 
 // config finds the preset's model and the sizes of a step.
 func (f *inspectFlags) config(c *cobra.Command) (gpt.Model, int, error) {
-	p, err := presetConfig(f.preset)
+	p, err := pretrain.Preset(f.preset)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, usage(err)
 	}
 	if c.Flags().Changed("batch") {
 		p.Train.Batch = f.batch

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -51,7 +52,8 @@ func (f *tokenizeFlags) command(use, short string, run func(c *cobra.Command, t 
 		return run(c, t, args)
 	}}
 	c.Flags().StringVar(&f.tokenizer, "tokenizer", "", tokenizerUsage)
-	c.Flags().StringVar(&f.special, "special", "parse", "a special token written in the text: parse (it counts as one), text or refuse")
+	f.special = "parse"
+	setting.Var(c.Flags(), modelFlags{}, "special", &f.special)
 	return c
 }
 

@@ -15,14 +15,15 @@ import (
 type Layout struct {
 	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. Of the
 	// roles human is user, and gpt, bot, model and chatbot are assistant; others stay as they are.
-	Messages string `yaml:"messages,omitempty"`
-	Prompt   string `yaml:"prompt,omitempty"` // what the user says
-	Input    string `yaml:"input,omitempty"`  // the text it is about, behind it after a blank line; "" and an empty field: none
-	Answer   string `yaml:"answer,omitempty"` // what the assistant says
-	System   string `yaml:"system,omitempty"` // a message in front; "" and an empty field: none
-	// Template makes what the user says, in place of Prompt and Input: "Translate into Chinese: {english}". {NAME} is the
-	// text of a column, {{ and }} are braces.
-	Template string `yaml:"prompt_template,omitempty"`
+	Messages string `yaml:"messages,omitempty" flag:"messages" usage:"column of chats: JSON messages with role and content"`
+	Prompt   string `yaml:"prompt,omitempty" flag:"prompt" usage:"column of what the user says"`
+	// Input is put behind the prompt after a blank line; "" and an empty field: none.
+	Input  string `yaml:"input,omitempty" flag:"input" usage:"column of the text that the prompt is about"`
+	Answer string `yaml:"answer,omitempty" flag:"answer" usage:"column of the answers"`
+	System string `yaml:"system,omitempty" flag:"system" usage:"column of the system's message"` // "" and an empty field: none
+	// Template makes what the user says, in place of Prompt and Input. {NAME} is the text of a column, {{ and }} are
+	// braces.
+	Template string `yaml:"prompt_template,omitempty" flag:"prompt-template" usage:"what the user says, made of columns: \"Translate into Chinese: {english}\""`
 }
 
 // layouts are those that [DetectLayout] knows, by the names that others gave their columns. The first that fits counts.

@@ -2,15 +2,12 @@ package finetune
 
 import (
 	"math"
-	"os"
-	"slices"
-	"strings"
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
-	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
 
@@ -21,13 +18,16 @@ const (
 	Head = "head" // the head alone, on the frozen model's features
 )
 
+// Kind is what a run.yaml of fine-tuning begins with.
+const Kind = "finetune"
+
 // Settings say what to fine-tune, on what and how. A run records them, resolved, in run.yaml. Zero values stand for the
 // defaults that Open puts in their place.
 type Settings struct {
-	Task   string `yaml:"task"`             // one of Tasks
-	Model  string `yaml:"model"`            // what pretrained.Open takes
-	Method string `yaml:"method"`           // lora, full or head; lora where the model was pretrained
-	Random bool   `yaml:"random,omitempty"` // start from random weights, to compare: all are trained
+	Task   string `yaml:"task" flag:"task" usage:"what the model learns:"`
+	Model  string `yaml:"model" flag:"model" usage:"run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched"`
+	Method string `yaml:"method" flag:"method" usage:"lora (low-rank additions and the head), full (all parameters) or head (the head alone, on the frozen model's features)" oneof:"lora full head" default:"lora"`
+	Random bool   `yaml:"random,omitempty" flag:"random" usage:"start from random weights, to see what the pretrained ones are worth"`
 
 	Data  DataSettings  `yaml:"data"`
 	Head  HeadSettings  `yaml:"head,omitempty"`
@@ -35,90 +35,98 @@ type Settings struct {
 	Train TrainSettings `yaml:"train"`
 }
 
+// Choices lists the tasks.
+func (Settings) Choices(key string) []string {
+	if key == "task" {
+		return Tasks()
+	}
+	return nil
+}
+
+// MarshalYAML writes the settings as run.yaml has them: the kind of the run and the version of the file first.
+func (s Settings) MarshalYAML() ([]byte, error) {
+	type plain Settings
+	return setting.Marshal(Kind, plain(s))
+}
+
 // DataSettings name the records and how they are divided.
 type DataSettings struct {
-	Path    string        `yaml:"path"` // what record.Open takes
-	Format  record.Format `yaml:"format,omitempty"`
-	Columns []string      `yaml:"columns,omitempty"`
-	Comma   string        `yaml:"comma,omitempty"`
+	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz, or a folder of such files"`
+	Format  record.Format `yaml:"format,omitempty" flag:"format" usage:"csv, tsv, json or text" default:"(by the file's extension)"`
+	Columns []string      `yaml:"columns,omitempty" flag:"columns" usage:"names of the columns, with commas, of a file without a header"`
+	Comma   string        `yaml:"comma,omitempty" flag:"comma" usage:"what stands between the fields of CSV: one character, or tab" default:"(,)"`
 
-	Text   string   `yaml:"text,omitempty"`   // column of the texts
-	Label  []string `yaml:"label,omitempty"`  // column of the labels; of several columns each is a label, 0 or 1
+	Text   string   `yaml:"text,omitempty" flag:"text" usage:"column of the texts" default:"(text, where there is one)"`
+	Label  []string `yaml:"label,omitempty" flag:"label" usage:"column of the labels; for multilabel perhaps several, each of 0 and 1" default:"(label, where there is one)"`
 	Layout Layout   `yaml:"layout,omitempty"` // columns of chats, where they are not to be found by their names
 
-	Val        float64 `yaml:"val,omitempty"`      // share held out for validation: 0.2 of up to 1,000 records, else 0.1; of a writer's at most 200 records
-	Folds      int     `yaml:"folds,omitempty"`    // of cross-validation, in place of Val
-	Fold       int     `yaml:"fold,omitempty"`     // the one to validate on, from 1
-	ValPath    string  `yaml:"val_path,omitempty"` // records of their own for it
-	TestPath   string  `yaml:"test_path,omitempty"`
-	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0: all
-	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, came before
+	Val        float64 `yaml:"val,omitempty" flag:"val" usage:"share of the records to validate on" range:"(0,1)" default:"(0.2, above 1,000 records 0.1; of chat and lm at most 200 records)"`
+	Folds      int     `yaml:"folds,omitempty" usage:"folds of cross-validation, in place of val" range:"[2,inf)"`
+	Fold       int     `yaml:"fold,omitempty" usage:"the fold to validate on, from 1" range:"[1,inf)"`
+	ValPath    string  `yaml:"val_path,omitempty" flag:"val-data" usage:"validation data in a file of its own"`
+	TestPath   string  `yaml:"test_path,omitempty" flag:"test-data" usage:"test data, measured once at the end"`
+	Rows       int     `yaml:"rows,omitempty" flag:"rows" usage:"records to use, drawn by class and seed" range:"[0,inf)" default:"(all)"`
+	Duplicates bool    `yaml:"duplicates,omitempty" flag:"keep-duplicates" usage:"keep records whose text, folded, came before"`
 
-	Context   int  `yaml:"context"`              // ids of an example; the rest is left out. 512, at most the model's; of a writer the rows', see chooseContext
-	Stride    int  `yaml:"stride,omitempty"`     // of lm: tokens from one window of a held-out text to the next; 0 is the context
-	Strict    bool `yaml:"strict,omitempty"`     // a longer one is an error
-	NoPacking bool `yaml:"no_packing,omitempty"` // a writer's examples get a row each, padded, in place of sharing them
+	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512, of chats and texts as they need, at most the model's)"`
+	Stride    int  `yaml:"stride,omitempty" usage:"of lm: tokens from one window of a held-out text to the next" range:"[0,inf)" default:"(the context)"`
+	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
+	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
-	Classes  []string        `yaml:"classes,omitempty"`  // in the order of their ids
-	Positive string          `yaml:"positive,omitempty"` // of two classes: the one that f1, precision and recall are of; the rarer
+	Classes  []string        `yaml:"classes,omitempty" usage:"classes in the order of their ids" default:"(those of the data)"`
+	Positive string          `yaml:"positive,omitempty" flag:"positive" usage:"of two classes, the one that f1, precision and recall are of" default:"(the rarer)"`
 	Augment  AugmentSettings `yaml:"augment,omitempty"`
 }
 
 // AugmentSettings change the texts that are trained on, anew in each epoch: see record.Augment.
 type AugmentSettings struct {
-	Swap     float64 `yaml:"swap,omitempty"`
-	Delete   float64 `yaml:"delete,omitempty"`
-	Replace  float64 `yaml:"replace,omitempty"`
-	Synonyms string  `yaml:"synonyms,omitempty"` // file of the table that Replace takes words from
+	Swap     float64 `yaml:"swap,omitempty" flag:"augment-swap" usage:"share of the words of a text to train on that change places, anew each epoch" range:"[0,1]"`
+	Delete   float64 `yaml:"delete,omitempty" flag:"augment-delete" usage:"probability with which a word is left out" range:"[0,1]"`
+	Replace  float64 `yaml:"replace,omitempty" flag:"augment-replace" usage:"share of the words that become a synonym of --synonyms" range:"[0,1]"`
+	Synonyms string  `yaml:"synonyms,omitempty" flag:"synonyms" usage:"file with a word and its synonyms a line"`
 }
 
 // HeadSettings are those of a new head.
 type HeadSettings struct {
-	Pool    gpt.Pool `yaml:"pool,omitempty"`    // mean+last; last is what transformers' …ForSequenceClassification has
-	NoFit   bool     `yaml:"no_fit,omitempty"`  // do not fit it to frozen features first
-	Dropout float64  `yaml:"dropout,omitempty"` // of the features, in training
+	Pool    gpt.Pool `yaml:"pool,omitempty" flag:"pool" usage:"what the head sees: mean+last, mean, or last as transformers' …ForSequenceClassification" oneof:"last mean mean+last" default:"mean+last"`
+	NoFit   bool     `yaml:"no_fit,omitempty" flag:"no-head-fit" usage:"do not fit the head to frozen features first"`
+	Dropout float64  `yaml:"dropout,omitempty" flag:"dropout" usage:"dropout of what the head sees, in training" range:"[0,1)"`
 }
 
 // LoRASettings are those of nn.LoRA.
 type LoRASettings struct {
-	Targets []string `yaml:"targets,omitempty"` // all linear layers of the blocks
-	Rank    int      `yaml:"rank,omitempty"`    // 8
-	Alpha   float64  `yaml:"alpha,omitempty"`   // 2·rank
-	Dropout float64  `yaml:"dropout,omitempty"`
+	Targets []string `yaml:"targets,omitempty" flag:"targets" usage:"patterns of the layers with LoRA" default:"(all linear layers of the blocks)"`
+	Rank    int      `yaml:"rank,omitempty" flag:"rank" usage:"rank of LoRA" range:"[1,inf)" default:"8"`
+	Alpha   float64  `yaml:"alpha,omitempty" flag:"alpha" usage:"alpha of LoRA: its additions are multiplied by alpha/rank" default:"(twice the rank)"`
+	Dropout float64  `yaml:"dropout,omitempty" flag:"lora-dropout" usage:"dropout of what LoRA's matrices see, in training" range:"[0,1)"`
 }
 
 // TrainSettings are those of the loop.
 type TrainSettings struct {
-	Batch        int           `yaml:"batch"`                  // 8, of less than 32 tokens an example 16
-	Tokens       int           `yaml:"batch_tokens,omitempty"` // of a batch by length, padding included: 1024, or one example
-	Accumulate   int           `yaml:"accumulate"`
-	Epochs       int           `yaml:"epochs"` // 2 for 3,000 examples and more, up to 8 for few
-	LR           float64       `yaml:"lr"`
-	Warmup       train.Warmup  `yaml:"warmup"` // share of the steps
-	Decay        float64       `yaml:"decay"`  // AdamW's
-	Clip         float64       `yaml:"clip"`
-	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to need less memory
-	Smoothing    float64       `yaml:"smoothing,omitempty"` // of labels
-	ClassWeights string        `yaml:"class_weights"`       // balanced: n/(classes·n of the class); none
-	EMA          float64       `yaml:"ema,omitempty"`
-	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss
-	Evaluations  int           `yaml:"evaluations"`                // an epoch
-	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps; an epoch
-	Groups       []train.Group `yaml:"groups,omitempty"`           // learning rate and decay by pattern of parameters
-	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters
-	Thaw         []string      `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
-	Seed         uint64        `yaml:"seed"`
+	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method; see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)"`
+
+	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)"`
+	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,inf)" default:"(2 to 8, by the data's size)"`
+	Smoothing    float64       `yaml:"smoothing,omitempty" flag:"smoothing" usage:"label smoothing" range:"[0,1)"`
+	ClassWeights string        `yaml:"class_weights" flag:"class-weights" usage:"weights of classes in the loss: balanced, n/(classes·n of the class), or none" oneof:"balanced none" default:"balanced"`
+	EMA          float64       `yaml:"ema,omitempty" flag:"ema" usage:"decay of the moving average of the weights; 0 takes none" range:"[0,1)"`
+	Patience     int           `yaml:"patience" flag:"patience" usage:"evaluations without a better validation loss that end the run" range:"[1,inf)" default:"3"`
+	Evaluations  int           `yaml:"evaluations" usage:"evaluations in an epoch" range:"[1,inf)" default:"(1 or 2, by the epochs)"`
+	Groups       []train.Group `yaml:"groups,omitempty" usage:"learning rate and decay of parameters that match a pattern: match, lr_scale, decay"`
+	Freeze       []string      `yaml:"freeze,omitempty" flag:"freeze" usage:"patterns of parameters that stay as they are"`
+	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated"`
 }
 
-// Load reads settings from a YAML file; keys that are not known are refused.
+// Load reads settings from a YAML file; keys that are not known are refused. In a file without a version, as was written
+// when warmup was always a share of the steps, a warmup of 1 is the whole run.
 func Load(path string) (Settings, error) {
 	var s Settings
-	b, err := os.ReadFile(path)
+	version, err := setting.Load(path, Kind, &s)
 	if err != nil {
-		return s, errors.Wrap(err, "finetune")
+		return s, errors.WithMessage(err, "finetune")
 	}
-	if err := yaml.UnmarshalWithOptions(b, &s, yaml.Strict()); err != nil {
-		return s, errors.Errorf("finetune: %s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	if version == 1 && s.Train.Warmup == 1 {
+		s.Train.Warmup = train.Warmup(math.Nextafter(1, 0)) // rounds to all steps
 	}
 	return s, nil
 }
@@ -143,27 +151,22 @@ func orElse[T comparable](v *T, zero T) {
 
 // resolve fills in the defaults that depend on the task and the model alone.
 func (s *Settings) resolve(t task, m gpt.Model) error {
-	orElse(&s.Method, LoRA)
+	setting.Fill(s, "method", "train")
 	if s.Random {
 		s.Method = Full
 	}
 	if t.pooled() {
-		orElse(&s.Head.Pool, gpt.PoolMeanLast)
+		setting.Fill(s, "head.pool")
 	}
 	s.Head.NoFit = s.Head.NoFit || s.Random || !t.pooled()
 	if s.Method == LoRA {
 		if len(s.LoRA.Targets) == 0 {
 			s.LoRA.Targets = gpt.ArchitectureOf(m).Targets
 		}
-		orElse(&s.LoRA.Rank, 8)
+		setting.Fill(s, "lora.rank")
 		orElse(&s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
 	}
 	orElse(&s.Data.Context, min(512, m.Dims().Context))
-	orElse(&s.Train.Accumulate, 1)
-	orElse(&s.Train.Warmup, 0.1)
-	orElse(&s.Train.Clip, 1)
-	orElse(&s.Train.ClassWeights, "balanced")
-	orElse(&s.Train.Patience, 3)
 	lr := 2e-4 // of a head that fits already, the rest is to move slowly
 	if _, ok := t.(writer); ok {
 		lr = 3e-4
@@ -202,8 +205,11 @@ func (j *Job) resolveSize() {
 	orElse(&s.Train.Evaluations, each)
 }
 
-// check refuses what cannot be, by the setting's name.
+// check refuses what cannot be, by the setting's name. The bounds of single settings stand beside them.
 func (s *Settings) check(t task, m gpt.Model) error {
+	if err := setting.CheckGiven(s); err != nil {
+		return errors.WithMessage(err, "finetune")
+	}
 	d := s.Data
 	for _, c := range []struct {
 		bad  bool
@@ -211,29 +217,16 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		v    any
 		want string
 	}{
-		{!slices.Contains([]string{LoRA, Full, Head}, s.Method), "method", s.Method, "lora, full or head"},
 		{s.Method == Head && !t.pooled(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
-		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
-		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
-		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
-		{!(d.Val >= 0 && d.Val < 1), "val", d.Val, "a share below 1"},
-		{d.Folds < 0 || d.Folds == 1 || d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "folds, fold", []int{d.Folds, d.Fold},
+		{d.Context > m.Dims().Context, "data.context", d.Context, "from 1 to the model's " + nn.Itoa(m.Dims().Context)},
+		{len(s.Train.Thaw) > 0 && s.Method != Full, "train.thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
+		{d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "data.folds, data.fold", []int{d.Folds, d.Fold},
 			"2 folds or more, one of them, and no file to validate on"},
-		{d.Stride < 0, "stride", d.Stride, "0 or more"},
-		{d.Rows < 0, "rows", d.Rows, "0 or more"},
-		{len(d.Comma) > 1 && d.Comma != "tab", "comma", d.Comma, "one ASCII character, or tab"},
-		{s.Train.Batch < 0 || s.Train.Tokens < 0 || s.Train.Accumulate < 0 || s.Train.Epochs < 0 || s.Train.Patience < 0 || s.Train.Evaluations < 0, "batch, batch_tokens, accumulate, epochs, patience, evaluations",
-			[]int{s.Train.Batch, s.Train.Tokens, s.Train.Accumulate, s.Train.Epochs, s.Train.Patience, s.Train.Evaluations}, "none below 0"},
-		{!(s.Train.LR > 0 && s.Train.LR <= 10), "lr", s.Train.LR, "above 0, at most 10"},
-		{!(s.Train.Warmup >= 0 && s.Train.Warmup <= 1), "warmup", s.Train.Warmup, "a share"},
-		{!(s.Train.Decay >= 0) || math.IsInf(s.Train.Decay, 0), "decay", s.Train.Decay, "0 or more"},
-		{!(s.Train.Recompute >= 0 && s.Train.Recompute <= 1), "recompute", s.Train.Recompute, "a share, 0 to 1"},
-		{!(s.Train.Smoothing >= 0 && s.Train.Smoothing < 1), "smoothing", s.Train.Smoothing, "from 0 to below 1"},
-		{!(s.Train.EMA >= 0 && s.Train.EMA < 1), "ema", s.Train.EMA, "from 0 to below 1"},
-		{!slices.Contains([]string{"balanced", "none"}, s.Train.ClassWeights), "class_weights", s.Train.ClassWeights, "balanced or none"},
+		{len(d.Comma) > 1 && d.Comma != "tab", "data.comma", d.Comma, "one ASCII character, or tab"},
+		{s.Train.LR > 10, "train.lr", s.Train.LR, "above 0, at most 10"},
 	} {
 		if c.bad {
-			return errors.Errorf("finetune: %s is %v; want %s", c.what, c.v, c.want)
+			return errors.Errorf("finetune: %s is %v; it must be %s", c.what, c.v, c.want)
 		}
 	}
 	return nil
