@@ -12,6 +12,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/vec"
+	"github.com/ceto-ml/ceto/plot"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/goccy/go-yaml"
@@ -202,10 +203,10 @@ func curves(w io.Writer, r *finetune.Result) {
 		}
 	}
 	if len(losses) > 1 {
-		fmt.Fprintf(w, "%s\n\n", plot(losses, "training loss"))
+		fmt.Fprintf(w, "%s\n\n", plot.Curve(losses, "training loss"))
 	}
 	if len(val) > 1 {
-		fmt.Fprintf(w, "%s\n\n", plot(val, "validation loss"))
+		fmt.Fprintf(w, "%s\n\n", plot.Curve(val, "validation loss"))
 	}
 }
 
@@ -228,7 +229,7 @@ func (f *finetuneFlags) find(c *cobra.Command, s finetune.Settings, exec plan.Ex
 		return err
 	}
 	n := len(curve.Rates)
-	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", plot(curve.Smoothed, fmt.Sprintf("smoothed loss, learning rate from %.2g to %.2g by equal factors", curve.Rates[0], curve.Rates[n-1])))
+	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", plot.Curve(curve.Smoothed, fmt.Sprintf("smoothed loss, learning rate from %.2g to %.2g by equal factors", curve.Rates[0], curve.Rates[n-1])))
 	if err != nil {
 		return err
 	}

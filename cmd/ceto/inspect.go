@@ -11,6 +11,7 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/plot"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/pkg/errors"
@@ -245,9 +246,9 @@ func drawFile(path string, g *graph.Graph, title string) error {
 	if err != nil {
 		return errors.Wrap(err, "--svg")
 	}
-	draw := drawSVG
+	draw := plot.SVG
 	if strings.HasSuffix(path, ".dot") {
-		draw = drawDOT
+		draw = plot.DOT
 	}
 	err = draw(f, g, title)
 	if e := f.Close(); err == nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/pretrain"
-	"github.com/guptarohit/asciigraph"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
@@ -100,24 +99,6 @@ func (p *progress) close() {
 		p.bar.Finish()
 		fmt.Fprintln(p.w)
 	}
-}
-
-// plot draws losses as a curve in text.
-func plot(losses []float64, caption string) string {
-	const width = 70
-	if len(losses) < 2 {
-		return ""
-	}
-	pts := make([]float64, 0, width)
-	for i := range width {
-		lo, hi := i*len(losses)/width, max(i*len(losses)/width+1, (i+1)*len(losses)/width)
-		sum := 0.0
-		for _, v := range losses[lo:hi] {
-			sum += v
-		}
-		pts = append(pts, sum/float64(hi-lo))
-	}
-	return asciigraph.Plot(pts, asciigraph.Height(12), asciigraph.Caption(caption))
 }
 
 func isTerminal(w io.Writer) bool {

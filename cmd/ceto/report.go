@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 
+	"github.com/ceto-ml/ceto/plot"
 	"github.com/ceto-ml/ceto/train/pretrain"
 )
 
@@ -18,7 +19,7 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 	for i, s := range r.History {
 		losses[i] = s.Loss
 	}
-	fmt.Fprintf(w, "%s\n\n", plot(losses, "training loss, nats per token"))
+	fmt.Fprintf(w, "%s\n\n", plot.Curve(losses, "training loss, nats per token"))
 	fmt.Fprintf(w, "val loss %.4f nats/token", float64(r.ValLoss))
 	if b := float64(r.BitsPerByte); !math.IsNaN(b) {
 		fmt.Fprintf(w, ", %.3f bits/byte", b)

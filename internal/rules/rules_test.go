@@ -21,11 +21,13 @@ const module = "github.com/ceto-ml/ceto/"
 var allowed = map[string][]string{
 	"train":            {"nn", "graph", "graph/plan", "data", "train/metric", "internal/weights"},
 	"train/metric":     {},
-	"train/finetune":   {"train", "train/metric", "gpt", "gpt/generate", "pretrained", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/weights"},
+	"train/pretrain":   {"train", "gpt", "gpt/generate", "pretrained", "nn", "graph/plan", "data", "data/token", "internal/setting"},
+	"train/finetune":   {"train", "train/metric", "gpt", "gpt/generate", "pretrained", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/setting", "internal/weights"},
 	"gpt":              {"nn", "graph"},
 	"gpt/generate":     {"gpt", "nn", "graph", "graph/plan", "data/token"},
 	"pretrained":       {"gpt", "gpt/generate", "nn", "graph", "graph/plan", "data/token", "internal/weights"},
 	"models":           {"nn", "graph"},
+	"plot":             {"graph"},
 	"nn":               {"graph"},
 	"graph/plan":       {"graph", "internal/vec"},
 	"graph":            {"internal/vec"},
@@ -35,6 +37,7 @@ var allowed = map[string][]string{
 	"data/record":      {},
 	"internal/vec":     {},
 	"internal/hub":     {},
+	"internal/setting": {},
 	"internal/weights": {"graph"},
 }
 
