@@ -22,7 +22,7 @@ type Options struct {
 
 	Repetition float64           `flag:"repetition-penalty" usage:"divide the positive logits of tokens that were there, multiply the negative ones; 0 or 1: leave them"`
 	Presence   float64           `flag:"presence-penalty" usage:"taken from the logit of a token that the answer has"`
-	Frequency  float64           `flag:"frequency-penalty" usage:"the same, once for each time that the answer has it"`
+	Frequency  float64           `flag:"frequency-penalty" usage:"taken from the logit of a token, once for each time that the answer has it"`
 	NoRepeat   int               `flag:"no-repeat" usage:"no sequence of this many tokens comes twice, prompt included; 0: any may"` // where that bans all, id 0 comes
 	Bias       map[int32]float64 // added to the logits of these tokens
 

@@ -54,7 +54,7 @@ type DataSettings struct {
 	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz, or a folder of such files"`
 	Format  record.Format `yaml:"format,omitempty" flag:"format" usage:"csv, tsv, json or text" default:"(by the file's extension)"`
 	Columns []string      `yaml:"columns,omitempty" flag:"columns" usage:"names of the columns, with commas, of a file without a header"`
-	Comma   string        `yaml:"comma,omitempty" flag:"comma" usage:"what stands between the fields of CSV: one character, or tab" default:"(,)"`
+	Comma   string        `yaml:"comma,omitempty" flag:"comma" usage:"what stands between the fields of CSV: one character, or tab" default:"(a comma)"`
 
 	Text   string   `yaml:"text,omitempty" flag:"text" usage:"column of the texts" default:"(text, where there is one)"`
 	Label  []string `yaml:"label,omitempty" flag:"label" usage:"column of the labels; for multilabel perhaps several, each of 0 and 1" default:"(label, where there is one)"`
@@ -103,7 +103,7 @@ type LoRASettings struct {
 
 // TrainSettings are those of the loop.
 type TrainSettings struct {
-	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method; see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)"`
+	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method, see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)"`
 
 	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)"`
 	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,inf)" default:"(2 to 8, by the data's size)"`
