@@ -10,6 +10,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -20,8 +21,8 @@ type generateFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	prompts []string
-	stream  bool
+	Prompts []string `flag:"prompt,array" usage:"text to continue; without one a text begins. May be repeated: one batch"`
+	Stream  bool     `flag:"stream" usage:"print the text as it comes" default:"true"`
 }
 
 func generateCmd(g *global) *cobra.Command {
@@ -35,10 +36,9 @@ func generateCmd(g *global) *cobra.Command {
 	}
 	fl := c.Flags()
 	f.modelFlags.add(fl)
-	fl.StringArrayVar(&f.prompts, "prompt", nil, "text to continue; without one a text begins. May be repeated: one batch")
+	setting.Flags(fl, f)
 	f.sampleFlags.add(fl, generate.Options{Tokens: 200, Temperature: 0.8, LengthPenalty: 1, EarlyStopping: generate.EarlyFalse, Returns: 1},
 		"beams", "length-penalty", "early-stopping", "returns")
-	fl.BoolVar(&f.stream, "stream", true, "print the text as it comes")
 	return c
 }
 
@@ -78,23 +78,23 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if len(f.prompts) == 0 {
-		f.prompts = []string{""}
+	if len(f.Prompts) == 0 {
+		f.Prompts = []string{""}
 	}
-	ids := make([][]int32, len(f.prompts))
-	for i, p := range f.prompts {
+	ids := make([][]int32, len(f.Prompts))
+	for i, p := range f.Prompts {
 		if ids[i], err = generate.PromptIDs(m.tok, p, policy); err != nil {
 			return usage(errors.WithMessage(err, "--prompt"))
 		}
 	}
 	w := c.OutOrStdout()
 	one := len(ids) == 1 && max(o.Beams, o.Returns) <= 1
-	live := f.stream && one && !f.json
+	live := f.Stream && one && !f.json
 	out := w
 	if !live {
 		out = io.Discard
 	}
-	seqs, t, err := m.generate(c.Context(), out, f.prompts[0], ids, o)
+	seqs, t, err := m.generate(c.Context(), out, f.Prompts[0], ids, o)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (f *generateFlags) print(w io.Writer, seqs []generate.Sequence) error {
 		if len(seqs) > 1 {
 			fmt.Fprintf(w, "--- prompt %d, log-probability %.4f, ended by %s\n", s.Prompt, s.Score, s.End)
 		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", f.prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", f.Prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
 			return err
 		}
 	}

@@ -21,10 +21,11 @@ import (
 // inspectFlags are the flags of ceto inspect.
 type inspectFlags struct {
 	*global
-	preset, model, svg string
-	batch, context     int
-	plan               bool
-	recompute          float64
+	preset, model  string
+	batch, context int
+	recompute      float64
+	Plan           bool   `flag:"plan" usage:"print the plan of the training step"`
+	SVG            string `flag:"svg" usage:"draw the forward graph to this file; a name that ends in .dot gets Graphviz's text"`
 }
 
 func inspectCmd(g *global) *cobra.Command {
@@ -44,8 +45,7 @@ Of a model in files: what they hold. With --batch, the training step too.`,
 		setting.Var(fl, pretrain.Settings{}, name, p)
 	}
 	fl.StringVar(&f.model, "model", "", "in place of a preset: "+modelUsage)
-	fl.BoolVar(&f.plan, "plan", false, "print the plan of the training step")
-	fl.StringVar(&f.svg, "svg", "", "draw the forward graph to this file; a name that ends in .dot gets Graphviz's text")
+	setting.Flags(fl, f)
 	return c
 }
 
@@ -125,8 +125,8 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if r.MaxBatch, err = maxBatch(cfg, context, f.recompute, r.FreeBytes); err != nil {
 		return err
 	}
-	if f.svg != "" {
-		if err := drawFile(f.svg, s.Graph, fmt.Sprintf("%s, batch %d, context %d", f.name(), batch, context)); err != nil {
+	if f.SVG != "" {
+		if err := drawFile(f.SVG, s.Graph, fmt.Sprintf("%s, batch %d, context %d", f.name(), batch, context)); err != nil {
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if err := nn.Summary(w, s); err != nil {
 		return err
 	}
-	if f.plan {
+	if f.Plan {
 		fmt.Fprintf(w, "\ntraining step, batch %d, context %d\n%v", batch, context, p)
 	}
 	return r.print(w)

@@ -108,10 +108,10 @@ func parseDefaults(tag string) map[string]string {
 	return all
 }
 
-// Usage is the usage text of the setting with a key; "" where there is none.
-func Usage(v any, key string) string {
+// Usage is the usage text of a flag that a struct declares; "" where there is none.
+func Usage(v any, flag string) string {
 	for _, s := range Of(v) {
-		if s.Key == key {
+		if s.Flag == flag {
 			return s.Usage
 		}
 	}

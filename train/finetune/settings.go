@@ -69,7 +69,7 @@ type DataSettings struct {
 	Duplicates bool    `yaml:"duplicates,omitempty" flag:"keep-duplicates" usage:"keep records whose text, folded, came before"`
 
 	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512, of chats and texts as they need, at most the model's)"`
-	Stride    int  `yaml:"stride,omitempty" usage:"of lm: tokens from one window of a held-out text to the next" range:"[0,inf)" default:"(the context)"`
+	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that each is foretold from more of the text" range:"[0,inf)" default:"(the context)"`
 	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
 	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
