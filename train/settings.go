@@ -18,5 +18,8 @@ type Settings struct {
 // Trainer returns a trainer that is set up as the settings say. The caller adds the optimizer, with LR and Decay, the
 // schedule, with Warmup, the task, the steps and the data to validate on.
 func (s Settings) Trainer() Trainer {
-	return Trainer{Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Seed: s.Seed}
+	return Trainer{
+		Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Seed: s.Seed,
+		// additions: uses of settings
+	}
 }

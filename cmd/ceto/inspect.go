@@ -35,7 +35,8 @@ func inspectCmd(g *global) *cobra.Command {
 		Short: "Say what a model is made of and what training it needs, without training it",
 		Long: `Print a model's layers and parameters, and of one training step (AdamW, clip by the global norm) the FLOPs of a token
 and the exact bytes by region, from its plan. Nothing of that size is allocated.
-Of a model in files: what they hold. With --batch, the training step too.`,
+Batch and context are those of the preset, unless flags say otherwise.
+Of a model in files it prints what they hold, and with --batch the training step too.`,
 		Example: `  ceto inspect --preset gpt2 --batch 4 --context 1024
   ceto inspect --model model.gguf`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },

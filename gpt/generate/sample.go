@@ -27,7 +27,7 @@ type Options struct {
 	Bias       map[int32]float64 // added to the logits of these tokens
 
 	Beams         int     `flag:"beams" usage:"beam search that goes on with this many sequences; wants temperature 0"` // 0 or 1: no beam search
-	LengthPenalty float64 `flag:"length-penalty" usage:"beams are ranked by log-probability / tokens^this; transformers' default is 1"`
+	LengthPenalty float64 `flag:"length-penalty" usage:"beams are ranked by log-probability / tokens^this, as transformers do"`
 	EarlyStopping string  `flag:"early-stopping" usage:"when beam search ends: false, true or never"` // before Tokens; one of the constants below
 
 	Returns int      `flag:"returns" usage:"sequences for each prompt"` // 0: 1
