@@ -10,8 +10,8 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// SVG draws a graph of ops from top to bottom: a box for each op and input, with its shape and the parameters that it
-// reads, and a frame around each layer. Blocks that repeat are drawn once.
+// SVG draws a graph of ops from top to bottom. Each op and input is a box with its shape and the parameters that it
+// reads, and each layer a frame. Blocks that repeat are drawn once.
 func SVG(w io.Writer, g *graph.Graph, title string) error {
 	d := newDrawing(g, title)
 	d.layout()

@@ -20,8 +20,8 @@ type sampleFlags struct {
 var samplers = []string{"tokens", "temperature", "top-k", "top-p", "min-p", "typical", "repetition-penalty", "presence-penalty",
 	"frequency-penalty", "no-repeat", "stop", "seed"}
 
-// add adds the flags, with those of generate.Options that are named too. They start from o, the program's defaults for a
-// model whose files name none.
+// add adds the flags, with those of generate.Options that are named too. They start from o, the program's defaults for
+// a model whose files name none.
 func (f *sampleFlags) add(fl *pflag.FlagSet, o generate.Options, more ...string) {
 	f.opt = o
 	setting.Flags(fl, &f.opt, append(more, samplers...)...)

@@ -210,8 +210,8 @@ func (f *tokenizeFlags) bench(c *cobra.Command, t token.Tokenizer, args []string
 	return err
 }
 
-// documents cuts a text into about n parts at ends of lines that no white space follows or precedes, where no token of
-// the usual splitters reaches across.
+// documents cuts a text into about n parts, at ends of lines that no white space follows or precedes. No token of the
+// usual splitters reaches across such an end.
 func documents(text []byte, n int) [][]byte {
 	var parts [][]byte
 	for size := len(text)/n + 1; len(text) > size; {

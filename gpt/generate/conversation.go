@@ -11,7 +11,8 @@ import (
 // Conversation is a chat under way between a user and a model. It keeps the turns, writes them through the model's
 // template, and leaves the oldest out when the context is full.
 //
-//	c := generate.Conversation{Generator: g, Template: template, Options: generate.Options{Tokens: 200, End: source.End}}
+//	o := generate.Options{Tokens: 200, End: source.End}
+//	c := generate.Conversation{Generator: g, Template: template, Options: o}
 //	answer, _, err := c.Answer(ctx, "What is the capital of France?")
 //	fmt.Println(answer.Text)
 //
@@ -32,7 +33,7 @@ const assistantRoom = 64
 // Reset forgets the turns. The system's message stays.
 func (c *Conversation) Reset() { c.Turns = nil }
 
-// Answer adds a turn of the user's and the model's answer, which it returns with the ids of the prompt. When ctx is done
+// Answer adds a turn of the user's and the model's answer, and returns that with the ids of the prompt. When ctx is done
 // the answer ends early, and what there is of it stays a turn. Without an answer the user's turn is taken back.
 // Options.Stream and Options.StreamText are called as in [Generator.Generate].
 func (c *Conversation) Answer(ctx context.Context, text string) (answer Sequence, prompt []int32, err error) {
@@ -56,9 +57,9 @@ func (c *Conversation) Answer(ctx context.Context, text string) (answer Sequence
 // context is the number of tokens that prompt and answer may have together.
 func (c *Conversation) context() int { return c.Generator.Model.Dims().Context }
 
-// Prompt returns the ids of the system's message and the turns, up to where an answer begins. Turns for which the
-// context has no room beside an answer are left out for good, the oldest first, a question and its answer at a time. It
-// is an error if the last turn alone is too long.
+// Prompt returns the ids of the system's message and the turns, up to where an answer begins. Where the context has no
+// room beside an answer, the oldest turns are left out for good, a question and its answer at a time. It is an error if
+// the last turn alone is too long.
 func (c *Conversation) Prompt() ([]int32, error) {
 	if err := c.refuse(); err != nil {
 		return nil, err

@@ -119,8 +119,8 @@ func (s Setting) wish() string {
 	return fmt.Sprintf("between %g and %g", b.lo, b.hi)
 }
 
-// Lint returns an error for the first tag of a struct that cannot be read: a range, a default, a flag for a type that no
-// flag can have, a setting without a usage text, a key or a flag that is declared twice.
+// Lint returns an error for the first setting of a struct whose tags cannot be read: range, default, or a flag for a
+// type that none can have. A setting without a usage text is one too, and a key or flag that is declared twice.
 func Lint(v any) error {
 	seen := map[string]bool{}
 	for _, s := range Of(v) {

@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Flags adds the flags of a struct's fields, which v points to: all, or those that are named. Each writes to its field;
-// the help shows the field's value, where it is not zero, or the default of the tags. A field of a type that no flag can
+// Flags adds the flags of a struct's fields, which v points to: all, or those that are named. Each writes to its field.
+// The help shows the field's value, where it is not zero, or the default of the tags. A field of a type that no flag can
 // have gets none; [Lint] finds it.
 func Flags(fl *pflag.FlagSet, v any, names ...string) {
 	for _, s := range Of(v) {
@@ -67,8 +67,8 @@ func Given(fl *pflag.FlagSet, from, to any) {
 	}
 }
 
-// Var adds one flag that another command's struct declares: the flag of v with that name, which writes to p, a pointer
-// to a field of the same type. It starts from p's value.
+// Var adds one flag that another command's struct declares: that of v with the given name. It writes to p, a pointer to
+// a value of the field's type, and starts from that value.
 func Var(fl *pflag.FlagSet, v any, name string, p any) {
 	for _, s := range Of(v) {
 		field := reflect.ValueOf(p).Elem()

@@ -106,8 +106,8 @@ func Set(v any, expr string) error {
 	return Read([]byte(b.String()), "--set "+expr, v)
 }
 
-// Fill gives settings that are zero their defaults: all, or those of some keys and below them. Defaults in words are the
-// caller's to work out. One that is no value of its field is left out; [Lint] finds it.
+// Fill gives settings that are zero their defaults: all, or those of some keys and below them. Defaults in words are
+// the caller's to work out. One that is no value of its field is left out; [Lint] finds it.
 func Fill(v any, keys ...string) {
 	for _, s := range Of(v) {
 		if _, ok := s.value(); ok && under(s.Key, keys) && s.of(v).IsZero() {

@@ -117,8 +117,8 @@ type TrainSettings struct {
 	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated"`
 }
 
-// Load reads settings from a YAML file; keys that are not known are refused. In a file without a version, as was written
-// when warmup was always a share of the steps, a warmup of 1 is the whole run.
+// Load reads settings from a YAML file; keys that are not known are refused. A file without a version is from when a
+// warmup was always a share of the steps, so that there a warmup of 1 is the whole run.
 func Load(path string) (Settings, error) {
 	var s Settings
 	version, err := setting.Load(path, Kind, &s)

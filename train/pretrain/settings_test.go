@@ -19,8 +19,8 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// TestVersion1 reads run.yaml files of runs from before files had a kind and a version: what they say is what they said,
-// and written again they say the same.
+// TestVersion1 reads run.yaml files from before such files had a kind and a version. They mean what they meant, also
+// when they are written again.
 func TestVersion1(t *testing.T) {
 	whole, err := Preset("tiny")
 	if err != nil {
