@@ -7,8 +7,8 @@ type Schedule interface {
 	Factor(step, steps int) float64
 }
 
-// Warmup says in how many steps the learning rate rises to its highest. From 1 on it is a whole number of steps, below 1
-// a share of all steps, and 0 is none.
+// Warmup says in how many steps the learning rate rises to its highest. From 1 on it is a whole number of steps,
+// below 1 a share of all steps, and 0 is none.
 type Warmup float64
 
 // Steps is the number of steps of the warmup in a run of so many. A share is rounded to the nearest number of steps.

@@ -199,8 +199,8 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 	return b
 }
 
-// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does. Two plans give a line, and
-// the plans at its end the exact answer.
+// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does. Two plans give a line,
+// and the plans at its end the exact answer.
 func maxBatch(cfg gpt.Model, context int, recompute float64, free uint64) (int, error) {
 	size := func(batch int) (float64, error) {
 		p, _, err := stepPlan(cfg, batch, context, recompute)

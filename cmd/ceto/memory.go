@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// availableMemory is what is free for a new process, in bytes, by the system and by the control group of this one. It is
-// 0 where neither says.
+// availableMemory is what is free for a new process, in bytes, by the system and by the control group of this one. It
+// is 0 where neither says.
 func availableMemory() uint64 {
 	free := memAvailable("/proc/meminfo")
 	for _, g := range [][2]string{

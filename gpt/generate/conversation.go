@@ -33,8 +33,8 @@ const assistantRoom = 64
 // Reset forgets the turns. The system's message stays.
 func (c *Conversation) Reset() { c.Turns = nil }
 
-// Answer adds a turn of the user's and the model's answer, and returns that with the ids of the prompt. When ctx is done
-// the answer ends early, and what there is of it stays a turn. Without an answer the user's turn is taken back.
+// Answer adds a turn of the user's and the model's answer, and returns that with the ids of the prompt. When ctx is
+// done the answer ends early, and what there is of it stays a turn. Without an answer the user's turn is taken back.
 // Options.Stream and Options.StreamText are called as in [Generator.Generate].
 func (c *Conversation) Answer(ctx context.Context, text string) (answer Sequence, prompt []int32, err error) {
 	before := slices.Clone(c.Turns)

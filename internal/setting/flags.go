@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Flags adds the flags of a struct's fields, which v points to: all, or those that are named. Each writes to its field.
-// The help shows the field's value, where it is not zero, or the default of the tags. A field of a type that no flag can
-// have gets none; [Lint] finds it.
+// Flags adds the flags of a struct's fields, which v points to: all, or those that are named. Each writes to its
+// field. The help shows the field's value, where it is not zero, or the default of the tags. A field of a type that
+// no flag can have gets none; [Lint] finds it.
 func Flags(fl *pflag.FlagSet, v any, names ...string) {
 	for _, s := range Of(v) {
 		if s.Flag == "" || len(names) > 0 && !slices.Contains(names, s.Flag) {

@@ -118,7 +118,7 @@ type TrainSettings struct {
 }
 
 // Load reads settings from a YAML file; keys that are not known are refused. A file without a version is from when a
-// warmup was always a share of the steps, so that there a warmup of 1 is the whole run.
+// warmup was always a share of the steps. There a warmup of 1 is the whole run.
 func Load(path string) (Settings, error) {
 	var s Settings
 	version, err := setting.Load(path, Kind, &s)
