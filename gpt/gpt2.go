@@ -13,18 +13,18 @@ import (
 // GPT2 is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head that is the embedding. It is an
 // nn.Layer from ids (B, T) to logits (B, T, Vocab). Parameters carry the names of Hugging Face's GPT2LMHeadModel.
 type GPT2 struct {
-	Vocab   int     `yaml:"vocab"`
-	Context int     `yaml:"context"` // tokens
-	Layers  int     `yaml:"layers"`
-	Heads   int     `yaml:"heads"`
-	Width   int     `yaml:"width"`
-	Dropout float64 `yaml:"dropout"`
-	NoBias  bool    `yaml:"no_bias"`  // no biases in linear layers and norms: nanoGPT
-	GELUErf bool    `yaml:"gelu_erf"` // the exact GELU: nanoGPT; otherwise the tanh form: GPT-2
-	Eps     float64 `yaml:"eps"`
+	Vocab   int     `yaml:"vocab" usage:"number of token ids; pretraining takes the text's"`
+	Context int     `yaml:"context" flag:"context" usage:"tokens of a sequence, at most"`
+	Layers  int     `yaml:"layers" usage:"number of blocks"`
+	Heads   int     `yaml:"heads" usage:"attention heads of a block"`
+	Width   int     `yaml:"width" usage:"channels of a hidden state"`
+	Dropout float64 `yaml:"dropout" usage:"dropout of embeddings, attention and residual branches, in training"`
+	NoBias  bool    `yaml:"no_bias" usage:"no biases in linear layers and norms, as nanoGPT"`
+	GELUErf bool    `yaml:"gelu_erf" usage:"the exact GELU, as nanoGPT; otherwise GPT-2's tanh form"`
+	Eps     float64 `yaml:"eps" usage:"what norms add to the variance" default:"(1e-5)"`
 
-	MLPWidth int  `yaml:"mlp_width,omitempty"` // 0 means 4·Width
-	Untied   bool `yaml:"untied,omitempty"`    // the head is a matrix of its own, lm_head.weight (Vocab, Width)
+	MLPWidth int  `yaml:"mlp_width,omitempty" usage:"channels inside the MLP" default:"(4 times the width)"`
+	Untied   bool `yaml:"untied,omitempty" usage:"the head is a matrix of its own, lm_head.weight (vocab, width)"`
 }
 
 // The presets. GPT-2's sizes: Radford et al. 2019, table 2. Shakespeare's two: nanoGPT, config/train_shakespeare_char.py

@@ -199,8 +199,7 @@ func TestBuffersBest(t *testing.T) {
 	})}
 	l, err := tr.Start(classes(22))
 	defer must(t, l, err).Close()
-	must(t, l, l.all())
-	must(t, l, l.Finish())
+	must(t, l, l.Fit())
 	step, _, ok := l.Best()
 	if !ok || step == tr.Steps {
 		t.Fatalf("the best step is %d of %d: no test", step, tr.Steps)

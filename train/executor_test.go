@@ -194,7 +194,7 @@ func thawed(t *testing.T, x plan.Executor) *Loop {
 	tr.Executor, tr.Accumulate, tr.Freeze, tr.Thaw = x, 2, []string{"wte.*"}, []Thaw{{At: 3, Unfreeze: []string{"wte.*"}}}
 	l, err := tr.Start(raggedData(40))
 	must(t, l, err)
-	must(t, 0, l.all())
+	must(t, 0, l.Fit())
 	return l
 }
 

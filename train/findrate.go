@@ -48,32 +48,30 @@ func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 	}
 	t.Schedule, t.Steps = sweep{o.From, o.To, t.Optimizer.Rate()}, o.Steps
 	t.Thaw, t.EMA = nil, 0
-	t.Val, t.Metrics, t.Stop, t.Callbacks = nil, nil, EarlyStopping{}, nil
+	t.Val, t.Metrics, t.Stop = nil, nil, EarlyStopping{}
 	t.Out, t.Resume, t.CheckpointEvery = "", false, 0
+	t.Callbacks = []Callback{CallbackFunc(func(s *Status) error {
+		c.add(s, o.Smooth)
+		if c.Diverged = o.over(c.Smoothed); c.Diverged {
+			return ErrStop
+		}
+		return nil
+	})}
 	l, err := t.Start(d)
 	if err != nil {
 		return c, err
 	}
 	defer l.Run.Close()
 	defer l.Close()
-	for !l.Done() && !c.Diverged {
-		select {
-		case <-t.Interrupt:
-			return c, ErrInterrupted
-		default:
-		}
-		s, err := l.Step()
-		var broken *NotFiniteError
-		if errors.As(err, &broken) {
-			c.Diverged = true
-			c.cut(broken.Step - 1)
-			break
-		}
-		if err != nil {
-			return c, errors.Wrap(err, "train: FindRate")
-		}
-		c.add(s, o.Smooth)
-		c.Diverged = o.over(c.Smoothed)
+	var broken *NotFiniteError
+	switch err := l.Fit(); {
+	case errors.Is(err, ErrInterrupted):
+		return c, err
+	case errors.As(err, &broken):
+		c.Diverged = true
+		c.cut(broken.Step - 1)
+	case err != nil:
+		return c, errors.Wrap(err, "train: FindRate")
 	}
 	return c, c.read(o.Steps)
 }

@@ -27,16 +27,14 @@ type progress struct {
 	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // of the parameters that the checkpoint leaves out
 }
 
-// Loop is a fit under way, for a loop of one's own around whole steps; [Trainer.Fit] is this:
+// Loop is a fit under way. [Trainer.Fit] is this:
 //
 //	l, err := t.Start(d)
 //	if err != nil { … }
 //	defer l.Close()
-//	for !l.Done() {
-//		s, err := l.Step()
-//		…
-//	}
-//	err = l.Finish()
+//	err = l.Fit()
+//
+// A program that wants to do more between steps calls [Loop.Step] until [Loop.Done], and then [Loop.Finish].
 type Loop struct {
 	Run     *Run
 	set     Trainer
@@ -162,11 +160,17 @@ func (l *Loop) Close() error {
 // Done tells whether all steps are done, or a callback or early stopping has ended the run.
 func (l *Loop) Done() bool { return l.at.Step >= l.set.Steps || l.stopped }
 
-// all makes the steps that are left.
-func (l *Loop) all() error {
+// Fit makes the steps that are left and finishes the run. When Trainer.Interrupt is closed it ends with the step that is
+// under way, writes a checkpoint where there is a run folder, and returns [ErrInterrupted].
+func (l *Loop) Fit() error {
+	start := time.Now()
+	defer func() { l.Run.FitSeconds = time.Since(start).Seconds() }()
 	for !l.Done() {
 		select {
 		case <-l.set.Interrupt:
+			if err := l.finish(false); err != nil {
+				return err
+			}
 			return ErrInterrupted
 		default:
 		}
@@ -174,7 +178,7 @@ func (l *Loop) all() error {
 			return err
 		}
 	}
-	return nil
+	return l.Finish()
 }
 
 // Step makes one update from the next batches, then what is due after it: evaluation, log line, callbacks, checkpoint.

@@ -30,6 +30,10 @@ func TestSchedules(t *testing.T) {
 		{"inverse square root", InverseSqrt{}, 100, []int{0, 3, 8, 99}, []float64{1, 0.5, 1. / 3, 0.1}},
 		{"inverse square root, warmup", InverseSqrt{Warmup: 3}, 100, []int{0, 2, 3, 15}, []float64{0.25, 0.75, 1, 0.5}},
 		{"WSD", WSD{Warmup: 1, Decay: 0.5, Min: 0.2}, 8, []int{0, 1, 3, 4, 5, 6, 8}, []float64{0.5, 1, 1, 1, 0.8, 0.6, 0.2}},
+		{"linear, a share of the steps", Linear{Warmup: 0.2, Min: 0.2}, 12, []int{0, 1, 2, 7, 12}, []float64{1. / 3, 2. / 3, 1, 0.6, 0.2}},
+		{"cosine, a share of the steps", Cosine{Warmup: 1. / 3, Min: 0.1}, 12, []int{3, 4, 8}, []float64{0.8, 1, 0.55}},
+		{"constant, one step", Constant{Warmup: 1}, 4, []int{0, 1}, []float64{0.5, 1}},
+		{"constant, all steps but a hair", Constant{Warmup: Warmup(math.Nextafter(1, 0))}, 4, []int{0, 3}, []float64{0.2, 0.8}},
 		{"WSD, all decay", WSD{Warmup: 1, Decay: 1}, 4, []int{0, 1, 2}, []float64{0.5, 1, 2. / 3}},
 	} {
 		for i, step := range c.at {
@@ -62,5 +66,23 @@ func TestRate(t *testing.T) {
 	}
 	if p := values(t, run.State, "p")[0]; math.Abs(p+sum) > 1e-6 {
 		t.Errorf("p moved by %g, want the sum of the rates %g", -p, sum)
+	}
+}
+
+// TestWarmup: which numbers are steps, which shares, and which neither.
+func TestWarmup(t *testing.T) {
+	for _, c := range []struct {
+		w     Warmup
+		steps int // of 200; -1: not a warmup
+	}{
+		{0, 0}, {0.1, 20}, {0.0024, 0}, {0.0026, 1}, {0.999, 200}, {1, 1}, {60, 60}, {1000, 1000}, {1.5, -1}, {-1, -1}, {-0.1, -1},
+		{Warmup(math.NaN()), -1}, {Warmup(math.Inf(1)), -1},
+	} {
+		if c.w.Valid() != (c.steps >= 0) {
+			t.Errorf("warmup %g: valid %v", c.w, c.w.Valid())
+		}
+		if got := c.w.Steps(200); c.steps >= 0 && got != c.steps {
+			t.Errorf("warmup %g is %d of 200 steps, want %d", c.w, got, c.steps)
+		}
 	}
 }

@@ -100,7 +100,7 @@ func TestRaggedEpochs(t *testing.T) {
 	tr.Steps, tr.Epochs = 0, 30
 	l, err := tr.Start(raggedData(23))
 	must(t, l, err)
-	if err := l.all(); err != nil {
+	if err := l.Fit(); err != nil {
 		t.Fatal(err)
 	}
 	if len(l.shapes) < 4 {

@@ -2,7 +2,6 @@ package train
 
 import (
 	"io"
-	"time"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
@@ -87,14 +86,7 @@ func (t Trainer) Fit(d TrainData) (*Run, error) {
 		return nil, err
 	}
 	defer l.Close()
-	err = l.all()
-	l.Run.FitSeconds = time.Since(l.clock).Seconds()
-	if err == nil || errors.Is(err, ErrInterrupted) {
-		if e := l.finish(err == nil); e != nil {
-			err = e
-		}
-	}
-	return l.Run, err
+	return l.Run, l.Fit()
 }
 
 // New returns a run that was not trained: its parameters have their first values, for weights to be loaded into.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/bench/internal/results"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
 )
 
@@ -97,7 +98,7 @@ func (r result) key() string { return fmt.Sprint(r.Name, r.LR, r.Seed) }
 func measure(r *result, v variant) {
 	s := finetune.Settings{Task: "classify", Model: *model,
 		Data:  finetune.DataSettings{Path: *data, Columns: []string{"label", "text"}, Rows: 1000, Val: 0.5},
-		Train: finetune.TrainSettings{LR: r.LR, Epochs: v.epochs, Evaluations: 4 / v.epochs, Patience: 100, Seed: r.Seed}}
+		Train: finetune.TrainSettings{Settings: train.Settings{LR: r.LR, Seed: r.Seed}, Epochs: v.epochs, Evaluations: 4 / v.epochs, Patience: 100}}
 	v.change(&s)
 	j := results.Must(finetune.Open(s))
 	defer j.Close()

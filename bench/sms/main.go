@@ -134,7 +134,7 @@ func split(labelled, test string, size int, seed uint64) {
 func fineTune(r *result, random bool, labelled, test, dir string) {
 	j := results.Must(finetune.Open(finetune.Settings{Task: "classify", Model: *model, Random: random,
 		Data:  finetune.DataSettings{Path: labelled, TestPath: test, Text: "text", Label: []string{"label"}},
-		Train: finetune.TrainSettings{Seed: r.Seed}}))
+		Train: finetune.TrainSettings{Settings: train.Settings{Seed: r.Seed}}}))
 	defer j.Close()
 	fmt.Fprintf(os.Stderr, "%+v\n%+v\n", j.Counts, j.Settings)
 	got := results.Must(j.Fit(finetune.Options{Say: log.Printf, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {

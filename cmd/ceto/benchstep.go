@@ -13,6 +13,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
@@ -49,7 +50,7 @@ type stepFlags struct {
 }
 
 // recomputeUsage describes the flag --recompute.
-const recomputeUsage = "share of a step's work, 0 to 1, that may be done twice to need less memory: activations are computed again in the backward pass"
+var recomputeUsage = setting.Usage(train.Settings{}, "recompute")
 
 func checkRecompute(share float64) error {
 	if !(share >= 0 && share <= 1) {

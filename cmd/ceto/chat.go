@@ -12,7 +12,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
-	"github.com/pkg/errors"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/spf13/cobra"
 )
 
@@ -21,7 +21,8 @@ type chatFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	system, prompt string
+	System string `flag:"system" usage:"the system's message; without one the template's own"`
+	Prompt string `flag:"prompt" usage:"one turn: print the answer and end"`
 }
 
 func chatCmd(g *global) *cobra.Command {
@@ -37,25 +38,28 @@ Ctrl-C stops an answer, and between answers the program. When the context is ful
 	}
 	fl := c.Flags()
 	f.modelFlags.add(fl)
-	fl.StringVar(&f.system, "system", "", "the system's message; without one the template's own")
-	fl.StringVar(&f.prompt, "prompt", "", "one turn: print the answer and end")
-	f.sampleFlags.add(fl, 1024, 0.6, 0.9) // Llama 3's generation_config.json
+	setting.Flags(fl, f, "system", "prompt")
+	f.sampleFlags.add(fl, generate.Options{Tokens: 1024, Temperature: 0.6, TopP: 0.9}) // Llama 3's generation_config.json
 	return c
 }
 
-// chat is a conversation under way.
+// chat is a conversation at a terminal.
 type chat struct {
-	*loaded
-	template *generate.ChatTemplate
-	policy   token.Policy
-	opt      generate.Options
-	system   []generate.Message // none or one
-	turns    []generate.Message
+	generate.Conversation
+	about string // what is said of the model at the start
+}
+
+// newChat opens a conversation with a model.
+func newChat(m *loaded, o generate.Options) (*chat, error) {
+	m.gen.KeepCache = true
+	template, err := m.source.Template(m.tok)
+	return &chat{generate.Conversation{Generator: m.gen, Template: template, Options: o},
+		fmt.Sprintf("%s, %d parameters", m.source.Architecture.Class, m.source.Model.Params())}, err
 }
 
 // run answers --prompt, or the lines of the input.
 func (f *chatFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.special)
+	policy, err := policyOf(f.Special)
 	if err != nil {
 		return err
 	}
@@ -67,19 +71,17 @@ func (f *chatFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer m.close()
-	m.gen.KeepCache = true
-	t := &chat{loaded: m, policy: policy}
-	if t.template, err = m.source.Template(m.tok); err != nil {
+	o, err := f.options(c.Flags(), m.source)
+	if err != nil {
 		return err
 	}
-	if t.opt, err = f.options(c.Flags(), m.source); err != nil {
+	t, err := newChat(m, o)
+	if err != nil {
 		return err
 	}
-	if f.system != "" {
-		t.system = []generate.Message{{Role: "system", Content: f.system}}
-	}
+	t.System, t.Refuse = f.System, policy == token.Refuse
 	if c.Flags().Changed("prompt") {
-		return t.once(c.Context(), c.OutOrStdout(), f.prompt, f.json)
+		return t.once(c.Context(), c.OutOrStdout(), f.Prompt, f.json)
 	}
 	if f.json {
 		return usagef("--json answers one turn; give it with --prompt")
@@ -105,6 +107,20 @@ func (t *chat) once(ctx context.Context, w io.Writer, prompt string, json bool) 
 	return err
 }
 
+// answer writes the model's answer as it comes.
+func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.Sequence, []int32, error) {
+	var failed error
+	t.Options.StreamText = func(text []byte) bool {
+		_, failed = w.Write(shown(w, text))
+		return failed == nil
+	}
+	seq, ids, err := t.Answer(ctx, text)
+	if err == nil {
+		err = failed
+	}
+	return seq, ids, err
+}
+
 // talk answers each line of r. An error of an answer is told and the chat goes on.
 func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 	interrupts := make(chan os.Signal, 1)
@@ -113,7 +129,7 @@ func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 	lines := readLines(r)
 	shell := isTerminal(w)
 	if shell {
-		fmt.Fprintf(notes, "%s, %d parameters; /reset forgets the turns, Ctrl-D ends\n", t.source.Architecture.Class, t.source.Model.Params())
+		fmt.Fprintf(notes, "%s; /reset forgets the turns, Ctrl-D ends\n", t.about)
 	}
 	for {
 		if shell {
@@ -133,7 +149,7 @@ func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 		case "":
 			continue
 		case "/reset":
-			t.turns = nil
+			t.Reset()
 			continue
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -167,58 +183,4 @@ func readLines(r io.Reader) <-chan string {
 		}
 	}()
 	return lines
-}
-
-// answer adds a turn and writes the model's answer as it comes; what was written when ctx ends stays a turn.
-func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.Sequence, []int32, error) {
-	t.turns = append(t.turns, generate.Message{Role: "user", Content: text})
-	ids, err := t.ids()
-	if err != nil {
-		t.turns = t.turns[:len(t.turns)-1]
-		return generate.Sequence{}, nil, err
-	}
-	o := t.opt
-	o.Tokens = min(o.Tokens, t.source.Model.Dims().Context-len(ids))
-	seqs, _, err := t.generate(ctx, w, "", [][]int32{ids}, o)
-	if len(seqs) == 0 {
-		return generate.Sequence{}, ids, err
-	}
-	t.turns = append(t.turns, generate.Message{Role: "assistant", Content: seqs[0].Text})
-	return seqs[0], ids, err
-}
-
-// room is the least that an answer gets, in tokens, before old turns are left out.
-const room = 64
-
-// ids renders and encodes the chat; turns for which the context has no room are left out for good, the oldest first.
-func (t *chat) ids() ([]int32, error) {
-	context := t.source.Model.Dims().Context
-	for {
-		if err := t.refuse(); err != nil {
-			return nil, err
-		}
-		text, err := t.template.Render(append(append([]generate.Message{}, t.system...), t.turns...))
-		if err != nil {
-			return nil, err
-		}
-		ids, err := generate.PromptIDs(t.tok, text, token.Parse)
-		if err != nil || len(ids)+min(room, t.opt.Tokens) <= context {
-			return ids, err
-		}
-		if len(t.turns) < 3 {
-			return nil, errors.Errorf("the prompt has %d tokens; the context holds %d, and an answer needs some", len(ids), context)
-		}
-		t.turns = t.turns[2:]
-	}
-}
-
-// refuse is an error where --special refuse forbids what a message says.
-func (t *chat) refuse() error {
-	sub, ok := t.tok.(token.Subword)
-	if t.policy != token.Refuse || !ok {
-		return nil
-	}
-	last := t.turns[len(t.turns)-1]
-	_, err := sub.EncodeWith([]byte(last.Content), token.Options{Policy: token.Refuse})
-	return err
 }

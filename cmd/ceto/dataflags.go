@@ -6,27 +6,21 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/record"
+	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/spf13/pflag"
 )
 
-const (
-	dataUsage    = "CSV, TSV, JSON or text file, also .gz, or a folder of such files"
-	formatUsage  = "csv, tsv, json or text (default: by the file's extension)"
-	columnsUsage = "names of the columns, with commas, of a file without a header"
-	commaUsage   = "between the fields of CSV: one character, or tab (default: ,)"
-)
-
-// dataFlags name a user's data and say how it is read.
+// dataFlags name a user's data and say how it is read, as the settings of fine-tuning do.
 type dataFlags struct {
 	path, format, comma string
 	columns             []string
 }
 
 func (f *dataFlags) add(fl *pflag.FlagSet) {
-	fl.StringVar(&f.path, "data", "", dataUsage)
-	fl.StringVar(&f.format, "format", "", formatUsage)
-	fl.StringSliceVar(&f.columns, "columns", nil, columnsUsage)
-	fl.StringVar(&f.comma, "comma", "", commaUsage)
+	for name, p := range map[string]any{"data": &f.path, "format": &f.format, "columns": &f.columns, "comma": &f.comma} {
+		setting.Var(fl, finetune.DataSettings{}, name, p)
+	}
 }
 
 // open opens the data that --data names.

@@ -111,7 +111,7 @@ var keyRuns = []programRun{
 var keyFiles = []string{"tiny/log.jsonl", "tiny/checkpoints/*/state.json", "tiny/checkpoints/*/config.json", "classify/result.json", "chat/result.json",
 	"classify/adapter/adapter_config.json", "classify/log.jsonl", "tag/adapter/adapter_config.json", "lm/adapter/generation_config.json", "full/model/config.json"}
 
-// TestDigests runs the program on every CPU path that the machine has: the parameters after short runs, ids of
+// TestDigests runs the program on every CPU path that the machine has. The parameters after short runs, the ids of
 // generation and the keys of all JSON outputs are those of testdata/digests.json.
 func TestDigests(t *testing.T) {
 	var want digests

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/pretrained"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -16,9 +18,12 @@ import (
 // exportFlags are the flags of ceto export.
 type exportFlags struct {
 	*global
-	model, shard string
-	adapters     []string
-	opt          pretrained.ExportOptions
+	model    string
+	adapters []string
+	Format   string `flag:"to" usage:"hf, gguf or llm.c"`
+	Type     string `flag:"type" usage:"type of the values: f32, f16, bf16 or q8_0" default:"f32"`
+	Shard    string `flag:"shard-size" usage:"most bytes of a safetensors file (kB, MB, GB; KiB, MiB, GiB)" default:"5GB"`
+	Force    bool   `flag:"force" usage:"replace a folder of files that is there, and all files in it"`
 }
 
 func exportCmd(g *global) *cobra.Command {
@@ -42,12 +47,9 @@ The folder appears whole or not at all. What the format cannot say is an error.`
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.model, "model", "", modelUsage)
-	fl.StringArrayVar(&f.adapters, "adapter", nil, adapterUsage)
-	fl.StringVar(&f.opt.Format, "to", "", "hf, gguf or llm.c")
-	fl.StringVar(&f.opt.Type, "type", "f32", "of the values: f32, f16, bf16 or q8_0")
-	fl.StringVar(&f.shard, "shard-size", "5GB", "most bytes of a safetensors file (kB, MB, GB; KiB, MiB, GiB)")
-	fl.BoolVar(&f.opt.Force, "force", false, "replace a folder of files that is there, and all files in it")
+	setting.Var(fl, finetune.Settings{}, "model", &f.model)
+	setting.Var(fl, modelFlags{}, "adapter", &f.adapters)
+	setting.Flags(fl, f)
 	return c
 }
 
@@ -58,11 +60,11 @@ type exported struct {
 }
 
 func (f *exportFlags) run(c *cobra.Command, dir string) error {
-	if f.opt.Format == "" {
+	if f.Format == "" {
 		return usagef("--to is missing: want hf, gguf or llm.c")
 	}
-	var err error
-	if f.opt.ShardBytes, err = parseBytes(f.shard); err != nil {
+	shard, err := parseBytes(f.Shard)
+	if err != nil {
 		return usage(errors.WithMessage(err, "--shard-size"))
 	}
 	s, err := openModel(f.model, f.adapters...)
@@ -71,7 +73,7 @@ func (f *exportFlags) run(c *cobra.Command, dir string) error {
 	}
 	defer s.Close()
 	var r exported
-	if r.Files, err = s.Export(dir, f.opt); err != nil {
+	if r.Files, err = s.Export(dir, pretrained.ExportOptions{Format: f.Format, Type: f.Type, ShardBytes: shard, Force: f.Force}); err != nil {
 		return err
 	}
 	for _, name := range r.Files {

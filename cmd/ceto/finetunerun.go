@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/plot"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/goccy/go-yaml"
@@ -30,14 +31,14 @@ func (f *finetuneFlags) run(c *cobra.Command) error {
 	defer exec.Close()
 	smallHeap()
 	switch {
-	case f.findRate:
+	case f.FindRate:
 		return f.find(c, s, exec)
-	case f.seeds < 1 || f.folds < 0 || f.folds == 1 || f.seeds > 1 && f.folds > 0:
-		return usagef("--seeds %d, --folds %d: want 1 seed or more, or 2 folds or more", f.seeds, f.folds)
-	case f.seeds > 1 || f.folds > 0:
+	case f.Seeds < 1 || f.Folds < 0 || f.Folds == 1 || f.Seeds > 1 && f.Folds > 0:
+		return usagef("--seeds %d, --folds %d: want 1 seed or more, or 2 folds or more", f.Seeds, f.Folds)
+	case f.Seeds > 1 || f.Folds > 0:
 		return f.repeat(c, s, exec)
 	}
-	out := runFolder(f.resume, f.out)
+	out := f.folder()
 	r, err := f.one(c, s, exec, out)
 	if errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto finetune --resume %s\n", filepath.ToSlash(out))
@@ -59,18 +60,14 @@ func (f *finetuneFlags) one(c *cobra.Command, s finetune.Settings, exec plan.Exe
 	}
 	defer j.Close()
 	o := f.options(c.Context(), c.ErrOrStderr(), j, exec)
-	o.Out, o.Resume = out, f.resume != ""
+	o.Out, o.Resume = out, f.Resume != ""
 	return j.Fit(o)
 }
 
 // options are those of a job that tells w how it goes.
 func (f *finetuneFlags) options(ctx context.Context, w io.Writer, j *finetune.Job, exec plan.Executor) finetune.Options {
-	limit := uint64(f.memory * (1 << 30))
-	if f.memory == 0 {
-		limit = exec.Device().Free
-	}
 	say := func(format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }
-	return finetune.Options{Executor: exec, MemoryLimit: limit, Interrupt: ctx.Done(), Say: say,
+	return finetune.Options{Executor: exec, MemoryLimit: f.limit(exec), Interrupt: ctx.Done(), Say: say,
 		Ready: func(l *train.Loop) { describe(w, j, l, exec) }, Callbacks: []train.Callback{&tuneProgress{w: w}}}
 }
 
@@ -195,10 +192,10 @@ func curves(w io.Writer, r *finetune.Result) {
 		}
 	}
 	if len(losses) > 1 {
-		fmt.Fprintf(w, "%s\n\n", plot(losses, "training loss"))
+		fmt.Fprintf(w, "%s\n\n", plot.Curve(losses, "training loss"))
 	}
 	if len(val) > 1 {
-		fmt.Fprintf(w, "%s\n\n", plot(val, "validation loss"))
+		fmt.Fprintf(w, "%s\n\n", plot.Curve(val, "validation loss"))
 	}
 }
 
@@ -221,7 +218,7 @@ func (f *finetuneFlags) find(c *cobra.Command, s finetune.Settings, exec plan.Ex
 		return err
 	}
 	n := len(curve.Rates)
-	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", plot(curve.Smoothed, fmt.Sprintf("smoothed loss, learning rate from %.2g to %.2g by equal factors", curve.Rates[0], curve.Rates[n-1])))
+	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", plot.Curve(curve.Smoothed, fmt.Sprintf("smoothed loss, learning rate from %.2g to %.2g by equal factors", curve.Rates[0], curve.Rates[n-1])))
 	if err != nil {
 		return err
 	}
@@ -231,10 +228,10 @@ func (f *finetuneFlags) find(c *cobra.Command, s finetune.Settings, exec plan.Ex
 
 // repeat runs a job with several seeds or folds and reports means and standard deviations.
 func (f *finetuneFlags) repeat(c *cobra.Command, s finetune.Settings, exec plan.Executor) error {
-	out, sums := runFolder(f.resume, f.out), map[string][]float64{}
-	what, n := "seed", f.seeds
-	if f.folds > 0 {
-		what, n = "fold", f.folds
+	out, sums := f.folder(), map[string][]float64{}
+	what, n := "seed", f.Seeds
+	if f.Folds > 0 {
+		what, n = "fold", f.Folds
 	}
 	var all []*finetune.Result
 	for i := range n {

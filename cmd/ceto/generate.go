@@ -10,6 +10,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -20,8 +21,8 @@ type generateFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	prompts []string
-	stream  bool
+	Prompts []string `flag:"prompt,array" usage:"text to continue; without one a text begins. May be repeated: one batch"`
+	Stream  bool     `flag:"stream" usage:"print the text as it comes" default:"true"`
 }
 
 func generateCmd(g *global) *cobra.Command {
@@ -35,14 +36,9 @@ func generateCmd(g *global) *cobra.Command {
 	}
 	fl := c.Flags()
 	f.modelFlags.add(fl)
-	fl.StringArrayVar(&f.prompts, "prompt", nil, "text to continue; without one a text begins. May be repeated: one batch")
-	f.sampleFlags.add(fl, 200, 0.8, 0)
-	o := &f.opt
-	fl.IntVar(&o.Beams, "beams", 0, "beam search that goes on with this many sequences")
-	fl.Float64Var(&o.LengthPenalty, "length-penalty", 1, "beams are ranked by log-probability / tokens^this")
-	fl.StringVar(&o.EarlyStopping, "early-stopping", generate.EarlyFalse, "when beam search ends: false, true or never")
-	fl.IntVar(&o.Returns, "returns", 1, "sequences for each prompt")
-	fl.BoolVar(&f.stream, "stream", true, "print the text as it comes")
+	setting.Flags(fl, f)
+	f.sampleFlags.add(fl, generate.Options{Tokens: 200, Temperature: 0.8, LengthPenalty: 1, EarlyStopping: generate.EarlyFalse, Returns: 1},
+		"beams", "length-penalty", "early-stopping", "returns")
 	return c
 }
 
@@ -69,7 +65,7 @@ type sequence struct {
 
 // run loads the model, and prints the continuations.
 func (f *generateFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.special)
+	policy, err := policyOf(f.Special)
 	if err != nil {
 		return err
 	}
@@ -82,23 +78,23 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if len(f.prompts) == 0 {
-		f.prompts = []string{""}
+	if len(f.Prompts) == 0 {
+		f.Prompts = []string{""}
 	}
-	ids := make([][]int32, len(f.prompts))
-	for i, p := range f.prompts {
+	ids := make([][]int32, len(f.Prompts))
+	for i, p := range f.Prompts {
 		if ids[i], err = generate.PromptIDs(m.tok, p, policy); err != nil {
 			return usage(errors.WithMessage(err, "--prompt"))
 		}
 	}
 	w := c.OutOrStdout()
 	one := len(ids) == 1 && max(o.Beams, o.Returns) <= 1
-	live := f.stream && one && !f.json
+	live := f.Stream && one && !f.json
 	out := w
 	if !live {
 		out = io.Discard
 	}
-	seqs, t, err := m.generate(c.Context(), out, f.prompts[0], ids, o)
+	seqs, t, err := m.generate(c.Context(), out, f.Prompts[0], ids, o)
 	if err != nil {
 		return err
 	}
@@ -120,7 +116,7 @@ func (f *generateFlags) print(w io.Writer, seqs []generate.Sequence) error {
 		if len(seqs) > 1 {
 			fmt.Fprintf(w, "--- prompt %d, log-probability %.4f, ended by %s\n", s.Prompt, s.Score, s.End)
 		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", f.prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", f.Prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
 			return err
 		}
 	}
@@ -145,7 +141,7 @@ type loaded struct {
 
 // load opens the model of f and reads its values.
 func (g *global) load(f *modelFlags) (*loaded, error) {
-	s, err := openModel(f.path, f.adapters...)
+	s, err := openModel(f.path, f.Adapters...)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
@@ -14,9 +15,9 @@ import (
 // gradcheckFlags are the flags of ceto gradcheck.
 type gradcheckFlags struct {
 	*global
-	preset string
-	full   bool
-	seed   uint64
+	Preset string                      `flag:"preset" usage:"model to check, shrunk where it is large" default:"(two small models)"`
+	Full   bool                        `flag:"full" usage:"check every coordinate of every parameter"`
+	Seed   uint64                      `flag:"seed" usage:"seed of parameters, tokens and directions" default:"1"`
 	task   func(train.Task) train.Task // changes what is checked, for tests; nil: nothing
 }
 
@@ -30,9 +31,7 @@ parameter and at its 8 largest gradients. Without --preset two small models are 
 one in that of nanoGPT. The error |a−n| / max(|a|, |n|, 1e-4·rms of all gradients) past 1e-6 gives exit code 1.`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
-	c.Flags().StringVar(&f.preset, "preset", "", "model to check, shrunk where it is large")
-	c.Flags().BoolVar(&f.full, "full", false, "check every coordinate of every parameter")
-	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of parameters, tokens and directions")
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
@@ -64,13 +63,13 @@ const (
 
 // models lists what is to be checked.
 func (f *gradcheckFlags) models() ([]checked, error) {
-	if f.preset == "" {
+	if f.Preset == "" {
 		tiny := gpt.GPT2{Layers: 2, Heads: 4, Width: checkWidth, Vocab: checkVocab, Context: checkContext}
 		nano := tiny
 		nano.NoBias, nano.GELUErf = true, true
 		return []checked{{"gpt2-style", tiny}, {"nanogpt-style", nano}}, nil
 	}
-	cfg, err := gpt.Preset(f.preset)
+	cfg, err := gpt.Preset(f.Preset)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -79,7 +78,7 @@ func (f *gradcheckFlags) models() ([]checked, error) {
 		cfg.Width, cfg.Layers = cfg.Heads*max(2, checkWidth/cfg.Heads), 2
 		cfg.Vocab = min(cfg.Vocab, checkVocab)
 	}
-	return []checked{{f.preset, cfg}}, nil
+	return []checked{{f.Preset, cfg}}, nil
 }
 
 func (f *gradcheckFlags) run(c *cobra.Command) error {
@@ -130,12 +129,12 @@ func (f *gradcheckFlags) check(cfg gpt.GPT2) (train.GradReport, error) {
 	defer x.Close()
 	fields := tokenFields(cfg.Context)
 	b := data.NewBatch(fields, checkBatch)
-	randomTokens(b, cfg.Vocab, f.seed)
+	randomTokens(b, cfg.Vocab, f.Seed)
 	task := train.Task(train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}})
 	if f.task != nil {
 		task = f.task(task)
 	}
-	return train.GradCheck{Task: task, Seed: f.seed, Full: f.full, Executor: x, Random: checkSpread}.Run(fields, b, checkBatch)
+	return train.GradCheck{Task: task, Seed: f.Seed, Full: f.Full, Executor: x, Random: checkSpread}.Run(fields, b, checkBatch)
 }
 
 // randomTokens fills all id arrays of a batch.

@@ -9,8 +9,11 @@ import (
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
+	"github.com/ceto-ml/ceto/plot"
 	"github.com/ceto-ml/ceto/train"
+	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -18,32 +21,32 @@ import (
 // inspectFlags are the flags of ceto inspect.
 type inspectFlags struct {
 	*global
-	preset, model, svg string
-	batch, context     int
-	plan               bool
-	recompute          float64
+	preset, model  string
+	batch, context int
+	recompute      float64
+	Plan           bool   `flag:"plan" usage:"print the plan of the training step"`
+	SVG            string `flag:"svg" usage:"draw the forward graph to this file; a name that ends in .dot gets Graphviz's text"`
 }
 
 func inspectCmd(g *global) *cobra.Command {
-	f := &inspectFlags{global: g}
+	f := &inspectFlags{global: g, preset: pretrain.DefaultPreset}
 	c := &cobra.Command{
 		Use:   "inspect",
 		Short: "Say what a model is made of and what training it needs, without training it",
 		Long: `Print a model's layers and parameters, and of one training step (AdamW, clip by the global norm) the FLOPs of a token
 and the exact bytes by region, from its plan. Nothing of that size is allocated.
-Of a model in files: what they hold. With --batch, the training step too.`,
+Batch and context are those of the preset, unless flags say otherwise.
+Of a model in files it prints what they hold, and with --batch the training step too.`,
 		Example: `  ceto inspect --preset gpt2 --batch 4 --context 1024
   ceto inspect --model model.gguf`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.preset, "preset", "tiny", strings.Join(gpt.Presets(), ", "))
+	for name, p := range map[string]any{"preset": &f.preset, "batch": &f.batch, "context": &f.context, "recompute": &f.recompute} {
+		setting.Var(fl, pretrain.Settings{}, name, p)
+	}
 	fl.StringVar(&f.model, "model", "", "in place of a preset: "+modelUsage)
-	fl.IntVar(&f.batch, "batch", 0, "sequences of a step (default: the preset's)")
-	fl.IntVar(&f.context, "context", 0, "tokens of a sequence (default: the model's)")
-	fl.Float64Var(&f.recompute, "recompute", 0, recomputeUsage)
-	fl.BoolVar(&f.plan, "plan", false, "print the plan of the training step")
-	fl.StringVar(&f.svg, "svg", "", "draw the forward graph to this file; a name that ends in .dot gets Graphviz's text")
+	setting.Flags(fl, f)
 	return c
 }
 
@@ -70,9 +73,9 @@ type inspectResult struct {
 
 // config finds the preset's model and the sizes of a step.
 func (f *inspectFlags) config(c *cobra.Command) (gpt.Model, int, error) {
-	p, err := presetConfig(f.preset)
+	p, err := pretrain.Preset(f.preset)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, usage(err)
 	}
 	if c.Flags().Changed("batch") {
 		p.Train.Batch = f.batch
@@ -130,8 +133,8 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if r.MaxBatch, err = maxBatch(cfg, context, o, r.FreeBytes); err != nil {
 		return err
 	}
-	if f.svg != "" {
-		if err := drawFile(f.svg, s.Graph, fmt.Sprintf("%s, batch %d, context %d", f.name(), batch, context)); err != nil {
+	if f.SVG != "" {
+		if err := drawFile(f.SVG, s.Graph, fmt.Sprintf("%s, batch %d, context %d", f.name(), batch, context)); err != nil {
 			return err
 		}
 	}
@@ -142,7 +145,7 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if err := nn.Summary(w, s); err != nil {
 		return err
 	}
-	if f.plan {
+	if f.Plan {
 		fmt.Fprintf(w, "\ntraining step, batch %d, context %d\n%v", batch, context, p)
 	}
 	return r.print(w)
@@ -203,8 +206,8 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 	return b
 }
 
-// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does: two plans give a line,
-// the plans at its end the exact answer.
+// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does. Two plans give a line,
+// and the plans at its end the exact answer.
 func maxBatch(cfg gpt.Model, context int, o plan.Options, free uint64) (int, error) {
 	size := func(batch int) (float64, error) {
 		p, _, err := stepPlan(cfg, batch, context, o)
@@ -251,9 +254,9 @@ func drawFile(path string, g *graph.Graph, title string) error {
 	if err != nil {
 		return errors.Wrap(err, "--svg")
 	}
-	draw := drawSVG
+	draw := plot.SVG
 	if strings.HasSuffix(path, ".dot") {
-		draw = drawDOT
+		draw = plot.DOT
 	}
 	err = draw(f, g, title)
 	if e := f.Close(); err == nil {

@@ -47,12 +47,12 @@ func (f *inspectFlags) runModel(c *cobra.Command) error {
 		return f.step(c, s.Model, f.batch)
 	}
 	w := c.OutOrStdout()
-	if f.svg != "" {
+	if f.SVG != "" {
 		scope, err := forwardScope(s.Model, 1, min(s.Model.Dims().Context, 64))
 		if err != nil {
 			return err
 		}
-		if err := drawFile(f.svg, scope.Graph, f.model); err != nil {
+		if err := drawFile(f.SVG, scope.Graph, f.model); err != nil {
 			return err
 		}
 	}

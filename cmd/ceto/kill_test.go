@@ -39,14 +39,15 @@ func pretrainArgs(dir string) []string {
 }
 
 // finetuneArgs train with everything that a checkpoint has to keep: LoRA with dropout, averages, batches by length that
-// end with an epoch, and the best values, those of the head that was fitted first among them.
+// end with an epoch, and the best values. Those of the head that was fitted first are among them.
 func finetuneArgs(dir string) []string {
 	return []string{"--model", filepath.Join("..", "..", "gpt", "testdata", "hf", "llama-chat"), "--data", filepath.Join(dir, "texts.csv"), "--task", "classify",
 		"--lora-dropout", "0.1", "--ema", "0.9", "--batch", "8", "--epochs", "25", "--patience", "1000", "--lr", "0.003", "--checkpoint-every", "10"}
 }
 
-// TestKill kills ceto with SIGKILL: every fourth time while a checkpoint is being written (a kill that comes
-// too late for it is made again), else at a step read off its log. Resumed each time, it ends with the parameters of the run that was never stopped.
+// TestKill kills ceto with SIGKILL at a step read off its log, and every fourth time while a checkpoint is being
+// written. A kill that comes too late for it is made again. Resumed each time, ceto ends with the parameters of the run
+// that was never stopped.
 func TestKill(t *testing.T) {
 	for _, k := range killRuns {
 		t.Run(k.command, k.test)

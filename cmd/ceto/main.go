@@ -1,4 +1,5 @@
-// Command ceto pretrains GPT-style models, and runs, inspects and converts those that others have trained. See the repository's README.md.
+// Command ceto pretrains GPT-style models, and runs, inspects and converts those that others have trained. See the
+// repository's README.md.
 package main
 
 import (

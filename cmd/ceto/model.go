@@ -9,28 +9,29 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/hub"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
 	"github.com/spf13/pflag"
 )
 
 // modelFlags name a model and how its text becomes ids.
 type modelFlags struct {
-	path, tokenizer, special string
-	adapters                 []string
+	path      string
+	Adapters  []string `flag:"adapter,array" usage:"folder of a LoRA adapter as PEFT saves it, merged into the model; may be repeated"`
+	Tokenizer string   `flag:"tokenizer" usage:"tokenizer's file or folder, where the model's own is not beside it"`
+	Special   string   `flag:"special" usage:"a special token written in the text: parse (it counts as one), text or refuse" default:"parse"`
 }
 
 func (f *modelFlags) add(fl *pflag.FlagSet) {
-	fl.StringVar(&f.path, "model", "", modelUsage)
-	fl.StringArrayVar(&f.adapters, "adapter", nil, adapterUsage)
-	fl.StringVar(&f.tokenizer, "tokenizer", "", "tokenizer's file or folder, where the model's own is not beside it")
-	fl.StringVar(&f.special, "special", "parse", "a special token written in the text: parse (it counts as one), text or refuse")
+	setting.Var(fl, finetune.Settings{}, "model", &f.path)
+	setting.Flags(fl, f)
 }
 
-const modelUsage = "run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched"
-
-const adapterUsage = "folder of a LoRA adapter as PEFT saves it, merged into the model; may be repeated"
+// modelUsage describes the flag --model.
+var modelUsage = setting.Usage(finetune.Settings{}, "model")
 
 // policies are what --special may say.
 var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
@@ -94,19 +95,19 @@ func exists(path string) bool {
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
 func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error) {
-	if f.tokenizer == "" {
+	if f.Tokenizer == "" {
 		t, err := s.Tokenizer()
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, errors.Errorf("%s has no tokenizer, so nothing says which text its ids stand for; name one with --tokenizer", s.Path)
 		}
 		return t, err
 	}
-	t, err := openTokenizer(f.tokenizer)
+	t, err := openTokenizer(f.Tokenizer)
 	if err != nil {
 		return nil, err
 	}
 	if v := s.Model.Dims().Vocab; t.Vocab() > v {
-		return nil, usagef("--tokenizer %s has %d ids, the model's embedding %d", f.tokenizer, t.Vocab(), v)
+		return nil, usagef("--tokenizer %s has %d ids, the model's embedding %d", f.Tokenizer, t.Vocab(), v)
 	}
 	return t, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/spf13/cobra"
 )
@@ -17,22 +18,26 @@ import (
 type useFlags struct {
 	*global
 	dataFlags
-	run, text string
-	base      bool
-	embedding bool
-	metrics   []string
-	tokens    int
+	Run       string   `flag:"run" usage:"run folder of ceto finetune"`
+	Text      string   `flag:"text" usage:"column of the texts" default:"(the columns of the run's own data)"`
+	Embedding bool     `flag:"embedding" usage:"also the vector that the head sees, in JSON"`
+	Base      bool     `flag:"base" usage:"measure the pretrained model that the run began with (chat and lm)"`
+	Metrics   []string `flag:"metrics" usage:"of chat: have it answer, and compare by:"`
+	Tokens    int      `flag:"tokens" usage:"tokens of an answer, at most" default:"128"`
 	stride    int
 }
 
+// Choices lists the metrics.
+func (*useFlags) Choices(string) []string { return finetune.TextMetrics() }
+
 func (f *useFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.run, "run", "", "run folder of ceto finetune")
+	setting.Flags(c.Flags(), f, "run")
 	f.dataFlags.add(c.Flags())
 }
 
 // open opens the run and the data, which is read as the run's own unless flags say otherwise.
 func (f *useFlags) open() (*finetune.Predictor, *record.Records, error) {
-	if f.run == "" {
+	if f.Run == "" {
 		return nil, nil, usagef("--run is missing: name the run folder of ceto finetune")
 	}
 	exec, err := f.executor()
@@ -59,10 +64,10 @@ func (f *useFlags) open() (*finetune.Predictor, *record.Records, error) {
 
 // predictor opens the run, or the pretrained model that it began with.
 func (f *useFlags) predictor(exec plan.Executor) (*finetune.Predictor, error) {
-	if !f.base {
-		return finetune.OpenRun(f.run, exec)
+	if !f.Base {
+		return finetune.OpenRun(f.Run, exec)
 	}
-	s, err := finetune.Load(filepath.Join(f.run, finetune.SettingsFile))
+	s, err := finetune.Load(filepath.Join(f.Run, finetune.SettingsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +85,7 @@ the text; with --json one object a record.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return f.predict(c) },
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.text, "text", "", "column of the texts (default: the columns of the run's own data)")
-	c.Flags().BoolVar(&f.embedding, "embedding", false, "also the vector that the head sees, in JSON")
+	setting.Flags(c.Flags(), f, "text", "embedding")
 	return c
 }
 
@@ -96,11 +100,11 @@ func (f *useFlags) predict(c *cobra.Command) error {
 	defer p.Close()
 	defer r.Close()
 	column := ""
-	if f.text != "" || p.Settings.Data.Text != "" {
-		if f.text == "" {
-			f.text = p.Settings.Data.Text
+	if f.Text != "" || p.Settings.Data.Text != "" {
+		if f.Text == "" {
+			f.Text = p.Settings.Data.Text
 		}
-		if column, err = needColumn(r, "text", f.text); err != nil {
+		if column, err = needColumn(r, "text", f.Text); err != nil {
 			return err
 		}
 	}
@@ -139,7 +143,7 @@ func (f *useFlags) answers(p *finetune.Predictor, r *record.Records, column stri
 			return nil, nil, err
 		}
 	}
-	if answers, err = p.Predict(texts); err != nil || !f.embedding {
+	if answers, err = p.Predict(texts); err != nil || !f.Embedding {
 		return answers, texts, err
 	}
 	vectors, err := p.Embed(texts)
@@ -159,10 +163,8 @@ func evalCmd(g *global) *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return f.eval(c) },
 	}
 	f.add(c)
-	c.Flags().BoolVar(&f.base, "base", false, "measure the pretrained model that the run began with (chat and lm)")
-	c.Flags().StringSliceVar(&f.metrics, "metrics", nil, "of chat: have it answer, and compare by "+strings.Join(finetune.TextMetrics(), ", "))
-	c.Flags().IntVar(&f.stride, "stride", 0, "of lm: tokens from one window to the next, so that each is foretold from more of the text (default the context)")
-	c.Flags().IntVar(&f.tokens, "tokens", 128, "tokens of an answer, at most")
+	setting.Flags(c.Flags(), f, "base", "metrics", "tokens")
+	setting.Var(c.Flags(), finetune.DataSettings{}, "stride", &f.stride)
 	return c
 }
 
@@ -180,8 +182,8 @@ func (f *useFlags) eval(c *cobra.Command) error {
 	if err != nil {
 		return usage(err)
 	}
-	if len(f.metrics) > 0 {
-		values, intervals, _, err := p.EvaluateText(r, nil, f.metrics, f.tokens)
+	if len(f.Metrics) > 0 {
+		values, intervals, _, err := p.EvaluateText(r, nil, f.Metrics, f.Tokens)
 		if err != nil {
 			return err
 		}

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
-	"github.com/guptarohit/asciigraph"
+	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
@@ -36,17 +35,18 @@ func newProgress(w io.Writer, exec plan.Executor) *progress {
 	return &progress{w: w, exec: exec, peak: exec.Peak(peakTime)}
 }
 
-// header says what is about to be trained.
-func (p *progress) header(cfg config, text *data.TextData, t train.Trainer) {
-	n, v := text.Tokens()
+// header says what is about to be trained, and where the run is kept.
+func (p *progress) header(j *pretrain.Job, out string) {
+	s, m := j.Settings.Train, j.Settings.Model
+	n, v := j.Text.Tokens()
 	kind := "ids of token files"
-	if tok := text.Tokenizer(); tok != nil {
+	if tok := j.Text.Tokenizer(); tok != nil {
 		kind = tok.Name() + " tokens"
 	}
 	fmt.Fprintf(p.w, "%s: %d parameters, %d layers, %d wide, context %d; %d tokens to train on, %d held out (%s)\n",
-		cfg.Preset, cfg.Model.Params(), cfg.Model.Layers, cfg.Model.Width, cfg.Model.Context, n, v, kind)
-	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", t.Steps, t.Batch*t.Accumulate, cfg.Model.Context, t.Out)
-	p.tokens = float64(t.Batch * t.Accumulate * cfg.Model.Context)
+		j.Settings.Preset, m.Params(), m.Layers, m.Width, m.Context, n, v, kind)
+	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", s.Steps, s.Batch*s.Accumulate, m.Context, out)
+	p.tokens = float64(s.Batch * s.Accumulate * m.Context)
 }
 
 // OnStep implements train.Callback.
@@ -99,24 +99,6 @@ func (p *progress) close() {
 		p.bar.Finish()
 		fmt.Fprintln(p.w)
 	}
-}
-
-// plot draws losses as a curve in text.
-func plot(losses []float64, caption string) string {
-	const width = 70
-	if len(losses) < 2 {
-		return ""
-	}
-	pts := make([]float64, 0, width)
-	for i := range width {
-		lo, hi := i*len(losses)/width, max(i*len(losses)/width+1, (i+1)*len(losses)/width)
-		sum := 0.0
-		for _, v := range losses[lo:hi] {
-			sum += v
-		}
-		pts = append(pts, sum/float64(hi-lo))
-	}
-	return asciigraph.Plot(pts, asciigraph.Height(12), asciigraph.Caption(caption))
 }
 
 func isTerminal(w io.Writer) bool {

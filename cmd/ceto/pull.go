@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/internal/hub"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 	"github.com/schollz/progressbar/v3"
@@ -17,7 +18,7 @@ import (
 // pullFlags are the flags of ceto pull.
 type pullFlags struct {
 	*global
-	files []string
+	Files []string `flag:"file,array" usage:"files to fetch, * standing for any text without a slash; may be repeated" default:"(what transformers loads with safetensors)"`
 }
 
 func pullCmd(g *global) *cobra.Command {
@@ -40,7 +41,7 @@ and HF_HUB_OFFLINE=1 takes what is there without a network.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}
-	c.Flags().StringArrayVar(&f.files, "file", nil, "files to fetch, * standing for any text without a slash; may be repeated; without it what transformers loads with safetensors")
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
@@ -62,7 +63,7 @@ func (f *pullFlags) run(c *cobra.Command, name string) error {
 	}
 	p := &pullProgress{w: c.ErrOrStderr()}
 	k.Announce, k.Progress, k.Note = p.announce, p.onBytes, p.note
-	dir, err := k.Pull(c.Context(), repo, revision, f.files)
+	dir, err := k.Pull(c.Context(), repo, revision, f.Files)
 	p.close()
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintf(p.w, "stopped after %s; go on with the same command\n", size(p.here))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -18,8 +19,10 @@ import (
 // tokenizeFlags are the flags of ceto tokenize's commands that use a tokenizer.
 type tokenizeFlags struct {
 	*global
-	tokenizer, special string
-	add, offsets       bool
+	Tokenizer string `flag:"tokenizer" usage:"folder or file: tokenizer.json, vocab.json, encoder.json, a GGUF file, llama2.c's tokenizer, a run or a fetched OWNER/NAME; or byte"`
+	special   string
+	Add       bool `flag:"add" usage:"add the tokens that the model's files ask for around a text"`
+	Offsets   bool `flag:"offsets" usage:"with --json: the bytes of the text that each id stands for"`
 }
 
 func tokenizeCmd(g *global) *cobra.Command {
@@ -31,8 +34,7 @@ func tokenizeCmd(g *global) *cobra.Command {
 	}
 	f := &tokenizeFlags{global: g}
 	encode := f.command("encode [FILE]", "Print the ids of a file, or of the input", f.encode)
-	encode.Flags().BoolVar(&f.add, "add", false, "add the tokens that the model's files ask for around a text")
-	encode.Flags().BoolVar(&f.offsets, "offsets", false, "with --json: the bytes of the text that each id stands for")
+	setting.Flags(encode.Flags(), f, "add", "offsets")
 	c.AddCommand(encode,
 		f.command("decode [FILE]", "Print the text of ids, read as numbers with anything between them", f.decode),
 		f.command("count FILE…", "Count tokens", f.count),
@@ -44,18 +46,20 @@ func tokenizeCmd(g *global) *cobra.Command {
 // command returns a subcommand with the flags that name a tokenizer.
 func (f *tokenizeFlags) command(use, short string, run func(c *cobra.Command, t token.Tokenizer, args []string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(c *cobra.Command, args []string) error {
-		t, err := openTokenizer(f.tokenizer)
+		t, err := openTokenizer(f.Tokenizer)
 		if err != nil {
 			return err
 		}
 		return run(c, t, args)
 	}}
-	c.Flags().StringVar(&f.tokenizer, "tokenizer", "", tokenizerUsage)
-	c.Flags().StringVar(&f.special, "special", "parse", "a special token written in the text: parse (it counts as one), text or refuse")
+	setting.Flags(c.Flags(), f, "tokenizer")
+	f.special = "parse"
+	setting.Var(c.Flags(), modelFlags{}, "special", &f.special)
 	return c
 }
 
-const tokenizerUsage = "folder or file: tokenizer.json, vocab.json, encoder.json, a GGUF file, llama2.c's tokenizer, a run or a fetched OWNER/NAME; or byte"
+// tokenizerUsage describes the flag --tokenizer of commands that only need a tokenizer.
+var tokenizerUsage = setting.Usage(tokenizeFlags{}, "tokenizer")
 
 // openTokenizer reads the tokenizer that --tokenizer names.
 func openTokenizer(path string) (token.Tokenizer, error) {
@@ -80,7 +84,7 @@ func (f *tokenizeFlags) ids(t token.Tokenizer, text []byte) ([]int32, error) {
 		return nil, err
 	}
 	if sub, ok := t.(token.Subword); ok {
-		return sub.EncodeWith(text, token.Options{Policy: policy, Add: f.add})
+		return sub.EncodeWith(text, token.Options{Policy: policy, Add: f.Add})
 	}
 	return t.Encode(text)
 }
@@ -112,8 +116,8 @@ func (f *tokenizeFlags) encode(c *cobra.Command, t token.Tokenizer, args []strin
 		return err
 	}
 	r := map[string]any{"ids": append([]int32{}, ids...)}
-	if sub, ok := t.(token.Subword); ok && f.offsets {
-		_, spans, err := sub.Offsets(text, token.Options{Policy: policies[f.special], Add: f.add})
+	if sub, ok := t.(token.Subword); ok && f.Offsets {
+		_, spans, err := sub.Offsets(text, token.Options{Policy: policies[f.special], Add: f.Add})
 		if err != nil {
 			return err
 		}
@@ -206,8 +210,8 @@ func (f *tokenizeFlags) bench(c *cobra.Command, t token.Tokenizer, args []string
 	return err
 }
 
-// documents cuts a text into about n parts at ends of lines that no white space follows or precedes, where no token of
-// the usual splitters reaches across.
+// documents cuts a text into about n parts, at ends of lines that no white space follows or precedes. No token of the
+// usual splitters reaches across such an end.
 func documents(text []byte, n int) [][]byte {
 	var parts [][]byte
 	for size := len(text)/n + 1; len(text) > size; {

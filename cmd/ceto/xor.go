@@ -10,6 +10,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/spf13/cobra"
@@ -27,9 +28,11 @@ var xorFields = []data.Field{{Name: "x", Shape: []int{2}}, {Name: "y"}}
 // xorFlags are the flags of ceto demo xor.
 type xorFlags struct {
 	*global
-	seeds, hidden, epochs int
-	lr                    float64
-	first                 uint64
+	Seeds  int     `flag:"seeds" usage:"networks to train" default:"100"`
+	Hidden int     `flag:"hidden" usage:"hidden units" default:"16"`
+	LR     float64 `flag:"lr" usage:"learning rate" default:"0.01"`
+	Epochs int     `flag:"epochs" usage:"steps, each on all four rows" default:"2000"`
+	First  uint64  `flag:"seed" usage:"the first seed" default:"1"`
 }
 
 func xorCmd(g *global) *cobra.Command {
@@ -45,12 +48,7 @@ step of the method: forward, loss, gradients against small perturbations, one st
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.OutOrStdout()) },
 	}
-	fl := c.Flags()
-	fl.IntVar(&f.seeds, "seeds", 100, "networks to train")
-	fl.IntVar(&f.hidden, "hidden", 16, "hidden units")
-	fl.Float64Var(&f.lr, "lr", 0.01, "learning rate")
-	fl.IntVar(&f.epochs, "epochs", 2000, "steps, each on all four rows")
-	fl.Uint64Var(&f.first, "seed", 1, "the first seed")
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
@@ -75,11 +73,11 @@ type xorResult struct {
 }
 
 func (f *xorFlags) run(w io.Writer) error {
-	if f.seeds < 1 || f.hidden < 1 || f.epochs < 1 || !(f.lr > 0) || math.IsInf(f.lr, 0) {
+	if f.Seeds < 1 || f.Hidden < 1 || f.Epochs < 1 || !(f.LR > 0) || math.IsInf(f.LR, 0) {
 		return usagef("demo xor: --seeds, --hidden and --epochs must be at least 1 and --lr above 0")
 	}
 	if !f.json {
-		if err := xorTutorial(w, min(f.hidden, 4), f.first); err != nil {
+		if err := xorTutorial(w, min(f.Hidden, 4), f.First); err != nil {
 			return err
 		}
 	}
@@ -87,12 +85,12 @@ func (f *xorFlags) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := xorResult{Seeds: f.seeds, Hidden: f.hidden, LR: f.lr, Epochs: f.epochs, ByLive: make([][2]int, f.hidden+1)}
+	r := xorResult{Seeds: f.Seeds, Hidden: f.Hidden, LR: f.LR, Epochs: f.Epochs, ByLive: make([][2]int, f.Hidden+1)}
 	for _, o := range all {
 		r.DeadUnits += o.dead
-		r.ByLive[f.hidden-o.dead][0]++
+		r.ByLive[f.Hidden-o.dead][0]++
 		if o.solved {
-			r.ByLive[f.hidden-o.dead][1]++
+			r.ByLive[f.Hidden-o.dead][1]++
 		}
 		switch {
 		case o.solved && o.dead > 0:
@@ -136,20 +134,20 @@ func (f *xorFlags) all() ([]xorOutcome, error) {
 	}
 	defer exec.Close()
 	threads := exec.Device().Workers
-	out := make([]xorOutcome, f.seeds)
-	errs := make([]error, min(threads, f.seeds))
+	out := make([]xorOutcome, f.Seeds)
+	errs := make([]error, min(threads, f.Seeds))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for t := range errs {
 		wg.Go(func() {
-			n, err := newXorNet(f.hidden)
+			n, err := newXorNet(f.Hidden)
 			if err != nil {
 				errs[t] = err
 				return
 			}
 			defer n.close()
-			for i := next.Add(1) - 1; int(i) < f.seeds && errs[t] == nil; i = next.Add(1) - 1 {
-				out[i], errs[t] = n.train(f.first+uint64(i), f.lr, f.epochs)
+			for i := next.Add(1) - 1; int(i) < f.Seeds && errs[t] == nil; i = next.Add(1) - 1 {
+				out[i], errs[t] = n.train(f.First+uint64(i), f.LR, f.Epochs)
 			}
 		})
 	}

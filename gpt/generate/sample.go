@@ -13,27 +13,27 @@ import (
 // tokens of what the one before left. The formulas are those of transformers 4.57's logits processors, where they have one.
 // All zero is greedy: the most likely token each time. Ties go to the smaller id.
 type Options struct {
-	Tokens      int     // how many new ones, at most
-	Temperature float64 // softmax(logits/Temperature); 0 takes the most likely token each time
-	TopK        int     // choose among the k most likely; 0: among all
-	TopP        float64 // choose among the fewest, most likely, that together have this probability; 0 or 1: among all
-	MinP        float64 // leave out what is less likely than this share of the most likely; 0: nothing
-	Typical     float64 // choose among those nearest to the expected information that together have this probability; 0 or 1: among all
+	Tokens      int     `flag:"tokens" usage:"new tokens, at most"`
+	Temperature float64 `flag:"temperature" usage:"spread of the choice, softmax(logits/temperature); 0 takes the most likely token each time"`
+	TopK        int     `flag:"top-k" usage:"choose among the k most likely tokens; 0: among all"`
+	TopP        float64 `flag:"top-p" usage:"choose among the fewest, most likely tokens that together have this probability; 0 or 1: among all"`
+	MinP        float64 `flag:"min-p" usage:"leave out tokens less likely than this share of the most likely; 0: none"`
+	Typical     float64 `flag:"typical" usage:"choose among the tokens nearest to the expected information that together have this probability; 0 or 1: among all"`
 
-	Repetition float64           // divides positive logits of tokens in prompt and answer, multiplies negative ones; 0 or 1: none
-	Presence   float64           // taken from the logit of each token in the answer; 0: none
-	Frequency  float64           // taken from the logit of each token once for each time that it is in the answer; 0: none
-	NoRepeat   int               // no sequence of this many tokens comes twice, prompt included; 0: any may. Where that bans all, id 0 comes
+	Repetition float64           `flag:"repetition-penalty" usage:"divide the positive logits of tokens that were there, multiply the negative ones; 0 or 1: leave them"`
+	Presence   float64           `flag:"presence-penalty" usage:"taken from the logit of a token that the answer has"`
+	Frequency  float64           `flag:"frequency-penalty" usage:"taken from the logit of a token, once for each time that the answer has it"`
+	NoRepeat   int               `flag:"no-repeat" usage:"no sequence of this many tokens comes twice, prompt included; 0: any may"` // where that bans all, id 0 comes
 	Bias       map[int32]float64 // added to the logits of these tokens
 
-	Beams         int     // sequences that beam search goes on with; 0 or 1: no beam search. Needs Temperature 0
-	LengthPenalty float64 // beams are ranked by Σ log p / tokens^LengthPenalty; transformers' default is 1
-	EarlyStopping string  // when beam search ends before Tokens; one of the constants below
+	Beams         int     `flag:"beams" usage:"beam search that goes on with this many sequences; wants temperature 0"` // 0 or 1: no beam search
+	LengthPenalty float64 `flag:"length-penalty" usage:"beams are ranked by log-probability / tokens^this, as transformers do"`
+	EarlyStopping string  `flag:"early-stopping" usage:"when beam search ends: false, true or never"` // before Tokens; one of the constants below
 
-	Returns int // sequences for each prompt; 0: 1
-	Seed    uint64
+	Returns int      `flag:"returns" usage:"sequences for each prompt"` // 0: 1
+	Seed    uint64   `flag:"seed" usage:"seed of the choice"`
 	End     []int32  // tokens that end a sequence; the token itself is its last
-	Stop    []string // texts that end a sequence; it is cut before the text
+	Stop    []string `flag:"stop,array" usage:"text that ends the answer, which is cut before it; may be repeated"`
 	// Stream, where set, is called with each new token, StreamText with the characters that are complete and before
 	// any text of Stop; false ends everything. Beam search calls neither.
 	Stream     func(id int32) bool

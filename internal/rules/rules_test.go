@@ -23,12 +23,14 @@ var allowed = map[string][]string{
 	"train":            {"nn", "graph", "graph/plan", "data", "train/metric", "internal/weights"},
 	"train/metric":     {},
 	"train/lpft":       {"train", "train/metric", "nn", "graph", "data"},
-	"train/finetune":   {"train", "train/lpft", "train/metric", "gpt", "gpt/generate", "pretrained", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/weights"},
+	"train/finetune":   {"train", "train/lpft", "train/metric", "gpt", "gpt/generate", "pretrained", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/setting", "internal/weights"},
+	"train/pretrain":   {"train", "gpt", "gpt/generate", "pretrained", "nn", "graph/plan", "data", "data/token", "internal/setting"},
 	"gpt":              {"nn", "graph"},
 	"gpt/generate":     {"gpt", "nn", "graph", "graph/plan", "data/token"},
 	"pretrained":       {"gpt", "gpt/generate", "nn", "graph", "graph/plan", "data/token", "internal/weights"},
 	"models":           {"nn", "graph"},
 	"nn":               {"graph", "graph/loss"},
+	"plot":             {"graph"},
 	"graph/plan":       {"graph", "internal/vec"},
 	"graph":            {"internal/vec"},
 	"graph/loss":       {"graph"},
@@ -38,6 +40,7 @@ var allowed = map[string][]string{
 	"data/record":      {},
 	"internal/vec":     {},
 	"internal/hub":     {},
+	"internal/setting": {},
 	"internal/weights": {"graph"},
 }
 

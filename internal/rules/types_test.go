@@ -67,18 +67,19 @@ type listed struct {
 
 func (p *packages) add(l listed) {
 	ours := strings.HasPrefix(l.ImportPath, module)
+	if ours {
+		for _, name := range l.GoFiles {
+			p.files[l.ImportPath] = append(p.files[l.ImportPath], filepath.Join(l.Dir, name))
+		}
+	}
 	if l.Name == "main" || l.Export == "" || !ours && strings.Contains(l.ImportPath, "internal") {
 		return
 	}
 	if old := p.byName[l.Name]; old == "" || ours || !strings.HasPrefix(old, module) && len(l.ImportPath) < len(old) {
 		p.byName[l.Name] = l.ImportPath
 	}
-	if !ours {
-		return
-	}
-	p.paths = append(p.paths, l.ImportPath)
-	for _, name := range l.GoFiles {
-		p.files[l.ImportPath] = append(p.files[l.ImportPath], filepath.Join(l.Dir, name))
+	if ours {
+		p.paths = append(p.paths, l.ImportPath)
 	}
 }
 

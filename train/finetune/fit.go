@@ -229,7 +229,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	t := train.Trainer{
 		Task: f.task.build(f.Setup), LoRA: f.Settings.lora(), Freeze: s.Freeze, Thaw: thaw, EMA: s.EMA,
 		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},
-		Schedule:  train.Linear{Warmup: int(math.Round(s.Warmup * float64(steps)))},
+		Schedule:  train.Linear{Warmup: s.Warmup},
 		Clip:      s.Clip, Recompute: s.Recompute, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
 		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.task.evalBatch(f.Setup),
 		Stop:      train.EarlyStopping{Patience: s.Patience, RestoreBest: true},

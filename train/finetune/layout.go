@@ -15,14 +15,15 @@ import (
 type Layout struct {
 	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. The role
 	// human becomes user, and the roles gpt, bot, model and chatbot become assistant.
-	Messages string `yaml:"messages,omitempty"`
-	Prompt   string `yaml:"prompt,omitempty"` // what the user says
-	Input    string `yaml:"input,omitempty"`  // the text that Prompt is about; it follows after a blank line; may be empty
-	Answer   string `yaml:"answer,omitempty"` // what the assistant says
-	System   string `yaml:"system,omitempty"` // a system message in front; may be empty
-	// Template makes what the user says, in place of Prompt and Input: "Translate into Chinese: {english}". {NAME}
-	// stands for the text of a column. {{ and }} are braces.
-	Template string `yaml:"prompt_template,omitempty"`
+	Messages string `yaml:"messages,omitempty" flag:"messages" usage:"column of chats: JSON messages with role and content"`
+	Prompt   string `yaml:"prompt,omitempty" flag:"prompt" usage:"column of what the user says"`
+	// Input follows the prompt after a blank line. It may be empty.
+	Input  string `yaml:"input,omitempty" flag:"input" usage:"column of the text that the prompt is about"`
+	Answer string `yaml:"answer,omitempty" flag:"answer" usage:"column of the answers"`
+	System string `yaml:"system,omitempty" flag:"system" usage:"column of the system's message"` // may be empty
+	// Template makes what the user says, in place of Prompt and Input. {NAME} stands for the text of a column. {{ and }}
+	// are braces.
+	Template string `yaml:"prompt_template,omitempty" flag:"prompt-template" usage:"what the user says, made of columns: \"Translate into Chinese: {english}\""`
 }
 
 // layouts are the layouts that [DetectLayout] knows, by the names that others gave their columns. The first that fits

@@ -3,15 +3,12 @@ package finetune
 import (
 	"cmp"
 	"math"
-	"os"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train"
-	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
 
@@ -22,13 +19,16 @@ const (
 	Head = "head" // the head alone, on the frozen model's features
 )
 
+// Kind is what a run.yaml of fine-tuning begins with.
+const Kind = "finetune"
+
 // Settings say what is fine-tuned, on what data and how. Open puts defaults in place of zero values. A run keeps the
 // resolved settings in run.yaml.
 type Settings struct {
-	Task   string `yaml:"task"`             // one of Tasks
-	Model  string `yaml:"model"`            // what pretrained.Open takes
-	Method string `yaml:"method"`           // lora, full or head; default lora
-	Random bool   `yaml:"random,omitempty"` // start from random parameters, to compare; all are trained
+	Task   string `yaml:"task" flag:"task" usage:"what the model learns:"`
+	Model  string `yaml:"model" flag:"model" usage:"run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched"`
+	Method string `yaml:"method" flag:"method" usage:"lora (low-rank additions and the head), full (all parameters) or head (the head alone, on the frozen model's features)" oneof:"lora full head" default:"lora"`
+	Random bool   `yaml:"random,omitempty" flag:"random" usage:"start from random weights, to see what the pretrained ones are worth"`
 
 	Data  DataSettings  `yaml:"data"`
 	Head  HeadSettings  `yaml:"head,omitempty"`
@@ -36,90 +36,98 @@ type Settings struct {
 	Train TrainSettings `yaml:"train"`
 }
 
+// Choices lists the tasks.
+func (Settings) Choices(key string) []string {
+	if key == "task" {
+		return Tasks()
+	}
+	return nil
+}
+
+// MarshalYAML writes the settings as run.yaml has them: the kind of the run and the version of the file first.
+func (s Settings) MarshalYAML() ([]byte, error) {
+	type plain Settings
+	return setting.Marshal(Kind, plain(s))
+}
+
 // DataSettings name the records and how they are divided.
 type DataSettings struct {
-	Path    string        `yaml:"path"` // what record.Open takes
-	Format  record.Format `yaml:"format,omitempty"`
-	Columns []string      `yaml:"columns,omitempty"`
-	Comma   string        `yaml:"comma,omitempty"`
+	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz, or a folder of such files"`
+	Format  record.Format `yaml:"format,omitempty" flag:"format" usage:"csv, tsv, json or text" default:"(by the file's extension)"`
+	Columns []string      `yaml:"columns,omitempty" flag:"columns" usage:"names of the columns, with commas, of a file without a header"`
+	Comma   string        `yaml:"comma,omitempty" flag:"comma" usage:"what stands between the fields of CSV: one character, or tab" default:"(a comma)"`
 
-	Text   string   `yaml:"text,omitempty"`   // column of the texts
-	Label  []string `yaml:"label,omitempty"`  // column of the labels; each of several columns is a label, 0 or 1
-	Layout Layout   `yaml:"layout,omitempty"` // columns of chats; by default found by their names
+	Text   string   `yaml:"text,omitempty" flag:"text" usage:"column of the texts" default:"(text, where there is one)"`
+	Label  []string `yaml:"label,omitempty" flag:"label" usage:"column of the labels; for multilabel perhaps several, each of 0 and 1" default:"(label, where there is one)"`
+	Layout Layout   `yaml:"layout,omitempty"` // columns of chats, where they are not to be found by their names
 
-	Val        float64 `yaml:"val,omitempty"`      // share to validate on; default 0.2 up to 1,000 records, else 0.1; for chat and lm at most 200 records
-	Folds      int     `yaml:"folds,omitempty"`    // number of folds of cross-validation, in place of Val
-	Fold       int     `yaml:"fold,omitempty"`     // the fold to validate on, counted from 1
-	ValPath    string  `yaml:"val_path,omitempty"` // file of validation records, in place of Val
-	TestPath   string  `yaml:"test_path,omitempty"`
-	Rows       int     `yaml:"rows,omitempty"`       // records to use, drawn by class and seed; 0 uses all
-	Duplicates bool    `yaml:"duplicates,omitempty"` // keep records whose text, folded, an earlier record has
+	Val        float64 `yaml:"val,omitempty" flag:"val" usage:"share of the records to validate on" range:"(0,1)" default:"(0.2, above 1,000 records 0.1; of chat and lm at most 200 records)"`
+	Folds      int     `yaml:"folds,omitempty" usage:"folds of cross-validation, in place of val" range:"[2,inf)"`
+	Fold       int     `yaml:"fold,omitempty" usage:"the fold to validate on, from 1" range:"[1,inf)"`
+	ValPath    string  `yaml:"val_path,omitempty" flag:"val-data" usage:"validation data in a file of its own"`
+	TestPath   string  `yaml:"test_path,omitempty" flag:"test-data" usage:"test data, measured once at the end"`
+	Rows       int     `yaml:"rows,omitempty" flag:"rows" usage:"records to use, drawn by class and seed" range:"[0,inf)" default:"(all)"`
+	Duplicates bool    `yaml:"duplicates,omitempty" flag:"keep-duplicates" usage:"keep records whose text, folded, came before"`
 
-	Context   int  `yaml:"context"`              // most ids of an example, the rest is left out; default 512, for chat and lm by their lengths, at most the model's
-	Stride    int  `yaml:"stride,omitempty"`     // lm: tokens from one window of a held-out text to the next; 0 is the context
-	Strict    bool `yaml:"strict,omitempty"`     // a longer one is an error
-	NoPacking bool `yaml:"no_packing,omitempty"` // chat and lm: each example gets a row of its own, padded
+	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512, of chats and texts as they need, at most the model's)"`
+	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that each is foretold from more of the text" range:"[0,inf)" default:"(the context)"`
+	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
+	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
-	Classes  []string        `yaml:"classes,omitempty"`  // in the order of their ids
-	Positive string          `yaml:"positive,omitempty"` // the one of two classes that f1, precision and recall measure; default the rarer
+	Classes  []string        `yaml:"classes,omitempty" usage:"classes in the order of their ids" default:"(those of the data)"`
+	Positive string          `yaml:"positive,omitempty" flag:"positive" usage:"of two classes, the one that f1, precision and recall are of" default:"(the rarer)"`
 	Augment  AugmentSettings `yaml:"augment,omitempty"`
 }
 
 // AugmentSettings vary the texts that are trained on, anew in each epoch. See record.Augment.
 type AugmentSettings struct {
-	Swap     float64 `yaml:"swap,omitempty"`
-	Delete   float64 `yaml:"delete,omitempty"`
-	Replace  float64 `yaml:"replace,omitempty"`
-	Synonyms string  `yaml:"synonyms,omitempty"` // file of the words that Replace puts in
+	Swap     float64 `yaml:"swap,omitempty" flag:"augment-swap" usage:"share of the words of a text to train on that change places, anew each epoch" range:"[0,1]"`
+	Delete   float64 `yaml:"delete,omitempty" flag:"augment-delete" usage:"probability with which a word is left out" range:"[0,1]"`
+	Replace  float64 `yaml:"replace,omitempty" flag:"augment-replace" usage:"share of the words that become a synonym of --synonyms" range:"[0,1]"`
+	Synonyms string  `yaml:"synonyms,omitempty" flag:"synonyms" usage:"file with a word and its synonyms a line"`
 }
 
 // HeadSettings are the settings of a new head.
 type HeadSettings struct {
-	Pool    gpt.Pool `yaml:"pool,omitempty"`    // default mean+last; last is that of transformers' …ForSequenceClassification
-	NoFit   bool     `yaml:"no_fit,omitempty"`  // do not fit the head to frozen features first
-	Dropout float64  `yaml:"dropout,omitempty"` // share of the features dropped in training
+	Pool    gpt.Pool `yaml:"pool,omitempty" flag:"pool" usage:"what the head sees: mean+last, mean, or last as transformers' …ForSequenceClassification" oneof:"last mean mean+last" default:"mean+last"`
+	NoFit   bool     `yaml:"no_fit,omitempty" flag:"no-head-fit" usage:"do not fit the head to frozen features first"`
+	Dropout float64  `yaml:"dropout,omitempty" flag:"dropout" usage:"dropout of what the head sees, in training" range:"[0,1)"`
 }
 
 // LoRASettings are the settings of nn.LoRA.
 type LoRASettings struct {
-	Targets []string `yaml:"targets,omitempty"` // default all linear layers of the blocks
-	Rank    int      `yaml:"rank,omitempty"`    // default 8
-	Alpha   float64  `yaml:"alpha,omitempty"`   // default 2·rank
-	Dropout float64  `yaml:"dropout,omitempty"`
+	Targets []string `yaml:"targets,omitempty" flag:"targets" usage:"patterns of the layers with LoRA" default:"(all linear layers of the blocks)"`
+	Rank    int      `yaml:"rank,omitempty" flag:"rank" usage:"rank of LoRA" range:"[1,inf)" default:"8"`
+	Alpha   float64  `yaml:"alpha,omitempty" flag:"alpha" usage:"alpha of LoRA: its additions are multiplied by alpha/rank" default:"(twice the rank)"`
+	Dropout float64  `yaml:"dropout,omitempty" flag:"lora-dropout" usage:"dropout of what LoRA's matrices see, in training" range:"[0,1)"`
 }
 
 // TrainSettings are the settings of the loop.
 type TrainSettings struct {
-	Batch        int           `yaml:"batch"`                  // default 8, or 16 where an example has less than 32 tokens
-	Tokens       int           `yaml:"batch_tokens,omitempty"` // most tokens of a batch, padding included; default 1024
-	Accumulate   int           `yaml:"accumulate"`
-	Epochs       int           `yaml:"epochs"` // default 2 for 667 examples or more, up to 8 for fewer
-	LR           float64       `yaml:"lr"`
-	Warmup       float64       `yaml:"warmup"` // share of the steps in which the rate rises
-	Decay        float64       `yaml:"decay"`  // weight decay of AdamW
-	Clip         float64       `yaml:"clip"`
-	Recompute    float64       `yaml:"recompute,omitempty"` // share of a step's work that may be done twice to save memory
-	Smoothing    float64       `yaml:"smoothing,omitempty"` // share of each label that goes to all classes alike
-	ClassWeights string        `yaml:"class_weights"`       // balanced, n/(classes·n of the class), or none
-	EMA          float64       `yaml:"ema,omitempty"`
-	Patience     int           `yaml:"patience"`                   // evaluations without a lower validation loss that end the run
-	Evaluations  int           `yaml:"evaluations"`                // evaluations of each epoch
-	Checkpoint   int           `yaml:"checkpoint_every,omitempty"` // steps between checkpoints; default an epoch
-	Groups       []train.Group `yaml:"groups,omitempty"`           // learning rate and decay by pattern of parameters
-	Freeze       []string      `yaml:"freeze,omitempty"`           // patterns of parameters that stay as they are
-	Thaw         []string      `yaml:"thaw,omitempty"`             // "0.5 *.layers.29.*": from that share of the steps on these are trained
-	Seed         uint64        `yaml:"seed"`
+	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method, see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)"`
+
+	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)"`
+	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,inf)" default:"(2 to 8, by the data's size)"`
+	Smoothing    float64       `yaml:"smoothing,omitempty" flag:"smoothing" usage:"label smoothing" range:"[0,1)"`
+	ClassWeights string        `yaml:"class_weights" flag:"class-weights" usage:"weights of classes in the loss: balanced, n/(classes·n of the class), or none" oneof:"balanced none" default:"balanced"`
+	EMA          float64       `yaml:"ema,omitempty" flag:"ema" usage:"decay of the moving average of the weights; 0 takes none" range:"[0,1)"`
+	Patience     int           `yaml:"patience" flag:"patience" usage:"evaluations without a better validation loss that end the run" range:"[1,inf)" default:"3"`
+	Evaluations  int           `yaml:"evaluations" usage:"evaluations in an epoch" range:"[1,inf)" default:"(1 or 2, by the epochs)"`
+	Groups       []train.Group `yaml:"groups,omitempty" usage:"learning rate and decay of parameters that match a pattern: match, lr_scale, decay"`
+	Freeze       []string      `yaml:"freeze,omitempty" flag:"freeze" usage:"patterns of parameters that stay as they are"`
+	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated"`
 }
 
-// Load reads settings from a YAML file; keys that are not known are refused.
+// Load reads settings from a YAML file; keys that are not known are refused. A file without a version is from when a
+// warmup was always a share of the steps. There a warmup of 1 is the whole run.
 func Load(path string) (Settings, error) {
 	var s Settings
-	b, err := os.ReadFile(path)
+	version, err := setting.Load(path, Kind, &s)
 	if err != nil {
-		return s, errors.Wrap(err, "finetune")
+		return s, errors.WithMessage(err, "finetune")
 	}
-	if err := yaml.UnmarshalWithOptions(b, &s, yaml.Strict()); err != nil {
-		return s, errors.Errorf("finetune: %s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	if version == 1 && s.Train.Warmup == 1 {
+		s.Train.Warmup = train.Warmup(math.Nextafter(1, 0)) // rounds to all steps
 	}
 	return s, nil
 }
@@ -159,27 +167,22 @@ type extent struct {
 
 // resolve sets the defaults that depend on the task and the model alone, and checks the settings.
 func (s *Settings) resolve(t task, m gpt.Model) error {
-	s.Method = cmp.Or(s.Method, LoRA)
+	setting.Fill(s, "method", "train")
 	if s.Random {
 		s.Method = Full
 	}
 	if t.probes() {
-		s.Head.Pool = cmp.Or(s.Head.Pool, gpt.PoolMeanLast)
+		setting.Fill(s, "head.pool")
 	}
 	s.Head.NoFit = s.Head.NoFit || s.Random || !t.probes()
 	if s.Method == LoRA {
 		if len(s.LoRA.Targets) == 0 {
 			s.LoRA.Targets = gpt.ArchitectureOf(m).Targets
 		}
-		s.LoRA.Rank = cmp.Or(s.LoRA.Rank, 8)
+		setting.Fill(s, "lora.rank")
 		s.LoRA.Alpha = cmp.Or(s.LoRA.Alpha, 2*float64(s.LoRA.Rank))
 	}
 	s.Data.Context = cmp.Or(s.Data.Context, min(512, m.Dims().Context))
-	s.Train.Accumulate = cmp.Or(s.Train.Accumulate, 1)
-	s.Train.Warmup = cmp.Or(s.Train.Warmup, 0.1)
-	s.Train.Clip = cmp.Or(s.Train.Clip, 1)
-	s.Train.ClassWeights = cmp.Or(s.Train.ClassWeights, "balanced")
-	s.Train.Patience = cmp.Or(s.Train.Patience, 3)
 	lr := t.rate()
 	if s.Method == Full {
 		lr = 5e-5
@@ -191,8 +194,11 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	return s.check(t, m)
 }
 
-// check refuses values that cannot be. The error names the setting.
+// check refuses values that cannot be, by the setting's name. The bounds of single settings stand beside them.
 func (s *Settings) check(t task, m gpt.Model) error {
+	if err := setting.CheckGiven(s); err != nil {
+		return errors.WithMessage(err, "finetune")
+	}
 	d := s.Data
 	for _, c := range []struct {
 		bad  bool
@@ -200,29 +206,16 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		v    any
 		want string
 	}{
-		{!slices.Contains([]string{LoRA, Full, Head}, s.Method), "method", s.Method, "lora, full or head"},
 		{s.Method == Head && !t.probes(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
-		{s.Head.Pool != "" && !slices.Contains(gpt.Pools, s.Head.Pool), "pool", s.Head.Pool, "last, mean or mean+last"},
-		{d.Context < 1 || d.Context > m.Dims().Context, "context", d.Context, "from 1 to the model's " + strconv.Itoa(m.Dims().Context)},
-		{len(s.Train.Thaw) > 0 && s.Method != Full, "thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
-		{!(d.Val >= 0 && d.Val < 1), "val", d.Val, "a share below 1"},
-		{d.Folds < 0 || d.Folds == 1 || d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "folds, fold", []int{d.Folds, d.Fold},
+		{d.Context > m.Dims().Context, "data.context", d.Context, "from 1 to the model's " + strconv.Itoa(m.Dims().Context)},
+		{len(s.Train.Thaw) > 0 && s.Method != Full, "train.thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
+		{d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "data.folds, data.fold", []int{d.Folds, d.Fold},
 			"2 folds or more, one of them, and no file to validate on"},
-		{d.Stride < 0, "stride", d.Stride, "0 or more"},
-		{d.Rows < 0, "rows", d.Rows, "0 or more"},
-		{len(d.Comma) > 1 && d.Comma != "tab", "comma", d.Comma, "one ASCII character, or tab"},
-		{s.Train.Batch < 0 || s.Train.Tokens < 0 || s.Train.Accumulate < 0 || s.Train.Epochs < 0 || s.Train.Patience < 0 || s.Train.Evaluations < 0, "batch, batch_tokens, accumulate, epochs, patience, evaluations",
-			[]int{s.Train.Batch, s.Train.Tokens, s.Train.Accumulate, s.Train.Epochs, s.Train.Patience, s.Train.Evaluations}, "none below 0"},
-		{!(s.Train.LR > 0 && s.Train.LR <= 10), "lr", s.Train.LR, "above 0, at most 10"},
-		{!(s.Train.Warmup >= 0 && s.Train.Warmup <= 1), "warmup", s.Train.Warmup, "a share"},
-		{!(s.Train.Decay >= 0) || math.IsInf(s.Train.Decay, 0), "decay", s.Train.Decay, "0 or more"},
-		{!(s.Train.Recompute >= 0 && s.Train.Recompute <= 1), "recompute", s.Train.Recompute, "a share, 0 to 1"},
-		{!(s.Train.Smoothing >= 0 && s.Train.Smoothing < 1), "smoothing", s.Train.Smoothing, "from 0 to below 1"},
-		{!(s.Train.EMA >= 0 && s.Train.EMA < 1), "ema", s.Train.EMA, "from 0 to below 1"},
-		{!slices.Contains([]string{"balanced", "none"}, s.Train.ClassWeights), "class_weights", s.Train.ClassWeights, "balanced or none"},
+		{len(d.Comma) > 1 && d.Comma != "tab", "data.comma", d.Comma, "one ASCII character, or tab"},
+		{s.Train.LR > 10, "train.lr", s.Train.LR, "above 0, at most 10"},
 	} {
 		if c.bad {
-			return errors.Errorf("finetune: %s is %v; want %s", c.what, c.v, c.want)
+			return errors.Errorf("finetune: %s is %v; it must be %s", c.what, c.v, c.want)
 		}
 	}
 	return nil

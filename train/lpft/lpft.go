@@ -130,20 +130,10 @@ func (r *Run) Learn() error {
 			return err
 		}
 	}
-	for !r.set.ProbeOnly && !r.Loop.Done() {
-		select {
-		case <-r.set.Trainer.Interrupt:
-			if err := r.Loop.Checkpoint(); err != nil {
-				return err
-			}
-			return train.ErrInterrupted
-		default:
-		}
-		if _, err := r.Loop.Step(); err != nil {
-			return err
-		}
+	if r.set.ProbeOnly {
+		return r.Loop.Finish()
 	}
-	return r.Loop.Finish()
+	return r.Loop.Fit()
 }
 
 // probe fits the head and evaluates what the steps start from.

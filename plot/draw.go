@@ -1,4 +1,4 @@
-package main
+package plot
 
 import (
 	"fmt"
@@ -231,8 +231,8 @@ func (d *drawing) assignLanes() int {
 	return len(d.lanes)
 }
 
-// drawDOT writes the graph in Graphviz's language.
-func drawDOT(w io.Writer, g *graph.Graph, title string) error {
+// DOT writes a graph of ops as [SVG] draws it, in the language of Graphviz.
+func DOT(w io.Writer, g *graph.Graph, title string) error {
 	d := newDrawing(g, title)
 	out := dot.NewGraph(dot.Directed)
 	out.Label(title)

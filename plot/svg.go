@@ -1,4 +1,4 @@
-package main
+package plot
 
 import (
 	"bufio"
@@ -10,8 +10,9 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// drawSVG draws the graph.
-func drawSVG(w io.Writer, g *graph.Graph, title string) error {
+// SVG draws a graph of ops from top to bottom. Each op and input is a box with its shape and the parameters that it
+// reads, and each layer a frame. Blocks that repeat are drawn once.
+func SVG(w io.Writer, g *graph.Graph, title string) error {
 	d := newDrawing(g, title)
 	d.layout()
 	out := bufio.NewWriter(w)

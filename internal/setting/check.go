@@ -1,0 +1,151 @@
+package setting
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/pflag"
+)
+
+// Check returns an error for the first setting of what v points to that is not in its range or not one of its values:
+//
+//	train.lr is 0; it must be above 0
+func Check(v any) error { return check(v, false) }
+
+// CheckGiven is [Check], but zero values pass: they stand for defaults.
+func CheckGiven(v any) error { return check(v, true) }
+
+func check(v any, zeros bool) error {
+	for _, s := range Of(v) {
+		field := s.of(v)
+		if zeros && field.IsZero() {
+			continue
+		}
+		if ok, err := s.ok(field); ok || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		name := s.Key
+		if name == "" {
+			name = "--" + s.Flag
+		}
+		value := fmt.Sprint(field)
+		if field.Kind() == reflect.String {
+			value = strconv.Quote(value)
+		}
+		return errors.Errorf("%s is %s; it must be %s", name, value, s.wish())
+	}
+	return nil
+}
+
+// ok tells whether a field may have the value that it has.
+func (s Setting) ok(field reflect.Value) (bool, error) {
+	if len(s.OneOf) > 0 {
+		return slices.Contains(s.OneOf, field.String()), nil
+	}
+	if v, ok := field.Interface().(interface{ Valid() bool }); ok {
+		return v.Valid(), nil
+	}
+	if s.Range == "" {
+		return true, nil
+	}
+	var x float64
+	switch field.Kind() {
+	case reflect.Int:
+		x = float64(field.Int())
+	case reflect.Uint64:
+		x = float64(field.Uint())
+	case reflect.Float64:
+		x = field.Float()
+	}
+	b, err := s.bounds()
+	above := x > b.lo || x == b.lo && b.closedLo
+	below := x < b.hi || x == b.hi && b.closedHi
+	return above && below, err
+}
+
+// bounds are the ends of an interval.
+type bounds struct {
+	lo, hi             float64
+	closedLo, closedHi bool
+}
+
+// bounds reads the range, an interval.
+func (s Setting) bounds() (bounds, error) {
+	lo, hi, ok := strings.Cut(strings.Trim(s.Range, "[]()"), ",")
+	b := bounds{closedLo: strings.HasPrefix(s.Range, "["), closedHi: strings.HasSuffix(s.Range, "]")}
+	var err, err2 error
+	b.lo, err = strconv.ParseFloat(lo, 64)
+	b.hi, err2 = strconv.ParseFloat(hi, 64)
+	if !ok || err != nil || err2 != nil || !(b.lo <= b.hi) {
+		return b, errors.Errorf("setting: %s: the range %q is no interval such as (0,1]", s.Key, s.Range)
+	}
+	return b, nil
+}
+
+// wish says in words what may be.
+func (s Setting) wish() string {
+	if n := len(s.OneOf); n > 0 {
+		return strings.Join(s.OneOf[:n-1], ", ") + " or " + s.OneOf[n-1]
+	}
+	b, err := s.bounds()
+	if err != nil { // words
+		return s.Range
+	}
+	whole := s.typ.Kind() != reflect.Float64
+	switch {
+	case math.IsInf(b.hi, 1) && !b.closedLo:
+		return fmt.Sprintf("above %g", b.lo)
+	case math.IsInf(b.hi, 1) && whole:
+		return fmt.Sprintf("at least %g", b.lo)
+	case math.IsInf(b.hi, 1):
+		return fmt.Sprintf("%g or more", b.lo)
+	case b.lo == 0 && b.hi == 1 && b.closedLo && b.closedHi:
+		return "a share, 0 to 1"
+	case b.closedLo && b.closedHi:
+		return fmt.Sprintf("from %g to %g", b.lo, b.hi)
+	case b.closedLo:
+		return fmt.Sprintf("from %g to below %g", b.lo, b.hi)
+	case b.closedHi:
+		return fmt.Sprintf("above %g, at most %g", b.lo, b.hi)
+	}
+	return fmt.Sprintf("between %g and %g", b.lo, b.hi)
+}
+
+// Lint returns an error for the first setting of a struct whose tags cannot be read: its range, its default, or a
+// flag where its type can have none. A setting without a usage text is one too, and a key or flag that is declared
+// twice.
+func Lint(v any) error {
+	seen := map[string]bool{}
+	for _, s := range Of(v) {
+		fresh := reflect.New(reflect.TypeOf(v).Elem()).Interface()
+		fl := pflag.NewFlagSet("", pflag.ContinueOnError)
+		switch _, err := s.bounds(); {
+		case s.Usage == "":
+			return errors.Errorf("setting: %s%s has no usage text", s.Key, s.Flag)
+		case seen[s.Key] && s.Key != "" || seen["--"+s.Flag] && s.Flag != "":
+			return errors.Errorf("setting: %s, --%s: declared twice", s.Key, s.Flag)
+		case s.Range != "" && !s.typ.Implements(reflect.TypeFor[interface{ Valid() bool }]()) && err != nil:
+			return err
+		}
+		if _, ok := s.value(); ok {
+			if err := s.fill(fresh); err != nil {
+				return err
+			}
+		}
+		if s.Flag != "" {
+			if s.flag(fl, s.of(fresh), s.Usage); fl.Lookup(s.Flag) == nil {
+				return errors.Errorf("setting: --%s: no flag can have the type %v", s.Flag, s.typ)
+			}
+		}
+		seen[s.Key], seen["--"+s.Flag] = true, true
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package setting
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/pkg/errors"
+)
+
+// Version is that of the files that [Marshal] writes. Files without one are of version 1: they have neither kind nor
+// version.
+const Version = 2
+
+// header is what a file begins with.
+type header struct {
+	Kind    string `yaml:"kind"`
+	Version int    `yaml:"version"`
+}
+
+// Marshal returns settings as the text of a file: its kind and version, then the settings. v must not be a type whose
+// own MarshalYAML calls Marshal.
+func Marshal(kind string, v any) ([]byte, error) {
+	head, err := yaml.Marshal(header{kind, Version})
+	if err != nil {
+		return nil, errors.Wrap(err, "setting")
+	}
+	body, err := yaml.Marshal(v)
+	return append(head, body...), errors.Wrap(err, "setting")
+}
+
+// Load reads a file over what v points to; keys that are not known are refused. The file is of the given kind or, if it
+// says nothing of it, by hand or of version 1.
+func Load(path, kind string, v any) (version int, err error) {
+	var head header
+	if err := Peek(path, &head); err != nil {
+		return 0, err
+	}
+	b, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		return 0, errors.WithStack(err)
+	case head.Kind != "" && head.Kind != kind:
+		return 0, errors.Errorf("%s: settings of kind %q; want %s", path, head.Kind, kind)
+	case head.Version < 0 || head.Version > Version:
+		return 0, errors.Errorf("%s: settings of version %d; this program reads versions up to %d", path, head.Version, Version)
+	case head.Version == 0:
+		head.Version = 1
+	}
+	return head.Version, read(b, path, v, "kind", "version")
+}
+
+// Read reads YAML over what v points to; keys that are not known are refused. An error begins with from.
+func Read(b []byte, from string, v any) error { return read(b, from, v) }
+
+// read is [Read], which passes over some keys at the top.
+func read(b []byte, from string, v any, but ...string) error {
+	f, err := parser.ParseBytes(b, 0)
+	if err != nil {
+		return failed(from, err)
+	}
+	for _, doc := range f.Docs {
+		node := doc.Body
+		if m, ok := node.(*ast.MappingNode); ok {
+			kept := m.Values[:0:0]
+			for _, value := range m.Values {
+				if key := value.Key.String(); len(but) == 0 || !under(key, but) {
+					kept = append(kept, value)
+				}
+			}
+			m.Values = kept
+		}
+		if node == nil {
+			continue
+		}
+		if err := yaml.NodeToValue(node, v, yaml.Strict()); err != nil {
+			return failed(from, err)
+		}
+	}
+	return nil
+}
+
+// failed is an error of YAML in one line.
+func failed(from string, err error) error {
+	return errors.Errorf("%s: %s", from, strings.TrimSpace(yaml.FormatError(err, false, false)))
+}
+
+// Set applies "a.b=c" to what v points to, where c is YAML.
+func Set(v any, expr string) error {
+	key, value, ok := strings.Cut(expr, "=")
+	if !ok || key == "" {
+		return errors.Errorf("--set %q: want key=value, such as train.lr=0.001", expr)
+	}
+	var b strings.Builder
+	parts := strings.Split(key, ".")
+	for i, p := range parts {
+		fmt.Fprintf(&b, "%s%s:", strings.Repeat("  ", i), p)
+		if i < len(parts)-1 {
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString(" " + value + "\n")
+	return Read([]byte(b.String()), "--set "+expr, v)
+}
+
+// Fill gives settings that are zero their defaults: all, or those of some keys and below them. Defaults in words are
+// the caller's to work out. One that is no value of its field is left out; [Lint] finds it.
+func Fill(v any, keys ...string) {
+	for _, s := range Of(v) {
+		if _, ok := s.value(); ok && under(s.Key, keys) && s.of(v).IsZero() {
+			_ = s.fill(v)
+		}
+	}
+}
+
+// fill sets a field to its default.
+func (s Setting) fill(v any) error {
+	text, _ := s.value()
+	err := yaml.Unmarshal([]byte(text), s.of(v).Addr().Interface())
+	return errors.Wrapf(err, "setting: %s: the default %q is no %v", s.Key, text, s.typ)
+}
+
+// Peek reads those keys of a file that v has, and passes over all others.
+func Peek(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return errors.WithStack(err)
+	}
+	if err := yaml.Unmarshal(b, v); err != nil {
+		return failed(path, err)
+	}
+	return nil
+}

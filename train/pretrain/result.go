@@ -1,0 +1,87 @@
+package pretrain
+
+import (
+	"math"
+
+	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/train"
+)
+
+// Result is what a job has come to: the JSON of ceto pretrain.
+type Result struct {
+	Steps       int            `json:"steps"`
+	TrainLoss   float64        `json:"train_loss"` // nats per token, mean of the last tenth of the steps
+	ValLoss     train.Number   `json:"val_loss"`   // nats per token over the whole held-out part
+	BitsPerByte train.Number   `json:"bits_per_byte"`
+	TokensPerS  float64        `json:"tokens_per_s"`
+	Seconds     float64        `json:"seconds"`      // in training steps, of this process
+	WallSeconds float64        `json:"wall_seconds"` // with evaluations and checkpoints
+	Params      int            `json:"params"`
+	Digest      string         `json:"digest"` // SHA-256 of the final parameters
+	Run         string         `json:"run"`    // the run folder
+	History     []train.Status `json:"-"`      // a status for each step of this process
+	State       *train.State   `json:"-"`
+}
+
+// result gathers the figures of a run.
+func (j *Job) result(run *train.Run, out string) (*Result, error) {
+	h, s := run.History, j.Settings
+	r := &Result{Steps: s.Train.Steps, Run: out, WallSeconds: run.FitSeconds, History: h, State: run.State}
+	r.Params, _ = run.State.Params.Count()
+	var err error
+	if r.Digest, err = run.State.Digest(); err != nil {
+		return nil, err
+	}
+	tokens := float64(s.Train.Batch * s.Train.Accumulate * s.Model.Context)
+	tail := h[len(h)-(len(h)+9)/10:]
+	for _, st := range tail {
+		r.TrainLoss += st.Loss / float64(len(tail))
+	}
+	for _, st := range h {
+		r.Seconds += tokens / st.TokensPerSec
+	}
+	val := math.NaN()
+	if n := len(h); n > 0 {
+		r.Steps, r.TokensPerS = h[n-1].Step, tokens*float64(n)/r.Seconds
+	}
+	if n := len(h); n > 0 && h[n-1].Evaluated {
+		val = h[n-1].ValLoss
+	} else {
+		scores, err := run.Evaluate(j.Text)
+		if err != nil {
+			return nil, err
+		}
+		val = scores.Loss
+	}
+	r.ValLoss, r.BitsPerByte = train.Number(val), train.Number(math.NaN())
+	if b := j.Text.BytesPerToken(); b > 0 {
+		r.BitsPerByte = train.Number(val / math.Ln2 / b)
+	}
+	return r, nil
+}
+
+// sampleTokens are those of a sample.
+const sampleTokens = 300
+
+// Sample has the trained model write a text, prompt included: 300 tokens at temperature 0.8, of the 40 most likely each
+// time. Without a tokenizer, as of bare token files, it returns nil.
+func (j *Job) Sample(r *Result) ([]byte, error) {
+	tok := j.Text.Tokenizer()
+	if tok == nil {
+		return nil, nil
+	}
+	prompt := []byte("\n")
+	if j.Settings.Data.Path == "" {
+		prompt = []byte("\nfunc ")
+	}
+	ids, err := tok.Encode(prompt)
+	if err != nil {
+		ids = []int32{0} // the text has no line's end
+	}
+	g := generate.Generator{Model: j.Settings.Model, State: r.State}
+	more, err := g.Sample(ids, generate.Options{Tokens: sampleTokens, Temperature: 0.8, TopK: 40, Seed: j.Settings.Train.Seed})
+	if err != nil {
+		return nil, err
+	}
+	return tok.Decode(append(ids, more...)), nil
+}
