@@ -41,9 +41,9 @@ given: head, split, batch, learning rate, epochs and early stop have defaults th
                and --answer; loss on the answers only, the model's own chat template, several chats to a row without leaks
   lm           going on with a text: --text COLUMN
 
-For classes, labels and numbers, first a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
---method full, all parameters) goes on from there; what has the best validation loss is kept; where fewer than 100
-records validate, LoRA only if it is clearly better than the head.`,
+For classes, labels and numbers, a new head is first fitted to features of the frozen model, which needs no backward
+pass. Then LoRA goes on from there or, with --method full, all parameters do. What has the best validation loss is kept.
+Where fewer than 100 records validate, LoRA is kept only if it is clearly better than the head.`,
 		Example: `  ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label
   ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label --find-lr
   ceto finetune --model smollm2 --data instructions.json --task chat
