@@ -138,8 +138,8 @@ func TestFindRateErrors(t *testing.T) {
 		c.change(&tr)
 		curve, err := tr.FindRate(d, c.o)
 		wantErr(t, c.name, err, c.want)
-		if curve.Suggested != 0 || c.name == "interrupt" && !errors.Is(err, ErrInterrupted) {
-			t.Errorf("%s: suggested %g, error %v", c.name, curve.Suggested, err)
+		if curve.Suggested != 0 || c.name == "interrupt" && !errors.Is(err, ErrInterrupted) || curve.Diverged != (c.name == "breaks at once") {
+			t.Errorf("%s: suggested %g, diverged %v, error %v", c.name, curve.Suggested, curve.Diverged, err)
 		}
 	}
 }

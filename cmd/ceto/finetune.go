@@ -34,9 +34,9 @@ func finetuneCmd(g *global) *cobra.Command {
 given: head, split, batch, learning rate, epochs and early stop have defaults that are printed and kept with the run.
 
 ` + finetune.Describe() + `
-For classes, labels and numbers, first a new head is fitted to features of the frozen model, which needs no backward pass; then LoRA (or, with
---method full, all parameters) goes on from there; what has the best validation loss is kept; where fewer than 100
-records validate, LoRA only if it is clearly better than the head.`,
+For classes, labels and numbers, a new head is first fitted to features of the frozen model, which needs no backward
+pass. Then LoRA goes on from there or, with --method full, all parameters do. What has the best validation loss is kept.
+Where fewer than 100 records validate, LoRA is kept only if it is clearly better than the head.`,
 		Example: `  ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label
   ceto finetune --model smollm2 --data sms.csv --task classify --text text --label label --find-lr
   ceto finetune --model smollm2 --data instructions.json --task chat

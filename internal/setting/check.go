@@ -36,11 +36,7 @@ func check(v any, zeros bool) error {
 		if name == "" {
 			name = "--" + s.Flag
 		}
-		value := fmt.Sprint(field)
-		if field.Kind() == reflect.String {
-			value = strconv.Quote(value)
-		}
-		return errors.Errorf("%s is %s; it must be %s", name, value, s.wish())
+		return errors.Errorf("%s is %v; it must be %s", name, field, s.wish())
 	}
 	return nil
 }

@@ -142,7 +142,7 @@ func TestCheck(t *testing.T) {
 		{"train.lr=.nan", "train.lr is NaN; it must be above 0, at most 10"},
 		{"train.batch=0", "train.batch is 0; it must be at least 1"},
 		{"train.even=3", "train.even is 3; it must be an even number"},
-		{"train.method=sgd", `train.method is "sgd"; it must be lora, full or head`},
+		{"train.method=sgd", "train.method is sgd; it must be lora, full or head"},
 		{"train.share=-0.5", "train.share is -0.5; it must be a share, 0 to 1"},
 		{"train.seed=10", "train.seed is 10; it must be from 0 to 9"},
 	} {
@@ -213,5 +213,5 @@ func Example() {
 	// Output:
 	// 0.001
 	// <nil>
-	// train.method is "all"; it must be lora or full
+	// train.method is all; it must be lora or full
 }

@@ -222,7 +222,7 @@ func TestRefuse(t *testing.T) {
 		"context":      {func(s *Settings) { s.Data.Context = 1 << 20 }, []string{"context is 1048576", "from 1 to"}},
 		"number":       {func(s *Settings) { s.Task, s.Data.Label = "regress", []string{"class"} }, []string{"texts.csv:2", `"a"`, "number"}},
 		"model":        {func(s *Settings) { s.Model = "nowhere" }, []string{"nowhere"}},
-		"method":       {func(s *Settings) { s.Method = "magic" }, []string{"method is \"magic\""}},
+		"method":       {func(s *Settings) { s.Method = "magic" }, []string{"method is magic"}},
 		"classes":      {func(s *Settings) { s.Data.Classes = []string{"a", "z"} }, []string{`class "b"`, `"z"`}},
 	} {
 		s := settings(t, "classify", 40)

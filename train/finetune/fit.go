@@ -226,18 +226,16 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	f.perEpoch = (batches + s.Accumulate - 1) / s.Accumulate
 	steps := f.perEpoch * s.Epochs
 	s.Checkpoint = cmp.Or(s.Checkpoint, f.perEpoch)
-	t := train.Trainer{
-		Task: f.task.build(f.Setup), LoRA: f.Settings.lora(), Freeze: s.Freeze, Thaw: thaw, EMA: s.EMA,
-		Optimizer: train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups},
-		Schedule:  train.Linear{Warmup: s.Warmup},
-		Clip:      s.Clip, Recompute: s.Recompute, Batch: s.Batch, Accumulate: s.Accumulate, Steps: steps, Seed: s.Seed,
-		Val: f.val, EvalEvery: max(1, f.perEpoch/s.Evaluations), EvalBatch: f.task.evalBatch(f.Setup),
-		Stop:      train.EarlyStopping{Patience: s.Patience, RestoreBest: true},
-		Callbacks: f.o.Callbacks, Interrupt: f.o.Interrupt,
-		Out: f.o.Out, Resume: f.o.Resume, CheckpointEvery: s.Checkpoint, Config: f.Settings,
-		Executor: f.o.Executor, MemoryLimit: f.o.MemoryLimit,
-		Warn: func(w string) { f.o.Say("warning: %s", w) },
-	}
+	t := s.Trainer()
+	t.Task, t.LoRA, t.Freeze, t.Thaw, t.EMA = f.task.build(f.Setup), f.Settings.lora(), s.Freeze, thaw, s.EMA
+	t.Optimizer = train.AdamW{LR: s.LR, Decay: s.Decay, Groups: s.Groups}
+	t.Schedule, t.Steps = train.Linear{Warmup: s.Warmup}, steps
+	t.Val, t.EvalEvery, t.EvalBatch = f.val, max(1, f.perEpoch/s.Evaluations), f.task.evalBatch(f.Setup)
+	t.Stop = train.EarlyStopping{Patience: s.Patience, RestoreBest: true}
+	t.Callbacks, t.Interrupt = f.o.Callbacks, f.o.Interrupt
+	t.Out, t.Resume, t.Config = f.o.Out, f.o.Resume, f.Settings
+	t.Executor, t.MemoryLimit = f.o.Executor, f.o.MemoryLimit
+	t.Warn = func(w string) { f.o.Say("warning: %s", w) }
 	if !f.Settings.Random {
 		t.From = func(state plan.State) error { return f.task.fill(f.Setup, state) }
 	}

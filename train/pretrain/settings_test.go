@@ -76,6 +76,24 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
+// TestLoadPreset: a file changes the settings of the preset that it names, or of the default.
+func TestLoadPreset(t *testing.T) {
+	for text, preset := range map[string]string{"preset: shakespeare-char\n": "shakespeare-char", "": DefaultPreset} {
+		want, err := Preset(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Train.Clip, want.Model.Layers = 2, 1
+		path := filepath.Join(t.TempDir(), "run.yaml")
+		if err := os.WriteFile(path, []byte(text+"train: {clip: 2}\nmodel: {layers: 1}\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Load(path); err != nil || s != want {
+			t.Errorf("%q: %+v, %v; want %+v", text, s, err, want)
+		}
+	}
+}
+
 // TestRefused: settings that cannot be, each by its name.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct {
