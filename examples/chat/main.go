@@ -5,13 +5,13 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"strings"
 
-	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/pretrained"
@@ -26,14 +26,14 @@ func main() {
 	model := must(pretrained.Open(*path))
 	defer model.Close()
 	g := must(model.Generator(plan.CPU(0)))
-	chat := must(model.Template(g.Tokenizer))
-
-	text := must(chat.Render([]generate.Message{{Role: "user", Content: strings.Join(flag.Args(), " ")}}))
-	prompt := must(generate.PromptIDs(g.Tokenizer, text, token.Parse))
-	must(g.Generate([][]int32{prompt}, generate.Options{Tokens: *tokens, End: model.End, StreamText: func(text []byte) bool {
+	chat := generate.Conversation{Generator: g, Template: must(model.Template(g.Tokenizer)), Options: generate.Options{Tokens: *tokens, End: model.End}}
+	chat.Options.StreamText = func(text []byte) bool {
 		_, err := os.Stdout.Write(text)
 		return err == nil
-	}}))
+	}
+	if _, _, err := chat.Answer(context.Background(), strings.Join(flag.Args(), " ")); err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println()
 }
 
