@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"path/filepath"
 
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/half"
 	"github.com/edsrzf/mmap-go"
 	"github.com/pkg/errors"
@@ -72,4 +75,29 @@ func (f *binFile) take(name, kind string, padded int, shape ...int) (*stored, er
 		return nil
 	}
 	return t, nil
+}
+
+// modelOf is the model of a model_type with settings as config.json names them.
+func modelOf(kind string, settings map[string]any) (gpt.Model, error) {
+	a, err := gpt.ArchitectureOfType(kind)
+	if err != nil {
+		return nil, err
+	}
+	c := gpt.SettingsOf(settings)
+	m := a.Read(c)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	return m, m.Validate()
+}
+
+// besides reads the tokenizer of the folder that a file lies in.
+func besides(path string) func() (token.Tokenizer, error) {
+	return func() (token.Tokenizer, error) {
+		t, err := token.Open(filepath.Dir(path))
+		if err != nil && errors.Is(err, os.ErrNotExist) {
+			err = errors.Wrap(err, "no tokenizer beside the file; name one with --tokenizer")
+		}
+		return t, err
+	}
 }

@@ -2,11 +2,8 @@ package pretrained
 
 import (
 	"encoding/binary"
-	"os"
-	"path/filepath"
 	"strconv"
 
-	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/pkg/errors"
 )
@@ -101,29 +98,4 @@ func (s *Source) openLLMC(path string) error {
 	}
 	s.tokenizer = besides(path)
 	return nil
-}
-
-// modelOf is the model of a model_type with settings as config.json names them.
-func modelOf(kind string, settings map[string]any) (gpt.Model, error) {
-	a, err := gpt.ArchitectureOfType(kind)
-	if err != nil {
-		return nil, err
-	}
-	c := gpt.SettingsOf(settings)
-	m := a.Read(c)
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	return m, m.Validate()
-}
-
-// besides reads the tokenizer of the folder that a file lies in.
-func besides(path string) func() (token.Tokenizer, error) {
-	return func() (token.Tokenizer, error) {
-		t, err := token.Open(filepath.Dir(path))
-		if err != nil && errors.Is(err, os.ErrNotExist) {
-			err = errors.Wrap(err, "no tokenizer beside the file; name one with --tokenizer")
-		}
-		return t, err
-	}
 }

@@ -13,7 +13,6 @@ package pretrained
 import (
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -278,32 +277,6 @@ func (s *Source) Template(t token.Tokenizer) (*generate.ChatTemplate, error) {
 	}
 	c, err := generate.ParseTemplate(s.Chat, t)
 	return c, errors.Wrapf(err, "pretrained: %s", s.Path)
-}
-
-// Fill reads the values into the parameters of a state, which must have all of the model's, as float32. Parameters that
-// are not the model's own, such as a new head's or those of nn.LoRA, stay as they are.
-func (s *Source) Fill(state plan.State) error { return s.fill(state, false) }
-
-// FillTrunk is [Source.Fill] for a model whose head was left out: an untied head of the files is not read.
-func (s *Source) FillTrunk(state plan.State) error { return s.fill(state, true) }
-
-func (s *Source) fill(state plan.State, trunk bool) error {
-	for _, name := range slices.Sorted(maps.Keys(s.params)) {
-		if trunk && name == s.Architecture.Head+".weight" {
-			continue
-		}
-		t := s.params[name]
-		err := state.Fill(name, func(b graph.Buf) error {
-			if b.DType != graph.Float32 || b.Size() != graph.Shape(t.Shape).Size() {
-				return errors.Errorf("the state has %v", b.Meta)
-			}
-			return t.read(graph.Data[float32](b))
-		})
-		if err != nil {
-			return errors.Wrapf(err, "pretrained: %s: %s", s.Path, t.Name)
-		}
-	}
-	return nil
 }
 
 // Load opens what is at path and reads its values: [Open], then [Source.Generator].

@@ -1,9 +1,39 @@
 package pretrained
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/pkg/errors"
 )
+
+// Fill reads the values into the parameters of a state, which must have all of the model's, as float32. Parameters that
+// are not the model's own, such as a new head's or those of nn.LoRA, stay as they are.
+func (s *Source) Fill(state plan.State) error { return s.fill(state, false) }
+
+// FillTrunk is [Source.Fill] for a model whose head was left out: an untied head of the files is not read.
+func (s *Source) FillTrunk(state plan.State) error { return s.fill(state, true) }
+
+func (s *Source) fill(state plan.State, trunk bool) error {
+	for _, name := range slices.Sorted(maps.Keys(s.params)) {
+		if trunk && name == s.Architecture.Head+".weight" {
+			continue
+		}
+		t := s.params[name]
+		err := state.Fill(name, func(b graph.Buf) error {
+			if b.DType != graph.Float32 || b.Size() != graph.Shape(t.Shape).Size() {
+				return errors.Errorf("the state has %v", b.Meta)
+			}
+			return t.read(graph.Data[float32](b))
+		})
+		if err != nil {
+			return errors.Wrapf(err, "pretrained: %s: %s", s.Path, t.Name)
+		}
+	}
+	return nil
+}
 
 // With returns the model with the values of a state, such as training has made of them, in place of those of the files,
 // for [Source.Export]; parameters that the state has not, such as a head that was left out, keep theirs. It is s's to
