@@ -1,6 +1,7 @@
 package gpt
 
 import (
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -20,19 +21,19 @@ type CausalLM struct {
 
 // Build implements train.Task.
 func (c CausalLM) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
-	ids := in["ids"]
+	ids := in[field.IDs]
 	if ids == nil {
 		s.Fail(errors.New("gpt: CausalLM: the batch has no field ids"))
 		return nn.Objective{}
 	}
-	s.Pack(nn.Packing{Segments: in["segments"], Positions: in["positions"]})
+	s.Pack(nn.Packing{Segments: in[field.Segments], Positions: in[field.Positions]})
 	y := c.Model.Head(s, c.Model.Hidden(s, ids)) // (B, T, V)
 	loss, o := nn.CrossEntropy{Smoothing: c.Smoothing}, nn.Objective{}
-	if in["y"] != nil {
-		o.Loss, o.Weight = loss.Loss(s, y, in["y"])
+	if in[field.Y] != nil {
+		o.Loss, o.Weight = loss.Loss(s, y, in[field.Y])
 	}
 	if s.Mode() != nn.Train { // behind the loss: it can then be written over the logits
-		o.Outputs = map[string]*graph.Node{"predict": loss.Predict(s, y)}
+		o.Outputs = map[string]*graph.Node{field.Predict: loss.Predict(s, y)}
 	}
 	return o
 }

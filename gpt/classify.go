@@ -1,6 +1,7 @@
 package gpt
 
 import (
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -26,7 +27,7 @@ type Classify struct {
 
 // Build implements train.Task.
 func (c Classify) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
-	ids, last := in["ids"], in["last"]
+	ids, last := in[field.IDs], in[field.Last]
 	if ids == nil || last == nil || c.Classes < 0 {
 		s.Fail(errors.Errorf("gpt: Classify: %d classes, ids %v, last %v: want classes, and both fields", c.Classes, ids, last))
 		return nn.Objective{}
@@ -34,7 +35,7 @@ func (c Classify) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 	x := c.pool(s, c.Model.Hidden(s, ids), last) // (B, N)
 	o := nn.Objective{Outputs: map[string]*graph.Node{}}
 	if s.Mode() != nn.Train {
-		o.Outputs["pooled"] = x
+		o.Outputs[field.Pooled] = x
 	}
 	if c.Classes == 0 || x == nil {
 		return o
@@ -47,12 +48,12 @@ func (c Classify) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 		x = s.Call("dropout", nn.Dropout{P: c.Dropout}, x)
 	}
 	y := s.Call("score", nn.Linear{Out: c.Classes, OutIn: true, NoBias: !c.Bias, Init: nn.Normal(0, 0.02)}, x)
-	o.Outputs["y"] = y
+	o.Outputs[field.Y] = y
 	if s.Mode() != nn.Train {
-		o.Outputs["predict"] = loss.Predict(s, y)
+		o.Outputs[field.Predict] = loss.Predict(s, y)
 	}
-	if in["y"] != nil {
-		o.Loss, o.Weight = loss.Loss(s, y, in["y"])
+	if in[field.Y] != nil {
+		o.Loss, o.Weight = loss.Loss(s, y, in[field.Y])
 	}
 	return o
 }

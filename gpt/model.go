@@ -9,6 +9,7 @@
 package gpt
 
 import (
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -61,6 +62,6 @@ func positive(settings []setting) error {
 func Declare(m Model) (*nn.Params, error) {
 	params := nn.NewParams(graph.Float32)
 	s := nn.NewScope(graph.New(), params, nn.Eval)
-	m.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 1)))
+	m.Forward(s, s.Input(field.IDs, graph.Of(graph.Int32, 1, 1)))
 	return params, s.Err()
 }

@@ -1,6 +1,7 @@
 package gpt
 
 import (
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
@@ -22,7 +23,7 @@ type Tag struct {
 
 // Build implements train.Task. Without the input y it builds no loss.
 func (t Tag) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
-	ids := in["ids"]
+	ids := in[field.IDs]
 	if ids == nil || t.Classes < 1 || t.Model == nil {
 		s.Fail(errors.Errorf("gpt: Tag: model %T, %d classes, ids %v: want a model, at least one class, and the field ids", t.Model, t.Classes, ids))
 		return nn.Objective{}
@@ -33,12 +34,12 @@ func (t Tag) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 	}
 	x := s.Call("dropout", nn.Dropout{P: t.Dropout}, t.Model.Hidden(s, ids))                  // (B, T, Width)
 	y := s.Call("score", nn.Linear{Out: t.Classes, OutIn: true, Init: nn.Normal(0, 0.02)}, x) // (B, T, Classes)
-	o := nn.Objective{Outputs: map[string]*graph.Node{"y": y}}
+	o := nn.Objective{Outputs: map[string]*graph.Node{field.Y: y}}
 	if s.Mode() != nn.Train {
-		o.Outputs["predict"] = loss.Predict(s, y)
+		o.Outputs[field.Predict] = loss.Predict(s, y)
 	}
-	if in["y"] != nil {
-		o.Loss, o.Weight = loss.Loss(s, y, in["y"])
+	if in[field.Y] != nil {
+		o.Loss, o.Weight = loss.Loss(s, y, in[field.Y])
 	}
 	return o
 }

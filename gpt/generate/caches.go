@@ -3,6 +3,7 @@ package generate
 import (
 	"slices"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -142,15 +143,15 @@ func (g *Generator) run(k planKey) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := map[string]any{"ids": g.in.ids, "start": g.in.start, "last": g.in.last}
+	in := map[string]any{field.IDs: g.in.ids, field.Start: g.in.start, field.Last: g.in.last}
 	if k.reorder {
-		in["rows"] = g.in.rows
+		in[field.Rows] = g.in.rows
 	}
 	if err := p.Run(in, graph.Scalars{}); err != nil {
 		g.reset()
 		return nil, errors.Wrap(err, "generate: generate")
 	}
-	d, err := p.Read("logits")
+	d, err := p.Read(field.Logits)
 	if err != nil {
 		return nil, err
 	}
@@ -202,15 +203,15 @@ func (g *Generator) program(k planKey) (plan.Program, error) {
 
 // build adds the graph of a plan: the logits of the tokens at indices last of the batch's B·T.
 func (g *Generator) build(e *graph.Graph, k planKey) {
-	ids := e.Input("ids", graph.Of(graph.Int32, g.batch, k.tokens))
-	at := nn.Generation{Start: e.Input("start", graph.Of(graph.Int32, g.batch)), Capacity: g.capacity}
+	ids := e.Input(field.IDs, graph.Of(graph.Int32, g.batch, k.tokens))
+	at := nn.Generation{Start: e.Input(field.Start, graph.Of(graph.Int32, g.batch)), Capacity: g.capacity}
 	if k.reorder {
-		at.Rows = e.Input("rows", graph.Of(graph.Int32, g.batch))
+		at.Rows = e.Input(field.Rows, graph.Of(graph.Int32, g.batch))
 	}
-	last := e.Input("last", graph.Of(graph.Int32, g.batch))
+	last := e.Input(field.Last, graph.Of(graph.Int32, g.batch))
 	s := nn.NewGenerateScope(e, nn.NewParams(g.dtype()), at)
 	x := s.Reshape(g.Model.Hidden(s, ids), g.batch*k.tokens, g.Model.Dims().Width) // (B·T, C)
-	e.Output("logits", g.Model.Head(s, s.Embedding(last, x)))                      // (B, V)
+	e.Output(field.Logits, g.Model.Head(s, s.Embedding(last, x)))                  // (B, V)
 }
 
 // dtype is that of the state's parameters.
