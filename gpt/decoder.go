@@ -8,9 +8,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// This file has the pieces that Llama and its kin are built from. A family of its own puts them together in its file.
+// This file has the layers from which Llama and similar families are built. Each family has a file that joins them.
 
-// decoder is all of a model but its head: an embedding, blocks, a norm. Children: embed_tokens, layers.N, norm.
+// decoder is a model without its head: an embedding, blocks, a norm. Children: embed_tokens, layers.N, norm.
 type decoder struct {
 	Vocab, Layers, Width int
 	Scale                float64 // of the embedding; 0 means 1
@@ -30,7 +30,8 @@ func (d decoder) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return s.Call("norm", d.Norm, x)
 }
 
-// checked builds the trunk of a model in the child scope model, after a look at its settings and at the ids (B, T).
+// checked builds the trunk of m in the child scope model and returns its output (B, T, Width). It first checks m's
+// settings, and that the ids (B, T) fit into the context.
 func checked(s *nn.Scope, m Model, trunk nn.Layer, ids *graph.Node) *graph.Node {
 	if err := m.Validate(); err != nil {
 		return s.Fail(err)
@@ -41,17 +42,17 @@ func checked(s *nn.Scope, m Model, trunk nn.Layer, ids *graph.Node) *graph.Node 
 	return s.Call("model", trunk, ids)
 }
 
-// attention is causal self-attention with rotary positions, whose KVHeads keys and values each serve Heads/KVHeads
-// queries. Children: q_proj, k_proj, v_proj or, where Fused, qkv_proj with their rows one behind the other; o_proj; and,
-// with a norm, q_norm and k_norm.
+// attention is causal self-attention with rotary positions. Each of the KVHeads keys and values serves Heads/KVHeads
+// queries. Children: q_proj, k_proj, v_proj and o_proj, and with a norm q_norm and k_norm. Where Fused, one child
+// qkv_proj has the rows of the first three, one behind the other.
 type attention struct {
 	Width, Heads, KVHeads, HeadDim int
 	QKVBias, OutBias               bool
 	Fused                          bool
 	HeadNorm                       nn.Layer          // of each head of q and k; nil for none
 	WholeNorm                      nn.Layer          // of all heads of q, and of k, together; nil for none
-	Rotary                         *graph.RotaryOpts // nil turns nothing
-	Window                         int               // keys that a query sees, its own among them; 0 for all
+	Rotary                         *graph.RotaryOpts // nil for no positions
+	Window                         int               // number of keys that a query sees, its own included; 0 for all
 	Scale                          float64           // of the scores; 0 means 1/√HeadDim
 }
 
@@ -80,7 +81,8 @@ func (a attention) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Call("o_proj", outIn(a.Width, a.OutBias), s.Reshape(y, b, t, a.Heads*a.HeadDim))
 }
 
-// projections returns what gives x's projection (B, T, n·HS) of a name; they are asked for in the order q, k, v.
+// projections returns a function that gives x's projection (B, T, n·HS) of a name. It must be called in the order q, k,
+// v.
 func (a attention) projections(s *nn.Scope, x *graph.Node) func(name string, n int) *graph.Node {
 	if !a.Fused {
 		return func(name string, n int) *graph.Node {
@@ -95,8 +97,8 @@ func (a attention) projections(s *nn.Scope, x *graph.Node) func(name string, n i
 	}
 }
 
-// gated is down(act(gate(x)) · up(x)) (Shazeer, arXiv:2002.05202, section 2). Children: gate_proj, up_proj or, where
-// Fused, gate_up_proj with their rows one behind the other; down_proj.
+// gated is down(act(gate(x)) · up(x)) (Shazeer, arXiv:2002.05202, section 2). Children: gate_proj, up_proj and
+// down_proj. Where Fused, one child gate_up_proj has the rows of the first two, one behind the other.
 type gated struct {
 	Hidden, Out int
 	Act         nn.Activation
@@ -116,7 +118,7 @@ func (m gated) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Call("down_proj", outIn(m.Out, m.Bias), s.Mul(gate, up))
 }
 
-// outIn is a linear layer kept as (out, in).
+// outIn is a linear layer whose weight is stored as (out, in).
 func outIn(out int, bias bool) nn.Linear {
 	return nn.Linear{Out: out, OutIn: true, NoBias: !bias, Init: llamaInit}
 }

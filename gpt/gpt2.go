@@ -27,8 +27,8 @@ type GPT2 struct {
 	Untied   bool `yaml:"untied,omitempty"`    // the head is a matrix of its own, lm_head.weight (Vocab, Width)
 }
 
-// The presets. GPT-2's sizes: Radford et al. 2019, table 2. Shakespeare's two: nanoGPT, config/train_shakespeare_char.py
-// and its README's CPU settings. Tiny is the default run's.
+// The presets. GPT-2's sizes are those of Radford et al. 2019, table 2. Shakespeare's two are nanoGPT's, from
+// config/train_shakespeare_char.py and the CPU settings of its README. Tiny is the default of ceto pretrain.
 var (
 	GPT2Small          = GPT2{Vocab: 50257, Context: 1024, Layers: 12, Heads: 12, Width: 768}
 	GPT2Medium         = GPT2{Vocab: 50257, Context: 1024, Layers: 24, Heads: 16, Width: 1024}
@@ -101,7 +101,8 @@ func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return s.Call("ln_f", c.norm(), x)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab) by the embedding's rows.
+// Head takes the normalised output (…, Width) and returns logits (…, Vocab), by the embedding's rows unless Untied is
+// set.
 func (c GPT2) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Untied {
 		return s.Call("lm_head", nn.Linear{Out: c.Vocab, OutIn: true, NoBias: true, Init: nn.Normal(0, 0.02)}, x)
@@ -149,7 +150,7 @@ func (c GPT2) Params() int {
 	return n
 }
 
-// gpt2Architecture is OpenAI's GPT-2; nanoGPT's variants of it have keys of their own in config.json.
+// gpt2Architecture is OpenAI's GPT-2. Variants as in nanoGPT have keys of their own in config.json.
 var gpt2Architecture = &Architecture{
 	Type: "gpt2", Class: "GPT2LMHeadModel",
 	Is:        func(m Model) bool { _, ok := m.(GPT2); return ok },
@@ -173,7 +174,7 @@ var gpt2Architecture = &Architecture{
 		},
 		Read:  readGPT2GGUF,
 		Write: func(m Model) (string, []Setting, error) { return m.(GPT2).writeGGUF() },
-		Transform: func(_ Model, _, param string) Transform { // kept as (out, in); GPT-2's are (in, out)
+		Transform: func(_ Model, _, param string) Transform { // stored as (out, in); GPT-2's are (in, out)
 			return Transform{Transposed: strings.HasPrefix(param, "h.") && strings.HasSuffix(param, ".weight") && !strings.Contains(param, ".ln_")}
 		},
 	},
@@ -208,7 +209,7 @@ func readGPT2(c *Settings) Model {
 	return m
 }
 
-// write returns config.json's settings; dropout, no_bias and gelu_erf are this project's own.
+// write returns the settings of config.json; dropout, no_bias and gelu_erf are this project's own.
 func (c GPT2) write() map[string]any {
 	act := "gelu_new"
 	if c.GELUErf {

@@ -1,10 +1,10 @@
 package gpt
 
-// LayerMask says something of each layer of a model: byte i is '1' where it holds for layer i, else '0'. It holds for no
-// layer past its end. It is a string so that models can be compared.
+// LayerMask marks layers of a model: byte i is '1' where layer i is marked, else '0'. Layers past its end are not
+// marked. It is a string so that models can be compared with ==.
 type LayerMask string
 
-// MaskOf returns the mask of the layers for which f holds; "" where it holds for none.
+// MaskOf returns the mask of those layers, out of 0 … layers−1, for which f holds. It is "" where there is none.
 func MaskOf(layers int, f func(layer int) bool) LayerMask {
 	mask, any := make([]byte, layers), false
 	for i := range mask {
@@ -18,11 +18,11 @@ func MaskOf(layers int, f func(layer int) bool) LayerMask {
 	return LayerMask(mask)
 }
 
-// Has reports whether it holds for a layer.
+// Has reports whether a layer, counted from 0, is marked.
 func (m LayerMask) Has(layer int) bool { return layer < len(m) && m[layer] == '1' }
 
-// readSliding reads layer_types of config.json: the layers whose queries see a window of keys. Without it the layers
-// count for which other holds. Another type of layer is an error.
+// readSliding reads layer_types of config.json and marks the layers whose queries see a window of keys. Where the
+// setting is missing, it marks the layers for which other holds. Another type of layer is an error in c.
 func readSliding(c *Settings, layers int, other func(layer int) bool) LayerMask {
 	types := c.Texts("layer_types")
 	if types == nil {
@@ -42,7 +42,7 @@ func readSliding(c *Settings, layers int, other func(layer int) bool) LayerMask 
 // The types of layers in config.json.
 const slidingLayer, fullLayer = "sliding_attention", "full_attention"
 
-// layerTypes is layer_types for the layers of a mask.
+// layerTypes returns layer_types of config.json for a mask.
 func layerTypes(layers int, sliding LayerMask) []any {
 	types := make([]any, layers)
 	for i := range types {

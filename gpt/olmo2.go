@@ -30,7 +30,7 @@ func (b olmo2Block) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Add(x, s.Call("post_feedforward_layernorm", b.norm(), s.Call("mlp", b.mlp(), x)))
 }
 
-// Params implements Model: Llama's, and the norms of queries and keys.
+// Params implements Model. It adds the norms of queries and keys to Llama's count.
 func (c Olmo2) Params() int {
 	return c.Llama.Params() + c.Layers*(c.Heads+c.kvHeads())*c.headDim()
 }

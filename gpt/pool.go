@@ -6,20 +6,21 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Pool says which vector stands for a sequence of a model's hidden states (T, Width).
+// Pool says how the hidden states (T, Width) of a sequence become one vector.
 type Pool string
 
 // The pools.
 const (
-	PoolLast     Pool = "last"      // of the last token: transformers' …ForSequenceClassification; the zero value
-	PoolMean     Pool = "mean"      // of all tokens
-	PoolMeanLast Pool = "mean+last" // both, one behind the other: 2·Width numbers
+	PoolLast     Pool = "last"      // the last token's, as in transformers' …ForSequenceClassification; "" means the same
+	PoolMean     Pool = "mean"      // the mean over all tokens
+	PoolMeanLast Pool = "mean+last" // the mean, then the last token's: 2·Width numbers
 )
 
-// Pools lists them.
+// Pools lists all of them.
 var Pools = []Pool{PoolLast, PoolMean, PoolMeanLast}
 
-// pool returns the vectors of the hidden states x (B, T, Width).
+// pool takes the hidden states x (B, T, Width) and the index last (B) of each row's last token. It returns the vectors
+// (B, N).
 func (c Classify) pool(s *nn.Scope, x, last *graph.Node) *graph.Node {
 	switch c.Pool {
 	case PoolLast, "":
@@ -32,8 +33,8 @@ func (c Classify) pool(s *nn.Scope, x, last *graph.Node) *graph.Node {
 	return s.Fail(errors.Errorf("gpt: Classify: pool %q; known: %v", c.Pool, Pools))
 }
 
-// lastState returns x[b, last[b]] for each row of x (B, T, C): an attention whose one query stands at that position and
-// sees one key, itself, gives its value.
+// lastState returns x[b, last[b]] for each row b of x (B, T, C), as (B, C). It is an attention with one query, at that
+// position. The query sees one key, its own, so that the result is its value.
 func lastState(s *nn.Scope, x, last *graph.Node) *graph.Node {
 	b, t, c := x.Dim(0), x.Dim(1), x.Dim(2)
 	v := s.Reshape(x, b, t, 1, c)
@@ -41,8 +42,8 @@ func lastState(s *nn.Scope, x, last *graph.Node) *graph.Node {
 	return s.Reshape(y, b, c)
 }
 
-// meanState returns the mean of x[b, 0 … last[b]] for each row of x (B, T, C): an attention whose one query, at the last
-// position, scores all keys up to it alike.
+// meanState returns the mean of x[b, 0 … last[b]] for each row b of x (B, T, C), as (B, C). It is an attention with one
+// query of zeros, at the last position. All keys up to there have the same score.
 func meanState(s *nn.Scope, x, last *graph.Node) *graph.Node {
 	b, t, c := x.Dim(0), x.Dim(1), x.Dim(2)
 	v := s.Reshape(x, b, t, 1, c)

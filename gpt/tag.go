@@ -7,21 +7,27 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Tag is the task of giving every token a class by a new head on a model's trunk: logits are a linear map of the hidden
-// state of each token, as in transformers' …ForTokenClassification. It is a train.Task.
+// Tag is the task of giving every token a class by a new head on a model's trunk. Its logits are a linear map of each
+// token's hidden state, as in transformers' …ForTokenClassification. It is a train.Task.
 //
-// Inputs: ids (B, T), padded behind the last token with any ids; and the targets y that Loss wants, (B, T) class ids for
-// nn.CrossEntropy with −1 where no token counts: padding, special tokens, the later pieces of a word. Parameters:
-// score.weight (Classes, Width) and score.bias (Classes), by LlamaForTokenClassification's names; an adapter for
-// GPT2ForTokenClassification calls the same two classifier. Outputs: y, the logits (B, T, Classes), and predict, how Loss reads them.
+// Inputs:
+//   - ids (B, T), int32, padded behind the last token with any ids
+//   - y: the targets that Loss wants, such as class ids (B, T), int32, for nn.CrossEntropy; without y there is no loss
+//
+// A class id of −1 marks a token that does not count: padding, a special token, a later piece of a word.
+//
+// Parameters: score.weight (Classes, Width) and score.bias (Classes), as LlamaForTokenClassification names them. An
+// adapter for GPT2ForTokenClassification calls the module classifier instead.
+//
+// Outputs: y, the logits (B, T, Classes), and in all modes but Train predict, the logits as Loss reads them.
 type Tag struct {
 	Model   Model
 	Classes int
-	Dropout float64 // of the hidden states, in training: transformers' classifier_dropout
+	Dropout float64 // of the hidden states, in mode Train: transformers' classifier_dropout
 	Loss    nn.Loss // nil is nn.CrossEntropy{}
 }
 
-// Build implements train.Task. Without the input y it builds no loss.
+// Build implements train.Task. No model, no class and missing ids are errors of the scope.
 func (t Tag) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 	ids := in[field.IDs]
 	if ids == nil || t.Classes < 1 || t.Model == nil {
