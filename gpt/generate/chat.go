@@ -18,8 +18,8 @@ type ChatTemplate struct {
 	begin, end string // the tokens of the tokenizer, which templates print
 }
 
-// ParseTemplate reads a chat template, in Jinja as the files of models have it, for a tokenizer whose begin and end
-// tokens it may print. A construct that is not known is an error.
+// ParseTemplate reads a chat template, in Jinja as the files of models have it. The template may print the tokenizer's
+// begin and end tokens. An unknown construct is an error.
 func ParseTemplate(text string, t token.Tokenizer) (*ChatTemplate, error) {
 	parsed, err := jinja.Parse("chat template", text)
 	if err != nil {
@@ -28,7 +28,7 @@ func ParseTemplate(text string, t token.Tokenizer) (*ChatTemplate, error) {
 	return newTemplate(parsed, t), nil
 }
 
-// PlainTemplate writes chats for a model that has no template of its own, as Taori et al. 2023 (Stanford Alpaca) do:
+// PlainTemplate returns a template for models that have none, as Taori et al. 2023 (Stanford Alpaca) write chats:
 //
 //	### Instruction:
 //	…
@@ -36,8 +36,8 @@ func ParseTemplate(text string, t token.Tokenizer) (*ChatTemplate, error) {
 //	### Response:
 //	…
 //
-// with the tokenizer's end token, or a blank line where it has none, behind each answer, blank lines between turns, and
-// a system message in front as it is.
+// Behind each answer stands the tokenizer's end token, or a blank line where it has none. Blank lines separate the
+// turns. A system message stands in front, as it is.
 func PlainTemplate(t token.Tokenizer) (*ChatTemplate, error) {
 	parsed, err := jinja.Parse("plain template", plainTemplate)
 	if err != nil {
@@ -67,10 +67,11 @@ func newTemplate(parsed *jinja.Template, t token.Tokenizer) *ChatTemplate {
 	return c
 }
 
-// Render returns the text of a chat up to where the assistant's answer begins.
+// Render returns the text of a chat up to where the assistant's answer begins. A chat that the template refuses is an
+// error.
 func (c *ChatTemplate) Render(chat []Message) (string, error) { return c.render(chat, true) }
 
-// render returns the text of a chat, with what begins an answer behind it where next is set.
+// render returns the text of a chat; where next is set, it ends with what begins an answer.
 func (c *ChatTemplate) render(chat []Message, next bool) (string, error) {
 	messages := make([]map[string]any, len(chat))
 	for i, m := range chat {

@@ -7,22 +7,26 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Options say how tokens are chosen. In the order in which they work: Bias, Repetition, Presence and Frequency,
-// NoRepeat change the logits; then, unless Temperature is 0, Temperature, TopK, TopP, MinP and Typical each leave out
-// tokens of what the one before left. The formulas are those of transformers 4.57's logits processors, where they have one.
-// All zero is greedy: the most likely token each time. Ties go to the smaller id.
+// Options say how tokens are chosen. All zero is greedy: the most likely token each time. Ties go to the smaller id.
+//
+// The options work in this order:
+//   - Bias, Repetition, Presence and Frequency, and NoRepeat change the logits.
+//   - Temperature divides the logits. With 0 the most likely token is taken, and the rest is left out.
+//   - TopK, TopP, MinP and Typical each leave out tokens of what the one before left.
+//
+// The formulas are those of transformers 4.57's logits processors, where it has one.
 type Options struct {
 	Tokens      int     // how many new ones, at most
 	Temperature float64 // softmax(logits/Temperature); 0 takes the most likely token each time
 	TopK        int     // choose among the k most likely; 0: among all
-	TopP        float64 // choose among the fewest, most likely, that together have this probability; 0 or 1: among all
+	TopP        float64 // choose among the most likely, as few as together have this probability; 0 or 1: among all
 	MinP        float64 // leave out what is less likely than this share of the most likely; 0: nothing
-	Typical     float64 // choose among those nearest to the expected information that together have this probability; 0 or 1: among all
+	Typical     float64 // as TopP, but the tokens nearest to the expected information come first; 0 or 1: among all
 
 	Repetition float64           // divides positive logits of tokens in prompt and answer, multiplies negative ones; 0 or 1: none
 	Presence   float64           // taken from the logit of each token in the answer; 0: none
 	Frequency  float64           // taken from the logit of each token once for each time that it is in the answer; 0: none
-	NoRepeat   int               // no sequence of this many tokens comes twice, prompt included; 0: any may. Where that bans all, id 0 comes
+	NoRepeat   int               // no sequence of this many tokens comes twice, prompt included; 0: any may. If it bans all, id 0 comes
 	Bias       map[int32]float64 // added to the logits of these tokens
 
 	Beams         int     // sequences that beam search goes on with; 0 or 1: no beam search. Needs Temperature 0
@@ -33,8 +37,8 @@ type Options struct {
 	Seed    uint64
 	End     []int32  // tokens that end a sequence; the token itself is its last
 	Stop    []string // texts that end a sequence; it is cut before the text
-	// Stream, where set, is called with each new token, StreamText with the characters that are complete and before
-	// any text of Stop; false ends everything. Beam search calls neither.
+	// Stream, where set, is called with each new token. StreamText is called with the characters that are complete and
+	// come before any text of Stop. A result of false ends everything. Beam search calls neither.
 	Stream     func(id int32) bool
 	StreamText func(text []byte) bool
 }
@@ -50,8 +54,8 @@ const (
 type Sequence struct {
 	Prompt   int       // index of the prompt
 	IDs      []int32   // the new tokens; one that ended the sequence is the last
-	LogProbs []float32 // of each: ln softmax(logits)[id], of the logits as the model gave them
-	Score    float64   // what sequences of a prompt are sorted by: Σ log p, in beam search / tokens^LengthPenalty
+	LogProbs []float32 // of each: ln softmax(logits)[id], by the logits as the model gave them
+	Score    float64   // sorts the sequences of a prompt: Σ log p, in beam search divided by tokens^LengthPenalty
 	Text     string    // of IDs without the token of End, cut before a text of Stop; needs the Generator's Tokenizer
 	End      string    // why it ended: "length", "end" (a token of End), "stop" (a text of Stop)
 }
@@ -59,7 +63,7 @@ type Sequence struct {
 // maxBeams bounds what a request may cost.
 const maxBeams = 256
 
-// Validate returns an error that names the first option that cannot be.
+// Validate returns an error that names the first option outside its range, or the options that do not go together.
 func (o Options) Validate() error {
 	const most = math.MaxInt // an int has no other bound
 	for _, r := range []struct {
@@ -99,7 +103,7 @@ func (o Options) Validate() error {
 // maxBias bounds a bias: its float32 sum with a logit stays finite, and it outweighs any logit.
 const maxBias = 1e9
 
-// validateTogether returns an error about options that a range does not tell, and those that cannot be together.
+// validateTogether checks what a range cannot say: a gap in it, texts, and options that do not go together.
 func (o Options) validateTogether() error {
 	if o.Repetition > 0 && o.Repetition < 0.01 {
 		return errors.Errorf("generate: repetition penalty is %g; it must be 0 or in [0.01, 100]", o.Repetition)

@@ -6,9 +6,10 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 )
 
-// PromptIDs encodes a prompt as Hugging Face's tokenizers do by default: special tokens written in it count as such, as
-// policy says, and the model's begin token goes before it where its files ask for one. In place of an empty prompt
-// comes the begin token or, of a tokenizer without one, a line's end.
+// PromptIDs encodes a prompt as Hugging Face's tokenizers do by default. Special tokens written in it count as such, as
+// policy says. The model's begin token goes before it where the model's files ask for one.
+//
+// An empty prompt becomes one token: the tokenizer's begin token, else its end token, else a line's end, else id 0.
 func PromptIDs(t token.Tokenizer, prompt string, policy token.Policy) ([]int32, error) {
 	sub, ok := t.(token.Subword)
 	if !ok {
@@ -35,7 +36,7 @@ func PromptIDs(t token.Tokenizer, prompt string, policy token.Policy) ([]int32, 
 	return sub.EncodeWith([]byte("\n"), token.Options{})
 }
 
-// starts tells whether text has the begin token in front already, as what a chat template writes.
+// starts reports whether the text has the begin token in front, as chat templates write it.
 func starts(t token.Subword, text string) bool {
 	id, ok := t.Begin()
 	return ok && strings.HasPrefix(text, string(t.Piece(id)))

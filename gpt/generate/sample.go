@@ -7,8 +7,8 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// chooser chooses the tokens of one sequence. What it chooses depends on the options, on the tokens so far and their
-// logits, on the sequence's number and on the step, not on what else was drawn.
+// chooser chooses the tokens of one sequence. A choice depends on the options, the tokens so far and their logits, the
+// sequence's number, and the step. It does not depend on what else was drawn.
 type chooser struct {
 	o        Options
 	rand     *nn.Rand
@@ -19,7 +19,7 @@ type chooser struct {
 	c        []candidate
 }
 
-// newChooser returns the chooser of the sequence with that number, from 0, over all prompts and returns.
+// newChooser returns the chooser of the sequence with that number, which counts from 0 over all prompts and returns.
 func newChooser(o Options, prompt []int32, sequence int) *chooser {
 	c := &chooser{o: o, rand: nn.NewRand(o.Seed, "sample"), sequence: sequence, prompt: len(prompt), penalty: penalty{o: &o}}
 	c.ids = append(make([]int32, 0, len(prompt)+min(max(o.Tokens, 0), 4096)), prompt...)
@@ -29,8 +29,8 @@ func newChooser(o Options, prompt []int32, sequence int) *chooser {
 // add appends a token to the sequence.
 func (c *chooser) add(id int32) { c.ids = append(c.ids, id) }
 
-// next chooses the token that follows at a step, from 0, by the logits (V), which stay as they are, and returns with
-// it ln softmax(logits)[id], sums in float64. V must be at least 1 and the same each time.
+// next chooses the token at a step, from 0, by the logits (V), which it does not change. It also returns ln
+// softmax(logits)[id], with sums in float64. V must be at least 1 and the same each time.
 func (c *chooser) next(logits []float32, step int) (id int32, logprob float32) {
 	id = c.draw(logits, c.rand.Uniform(step, c.sequence))
 	return id, float32(float64(logits[id]) - logSum(logits))
@@ -49,7 +49,7 @@ func logSum(x []float32) float64 {
 	return top + math.Log(sum)
 }
 
-// draw returns the token whose share of [0, 1) has u in it.
+// draw returns the token whose share of [0, 1) contains u.
 func (c *chooser) draw(logits []float32, u float64) int32 {
 	scores := c.penalty.apply(logits, c.ids, c.prompt)
 	best := largest(scores)
@@ -69,7 +69,7 @@ func (c *chooser) draw(logits []float32, u float64) int32 {
 	return best
 }
 
-// largest returns the index of the largest, the first of equals.
+// largest returns the index of the largest value, the first of equal ones.
 func largest(x []float32) int32 {
 	best := 0
 	for i, v := range x {
@@ -119,8 +119,12 @@ func mass(c []candidate, p float64) []candidate {
 	return take(c, func(_ int, x candidate) bool { rest -= x.p; return rest <= 0 })
 }
 
-// typical returns the candidates with |−ln p − H| least that together have at least the share of the probability, where
-// ln p = (key − best)/temperature − ln Σ exp((key − best)/temperature) and H = −Σ p·ln p.
+// typical returns the candidates with the smallest |−ln p − H| that together have at least the share of the
+// probability.
+//
+//	ln p = (key − best)/temperature − ln Σ exp((key − best)/temperature)
+//	H    = −Σ p·ln p
+//
 // Source: Meister et al. 2023, arXiv:2202.00666, section 3.
 func typical(c []candidate, best float32, temperature, share float64) []candidate {
 	sum, entropy := total(c), 0.0
@@ -143,8 +147,8 @@ func total(c []candidate) (sum float64) {
 	return sum
 }
 
-// take returns the candidates of c by rank, the best first, up to the one with which enough is true of their number and
-// it. It reorders c: a heap, taken from as long as needed, so that a few of many cost one pass.
+// take returns the best candidates of c, the best first. It ends with the first one for which enough is true; n is the
+// number of those taken, x included. It makes a heap of c and takes from it, so that a few of many cost one pass.
 func take(c []candidate, enough func(n int, x candidate) bool) []candidate {
 	for i := len(c)/2 - 1; i >= 0; i-- {
 		sink(c, i)
