@@ -282,7 +282,7 @@ func readLlamaGGUF(s *Settings, t Tensors) Llama {
 		s.Fail("%s is %d, that of keys %d; want the same", s.Key("attention.value_length"), v, c.headDim())
 	}
 	if n := s.Size("rope.dimension_count", c.headDim()); n != c.headDim() {
-		s.Fail("%s is %d of heads of %d; want all of it", s.Key("rope.dimension_count"), n, c.headDim())
+		s.Fail("%s is %d for heads of %d; want %d", s.Key("rope.dimension_count"), n, c.headDim(), c.headDim())
 	}
 	if n := s.Size("expert_count", 0); n > 0 {
 		s.Fail("%s is %d; a mixture of experts is not known", s.Key("expert_count"), n)

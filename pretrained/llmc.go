@@ -14,7 +14,7 @@ const (
 	llmcMagic  = 20240326
 	llmcHeader = 256 * 4
 	llmcF32    = 3    // version of float32
-	llmcBF16   = 5    // of bfloat16
+	llmcBF16   = 5    // version of bfloat16
 	llmcEps    = 1e-5 // of its norms
 )
 
@@ -22,11 +22,11 @@ func isLLMC(head []byte) bool {
 	return len(head) >= 8 && binary.LittleEndian.Uint32(head) == llmcMagic
 }
 
-// llmcTensor is a parameter in the order of the file; those of the blocks are stacked, all blocks in one tensor.
+// llmcTensor is a parameter in the order of the file. That of the blocks holds all blocks, one after the other.
 type llmcTensor struct {
 	name   string // of a block: after "h.N."
 	block  bool
-	linear bool  // kept as (out, in); ours is (in, out)
+	linear bool  // stored as (out, in); ours is (in, out)
 	shape  []int // as stored, of one block
 }
 
@@ -69,7 +69,7 @@ func (s *Source) openLLMC(path string) error {
 	s.is(m)
 	c := m.Dims()
 	if h[7] < c.Vocab || h[7] > gpt.MaxSize {
-		return errors.Errorf("a vocabulary of %d padded to %d", c.Vocab, h[7])
+		return errors.Errorf("a vocabulary of %d padded to %d; want from %d to %d", c.Vocab, h[7], c.Vocab, gpt.MaxSize)
 	}
 	for _, t := range llmcTensors(c) {
 		blocks, prefix, padded := 1, "", t.shape[0]
@@ -96,6 +96,6 @@ func (s *Source) openLLMC(path string) error {
 	if f.at != len(f.MMap) {
 		return errors.Errorf("%d bytes after the last parameter", len(f.MMap)-f.at)
 	}
-	s.tokenizer = besides(path)
+	s.tokenizer = tokenizerBeside(path)
 	return nil
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Fill reads the values into the parameters of a state, which must have all of the model's, as float32. Parameters that
-// are not the model's own, such as a new head's or those of nn.LoRA, stay as they are.
+// Fill reads the values into the parameters of a state, as float32. The state must have all of the model's parameters.
+// Its other parameters stay as they are, such as a new head's or those of nn.LoRA.
 func (s *Source) Fill(state plan.State) error { return s.fill(state, false) }
 
-// FillTrunk is [Source.Fill] for a model whose head was left out: an untied head of the files is not read.
+// FillTrunk is [Source.Fill] for a state without the model's head: an untied head of the files is not read.
 func (s *Source) FillTrunk(state plan.State) error { return s.fill(state, true) }
 
 func (s *Source) fill(state plan.State, trunk bool) error {
@@ -35,9 +35,9 @@ func (s *Source) fill(state plan.State, trunk bool) error {
 	return nil
 }
 
-// With returns the model with the values of a state, such as training has made of them, in place of those of the files,
-// for [Source.Export]; parameters that the state has not, such as a head that was left out, keep theirs. It is s's to
-// close, and reads the state when it is read.
+// With returns the model with the values of a state, for [Source.Export]; training may have made them. Parameters that
+// the state lacks keep the values of the files, such as a head that was left out. Reading the result reads s and the
+// state, so both must stay open. Close s, not the result.
 func (s *Source) With(state plan.State) *Source {
 	c := *s
 	c.params, c.Tensors = map[string]*stored{}, nil
