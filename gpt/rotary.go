@@ -52,7 +52,7 @@ func slowdown(s graph.RotaryScaling, theta float64) float64 {
 func fitTurns(factors []float32, speed func(int) float64) (low, high float64) {
 	n := len(factors)
 	factor := float64(factors[n-1])
-	first, last := n, -1 // of the pairs in between
+	first, last := n, -1 // the first and last pair in between
 	fast := -1           // the last pair at full speed
 	for i, f := range factors {
 		switch share := float64(f); {

@@ -104,7 +104,7 @@ func (s *Source) openLlama2C(path string) error {
 // llama2cTensor is a parameter in the order of the file. That of the blocks holds all blocks, one after the other.
 type llama2cTensor struct {
 	name   string
-	block  bool // else it is there once
+	block  bool // each block has one; else the model has one
 	blocks int
 	shape  []int
 }

@@ -15,7 +15,7 @@ const (
 	llmcHeader = 256 * 4
 	llmcF32    = 3    // version of float32
 	llmcBF16   = 5    // version of bfloat16
-	llmcEps    = 1e-5 // of its norms
+	llmcEps    = 1e-5 // of the norms
 )
 
 func isLLMC(head []byte) bool {

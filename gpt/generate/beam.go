@@ -19,7 +19,7 @@ type beamSearch struct {
 	o        Options
 	stop     func(ids []int32) bool
 	running  []beam // at most Beams, the best first, all of the same length
-	finished []beam // the same, of any lengths
+	finished []beam // at most Beams, the best first, of any lengths
 	over     bool   // the search came to its own end
 	penalty  penalty
 	logProbs []float32
@@ -38,7 +38,7 @@ type beam struct {
 type extension struct {
 	parent  int
 	id      int32
-	score   float32 // of the beam with it
+	score   float32 // of the beam with the token
 	logProb float32
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 	LengthPenalty float64 // beams are ranked by Σ log p / tokens^LengthPenalty; transformers' default is 1
 	EarlyStopping string  // when beam search ends before Tokens; one of the constants below
 
-	Returns int // sequences for each prompt; 0: 1
+	Returns int // sequences for each prompt; 0 means 1
 	Seed    uint64
 	End     []int32  // tokens that end a sequence; the token itself is its last
 	Stop    []string // texts that end a sequence; it is cut before the text

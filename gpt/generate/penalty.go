@@ -10,7 +10,7 @@ import (
 type penalty struct {
 	o      *Options
 	scores []float32
-	uses   []int32 // by token, 0 between calls
+	uses   []int32 // how often each token occurs; all 0 between calls
 }
 
 // apply returns the logits (V) after the penalties. ids are the sequence; the first prompt of them are the prompt.
