@@ -21,16 +21,18 @@ type Gemma3 struct {
 	Softcap    float64   // logits become Softcap·tanh(logits/Softcap); 0 leaves them
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Gemma3) Forward(s *nn.Scope, ids *graph.Node) *graph.Node { return c.Head(s, c.Hidden(s, ids)) }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Gemma3) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	block := func(i int) nn.Layer { return gemma3Block{c, i} }
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Scale: math.Sqrt(float64(c.Width)), Norm: c.norm(), Block: block}, ids)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab).
+// Head takes the normalised output (…, Width), floats, and returns logits (…, Vocab) of the same dtype.
 func (c Gemma3) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	y := c.Llama.Head(s, x)
 	if c.Softcap == 0 {

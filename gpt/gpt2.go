@@ -76,12 +76,14 @@ func (c GPT2) Validate() error {
 	return nil
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c GPT2) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	if err := c.Validate(); err != nil {
 		return s.Fail(err)
@@ -101,8 +103,8 @@ func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return s.Call("ln_f", c.norm(), x)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab), by the embedding's rows unless Untied is
-// set.
+// Head takes the normalised output (…, Width), floats, and returns logits (…, Vocab) of the same dtype. It uses the
+// rows of the embedding unless Untied is set.
 func (c GPT2) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Untied {
 		return s.Call("lm_head", nn.Linear{Out: c.Vocab, OutIn: true, NoBias: true, Init: nn.Normal(0, 0.02)}, x)

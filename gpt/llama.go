@@ -30,22 +30,24 @@ type Llama struct {
 	Tied    bool // the head is the embedding
 	QKVBias bool // q_proj, k_proj and v_proj have biases
 	OutBias bool // o_proj has one
-	MLPBias bool
+	MLPBias bool // gate_proj, up_proj and down_proj have biases
 	QKNorm  bool // RMSNorm of each head of q and k
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Llama) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Llama) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	trunk := decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(i int) nn.Layer { return llamaBlock{c, i} }}
 	return checked(s, c, trunk, ids)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab).
+// Head takes the normalised output (…, Width), floats, and returns logits (…, Vocab) of the same dtype.
 func (c Llama) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Tied {
 		return s.MatMulT(x, s.Shared("model.embed_tokens.weight"))

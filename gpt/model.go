@@ -19,9 +19,9 @@ import (
 // family has a type that implements it, such as [GPT2] and [Llama] (with Qwen2, Qwen3, Mistral).
 type Model interface {
 	nn.Layer
-	// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+	// Hidden takes ids (B, T), int32, and returns the last block's normalised output (B, T, Width), floats.
 	Hidden(s *nn.Scope, ids *graph.Node) *graph.Node
-	// Head takes the output of Hidden (…, Width) and returns logits (…, Vocab).
+	// Head takes the output of Hidden (…, Width), floats, and returns logits (…, Vocab) of the same dtype.
 	Head(s *nn.Scope, x *graph.Node) *graph.Node
 	// Validate returns an error that names the first setting with an impossible value.
 	Validate() error

@@ -11,10 +11,12 @@ import (
 // Source: OLMo team, arXiv:2501.00656, section 3.
 type Olmo2 struct{ Llama }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Olmo2) Forward(s *nn.Scope, ids *graph.Node) *graph.Node { return c.Head(s, c.Hidden(s, ids)) }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Olmo2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(int) nn.Layer { return olmo2Block(c) }}, ids)
 }

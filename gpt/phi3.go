@@ -14,10 +14,12 @@ import (
 // Source: Abdin et al., arXiv:2404.14219, section 2.
 type Phi3 struct{ Llama }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Phi3) Forward(s *nn.Scope, ids *graph.Node) *graph.Node { return c.Head(s, c.Hidden(s, ids)) }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Phi3) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(int) nn.Layer { return phi3Block(c) }}, ids)
 }

@@ -15,12 +15,14 @@ type SmolLM3 struct {
 	Sliding  LayerMask // layers with the window; none where Window is 0
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c SmolLM3) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c SmolLM3) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	block := func(i int) nn.Layer { return smollm3Block{c, i} }
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: block}, ids)
