@@ -1,53 +1,50 @@
 package gpt
 
 import (
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
-// Pool says which vector stands for a sequence of a model's hidden states (T, Width).
-type Pool string
-
-// The pools.
-const (
-	PoolLast     Pool = "last"      // of the last token: transformers' …ForSequenceClassification; the zero value
-	PoolMean     Pool = "mean"      // of all tokens
-	PoolMeanLast Pool = "mean+last" // both, one behind the other: 2·Width numbers
-)
-
-// Pools lists them.
-var Pools = []Pool{PoolLast, PoolMean, PoolMeanLast}
-
-// Classify is the task of telling sequences apart by a new head on a model's trunk: logits are a linear map of a vector
-// that stands for the sequence; with PoolLast and no Bias as in transformers' …ForSequenceClassification. It is a
-// train.Task.
+// Classify is the task of telling sequences apart by a new head on a model's trunk. Its logits are a linear map of one
+// vector that stands for the sequence. With PoolLast and no Bias it is transformers' …ForSequenceClassification. It is
+// a train.Task.
 //
-// Inputs: ids (B, T), padded behind the last token with any ids; last (B), the index of each row's last token; and the
-// targets y that Loss wants, (B) class ids for nn.CrossEntropy. Parameters: score.weight (Classes, N), where Pool makes N
-// numbers, and with Bias score.bias (Classes). Outputs: y, the logits (B, Classes); and but for training pooled (B, N),
-// an embedding of the sequence, and predict, how Loss reads y. One class with nn.MSE is a regression, several with
-// nn.BCEWithLogits labels that do not exclude each other. With no Classes there is no head, loss or logits: pooled alone.
+// Inputs:
+//   - ids (B, T), int32, padded behind the last token with any ids
+//   - last (B), int32: the index of each row's last token
+//   - y: the targets that Loss wants, such as class ids (B), int32, for nn.CrossEntropy; without y there is no loss
+//
+// Parameters: score.weight (Classes, N), where Pool gives N numbers, and score.bias (Classes) where Bias is set.
+//
+// Outputs:
+//   - y, the logits (B, Classes)
+//   - pooled (B, N), an embedding of the sequence; in all modes but Train
+//   - predict, the logits as Loss reads them; in all modes but Train
+//
+// One class with nn.MSE is a regression. Several classes with nn.BCEWithLogits are labels that do not exclude each
+// other. Without Classes there is neither head nor loss, and pooled is the only output.
 type Classify struct {
 	Model   Model
 	Classes int
 	Pool    Pool
 	Bias    bool
-	Dropout float64 // of the vector, in training
+	Dropout float64 // of the vector, in mode Train
 	Loss    nn.Loss // nil is nn.CrossEntropy{}
 }
 
-// Build implements train.Task.
+// Build implements train.Task. Fewer than 0 classes and a missing field are errors of the scope.
 func (c Classify) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
-	ids, last := in["ids"], in["last"]
+	ids, last := in[field.IDs], in[field.Last]
 	if ids == nil || last == nil || c.Classes < 0 {
-		s.Fail(errors.Errorf("gpt: Classify: %d classes, ids %v, last %v: want classes, and both fields", c.Classes, ids, last))
+		s.Fail(errors.Errorf("gpt: Classify: %d classes, ids %v, last %v: want 0 or more classes, and both fields", c.Classes, ids, last))
 		return nn.Objective{}
 	}
 	x := c.pool(s, c.Model.Hidden(s, ids), last) // (B, N)
 	o := nn.Objective{Outputs: map[string]*graph.Node{}}
 	if s.Mode() != nn.Train {
-		o.Outputs["pooled"] = x
+		o.Outputs[field.Pooled] = x
 	}
 	if c.Classes == 0 || x == nil {
 		return o
@@ -60,43 +57,12 @@ func (c Classify) Build(s *nn.Scope, in nn.Inputs) nn.Objective {
 		x = s.Call("dropout", nn.Dropout{P: c.Dropout}, x)
 	}
 	y := s.Call("score", nn.Linear{Out: c.Classes, OutIn: true, NoBias: !c.Bias, Init: nn.Normal(0, 0.02)}, x)
-	o.Outputs["y"] = y
+	o.Outputs[field.Y] = y
 	if s.Mode() != nn.Train {
-		o.Outputs["predict"] = loss.Predict(s, y)
+		o.Outputs[field.Predict] = loss.Predict(s, y)
 	}
-	if in["y"] != nil {
-		o.Loss, o.Weight = loss.Loss(s, y, in["y"])
+	if in[field.Y] != nil {
+		o.Loss, o.Weight = loss.Loss(s, y, in[field.Y])
 	}
 	return o
-}
-
-// pool returns the vectors of the hidden states x (B, T, Width).
-func (c Classify) pool(s *nn.Scope, x, last *graph.Node) *graph.Node {
-	switch c.Pool {
-	case PoolLast, "":
-		return lastState(s, x, last)
-	case PoolMean:
-		return meanState(s, x, last)
-	case PoolMeanLast:
-		return s.Concat(-1, meanState(s, x, last), lastState(s, x, last))
-	}
-	return s.Fail(errors.Errorf("gpt: Classify: pool %q; known: %v", c.Pool, Pools))
-}
-
-// lastState returns x[b, last[b]] for each row of x (B, T, C): an attention whose one query stands at that position and
-// sees one key, itself, gives its value.
-func lastState(s *nn.Scope, x, last *graph.Node) *graph.Node {
-	b, t, c := x.Dim(0), x.Dim(1), x.Dim(2)
-	v := s.Reshape(x, b, t, 1, c)
-	y := s.Attention(s.Slice(v, 1, 0, 1), v, v, graph.AttentionOpts{Causal: true, Window: 1, Start: last})
-	return s.Reshape(y, b, c)
-}
-
-// meanState returns the mean of x[b, 0 … last[b]] for each row of x (B, T, C): an attention whose one query, at the last
-// position, scores all keys up to it alike.
-func meanState(s *nn.Scope, x, last *graph.Node) *graph.Node {
-	b, t, c := x.Dim(0), x.Dim(1), x.Dim(2)
-	v := s.Reshape(x, b, t, 1, c)
-	q := s.Full(graph.Of(s.DType(), b, 1, 1, c), 0)
-	return s.Reshape(s.Attention(q, v, v, graph.AttentionOpts{Causal: true, Start: last}), b, c)
 }

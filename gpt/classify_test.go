@@ -38,8 +38,8 @@ func (e headed) data() *data.Table {
 	return data.Examples(data.Batch{"ids": {Shape: []int{n, len(e.IDs[0])}, Int: ids}, "last": {Shape: []int{n}, Int: e.Last}, "y": {Shape: []int{n}, Int: e.Y}})
 }
 
-// TestClassify: logits of a new head, and the losses of five steps on all parameters, are transformers'; what the padding
-// is does not matter.
+// TestClassify compares the logits of a new head, and the losses of five steps on all parameters, with transformers'.
+// The ids of the padding must not matter.
 func TestClassify(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()

@@ -8,9 +8,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// This file has the pieces that Llama and its kin are built from. A family of its own puts them together in its file.
+// This file has the layers from which Llama and similar families are built. Each family has a file that joins them.
 
-// decoder is all of a model but its head: an embedding, blocks, a norm. Children: embed_tokens, layers.N, norm.
+// decoder is a model without its head: an embedding, blocks, a norm. Children: embed_tokens, layers.N, norm.
 type decoder struct {
 	Vocab, Layers, Width int
 	Scale                float64 // of the embedding; 0 means 1
@@ -30,7 +30,8 @@ func (d decoder) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return s.Call("norm", d.Norm, x)
 }
 
-// checked builds the trunk of a model in the child scope model, after a look at its settings and at the ids (B, T).
+// checked builds the trunk of m in the child scope model and returns its output (B, T, Width). It first checks m's
+// settings, and that the ids (B, T) fit into the context.
 func checked(s *nn.Scope, m Model, trunk nn.Layer, ids *graph.Node) *graph.Node {
 	if err := m.Validate(); err != nil {
 		return s.Fail(err)
@@ -41,17 +42,17 @@ func checked(s *nn.Scope, m Model, trunk nn.Layer, ids *graph.Node) *graph.Node 
 	return s.Call("model", trunk, ids)
 }
 
-// attention is causal self-attention with rotary positions, whose KVHeads keys and values each serve Heads/KVHeads
-// queries. Children: q_proj, k_proj, v_proj or, where Fused, qkv_proj with their rows one behind the other; o_proj; and,
-// with a norm, q_norm and k_norm.
+// attention is causal self-attention with rotary positions. Each of the KVHeads keys and values serves Heads/KVHeads
+// queries. Children: q_proj, k_proj, v_proj and o_proj, and with a norm q_norm and k_norm. Where Fused, one child
+// qkv_proj has the rows of the first three, one behind the other.
 type attention struct {
 	Width, Heads, KVHeads, HeadDim int
 	QKVBias, OutBias               bool
 	Fused                          bool
 	HeadNorm                       nn.Layer          // of each head of q and k; nil for none
 	WholeNorm                      nn.Layer          // of all heads of q, and of k, together; nil for none
-	Rotary                         *graph.RotaryOpts // nil turns nothing
-	Window                         int               // keys that a query sees, its own among them; 0 for all
+	Rotary                         *graph.RotaryOpts // nil for no positions
+	Window                         int               // number of keys that a query sees, its own included; 0 for all
 	Scale                          float64           // of the scores; 0 means 1/√HeadDim
 }
 
@@ -80,7 +81,8 @@ func (a attention) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Call("o_proj", outIn(a.Width, a.OutBias), s.Reshape(y, b, t, a.Heads*a.HeadDim))
 }
 
-// projections returns what gives x's projection (B, T, n·HS) of a name; they are asked for in the order q, k, v.
+// projections returns a function that gives x's projection (B, T, n·HS) of a name. It must be called in the order q, k,
+// v.
 func (a attention) projections(s *nn.Scope, x *graph.Node) func(name string, n int) *graph.Node {
 	if !a.Fused {
 		return func(name string, n int) *graph.Node {
@@ -95,8 +97,8 @@ func (a attention) projections(s *nn.Scope, x *graph.Node) func(name string, n i
 	}
 }
 
-// gated is down(act(gate(x)) · up(x)) (Shazeer, arXiv:2002.05202, section 2). Children: gate_proj, up_proj or, where
-// Fused, gate_up_proj with their rows one behind the other; down_proj.
+// gated is down(act(gate(x)) · up(x)) (Shazeer, arXiv:2002.05202, section 2). Children: gate_proj, up_proj and
+// down_proj. Where Fused, one child gate_up_proj has the rows of the first two, one behind the other.
 type gated struct {
 	Hidden, Out int
 	Act         nn.Activation
@@ -116,63 +118,10 @@ func (m gated) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Call("down_proj", outIn(m.Out, m.Bias), s.Mul(gate, up))
 }
 
-// outIn is a linear layer kept as (out, in).
+// outIn is a linear layer whose weight is stored as (out, in).
 func outIn(out int, bias bool) nn.Linear {
 	return nn.Linear{Out: out, OutIn: true, NoBias: !bias, Init: llamaInit}
 }
 
 // llamaInit is Llama's initializer_range.
 var llamaInit = nn.Normal(0, 0.02)
-
-// LayerMask says something of each layer of a model: byte i is '1' where it holds for layer i, else '0'. It holds for no
-// layer past its end. It is a string so that models can be compared.
-type LayerMask string
-
-// MaskOf returns the mask of the layers for which f holds; "" where it holds for none.
-func MaskOf(layers int, f func(layer int) bool) LayerMask {
-	mask, any := make([]byte, layers), false
-	for i := range mask {
-		if mask[i] = '0'; f(i) {
-			mask[i], any = '1', true
-		}
-	}
-	if !any {
-		return ""
-	}
-	return LayerMask(mask)
-}
-
-// Has reports whether it holds for a layer.
-func (m LayerMask) Has(layer int) bool { return layer < len(m) && m[layer] == '1' }
-
-// readSliding reads layer_types of config.json: the layers whose queries see a window of keys. Without it the layers
-// count for which other holds. Another type of layer is an error.
-func readSliding(c *Settings, layers int, other func(layer int) bool) LayerMask {
-	types := c.Texts("layer_types")
-	if types == nil {
-		return MaskOf(min(max(layers, 0), MaxSize), other)
-	}
-	if len(types) != layers {
-		c.Fail("layer_types has %d layers; num_hidden_layers is %d", len(types), layers)
-	}
-	for _, t := range types {
-		if t != slidingLayer && t != fullLayer {
-			c.Fail("layer_types has %q; known: %s, %s", t, slidingLayer, fullLayer)
-		}
-	}
-	return MaskOf(len(types), func(i int) bool { return types[i] == slidingLayer })
-}
-
-// The types of layers in config.json.
-const slidingLayer, fullLayer = "sliding_attention", "full_attention"
-
-// layerTypes is layer_types for the layers of a mask.
-func layerTypes(layers int, sliding LayerMask) []any {
-	types := make([]any, layers)
-	for i := range types {
-		if types[i] = any(fullLayer); sliding.Has(i) {
-			types[i] = slidingLayer
-		}
-	}
-	return types
-}

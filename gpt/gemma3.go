@@ -9,28 +9,30 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Gemma3 is a Llama with a scaled embedding, norms before and behind attention and MLP, a GELU gate, and two kinds of
-// layers: those with a window of keys have rotary positions of their own. Of Llama's settings MLPBias, QKNorm and
-// FullLayers are not in use, as every model has norms of queries and keys.
+// Gemma3 is a Llama with a scaled embedding, a GELU gate, and norms before and behind attention and MLP. It has two
+// kinds of layers: those with a window of keys have rotary positions of their own. Llama's settings MLPBias, QKNorm and
+// FullLayers are not in use; every model has norms of queries and keys.
 // Source: Gemma team, arXiv:2503.19786, section 2.
 type Gemma3 struct {
 	Llama
 	Sliding    LayerMask // layers with the window; the others see all keys
-	LocalBase  float64   // of the rotary positions of layers with the window; Rotary is that of the others
+	LocalBase  float64   // base of the rotary positions in layers with the window; the others use Rotary
 	QueryScale float64   // scores are divided by its square root; 0 means the head's size
 	Softcap    float64   // logits become Softcap·tanh(logits/Softcap); 0 leaves them
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Gemma3) Forward(s *nn.Scope, ids *graph.Node) *graph.Node { return c.Head(s, c.Hidden(s, ids)) }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Gemma3) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	block := func(i int) nn.Layer { return gemma3Block{c, i} }
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Scale: math.Sqrt(float64(c.Width)), Norm: c.norm(), Block: block}, ids)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab).
+// Head takes the normalised output (…, Width), floats, and returns logits (…, Vocab) of the same dtype.
 func (c Gemma3) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	y := c.Llama.Head(s, x)
 	if c.Softcap == 0 {
@@ -66,7 +68,7 @@ func (b gemma3Block) branch(s *nn.Scope, x *graph.Node, before, name string, lay
 	return s.Add(x, s.Call(behind, b.norm(), s.Call(name, layer, s.Call(before, b.norm(), x))))
 }
 
-// gemmaNorm is RMSNorm whose weight is what is added to 1. Parameter: weight (C), zeros.
+// gemmaNorm is RMSNorm that multiplies by 1 + weight. Parameter: weight (C), zeros at first.
 type gemmaNorm struct{ Eps float64 }
 
 // Forward takes x (..., C) and returns (..., C).
@@ -84,10 +86,11 @@ func (c Gemma3) Validate() error {
 	return c.Llama.Validate()
 }
 
-// Params implements Model: Llama's, two more norms of the width, and those of queries and keys.
+// Params implements Model. It adds two norms of the width and the norms of queries and keys to Llama's count.
 func (c Gemma3) Params() int { return c.Llama.Params() + c.Layers*2*(c.Width+c.headDim()) }
 
-// gemma3Pattern is sliding_window_pattern of a config.json without it: of so many layers the last sees all keys.
+// gemma3Pattern stands in for a missing sliding_window_pattern. In each group of so many layers, the last one sees all
+// keys.
 const gemma3Pattern = 6
 
 // gemma3Architecture is Google's Gemma 3 for text.
@@ -188,10 +191,11 @@ func readGemma3GGUF(s *Settings, t Tensors) Model {
 	return c
 }
 
-// gemma3Large is the number of layers by which llama.cpp knows the largest model, whose scores it scales otherwise.
+// gemma3Large is the number of layers of the largest model. By this number llama.cpp knows it, and scales its scores in
+// another way.
 const gemma3Large = 62
 
-// writeGGUF returns the settings of c in canonical form.
+// writeGGUF takes c in canonical form and returns its settings.
 func (c Gemma3) writeGGUF() (string, []Setting, error) {
 	scale, full := float64(c.HeadDim), lastOf(gemma3Pattern)
 	if c.Layers == gemma3Large {

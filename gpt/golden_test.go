@@ -52,8 +52,9 @@ func TestGoldenGradients(t *testing.T) {
 	})
 }
 
-// TestGoldenTraining compares the losses and gradient norms of ten steps of clip and AdamW with PyTorch's; in float64
-// the final parameters too (in float32 Adam makes steps of rounding noise where a gradient is zero).
+// TestGoldenTraining compares the losses and gradient norms of ten steps of clip and AdamW with PyTorch's. In float64
+// it also compares the final parameters. In float32 it does not: where a gradient is zero, Adam makes steps of rounding
+// noise.
 func TestGoldenTraining(t *testing.T) {
 	x := plan.CPU(2)
 	defer x.Close()

@@ -12,7 +12,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// peer is a network written in those of Gorgonia's own ops that were found right, on its own machine, in float64.
+// peer is a network of Gorgonia's own ops, those that were found right. It runs on Gorgonia's machine in float64.
 // Parameters have the layers' names; vectors are kept as (1, n). The first error stops it.
 type peer struct {
 	t    *testing.T
@@ -66,8 +66,8 @@ func (m *peer) norm(at string, x *G.Node) *G.Node {
 	return m.must(G.BroadcastAdd(y, m.param(at+"bias"), nil, []byte{0}))
 }
 
-// attention has the packed projection's columns as three products, as Gorgonia's slices are views that its Reshape
-// mistakes: c_attn.weight times a matrix that picks the columns.
+// attention computes the packed projection as three products: c_attn.weight times a matrix that picks the columns.
+// Gorgonia's slices are views, and its Reshape reads views wrongly.
 func (m *peer) attention(at string, x *G.Node, b, t, nh int) *G.Node {
 	c := x.Shape()[1]
 	qkv := m.linear(at+"c_attn.", x)

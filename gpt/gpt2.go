@@ -27,8 +27,8 @@ type GPT2 struct {
 	Untied   bool `yaml:"untied,omitempty" usage:"the head is a matrix of its own, lm_head.weight (vocab, width)"`
 }
 
-// The presets. GPT-2's sizes: Radford et al. 2019, table 2. Shakespeare's two: nanoGPT, config/train_shakespeare_char.py
-// and its README's CPU settings. Tiny is the default run's.
+// The presets. GPT-2's sizes are those of Radford et al. 2019, table 2. Shakespeare's two are nanoGPT's, from
+// config/train_shakespeare_char.py and the CPU settings of its README. Tiny is the default of ceto pretrain.
 var (
 	GPT2Small          = GPT2{Vocab: 50257, Context: 1024, Layers: 12, Heads: 12, Width: 768}
 	GPT2Medium         = GPT2{Vocab: 50257, Context: 1024, Layers: 24, Heads: 16, Width: 1024}
@@ -76,12 +76,14 @@ func (c GPT2) Validate() error {
 	return nil
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c GPT2) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	if err := c.Validate(); err != nil {
 		return s.Fail(err)
@@ -101,7 +103,8 @@ func (c GPT2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return s.Call("ln_f", c.norm(), x)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab) by the embedding's rows.
+// Head takes the normalised output (…, Width), floats, and returns logits (…, Vocab) of the same dtype. It uses the
+// rows of the embedding unless Untied is set.
 func (c GPT2) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Untied {
 		return s.Call("lm_head", nn.Linear{Out: c.Vocab, OutIn: true, NoBias: true, Init: nn.Normal(0, 0.02)}, x)
@@ -149,7 +152,7 @@ func (c GPT2) Params() int {
 	return n
 }
 
-// gpt2Architecture is OpenAI's GPT-2; nanoGPT's variants of it have keys of their own in config.json.
+// gpt2Architecture is OpenAI's GPT-2. Variants as in nanoGPT have keys of their own in config.json.
 var gpt2Architecture = &Architecture{
 	Type: "gpt2", Class: "GPT2LMHeadModel",
 	Is:        func(m Model) bool { _, ok := m.(GPT2); return ok },
@@ -173,7 +176,7 @@ var gpt2Architecture = &Architecture{
 		},
 		Read:  readGPT2GGUF,
 		Write: func(m Model) (string, []Setting, error) { return m.(GPT2).writeGGUF() },
-		Transform: func(_ Model, _, param string) Transform { // kept as (out, in); GPT-2's are (in, out)
+		Transform: func(_ Model, _, param string) Transform { // stored as (out, in); GPT-2's are (in, out)
 			return Transform{Transposed: strings.HasPrefix(param, "h.") && strings.HasSuffix(param, ".weight") && !strings.Contains(param, ".ln_")}
 		},
 	},
@@ -208,7 +211,7 @@ func readGPT2(c *Settings) Model {
 	return m
 }
 
-// write returns config.json's settings; dropout, no_bias and gelu_erf are this project's own.
+// write returns the settings of config.json; dropout, no_bias and gelu_erf are this project's own.
 func (c GPT2) write() map[string]any {
 	act := "gelu_new"
 	if c.GELUErf {

@@ -9,7 +9,8 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// TestPresets counts the parameters that the graph declares, and by the formula. GPT-2's four are the published counts.
+// TestPresets compares the number of parameters that the graph declares with that of the formula. GPT-2's four have the
+// published counts.
 func TestPresets(t *testing.T) {
 	want := map[string]int{
 		"gpt2": 124439808, "gpt2-medium": 354823168, "gpt2-large": 774030080, "gpt2-xl": 1557611200,
@@ -41,7 +42,7 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// TestConfigErrors: each row breaks the tiny preset; the error says the word, from Validate and from a build.
+// TestConfigErrors: each row breaks the tiny preset. Validate and a build then give an error with the row's word.
 func TestConfigErrors(t *testing.T) {
 	for _, r := range []struct {
 		word  string

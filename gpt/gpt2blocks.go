@@ -93,7 +93,7 @@ func (b GPT2Block) residual(s *nn.Scope, name string, branch nn.Layer, x, y *gra
 	return s.Add(x, y)
 }
 
-// either is the first of two initialisers that is not nil.
+// either returns the first of two initialisers that is not nil.
 func either(a, b nn.Init) nn.Init {
 	if a == nil {
 		return b

@@ -149,7 +149,8 @@ func TestBlockErrors(t *testing.T) {
 	}
 }
 
-// TestBlockPath: nodes of a block carry its path, those after it the path around it; its rows of a Summary name types.
+// TestBlockPath: nodes of a block carry its path, and nodes after it the path of the scope around it. Its rows in a
+// Summary name the layers' types.
 func TestBlockPath(t *testing.T) {
 	s := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Train)
 	b := gpt2Block(true)

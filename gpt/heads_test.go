@@ -35,7 +35,7 @@ type fineTuned struct {
 	}
 }
 
-// steps are what was seen of ten AdamW steps of one task.
+// steps are ten AdamW steps of one task, as they were seen.
 type steps struct {
 	Logits    []float32            // before the first
 	Gradients map[string][]float64 // at the first: whole, or as sketch gives them
@@ -54,8 +54,8 @@ type tuning struct {
 	want   steps
 }
 
-// TestHeads: on every task, whole and with LoRA, the logits, the gradients of the first step and the losses of ten steps
-// are those of transformers and PEFT.
+// TestHeads compares every task, whole and with LoRA, with transformers and PEFT. It looks at the logits, the gradients
+// of the first step, and the losses of ten steps.
 func TestHeads(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
@@ -247,7 +247,7 @@ func read(t *testing.T, prog plan.Program, name string) []float32 {
 	return d.Data().([]float32)
 }
 
-// sameLogits compares the logits of rows and of tokens up to the last of each row: what padding sees is its own affair.
+// sameLogits compares the logits of rows, or of tokens up to the last of each row. Those of padding may be anything.
 func (c tuning) sameLogits(t *testing.T, got []float32) {
 	t.Helper()
 	if len(got) != len(c.want.Logits) {
@@ -264,7 +264,7 @@ func (c tuning) sameLogits(t *testing.T, got []float32) {
 	}
 }
 
-// distance is ‖got − want‖/‖want‖ in L2; where want is a sketch, an estimate of it.
+// distance returns ‖got − want‖/‖want‖ in L2; where want is a sketch, an estimate of it.
 func distance(got []float32, want []float64, whole bool) float64 {
 	var sum, norm float64
 	if whole {
@@ -286,8 +286,8 @@ func distance(got []float32, want []float64, whole bool) float64 {
 	return max(math.Abs(s[0]-want[0]), math.Sqrt(sum/float64(len(s)-1))) / want[0]
 }
 
-// sketch is the L2 norm of a vector and 16 sums of its elements with signs, the top bits of SplitMix64's outputs for the
-// counters k·2³² + i: sketch of testdata/golden_heads.py.
+// sketch returns the L2 norm of a vector, then 16 sums of its elements with signs. The signs are the top bits of
+// SplitMix64's outputs for the counters k·2³² + i. It is sketch of testdata/golden_heads.py.
 func sketch(v []float32) []float64 {
 	s := make([]float64, 17)
 	for i, x := range v {

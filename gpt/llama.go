@@ -20,32 +20,34 @@ import (
 type Llama struct {
 	Vocab, Context, Layers, Width int
 	MLPWidth                      int // intermediate_size
-	Heads, KVHeads                int // of queries; of keys and values, 0 for as many
+	Heads, KVHeads                int // number for queries; number for keys and values, 0 means Heads
 	HeadDim                       int // 0 means Width/Heads
 	Eps                           float64
 	Rotary                        graph.RotaryOpts
-	Window                        int // keys that a query sees, its own among them; 0 for all
-	FullLayers                    int // where Window is set: the first layers, which see all keys all the same
+	Window                        int // number of keys that a query sees, its own included; 0 for all
+	FullLayers                    int // where Window is set: number of first layers that see all keys nevertheless
 
 	Tied    bool // the head is the embedding
-	QKVBias bool // biases of q_proj, k_proj and v_proj
-	OutBias bool // of o_proj
-	MLPBias bool
+	QKVBias bool // q_proj, k_proj and v_proj have biases
+	OutBias bool // o_proj has one
+	MLPBias bool // gate_proj, up_proj and down_proj have biases
 	QKNorm  bool // RMSNorm of each head of q and k
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Llama) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Llama) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	trunk := decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(i int) nn.Layer { return llamaBlock{c, i} }}
 	return checked(s, c, trunk, ids)
 }
 
-// Head takes the normalised output (…, Width) and returns logits (…, Vocab).
+// Head takes the normalised output (…, Width), floats, and returns logits (…, Vocab) of the same dtype.
 func (c Llama) Head(s *nn.Scope, x *graph.Node) *graph.Node {
 	if c.Tied {
 		return s.MatMulT(x, s.Shared("model.embed_tokens.weight"))
@@ -69,7 +71,7 @@ func (b llamaBlock) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Add(x, s.Call("mlp", b.mlp(), s.Call("post_attention_layernorm", b.norm(), x)))
 }
 
-// attention is that of a block with the window.
+// attention returns the attention of a block with the window.
 func (c Llama) attention() attention {
 	a := attention{Width: c.Width, Heads: c.Heads, KVHeads: c.kvHeads(), HeadDim: c.headDim(), QKVBias: c.QKVBias, OutBias: c.OutBias,
 		Rotary: &c.Rotary, Window: c.Window}
@@ -147,7 +149,7 @@ func (c Llama) Params() int {
 	return n
 }
 
-// llamaArchitecture is Meta's Llama, and any settings that no variant before it in the list claims.
+// llamaArchitecture is Meta's Llama. It also takes any settings that no variant before it in the list claims.
 var llamaArchitecture = llamaVariant{
 	Type: "llama", Class: "LlamaForCausalLM",
 	Is: func(Llama) bool { return true },
@@ -159,13 +161,13 @@ var llamaArchitecture = llamaVariant{
 	GGUF:  func(Llama) string { return "llama" },
 }.architecture()
 
-// llamaVariant is what the published files of a variant of [Llama] differ in.
+// llamaVariant says in what the published files of a variant of [Llama] differ from each other.
 type llamaVariant struct {
 	Type, Class string
 	Is          func(c Llama) bool
 	Read        func(c *Settings, m *Llama)     // reads the variant's own settings of config.json
 	Write       func(c Llama, s map[string]any) // adds them; nil adds none
-	Names       []string                        // general.architecture of GGUF files that are read
+	Names       []string                        // values of general.architecture that are read from GGUF files
 	GGUF        func(c Llama) string            // the one that is written
 }
 
@@ -204,7 +206,7 @@ func (v llamaVariant) architecture() *Architecture {
 	}
 }
 
-// portable leaves out a window that no layer has.
+// portable drops a window that no layer has.
 func (c Llama) portable() Llama {
 	if c.FullLayers >= c.Layers {
 		c.Window, c.FullLayers = 0, 0
@@ -212,13 +214,13 @@ func (c Llama) portable() Llama {
 	return c
 }
 
-// llamaUnused are the ends of the names of buffers in the folders of Llama and its kin.
+// llamaUnused are the endings of the names of buffers in the folders of Llama and similar families.
 var llamaUnused = []string{".rotary_emb.inv_freq"}
 
 // llamaTargets are the linear layers of a block.
 var llamaTargets = []string{"*.q_proj", "*.k_proj", "*.v_proj", "*.o_proj", "*.gate_proj", "*.up_proj", "*.down_proj"}
 
-// llamaModules are the names of modules in GGUF files beside the model's own.
+// llamaModules pairs the names of modules in GGUF files with the model's own.
 var llamaModules = [][2]string{
 	{"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"},
 	{"blk.#.attn_norm", "model.layers.#.input_layernorm"}, {"blk.#.ffn_norm", "model.layers.#.post_attention_layernorm"},
@@ -243,7 +245,7 @@ func readLlama(c *Settings) Llama {
 	return m
 }
 
-// write returns config.json's settings.
+// write returns the settings of config.json.
 func (c Llama) write() map[string]any {
 	c = c.canonical()
 	s := map[string]any{"hidden_act": "silu", "vocab_size": c.Vocab, "max_position_embeddings": c.Context, "num_hidden_layers": c.Layers,
@@ -267,7 +269,7 @@ func (c Llama) canonical() Llama {
 	return c
 }
 
-// readLlamaGGUF reads the settings of all variants: which one it is, the tensors tell.
+// readLlamaGGUF reads the settings of any variant; the tensors tell which one it is.
 func readLlamaGGUF(s *Settings, t Tensors) Llama {
 	c := Llama{Vocab: vocabOf(s, t), Context: s.Size("context_length", -1), Layers: s.Size("block_count", -1), Width: s.Size("embedding_length", -1),
 		MLPWidth: s.Size("feed_forward_length", -1), Heads: s.Size("attention.head_count", -1), KVHeads: s.Size("attention.head_count_kv", 0),
@@ -282,7 +284,7 @@ func readLlamaGGUF(s *Settings, t Tensors) Llama {
 		s.Fail("%s is %d, that of keys %d; want the same", s.Key("attention.value_length"), v, c.headDim())
 	}
 	if n := s.Size("rope.dimension_count", c.headDim()); n != c.headDim() {
-		s.Fail("%s is %d of heads of %d; want all of it", s.Key("rope.dimension_count"), n, c.headDim())
+		s.Fail("%s is %d for heads of %d; want %d", s.Key("rope.dimension_count"), n, c.headDim(), c.headDim())
 	}
 	if n := s.Size("expert_count", 0); n > 0 {
 		s.Fail("%s is %d; a mixture of experts is not known", s.Key("expert_count"), n)
@@ -291,8 +293,8 @@ func readLlamaGGUF(s *Settings, t Tensors) Llama {
 	return c
 }
 
-// writeGGUF returns the settings of c in canonical form. llama.cpp has no use for the window of a llama, which is
-// Mistral's: beyond the window it sees all keys.
+// writeGGUF takes c in canonical form and returns its settings. Mistral is a llama to llama.cpp, which ignores the
+// window of that architecture: a query sees all keys there.
 func (c Llama) writeGGUF(arch string) (string, []Setting, error) {
 	switch {
 	case c.FullLayers > 0:
@@ -316,8 +318,8 @@ func (c Llama) writeGGUF(arch string) (string, []Setting, error) {
 	return arch, s, nil
 }
 
-// ropeFactors are the values of rope_freqs.weight: how much slower than without scaling each rotary pair turns; nil
-// for another scaling than Llama 3's.
+// ropeFactors returns the values of rope_freqs.weight: how many times slower each rotary pair turns than without
+// scaling. It returns nil for any other scaling than Llama 3's.
 func (c Llama) ropeFactors() (map[string][]float32, error) {
 	c = c.canonical()
 	if c.Rotary.Scaling.Context == 0 {
@@ -327,15 +329,15 @@ func (c Llama) ropeFactors() (map[string][]float32, error) {
 	for i := range f {
 		f[i] = float32(slowdown(c.Rotary.Scaling, speedOf(c.Rotary.Base, len(f), i)))
 	}
-	_, err := fitScaling(f, c.Rotary.Base) // what is read again
+	_, err := fitScaling(f, c.Rotary.Base) // checks that the file can be read
 	return map[string][]float32{ropeFreqs: f}, err
 }
 
-// turned matches the projections to queries and keys.
+// turned matches the names of parameters that project to queries and keys.
 var turned = regexp.MustCompile(`\.[qk]_proj\.`)
 
-// pairRow is where a file that keeps the two rows of a rotary pair beside each other, as Meta's and llama.cpp's do, has
-// row i of a projection to queries or keys with heads of size hs; nil for another parameter.
+// pairRow returns where a file has row i of a projection to queries or keys whose heads have size hs. Such a file keeps
+// the two rows of a rotary pair beside each other, as Meta's and llama.cpp's do. For another parameter it returns nil.
 func pairRow(hs int, param string) func(i int) int {
 	if !turned.MatchString(param) {
 		return nil

@@ -1,10 +1,11 @@
 package gpt
 
-// mistralWindow is sliding_window of a Mistral whose config.json does not have it.
+// mistralWindow stands in for a missing sliding_window.
 const mistralWindow = 4096
 
-// mistralArchitecture is Mistral: Llama whose queries see the last Window keys. A sliding_window of null lets them see
-// all keys; the settings are then Llama's. llama.cpp runs it as a Llama. Source: Jiang et al., arXiv:2310.06825, section 2.
+// mistralArchitecture is Mistral: a Llama whose queries see the last Window keys. A sliding_window of null lets them
+// see all keys; the settings are then Llama's. llama.cpp runs it as a Llama.
+// Source: Jiang et al., arXiv:2310.06825, section 2.
 var mistralArchitecture = llamaVariant{
 	Type: "mistral", Class: "MistralForCausalLM",
 	Is: func(c Llama) bool { return c.Window > 0 },

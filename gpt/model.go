@@ -1,6 +1,6 @@
-// Package gpt has decoders: GPT-2 ([GPT2]) and Llama with its variants ([Llama]), the tasks that train them, and what
-// published files say of them ([Architecture]). Package gpt/generate continues texts with a model; package pretrained
-// reads and writes the files.
+// Package gpt has language models: GPT-2 ([GPT2]), Llama with its variants ([Llama]), [Gemma3], [Phi3], [Olmo2] and
+// [SmolLM3]. It has the tasks that train them ([CausalLM], [Classify], [Tag]) and says how published files hold them
+// ([Architecture]). Package gpt/generate continues texts with a model; package pretrained reads and writes the files.
 //
 //	cfg := gpt.ShakespeareChar
 //	cfg.Vocab = text.Vocab()
@@ -9,28 +9,29 @@
 package gpt
 
 import (
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
-// Model is a decoder: an nn.Layer from ids (B, T) to logits (B, T, Vocab) whose trunk and head can be built apart.
-// [GPT2] and [Llama] (with Qwen2, Qwen3, Mistral) are models.
+// Model is a decoder: an nn.Layer from ids (B, T) to logits (B, T, Vocab) whose trunk and head can be built apart. Each
+// family has a type that implements it, such as [GPT2] and [Llama] (with Qwen2, Qwen3, Mistral).
 type Model interface {
 	nn.Layer
-	// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+	// Hidden takes ids (B, T), int32, and returns the last block's normalised output (B, T, Width), floats.
 	Hidden(s *nn.Scope, ids *graph.Node) *graph.Node
-	// Head takes the output of Hidden (…, Width) and returns logits (…, Vocab).
+	// Head takes the output of Hidden (…, Width), floats, and returns logits (…, Vocab) of the same dtype.
 	Head(s *nn.Scope, x *graph.Node) *graph.Node
-	// Validate returns an error that names the first setting that cannot be.
+	// Validate returns an error that names the first setting with an impossible value.
 	Validate() error
 	// Dims returns the model's sizes.
 	Dims() Dims
-	// Params is the number of parameters by the closed formula, a tied head counted once.
+	// Params returns the number of parameters by the closed formula, a tied head counted once.
 	Params() int
 }
 
-// Dims are the sizes of a model that those who run it need.
+// Dims are the sizes that a program needs to run a model.
 type Dims struct {
 	Vocab   int
 	Context int // tokens
@@ -38,7 +39,7 @@ type Dims struct {
 	Width   int
 }
 
-// MaxSize bounds every size of a model, so that products of three stay in range.
+// MaxSize bounds every size of a model, so that a product of three sizes fits in an int.
 const MaxSize = 1 << 20
 
 // setting is a size by its name.
@@ -57,10 +58,11 @@ func positive(settings []setting) error {
 	return nil
 }
 
-// Declare returns the register of a model's parameters, float32, from a graph of one token. It computes no value.
+// Declare returns the register of a model's parameters, float32, from a graph of one token. It computes no value. An
+// impossible setting is an error.
 func Declare(m Model) (*nn.Params, error) {
 	params := nn.NewParams(graph.Float32)
 	s := nn.NewScope(graph.New(), params, nn.Eval)
-	m.Forward(s, s.Input("ids", graph.Of(graph.Int32, 1, 1)))
+	m.Forward(s, s.Input(field.IDs, graph.Of(graph.Int32, 1, 1)))
 	return params, s.Err()
 }

@@ -11,10 +11,12 @@ import (
 // Source: OLMo team, arXiv:2501.00656, section 3.
 type Olmo2 struct{ Llama }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Olmo2) Forward(s *nn.Scope, ids *graph.Node) *graph.Node { return c.Head(s, c.Hidden(s, ids)) }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Olmo2) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(int) nn.Layer { return olmo2Block(c) }}, ids)
 }
@@ -30,7 +32,7 @@ func (b olmo2Block) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Add(x, s.Call("post_feedforward_layernorm", b.norm(), s.Call("mlp", b.mlp(), x)))
 }
 
-// Params implements Model: Llama's, and the norms of queries and keys.
+// Params implements Model. It adds the norms of queries and keys to Llama's count.
 func (c Olmo2) Params() int {
 	return c.Llama.Params() + c.Layers*(c.Heads+c.kvHeads())*c.headDim()
 }

@@ -8,15 +8,18 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Phi3 is a Llama whose projections to queries, keys and values are one matrix, and those to gate and up another one. Its
-// settings are Llama's: Window, and Rotary.Dim for heads that turn in part, are in use; biases, QKNorm and FullLayers are not.
+// Phi3 is a Llama with one matrix for the projections to queries, keys and values, and another one for gate and up. Its
+// settings are Llama's. Window is in use, and so is Rotary.Dim, for heads that turn in part. Biases, QKNorm and
+// FullLayers are not.
 // Source: Abdin et al., arXiv:2404.14219, section 2.
 type Phi3 struct{ Llama }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c Phi3) Forward(s *nn.Scope, ids *graph.Node) *graph.Node { return c.Head(s, c.Hidden(s, ids)) }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c Phi3) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: func(int) nn.Layer { return phi3Block(c) }}, ids)
 }
@@ -35,7 +38,7 @@ func (b phi3Block) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 // Validate implements Model.
 func (c Phi3) Validate() error {
 	if d := c.Rotary.Dim; d < 0 || d%2 != 0 || d > c.headDim() {
-		return errors.Errorf("gpt: %d elements of a head of %d turn; want an even number of them", d, c.headDim())
+		return errors.Errorf("gpt: rotary positions turn %d elements of a head of %d; want an even number, and no more than that", d, c.headDim())
 	}
 	return c.Llama.Validate()
 }
@@ -102,7 +105,7 @@ func readPhi3GGUF(s *Settings, t Tensors) Model {
 	return c
 }
 
-// writeGGUF returns the settings of c in canonical form.
+// writeGGUF takes c in canonical form and returns its settings.
 func (c Phi3) writeGGUF() (string, []Setting, error) {
 	if c.Rotary.Scaling != (graph.RotaryScaling{}) {
 		return "", nil, errors.New("a rotary scaling")

@@ -36,7 +36,7 @@ func pooled(t *testing.T, x plan.Executor, s *pretrained.Source, task train.Task
 	return v
 }
 
-// TestPools compares each pool with what it says of the hidden states, which do not depend on the padding.
+// TestPools compares each pool with its definition on the hidden states. The padding must not matter.
 func TestPools(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
@@ -86,8 +86,8 @@ func TestPools(t *testing.T) {
 	}
 }
 
-// TestTrained trains all parameters a little and with LoRA, saves both, and reads back what was trained: the whole model
-// by With and Export, the adapter and its head by AdaptTask.
+// TestTrained trains a model a little, once all parameters and once with LoRA. It saves both and reads back what was
+// trained: the whole model by With and Export, the adapter and its head by AdaptTask.
 func TestTrained(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
@@ -198,7 +198,7 @@ func sameHead(t *testing.T, s plan.State, heads map[string]graph.Buf) {
 	}
 }
 
-// farthest is the largest difference of two lists of as many numbers.
+// farthest returns the largest difference between two lists of the same length.
 func farthest(a, b []float32) (d float64) {
 	if len(a) != len(b) {
 		return math.Inf(1)

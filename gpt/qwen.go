@@ -1,6 +1,7 @@
 package gpt
 
-// qwen2Architecture is Qwen2: Llama with biases of queries, keys and values, and perhaps a window in the later layers.
+// qwen2Architecture is Qwen2: a Llama with biases of queries, keys and values, and perhaps a window in the later
+// layers.
 // Source: Yang et al., arXiv:2407.10671, section 2.2.
 var qwen2Architecture = llamaVariant{
 	Type: "qwen2", Class: "Qwen2ForCausalLM",
@@ -19,10 +20,10 @@ var qwen2Architecture = llamaVariant{
 	},
 }.architecture()
 
-// qwen3HeadDim is head_dim of a Qwen3 whose config.json does not have it.
+// qwen3HeadDim stands in for a missing head_dim.
 const qwen3HeadDim = 128
 
-// qwen3Architecture is Qwen3: Llama with norms of each head's queries and keys.
+// qwen3Architecture is Qwen3: a Llama that normalises each head's queries and keys.
 // Source: Yang et al., arXiv:2505.09388, section 2.
 var qwen3Architecture = llamaVariant{
 	Type: "qwen3", Class: "Qwen3ForCausalLM",
@@ -40,7 +41,7 @@ var qwen3Architecture = llamaVariant{
 	GGUF:  func(Llama) string { return "qwen3" },
 }.architecture()
 
-// readQwenWindow reads the window, which counts with use_sliding_window alone.
+// readQwenWindow reads the window, which counts only where use_sliding_window is true.
 func readQwenWindow(c *Settings, m *Llama) {
 	if c.Has("sliding_window") && c.Bool("use_sliding_window", false) {
 		m.Window, m.FullLayers = c.Int("sliding_window", 0), c.Int("max_window_layers", 0)

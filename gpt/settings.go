@@ -7,15 +7,16 @@ import (
 )
 
 // Settings are a model's settings by the names that a published file gives them, such as those of config.json. The
-// value of a key is a number of Go's, a bool, a string, a []any or a map[string]any; nil counts as no value. The first
-// error stays and is returned by [Settings.Err]. Not safe for concurrent use.
+// value of a key is a Go number, a bool, a string, a []any or a map[string]any; nil counts as no value. The first error
+// is kept, and [Settings.Err] returns it. Settings are not safe for concurrent use.
 type Settings struct {
 	prefix string // of all keys
 	lookup func(key string) (v any, ok bool)
 	err    *error
 }
 
-// NewSettings returns the settings whose keys are prefix and a name; lookup returns what a whole key has.
+// NewSettings returns settings whose whole keys are prefix and a name. lookup returns the value of a whole key, and
+// whether the key is there.
 func NewSettings(prefix string, lookup func(key string) (v any, ok bool)) *Settings {
 	return &Settings{prefix, lookup, new(error)}
 }
@@ -25,10 +26,10 @@ func SettingsOf(m map[string]any) *Settings {
 	return NewSettings("", func(key string) (any, bool) { v, ok := m[key]; return v, ok })
 }
 
-// Err is the first error.
+// Err returns the first error, or nil.
 func (s *Settings) Err() error { return *s.err }
 
-// Fail notes an error, unless there is one.
+// Fail keeps an error, unless there is one already.
 func (s *Settings) Fail(format string, a ...any) {
 	if *s.err == nil {
 		*s.err = errors.Errorf(format, a...)
@@ -38,7 +39,7 @@ func (s *Settings) Fail(format string, a ...any) {
 // Has reports whether the key has a value other than nil.
 func (s *Settings) Has(key string) bool { return s.value(key) != nil }
 
-// Given reports whether the key is there, be its value nil.
+// Given reports whether the key is there, even with the value nil.
 func (s *Settings) Given(key string) bool {
 	_, ok := s.lookup(s.prefix + key)
 	return ok
@@ -49,10 +50,10 @@ func (s *Settings) value(key string) any {
 	return v
 }
 
-// Key is the whole name of a key, for errors.
+// Key returns the whole name of a key, for errors.
 func (s *Settings) Key(key string) string { return s.prefix + key }
 
-// Int returns a whole number, other where the key has none. A number with a point or an exponent is an error.
+// Int returns a whole number, or other where the key has no value. A number with a point or an exponent is an error.
 func (s *Settings) Int(key string, other int) int {
 	v := s.value(key)
 	if v == nil {
@@ -66,7 +67,7 @@ func (s *Settings) Int(key string, other int) int {
 	return n
 }
 
-// Size is [Settings.Int] for a number from 0 to [MaxSize]. Without a value it is an error where other is negative.
+// Size is [Settings.Int] for a number from 0 to [MaxSize]. A missing value is an error where other is negative.
 func (s *Settings) Size(key string, other int) int {
 	n := s.Int(key, other)
 	switch {
@@ -103,7 +104,7 @@ func whole(v any) (int, bool) {
 	return 0, false
 }
 
-// Float returns a number, other where the key has none.
+// Float returns a number, or other where the key has no value.
 func (s *Settings) Float(key string, other float64) float64 {
 	v := s.value(key)
 	switch v := v.(type) {
@@ -122,7 +123,7 @@ func (s *Settings) Float(key string, other float64) float64 {
 	return float64(n)
 }
 
-// Bool returns true or false, other where the key has no value.
+// Bool returns true or false, or other where the key has no value.
 func (s *Settings) Bool(key string, other bool) bool {
 	switch v := s.value(key).(type) {
 	case nil:
@@ -134,7 +135,7 @@ func (s *Settings) Bool(key string, other bool) bool {
 	return other
 }
 
-// Text returns a string, other where the key has no value.
+// Text returns a string, or other where the key has no value.
 func (s *Settings) Text(key, other string) string {
 	switch v := s.value(key).(type) {
 	case nil:
@@ -142,16 +143,16 @@ func (s *Settings) Text(key, other string) string {
 	case string:
 		return v
 	}
-	s.Fail("%s%s is no text", s.prefix, key)
+	s.Fail("%s%s is not a text", s.prefix, key)
 	return other
 }
 
-// Texts returns a list of strings, nil where the key has no value.
+// Texts returns a list of strings, or nil where the key has no value.
 func (s *Settings) Texts(key string) (all []string) {
 	for _, v := range s.list(key) {
 		t, ok := v.(string)
 		if !ok {
-			s.Fail("%s%s is no list of texts", s.prefix, key)
+			s.Fail("%s%s is not a list of texts", s.prefix, key)
 			return nil
 		}
 		all = append(all, t)
@@ -159,12 +160,12 @@ func (s *Settings) Texts(key string) (all []string) {
 	return all
 }
 
-// Ints returns a list of whole numbers, nil where the key has no value.
+// Ints returns a list of whole numbers, or nil where the key has no value.
 func (s *Settings) Ints(key string) (all []int) {
 	for _, v := range s.list(key) {
 		n, ok := whole(v)
 		if !ok {
-			s.Fail("%s%s is no list of whole numbers", s.prefix, key)
+			s.Fail("%s%s is not a list of whole numbers", s.prefix, key)
 			return nil
 		}
 		all = append(all, n)
@@ -179,11 +180,11 @@ func (s *Settings) list(key string) []any {
 	case []any:
 		return v
 	}
-	s.Fail("%s%s is no list", s.prefix, key)
+	s.Fail("%s%s is not a list", s.prefix, key)
 	return nil
 }
 
-// Sub returns the settings of an object; nil where the key has no value.
+// Sub returns the settings of an object, or nil where the key has no value. They share the first error with s.
 func (s *Settings) Sub(key string) *Settings {
 	switch v := s.value(key).(type) {
 	case nil:
@@ -191,6 +192,6 @@ func (s *Settings) Sub(key string) *Settings {
 	case map[string]any:
 		return &Settings{"", SettingsOf(v).lookup, s.err}
 	}
-	s.Fail("%s%s is no object", s.prefix, key)
+	s.Fail("%s%s is not an object", s.prefix, key)
 	return nil
 }

@@ -6,20 +6,23 @@ import (
 	"github.com/pkg/errors"
 )
 
-// SmolLM3 is a Llama some of whose layers have no rotary positions. Its settings are Llama's, of which FullLayers and
-// QKNorm are not in use. Source: Yang et al., arXiv:2501.18795, section 3 (layers without positions).
+// SmolLM3 is a Llama in which some layers have no rotary positions. Its settings are Llama's; FullLayers and QKNorm are
+// not in use.
+// Source: Yang et al., arXiv:2501.18795, section 3 (layers without positions).
 type SmolLM3 struct {
 	Llama
-	NoRotary LayerMask // layers whose queries and keys do not turn
+	NoRotary LayerMask // layers without rotary positions
 	Sliding  LayerMask // layers with the window; none where Window is 0
 }
 
-// Forward takes ids (B, T), T ≤ Context, and returns logits (B, T, Vocab).
+// Forward takes ids (B, T), int32, T ≤ Context, and returns logits (B, T, Vocab), floats. More ids than Context and
+// impossible settings are errors of the scope.
 func (c SmolLM3) Forward(s *nn.Scope, ids *graph.Node) *graph.Node {
 	return c.Head(s, c.Hidden(s, ids))
 }
 
-// Hidden takes ids (B, T) and returns the last block's normalised output (B, T, Width).
+// Hidden takes ids (B, T), int32, T ≤ Context, and returns the last block's normalised output (B, T, Width), floats.
+// Its errors are Forward's.
 func (c SmolLM3) Hidden(s *nn.Scope, ids *graph.Node) *graph.Node {
 	block := func(i int) nn.Layer { return smollm3Block{c, i} }
 	return checked(s, c, decoder{Vocab: c.Vocab, Layers: c.Layers, Width: c.Width, Norm: c.norm(), Block: block}, ids)
@@ -44,11 +47,11 @@ func (b smollm3Block) Forward(s *nn.Scope, x *graph.Node) *graph.Node {
 	return s.Add(x, s.Call("mlp", b.mlp(), s.Call("post_attention_layernorm", b.norm(), x)))
 }
 
-// smollm3Interval is no_rope_layer_interval of a config.json without it, and the one that llama.cpp knows: of so many
-// layers the last has no rotary positions.
+// smollm3Interval stands in for a missing no_rope_layer_interval, and llama.cpp knows no other one. In each group of so
+// many layers, the last one has no rotary positions.
 const smollm3Interval = 4
 
-// lastOf reports whether a layer is the last of so many.
+// lastOf returns a function that tells whether a layer is the last of its group of interval layers.
 func lastOf(interval int) func(layer int) bool {
 	return func(layer int) bool { return (layer+1)%interval == 0 }
 }
@@ -89,10 +92,10 @@ func readSmolLM3(c *Settings) Model {
 	m := SmolLM3{Llama: readLlama(c)}
 	m.Tied = c.Bool("tie_word_embeddings", true)
 	if m.Rotary.Base == 0 {
-		m.Rotary.Base = 2e6 // rope_theta of a config.json without it
+		m.Rotary.Base = 2e6 // the default of rope_theta
 	}
 	if m.KVHeads == 0 {
-		m.KVHeads = 4 // num_key_value_heads
+		m.KVHeads = 4 // the default of num_key_value_heads
 	}
 	bias := c.Bool("attention_bias", false)
 	m.QKVBias, m.OutBias, m.MLPBias = bias, bias, c.Bool("mlp_bias", false)

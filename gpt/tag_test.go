@@ -64,8 +64,8 @@ func scalar(t *testing.T, prog plan.Program, name string) float64 {
 	return v
 }
 
-// TestTag: the loss is that of the tokens that count, by the probabilities that are predicted, and neither they nor the
-// probabilities of the tokens before depend on the padding.
+// TestTag: the loss is that of the tokens that count, by the predicted probabilities. Neither the loss nor the
+// probabilities of earlier tokens depend on the padding.
 func TestTag(t *testing.T) {
 	y := []int32{-1, 2, 0, -1, 1, -1, -1, -1}
 	loss, weight, p := runTag(t, tagged, []int32{3, 5, 7, 0, 9, 4, 0, 0}, y)
@@ -91,7 +91,7 @@ func TestTag(t *testing.T) {
 	goldentest.Near(t, "without targets", none, p, 0)
 }
 
-// TestTagDropout: hidden states are dropped in training alone; a probability that is none is an error.
+// TestTagDropout: hidden states are dropped in training alone, and an impossible probability is an error.
 func TestTagDropout(t *testing.T) {
 	for _, c := range []struct {
 		mode    nn.Mode

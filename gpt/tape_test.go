@@ -99,7 +99,7 @@ func (r taped) run(t *testing.T, x plan.Executor, d graph.DType) {
 	}
 }
 
-// planned runs the plan of out, which are outputs by their String.
+// planned runs the plan of the outputs out, each under the name that its String gives.
 func planned(t *testing.T, x plan.Executor, s *nn.Scope, out []*graph.Node, in map[string]graph.Buf) plan.Program {
 	t.Helper()
 	for _, n := range out {

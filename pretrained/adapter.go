@@ -38,10 +38,12 @@ type adapterJSON struct {
 //
 //	W + (alpha/r)·B·A    and, with use_rslora,    W + (alpha/√r)·B·A
 //
-// for each matrix W (out, in) that it names, with A (r, in) and B (out, r); what is generated and exported is the adapted
-// model. Ids that a generation_config.json of the adapter's folder has as ends of texts join Source.End. Adapters may follow each other, and [Source.Unadapt] takes the last one back. An adapter of another model, of
-// another kind than LoRA, or one with trained biases, embeddings or magnitudes (DoRA) is an error; the values are then as
-// before.
+// The adapter names the matrices W (out, in), each with A (r, in) and B (out, r). What is generated and exported is
+// then the adapted model. Ids that the adapter's generation_config.json has as ends of texts join Source.End. Several
+// adapters can be merged one after the other, and [Source.Unadapt] takes the last one back.
+//
+// An adapter of another model, or of another kind than LoRA, is an error. So is one with a new head, or with trained
+// biases, embeddings or magnitudes (DoRA). After an error the values are as before.
 // Source: Hu et al., arXiv:2106.09685, section 4.1; Kalajdzievski, arXiv:2312.03732 (rsLoRA).
 func (s *Source) Adapt(dir string) error {
 	heads, err := s.adapt(dir, false)
@@ -51,8 +53,8 @@ func (s *Source) Adapt(dir string) error {
 	return errors.Wrapf(err, "pretrained: adapter %s", dir)
 }
 
-// AdaptTask is [Source.Adapt] for an adapter with a new head, such as [gpt.Classify]'s, and may have nothing but that. It
-// returns the parameters of the head, by name.
+// AdaptTask is [Source.Adapt] for an adapter with a new head, such as [gpt.Classify]'s. The adapter may have nothing
+// but that head. AdaptTask returns the head's parameters by name, as float32.
 func (s *Source) AdaptTask(dir string) (map[string]graph.Buf, error) {
 	heads, err := s.adapt(dir, true)
 	return heads, errors.Wrapf(err, "pretrained: adapter %s", dir)
@@ -102,7 +104,7 @@ func (s *Source) adapt(dir string, task bool) (map[string]graph.Buf, error) {
 	return heads, nil
 }
 
-// moreEnds are the ids that end a text, with those of an adapter's own generation_config.json, where it has one.
+// moreEnds returns the ids that end a text, with those that an adapter's own generation_config.json adds.
 func (s *Source) moreEnds(dir string) ([]int32, error) {
 	var g struct {
 		End idList `json:"eos_token_id"`
@@ -119,7 +121,8 @@ func (s *Source) moreEnds(dir string) ([]int32, error) {
 	return all, errors.Wrap(generate.Options{End: all}.Fits(s.Model.Dims().Vocab), GenerationFile)
 }
 
-// heads reads the parameters of modules_to_save, and returns the other tensors. A head called tagHead is our score.
+// heads reads the parameters of modules_to_save, and returns them beside the other tensors. A head called tagHead
+// becomes score.
 func (c adapterJSON) heads(all []safetensors.Tensor, tagHead string) (heads map[string]graph.Buf, rest []safetensors.Tensor, err error) {
 	heads = map[string]graph.Buf{}
 	for _, t := range all {
@@ -141,7 +144,7 @@ func (c adapterJSON) heads(all []safetensors.Tensor, tagHead string) (heads map[
 	return heads, rest, nil
 }
 
-// adapters is the number of adapters that are merged.
+// adapters returns the number of adapters that are merged.
 func (s *Source) adapters() int {
 	n := 0
 	for _, t := range s.params {
@@ -152,8 +155,8 @@ func (s *Source) adapters() int {
 	return n
 }
 
-// Unadapt takes the last [Source.Adapt] back: values that are read from now on are bit for bit what they were before
-// it, as the file's values are decoded anew and nothing is subtracted. Without an adapter it is an error.
+// Unadapt takes the last [Source.Adapt] back. Values that are read from now on are bit for bit what they were before
+// it. The file's values are decoded anew; nothing is subtracted. Without an adapter it is an error.
 func (s *Source) Unadapt() error {
 	last := s.adapters()
 	if last == 0 {
@@ -194,7 +197,7 @@ func loraPattern(key string) (*regexp.Regexp, error) {
 	return regexp.Compile(`^(?:.*\.)?(?:` + key + `)$`)
 }
 
-// scale is the factor of B·A of a module.
+// scale returns the factor of B·A of a module.
 func (c adapterJSON) scale(module string, rank int) float32 {
 	alpha := c.Alpha
 	for _, key := range slices.Sorted(maps.Keys(c.AlphaPattern)) {
@@ -216,13 +219,13 @@ type loraPair struct {
 	a, b    safetensors.Tensor
 	out, in int
 	swapped bool      // the parameter is (in, out)
-	av, bv  []float32 // values; of bv scaled
+	av, bv  []float32 // values; bv is scaled
 }
 
 // loraTensor matches the names of an adapter's tensors.
 var loraTensor = regexp.MustCompile(`^base_model\.model\.(.+)\.lora_([AB])\.weight$`)
 
-// loraPairs finds the parameter of each pair.
+// loraPairs joins the tensors A and B that are for the same parameter.
 func (s *Source) loraPairs(tensors []safetensors.Tensor) (map[string]*loraPair, error) {
 	pairs := map[string]*loraPair{}
 	var unknown []string
@@ -248,7 +251,7 @@ func (s *Source) loraPairs(tensors []safetensors.Tensor) (map[string]*loraPair, 
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, errors.Errorf("its tensors are not for %s as it is: %s", s.Architecture.Class, some(unknown))
+		return nil, errors.Errorf("it has tensors that do not belong to %s: %s", s.Architecture.Class, some(unknown))
 	}
 	if len(pairs) == 0 {
 		return nil, errors.Errorf("%s has no tensors", AdapterWeightsFile)

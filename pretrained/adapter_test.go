@@ -39,8 +39,8 @@ func readAdapted(t *testing.T, dir string) (e adapted) {
 	return e
 }
 
-// TestAdapter: adapters of PEFT, merged into models of folders and GGUF files, exported and read again: PEFT's logits and
-// greedy ids.
+// TestAdapter merges adapters of PEFT into models of folders and GGUF files, exports them and reads them again. Logits
+// and greedy ids must be PEFT's.
 func TestAdapter(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
@@ -93,7 +93,8 @@ func (e adapted) check(t *testing.T, what string, x plan.Executor, s *pretrained
 	}
 }
 
-// TestAdapterRefuses: what is no plain LoRA adapter of the model, and that the model's values stay as they were.
+// TestAdapterRefuses: what is not a plain LoRA adapter of the model is an error, and the model's values stay as they
+// were.
 func TestAdapterRefuses(t *testing.T) {
 	const good = "../gpt/testdata/adapter/llama-qv"
 	s, err := pretrained.Open("../gpt/testdata/hf/llama")
@@ -116,7 +117,7 @@ func TestAdapterRefuses(t *testing.T) {
 		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			ts[0].Name = strings.Replace(ts[0].Name, "layers.0", "layers.7", 1)
 			return ts
-		}, "its tensors are not for LlamaForCausalLM as it is: base_model.model.model.layers.7"},
+		}, "it has tensors that do not belong to LlamaForCausalLM: base_model.model.model.layers.7"},
 		{"", "", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			return append(ts, safetensors.Of("base_model.model.model.embed_tokens.lora_embedding_A", []int{1, 1}, []float32{1}))
 		}, "lora_embedding_A"},
@@ -155,7 +156,8 @@ func unchanged(t *testing.T, s *pretrained.Source) {
 	goldentest.Near(t, "after what was refused", got, e.Logits[1][0], 1e-4)
 }
 
-// TestAdapterEnds: what an adapter's own generation_config.json has as ends of texts joins the model's, until it is taken back.
+// TestAdapterEnds: the ends of texts in an adapter's own generation_config.json join the model's, until the adapter is
+// taken back.
 func TestAdapterEnds(t *testing.T) {
 	s, err := pretrained.Open("../gpt/testdata/hf/llama")
 	if err != nil {

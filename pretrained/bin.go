@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"path/filepath"
 
+	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/half"
 	"github.com/edsrzf/mmap-go"
 	"github.com/pkg/errors"
@@ -36,7 +39,7 @@ func (s *Source) openBin(path string) (*binFile, error) {
 	return f, nil
 }
 
-// ints returns n numbers of the header, 0 past the end of the file.
+// ints returns n int32 numbers of the header, 0 past the end of the file.
 func ints(b []byte, n int) []int {
 	v := make([]int, n)
 	for i := range v {
@@ -47,7 +50,8 @@ func ints(b []byte, n int) []int {
 	return v
 }
 
-// take returns the next tensor of a file, of type F32 or BF16; more rows than shape has may lie behind it as padding.
+// take returns the next tensor of a file, of type F32 or BF16. The file has padded rows of it; those past the shape's
+// are padding.
 func (f *binFile) take(name, kind string, padded int, shape ...int) (*stored, error) {
 	size := 4
 	if kind == "BF16" {
@@ -72,4 +76,29 @@ func (f *binFile) take(name, kind string, padded int, shape ...int) (*stored, er
 		return nil
 	}
 	return t, nil
+}
+
+// modelOf returns the model of a model_type with settings as config.json names them. An impossible setting is an error.
+func modelOf(kind string, settings map[string]any) (gpt.Model, error) {
+	a, err := gpt.ArchitectureOfType(kind)
+	if err != nil {
+		return nil, err
+	}
+	c := gpt.SettingsOf(settings)
+	m := a.Read(c)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	return m, m.Validate()
+}
+
+// tokenizerBeside returns a function that reads the tokenizer of the folder in which a file lies.
+func tokenizerBeside(path string) func() (token.Tokenizer, error) {
+	return func() (token.Tokenizer, error) {
+		t, err := token.Open(filepath.Dir(path))
+		if err != nil && errors.Is(err, os.ErrNotExist) {
+			err = errors.Wrap(err, "no tokenizer beside the file; name one with --tokenizer")
+		}
+		return t, err
+	}
 }

@@ -24,9 +24,9 @@ const (
 // ExportOptions say how a model is written.
 type ExportOptions struct {
 	Format     string // FormatHF, FormatGGUF or FormatLLMC
-	Type       string // of the values: "f32", "f16", "bf16" or "q8_0"; "" means "f32"
-	ShardBytes int64  // of a safetensors file, at most, but for one with a single larger tensor; 0 means 5·10⁹
-	Force      bool   // a folder of files in the way is replaced
+	Type       string // type of the values: "f32", "f16", "bf16" or "q8_0"; "" means "f32"
+	ShardBytes int64  // most bytes of a safetensors file, unless a single tensor has more; 0 means 5·10⁹
+	Force      bool   // replace a folder that is there, if it holds files alone
 }
 
 // exporters has for each format what writes it and the types that it knows.
@@ -40,15 +40,16 @@ var exporters = []struct {
 	{FormatLLMC, []string{"f32", "bf16"}, (*export).llmc},
 }
 
-// Export writes the model into a new folder and returns the names of its files. The folder appears whole or not at
-// all; one that is there already must be empty, or Force set. Values are converted a tensor at a time. A model, a value
-// or a tokenizer that the format cannot express is an error. Dropout, which only training knows, and a checkpoint's
-// lack of biases, which become zeros, are not part of what a format must express.
+// Export writes the model into a new folder and returns the names of its files. The folder appears whole or not at all.
+// One that is there already must be empty, or Force must be set. Values are converted one tensor at a time.
+//
+// A model, a value or a tokenizer that the format cannot express is an error. Two things need not be expressed:
+// dropout, which only training uses, and missing biases, which become zeros.
 func (s *Source) Export(dir string, o ExportOptions) ([]string, error) {
 	return s.export(atomicfile.OS, dir, o)
 }
 
-// export is Export on a file system.
+// export is [Source.Export] on a file system.
 func (s *Source) export(fsys atomicfile.FS, dir string, o ExportOptions) ([]string, error) {
 	if o.Type == "" {
 		o.Type = "f32"
@@ -112,7 +113,7 @@ func (s *Source) exporter(o ExportOptions) (*export, error) {
 	return e, nil
 }
 
-// target checks the folder to write and returns its whole path.
+// target checks the folder to write and returns its absolute path.
 func (e *export) target(dir string) (string, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil || dir == "" {
@@ -129,20 +130,20 @@ func (e *export) target(dir string) (string, error) {
 		return "", errors.WithStack(err)
 	}
 	if !info.IsDir() {
-		return "", errors.Errorf("%s is there and no folder: want a new or empty folder", dir)
+		return "", errors.Errorf("%s is there and is not a folder: want a new or empty folder", dir)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return "", errors.WithStack(err)
 	}
 	if len(entries) > 0 && !e.opt.Force {
-		return "", errors.Errorf("%s is there: want a new or empty folder, or force", dir)
+		return "", errors.Errorf("%s is not empty: want a new or empty folder, or force", dir)
 	}
 	source, err := filepath.Abs(e.Path)
 	if err != nil || source == path || strings.HasPrefix(source, path+string(filepath.Separator)) {
 		return "", errors.Errorf("%s holds the model that is read: want another folder", dir)
 	}
-	for _, f := range entries { // a slip must not cost more than a model
+	for _, f := range entries { // a mistaken path must not cost more than a model
 		if f.IsDir() {
 			return "", errors.Errorf("%s has the folder %s in it, which would be lost: want a folder of files alone", dir, f.Name())
 		}
@@ -156,8 +157,8 @@ func (e *export) file(name string, fn func(w io.Writer) error) error {
 	return e.dir.File(name, fn)
 }
 
-// copyFile writes a file of the folder as a copy; one that is not there is fs.ErrNotExist. A pipe or a device, which may
-// have no end, is an error.
+// copyFile writes a file of the folder as a copy. A missing file is fs.ErrNotExist. A pipe or a device, which may have
+// no end, is an error.
 func (e *export) copyFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -177,7 +178,8 @@ func (e *export) copyFile(path string) error {
 	})
 }
 
-// values reads a parameter of the written model; biases that the source lacks are zeros. They hold until the next call.
+// values reads a parameter of the written model; biases that the source lacks are zeros. The result is good until the
+// next call.
 func (e *export) values(p Tensor) ([]float32, error) {
 	n := graph.Shape(p.Shape).Size()
 	if n > cap(e.buf) {
@@ -192,7 +194,7 @@ func (e *export) values(p Tensor) ([]float32, error) {
 	return v, errors.Wrap(t.read(v), t.Name)
 }
 
-// canonical is the written model's canonical form.
+// canonical returns the written model's canonical form.
 func (e *export) canonical() gpt.Model { return e.Architecture.Canonical(e.model) }
 
 // transpose returns the transpose of a matrix of that shape.

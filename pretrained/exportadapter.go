@@ -14,10 +14,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// SaveAdapter writes what training with l (see nn.LoRA) has made of the model into folder dir, as PEFT saves it: the
-// low-rank matrices of state and, as modules_to_save, the parameters of l.Also. The task is PEFT's name of one, such as
-// TOKEN_CLS; "" is SEQ_CLS with a head called score, else CAUSAL_LM. To CAUSAL_LM belongs a generation_config.json with
-// the ids of Source.End, which Adapt reads and PEFT leaves alone.
+// SaveAdapter writes what training with l (see nn.LoRA) has made of the model into folder dir, as PEFT saves it. It
+// writes the low-rank matrices of state and, as modules_to_save, the parameters of l.Also. A state with neither is an
+// error.
+//
+// task is PEFT's name of a task, such as TOKEN_CLS. An empty one is SEQ_CLS where there is a head called score, else
+// CAUSAL_LM. For CAUSAL_LM there is also a generation_config.json with the ids of Source.End. Adapt reads it; PEFT
+// ignores it.
 func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA, task string) error {
 	tensors, config, err := s.adapterFiles(state, l, task)
 	if err != nil {
@@ -46,7 +49,7 @@ func (s *Source) SaveAdapter(dir string, state plan.State, l nn.LoRA, task strin
 	}), "pretrained: SaveAdapter")
 }
 
-// adapterFiles are the contents of an adapter's files.
+// adapterFiles returns the contents of an adapter's files.
 func (s *Source) adapterFiles(state plan.State, l nn.LoRA, task string) ([]safetensors.Tensor, map[string]any, error) {
 	a := s.Architecture
 	targets, heads := []string{}, []string{}

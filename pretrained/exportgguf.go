@@ -17,7 +17,7 @@ var ggufFileTypes = map[string]uint32{"f32": 0, "f16": 1, "q8_0": 7, "bf16": 32}
 // quantizationVersion is the value of general.quantization_version. Source: ggml.h, GGML_QNT_VERSION.
 const quantizationVersion = 2
 
-// gguf writes a file that llama.cpp runs: the transforms of its convert_hf_to_gguf.py are done.
+// gguf writes a file that llama.cpp runs, with the transforms of its convert_hf_to_gguf.py.
 func (e *export) gguf() error {
 	arch, settings, err := e.ggufSettings()
 	if err != nil {
@@ -58,7 +58,7 @@ func (e *export) gguf() error {
 	})
 }
 
-// ggufTensor is a parameter as a file of that architecture has it, and the way to its values.
+// ggufTensor returns a parameter as a file of that architecture has it, and a function that reads its values.
 func (e *export) ggufTensor(arch string, p Tensor) (gguf.Tensor, func() ([]float32, error)) {
 	g := e.Architecture.GGUF
 	t := gguf.Tensor{Name: translate(g.Modules, p.Name, 1), Shape: p.Shape}
@@ -79,7 +79,7 @@ func (e *export) ggufTensor(arch string, p Tensor) (gguf.Tensor, func() ([]float
 	}
 }
 
-// transformed does to the values of a parameter what a file does to them; it may change v.
+// transformed returns a parameter's values as a file has them. It may change v.
 func transformed(v []float32, shape []int, how gpt.Transform) []float32 {
 	if how.Plus != 0 {
 		for i := range v {
@@ -99,8 +99,8 @@ func transformed(v []float32, shape []int, how gpt.Transform) []float32 {
 	return v
 }
 
-// ggufSettings are the name of the architecture that llama.cpp runs the model as and its settings, or an error that names
-// what a file cannot say.
+// ggufSettings returns the settings of the model, and the name of the architecture as which llama.cpp runs it. Its
+// error names what a file cannot say.
 func (e *export) ggufSettings() (arch string, s []gpt.Setting, err error) {
 	write := e.Architecture.GGUF.Write
 	if write == nil {
@@ -112,7 +112,7 @@ func (e *export) ggufSettings() (arch string, s []gpt.Setting, err error) {
 	return arch, s, err
 }
 
-// ggufGeneral is the head of the metadata, with what a GGUF source says of name, licence and the like.
+// ggufGeneral returns the head of the metadata, with what a GGUF source says of name, licence and the like.
 func (e *export) ggufGeneral(arch string) []gguf.KV {
 	own := []gguf.KV{
 		{Key: "general.architecture", Value: arch}, {Key: "general.type", Value: "model"},
@@ -134,7 +134,7 @@ func (e *export) ggufGeneral(arch string) []gguf.KV {
 	return own
 }
 
-// ggufFile is the GGUF file that the source is, nil for another one.
+// ggufFile returns the GGUF file of the source, nil where it has another format.
 func (s *Source) ggufFile() *gguf.File {
 	for _, f := range s.files {
 		if f, ok := f.(*gguf.File); ok {
@@ -144,8 +144,8 @@ func (s *Source) ggufFile() *gguf.File {
 	return nil
 }
 
-// ggufType is the type of a tensor in a file of the given one: vectors, norms and positions are always F32, and matrices
-// whose rows are no whole blocks F16, as convert_hf_to_gguf.py has it.
+// ggufType returns the type of a tensor in a file of type kind, as convert_hf_to_gguf.py chooses it. Vectors, norms and
+// positions are always F32. Under Q8_0, a matrix whose rows are not whole blocks is F16.
 func ggufType(kind gguf.Type, t gguf.Tensor) gguf.Type {
 	switch {
 	case len(t.Shape) < 2 || strings.HasPrefix(t.Name, "position_embd."):

@@ -29,8 +29,8 @@ func export1(t *testing.T, path string, o ExportOptions) string {
 	return dir
 }
 
-// TestExportGGUFGolden compares what is written of transformers' folders with files that the gguf Python package wrote as
-// llama.cpp's converter does: tensors byte for byte, and the settings.
+// TestExportGGUFGolden exports transformers' folders. It compares the result with files that the gguf Python package
+// wrote as llama.cpp's converter does: the tensors byte for byte, and the settings.
 func TestExportGGUFGolden(t *testing.T) {
 	files, _ := filepath.Glob("../gpt/testdata/gguf/*.gguf")
 	for _, f := range files {
@@ -103,8 +103,8 @@ func TestExportLLMCGolden(t *testing.T) {
 	}
 }
 
-// TestExportHFGolden compares folders with the ones that transformers saved and they were read from: names, shapes and
-// bytes of the tensors, the metadata, and the keys of config.json that both have.
+// TestExportHFGolden exports folders that transformers saved, and compares the result with them. It looks at names,
+// shapes and bytes of the tensors, the metadata, and the keys of config.json that both have.
 func TestExportHFGolden(t *testing.T) {
 	folders, _ := filepath.Glob("../gpt/testdata/hf/*")
 	for _, golden := range folders {
@@ -162,8 +162,8 @@ func sameScaling(got, want any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// TestExportShards splits a model: no file is larger than asked for but for the one whose single tensor is, and the
-// index has transformers' totals and the place of every tensor.
+// TestExportShards splits a model. No file is larger than asked for, unless it holds a single tensor that is. The index
+// has transformers' totals and the place of every tensor.
 func TestExportShards(t *testing.T) {
 	const most = 5000
 	dir := export1(t, "../gpt/testdata/hf/llama", ExportOptions{Format: FormatHF, ShardBytes: most})

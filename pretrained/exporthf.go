@@ -36,7 +36,7 @@ var hfDTypes = map[string]struct {
 	torch string
 }{"f32": {safetensors.F32, "float32"}, "f16": {safetensors.F16, "float16"}, "bf16": {safetensors.BF16, "bfloat16"}}
 
-// hfConfig writes config.json. Read again it must give the model.
+// hfConfig writes config.json. Reading it must give the same model.
 func (e *export) hfConfig() error {
 	var b bytes.Buffer
 	if err := WriteConfig(&b, e.model); err != nil {
@@ -99,7 +99,7 @@ func differs(a, b gpt.Model) string {
 	return ""
 }
 
-// hfName is the name of a parameter in a folder.
+// hfName returns the name of a parameter in a folder.
 func hfName(a *gpt.Architecture, param string) string {
 	if strings.HasPrefix(param, a.Head+".") {
 		return param
@@ -154,7 +154,7 @@ func (e *export) hfWeights() error {
 	})
 }
 
-// ends are the begin token, nil where there is none, and the end tokens: nil, one or a list.
+// ends returns the begin token, nil where there is none, and the end tokens: nil, one or a list.
 func (e *export) ends() (begin, end any) {
 	if t, err := e.Tokenizer(); err == nil {
 		if t, ok := t.(token.Subword); ok {
@@ -172,8 +172,8 @@ func (e *export) ends() (begin, end any) {
 	return begin, e.End
 }
 
-// generation writes generation_config.json: a folder's own, with other end tokens where an adapter brought some; or the
-// end tokens and what the files say of sampling.
+// generation writes generation_config.json. A folder's own is copied, with other end tokens where an adapter brought
+// some. Otherwise it has the end tokens and what the files say of sampling.
 func (e *export) generation() error {
 	begin, end := e.ends()
 	g := map[string]any{}
@@ -208,7 +208,7 @@ func (e *export) generation() error {
 	return e.json(GenerationFile, g)
 }
 
-// folder is the Hugging Face folder that the source is, "" for another one.
+// folder returns the Hugging Face folder of the source, "" where it has another format.
 func (s *Source) folder() string {
 	if s.Format != "Hugging Face" {
 		return ""

@@ -11,11 +11,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-// llmcPad is what llm.c wants the rows of the embedding to be a multiple of. Source: github.com/karpathy/llm.c,
+// llmcPad divides the number of rows of the embedding in a checkpoint of llm.c. Source: github.com/karpathy/llm.c,
 // train_gpt2.py, pad_vocab.
 const llmcPad = 128
 
-// llmc writes a checkpoint of llm.c and, for those who read it by Ceto, the tokenizer's files beside it.
+// llmc writes a checkpoint of llm.c, and beside it the tokenizer's files, which Ceto reads and llm.c does not.
 func (e *export) llmc() error {
 	if e.Architecture.Type != "gpt2" {
 		return errors.Errorf("llm.c knows GPT-2 alone: want GPT2LMHeadModel, not %s", e.Architecture.Class)
@@ -23,7 +23,7 @@ func (e *export) llmc() error {
 	c, s := e.model.Dims(), gpt.SettingsOf(e.Architecture.Write(e.canonical()))
 	switch eps := s.Float("layer_norm_epsilon", 0); {
 	case !s.Bool("tie_word_embeddings", true) || s.Int("n_inner", 0) != 4*c.Width:
-		return errors.New("llm.c has a head that is the embedding and an MLP four times as wide as the model; the model has not")
+		return errors.New("llm.c has a head that is the embedding and an MLP four times as wide as the model; the model has another head or MLP")
 	case s.Text("activation_function", "") != "gelu_new":
 		return errors.New("llm.c has the tanh form of GELU; the model has the exact one")
 	case float32(eps) != llmcEps:
@@ -88,7 +88,7 @@ func (e *export) llmcTensor(w io.Writer, name string, t llmcTensor, kind gguf.Ty
 	return err
 }
 
-// sizeLabel says a number of parameters as names of models do: "124M".
+// sizeLabel writes a number of parameters as names of models do: "124M".
 func sizeLabel(params int) string {
 	for _, u := range []struct {
 		unit string

@@ -17,7 +17,7 @@ import (
 	"github.com/ceto-ml/ceto/internal/safetensors"
 )
 
-// TestExportRefuses has options, targets and models that cannot be; nothing is written.
+// TestExportRefuses: impossible options, targets and models are errors, and nothing is written.
 func TestExportRefuses(t *testing.T) {
 	path := writeModel(t, folderConfig, graph.Float32, nil)
 	root := t.TempDir()
@@ -48,8 +48,8 @@ func TestExportRefuses(t *testing.T) {
 		{"", ExportOptions{Format: FormatHF}, `the folder to write is ""`},
 		{in("full"), ExportOptions{Format: FormatHF}, "want a new or empty folder, or force"},
 		{in("deep"), ExportOptions{Format: FormatHF, Force: true}, "has the folder b in it, which would be lost"},
-		{in("file"), ExportOptions{Format: FormatHF, Force: true}, "is there and no folder"},
-		{in("link"), ExportOptions{Format: FormatHF, Force: true}, "is there and no folder"},
+		{in("file"), ExportOptions{Format: FormatHF, Force: true}, "is there and is not a folder"},
+		{in("link"), ExportOptions{Format: FormatHF, Force: true}, "is there and is not a folder"},
 		{in("file/x"), ExportOptions{Format: FormatHF}, "not a directory"},
 		{path, ExportOptions{Format: FormatHF, Force: true}, "holds the model that is read"},
 		{filepath.Dir(path), ExportOptions{Format: FormatHF, Force: true}, "holds the model that is read"},
@@ -95,9 +95,9 @@ func TestExportModels(t *testing.T) {
 		{FormatGGUF, with(func(c *gpt.Llama) { c.QKNorm, c.QKVBias = true, true }), "cannot say biases beside norms of queries and keys"},
 		{FormatGGUF, with(func(c *gpt.Llama) { c.Window, c.FullLayers = 4, 1 }), "cannot say layers with a window beside layers without"},
 		{FormatLLMC, gpt2, ""}, {FormatLLMC, llama, "want GPT2LMHeadModel, not LlamaForCausalLM"},
-		{FormatLLMC, wide, "the model has not"}, {FormatLLMC, untied, "the model has not"}, {FormatLLMC, eps, "the model's is 1e-06"},
+		{FormatLLMC, wide, "has another head or MLP"}, {FormatLLMC, untied, "has another head or MLP"}, {FormatLLMC, eps, "the model's is 1e-06"},
 	} {
-		s := &Source{Model: c.m, Architecture: gpt.ArchitectureOf(c.m), params: map[string]*stored{}, tokenizer: besides("none/x")} // all values are zeros
+		s := &Source{Model: c.m, Architecture: gpt.ArchitectureOf(c.m), params: map[string]*stored{}, tokenizer: tokenizerBeside("none/x")} // all values are zeros
 		dir := filepath.Join(t.TempDir(), "out")
 		_, err := s.export(fastFS(), dir, ExportOptions{Format: c.format})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -119,8 +119,8 @@ func TestExportModels(t *testing.T) {
 	}
 }
 
-// TestExportFaults fails at every operation of the file system: the target is whole or, without a folder that was there
-// before, absent; with one it is the old or the new.
+// TestExportFaults fails at every operation of the file system. A new target is whole or absent. Where a folder was
+// there before, it is the old or the new one.
 func TestExportFaults(t *testing.T) {
 	s, err := Open(writeModel(t, folderConfig, graph.Float32, nil))
 	if err != nil {

@@ -144,8 +144,8 @@ func factorsOf(m gpt.Model) ([]float32, error) {
 	return vectors["rope_freqs.weight"], err
 }
 
-// plainText is a model's type and settings, with floats of 32 bits, and where its factors were compared without its
-// rotary scaling.
+// plainText writes a model's type and settings, with floats of 32 bits. Where its factors were compared, the rotary
+// scaling is left out.
 func plainText(m gpt.Model, scaled bool) string {
 	var text strings.Builder
 	var walk func(v reflect.Value)
@@ -187,8 +187,8 @@ func exportOnce(t *testing.T, s *Source, o ExportOptions) (string, *Source) {
 	return dir, again
 }
 
-// TestExport writes every model in every format and type and reads it back: settings, end tokens, sampling, and values,
-// bit for bit what the type leaves of them. A second time gives the same bytes.
+// TestExport writes every model in every format and type and reads it back. Settings, end tokens and sampling stay. The
+// values are what the type leaves of them, bit for bit. A second time gives the same bytes.
 func TestExport(t *testing.T) {
 	for _, s := range sources(t) {
 		values := valuesOf(t, s)

@@ -14,7 +14,8 @@ import (
 
 var blockNumber = regexp.MustCompile(`\.\d+\.`)
 
-// translate renames a parameter from column from of a table to the other one; an unknown name is returned as it is.
+// translate renames a parameter by a table. It finds the module in column from and takes the name in the other column.
+// An unknown name is returned as it is.
 func translate(table [][2]string, name string, from int) string {
 	block := blockNumber.FindString(name)
 	module, param := name, ""
@@ -94,7 +95,8 @@ func (f ggufTensors) Values(name string) ([]float32, error) {
 	return v, t.Decode(v, 0, t.Rows())
 }
 
-// addGGUF adds a tensor of a file of that architecture: its name, and the transforms of llama.cpp's conversion undone.
+// addGGUF adds a tensor of a file of that architecture under the model's name. The transforms of llama.cpp's conversion
+// are undone when it is read.
 func (s *Source) addGGUF(arch string, t gguf.Tensor) error {
 	p := &stored{Tensor: Tensor{t.Name, t.Type.String(), t.Shape, int64(len(t.Data))}, rows: t.Decode}
 	if len(t.Shape) == 1 {

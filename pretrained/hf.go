@@ -29,7 +29,7 @@ const (
 // maxJSON bounds the small files of a folder, in bytes.
 const maxJSON = 64 << 20
 
-// readJSON reads a file of a folder into v; one that is not there is fs.ErrNotExist.
+// readJSON reads a file of a folder into v. A missing file is fs.ErrNotExist.
 func readJSON(dir, name string, v any) error {
 	b, err := readSmall(filepath.Join(dir, name))
 	if err != nil {
@@ -123,8 +123,8 @@ func (s *Source) addShard(path string) error {
 	return nil
 }
 
-// hfParam is the model's name of a tensor in a folder: the trunk's tensors are published with and without the prefix of
-// the class that holds it. It is "" for one that the model has no use for.
+// hfParam returns the model's name of a tensor in a folder, or "" where the model does not use it. Folders name the
+// trunk's tensors with or without the prefix of the class that holds the trunk.
 func (s *Source) hfParam(name string) string {
 	for _, end := range s.Architecture.Unused {
 		if strings.HasSuffix(name, end) {
@@ -134,7 +134,7 @@ func (s *Source) hfParam(name string) string {
 	return strings.TrimPrefix(name, s.Architecture.Prefix)
 }
 
-// safetensor is a tensor of a safetensors file as a parameter.
+// safetensor returns a tensor of a safetensors file as a parameter.
 func safetensor(t safetensors.Tensor) *stored {
 	s := &stored{Tensor: Tensor{t.Name, string(t.DType), t.Shape, int64(len(t.Data))}}
 	s.rows = func(dst []float32, from, _ int) error {
@@ -146,7 +146,7 @@ func safetensor(t safetensors.Tensor) *stored {
 	return s
 }
 
-// floats converts a tensor's values.
+// floats converts a tensor's values to float32.
 func floats(dst []float32, t safetensors.Tensor) error {
 	switch t.DType {
 	case safetensors.F32:
@@ -169,7 +169,7 @@ func floats(dst []float32, t safetensors.Tensor) error {
 	return errors.Errorf("dtype %s; a parameter is F32, F16, BF16 or F64", t.DType)
 }
 
-// rowSize is the number of values in a row of the outermost axis.
+// rowSize returns the number of values in a row of the outermost axis.
 func rowSize(shape []int) int {
 	n := 1
 	for _, e := range shape[min(1, len(shape)):] {
@@ -193,7 +193,7 @@ func (l *idList) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]int32)(l))
 }
 
-// readGeneration reads generation_config.json, and the end ids of config.json where that has none.
+// readGeneration reads generation_config.json. Where that has no end ids, those of config.json count.
 func (s *Source) readGeneration(dir string, config []byte) error {
 	var g struct {
 		End         idList   `json:"eos_token_id"`
@@ -230,8 +230,8 @@ func (s *Source) readGeneration(dir string, config []byte) error {
 	return errors.Wrap(o.Validate(), GenerationFile)
 }
 
-// readChat reads the chat template: a file of its own, or a string of tokenizer_config.json, or of a list there the
-// one that is named "default".
+// readChat reads the chat template from a file of its own, else from tokenizer_config.json. There it is a string, or an
+// entry of a list: the one named "default", else the first.
 func (s *Source) readChat(dir string) error {
 	b, err := readSmall(filepath.Join(dir, ChatFile))
 	if err == nil {

@@ -24,13 +24,14 @@ func parseConfig(b []byte) (gpt.Model, error) {
 		return nil, err
 	}
 	if len(classes) > 0 && classes[0] != a.Class {
-		return nil, errors.Errorf("architecture is %q; of model_type %s known: %s", classes[0], kind, a.Class)
+		return nil, errors.Errorf("architecture is %q; known for model_type %s: %s", classes[0], kind, a.Class)
 	}
 	m := a.Read(c)
 	return m, c.Err()
 }
 
-// parseObject reads a JSON object. Numbers are int64 where they are written without a point and an exponent, else float64.
+// parseObject reads a JSON object. Numbers are int64 where they are written without a point and an exponent, else
+// float64.
 func parseObject(b []byte) (map[string]any, error) {
 	var v map[string]any
 	if !json.Valid(b) {
@@ -75,7 +76,7 @@ func numbers(v any) (any, error) {
 	return v, nil
 }
 
-// configOf are the settings of config.json for a model.
+// configOf returns the settings of config.json for a model.
 func configOf(m gpt.Model) (map[string]any, error) {
 	a := gpt.ArchitectureOf(m)
 	if a == nil {

@@ -17,7 +17,7 @@ const (
 	llama2cHead   = 256
 	llama2cLegacy = 7 * 4
 	llama2cEps    = 1e-5
-	llama2cBase   = 10000 // of the rotary positions
+	llama2cBase   = 10000 // base of the rotary positions
 )
 
 // llama2cHeader is what a checkpoint begins with.
@@ -30,7 +30,7 @@ type llama2cHeader struct {
 	bytes   int  // of the header
 }
 
-// parseLlama2C reads a header; false where it can be none.
+// parseLlama2C reads a header. It returns false for what cannot be one.
 func parseLlama2C(head []byte) (h llama2cHeader, ok bool) {
 	if len(head) < llama2cHead {
 		return h, false
@@ -79,7 +79,7 @@ func (s *Source) openLlama2C(path string) error {
 			if t.block {
 				name = "model.layers." + strconv.Itoa(i) + "." + t.name
 			}
-			if name == "" { // version 0: two tables of rotary angles, which nobody reads
+			if name == "" { // version 0: two tables of rotary angles, which the model computes itself
 				f.at += 4 * t.shape[0]
 				continue
 			}
@@ -96,15 +96,15 @@ func (s *Source) openLlama2C(path string) error {
 	if f.at != len(f.MMap) {
 		return errors.Errorf("the settings ask for %d bytes, the file has %d", f.at, len(f.MMap))
 	}
-	s.End = []int32{1, 2} // the begin of the next text ends one, as in run.c; so does the end token
-	s.tokenizer = besides(path)
+	s.End = []int32{1, 2} // as in run.c, the next text's begin token ends a text, and so does the end token
+	s.tokenizer = tokenizerBeside(path)
 	return nil
 }
 
-// llama2cTensor is a parameter in the order of the file, of all blocks one after the other.
+// llama2cTensor is a parameter in the order of the file. That of the blocks holds all blocks, one after the other.
 type llama2cTensor struct {
 	name   string
-	block  bool // else it is there once
+	block  bool // each block has one; else the model has one
 	blocks int
 	shape  []int
 }

@@ -2,11 +2,8 @@ package pretrained
 
 import (
 	"encoding/binary"
-	"os"
-	"path/filepath"
 	"strconv"
 
-	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/pkg/errors"
 )
@@ -17,19 +14,19 @@ const (
 	llmcMagic  = 20240326
 	llmcHeader = 256 * 4
 	llmcF32    = 3    // version of float32
-	llmcBF16   = 5    // of bfloat16
-	llmcEps    = 1e-5 // of its norms
+	llmcBF16   = 5    // version of bfloat16
+	llmcEps    = 1e-5 // of the norms
 )
 
 func isLLMC(head []byte) bool {
 	return len(head) >= 8 && binary.LittleEndian.Uint32(head) == llmcMagic
 }
 
-// llmcTensor is a parameter in the order of the file; those of the blocks are stacked, all blocks in one tensor.
+// llmcTensor is a parameter in the order of the file. That of the blocks holds all blocks, one after the other.
 type llmcTensor struct {
 	name   string // of a block: after "h.N."
 	block  bool
-	linear bool  // kept as (out, in); ours is (in, out)
+	linear bool  // stored as (out, in); ours is (in, out)
 	shape  []int // as stored, of one block
 }
 
@@ -72,7 +69,7 @@ func (s *Source) openLLMC(path string) error {
 	s.is(m)
 	c := m.Dims()
 	if h[7] < c.Vocab || h[7] > gpt.MaxSize {
-		return errors.Errorf("a vocabulary of %d padded to %d", c.Vocab, h[7])
+		return errors.Errorf("a vocabulary of %d padded to %d; want from %d to %d", c.Vocab, h[7], c.Vocab, gpt.MaxSize)
 	}
 	for _, t := range llmcTensors(c) {
 		blocks, prefix, padded := 1, "", t.shape[0]
@@ -99,31 +96,6 @@ func (s *Source) openLLMC(path string) error {
 	if f.at != len(f.MMap) {
 		return errors.Errorf("%d bytes after the last parameter", len(f.MMap)-f.at)
 	}
-	s.tokenizer = besides(path)
+	s.tokenizer = tokenizerBeside(path)
 	return nil
-}
-
-// modelOf is the model of a model_type with settings as config.json names them.
-func modelOf(kind string, settings map[string]any) (gpt.Model, error) {
-	a, err := gpt.ArchitectureOfType(kind)
-	if err != nil {
-		return nil, err
-	}
-	c := gpt.SettingsOf(settings)
-	m := a.Read(c)
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	return m, m.Validate()
-}
-
-// besides reads the tokenizer of the folder that a file lies in.
-func besides(path string) func() (token.Tokenizer, error) {
-	return func() (token.Tokenizer, error) {
-		t, err := token.Open(filepath.Dir(path))
-		if err != nil && errors.Is(err, os.ErrNotExist) {
-			err = errors.Wrap(err, "no tokenizer beside the file; name one with --tokenizer")
-		}
-		return t, err
-	}
 }

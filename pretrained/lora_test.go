@@ -19,7 +19,8 @@ import (
 	"github.com/ceto-ml/ceto/train"
 )
 
-// loras are the settings of the adapters that testdata/golden_adapter.py trains on, where one alpha and rank hold for all.
+// loras are the settings of the adapters that testdata/golden_adapter.py trains. One alpha and one rank hold for all
+// matrices.
 var loras = map[string]nn.LoRA{
 	"llama-qv":    {Targets: []string{"*.q_proj", "*.v_proj"}, Rank: 4, Alpha: 8},
 	"qwen3-first": {Targets: []string{"model.layers.0.*.o_proj", "model.layers.0.*.gate_proj"}, Rank: 2, Alpha: 2},
@@ -46,8 +47,8 @@ func fillLoRA(st plan.State, dir string) error {
 	return nil
 }
 
-// TestLoRA: ten AdamW steps on a pretrained model's adapter have PEFT's losses, leave the model's own parameters and
-// nothing but the adapter's moments; the adapter saved and merged gives the trained model's logits.
+// TestLoRA: ten AdamW steps on a pretrained model's adapter have PEFT's losses. They leave the model's own parameters
+// as they are, and no moments but the adapter's. The adapter, saved and merged, gives the trained model's logits.
 func TestLoRA(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
@@ -90,8 +91,8 @@ func TestLoRA(t *testing.T) {
 	}
 }
 
-// TestLoRACost: a frozen parameter costs no gradient of its own. The step of an adapter alone has less than three
-// quarters of the operations of a full step, and keeps no gradients and moments of the model.
+// TestLoRACost: a frozen parameter costs no gradient of its own. A step of an adapter alone has less than three
+// quarters of a full step's operations. It keeps no gradients and moments of the model.
 func TestLoRACost(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()

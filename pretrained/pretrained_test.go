@@ -77,7 +77,7 @@ func published(t *testing.T) map[string]string {
 	return models
 }
 
-// sizes is an executor that notes of how many tokens a row the plans are.
+// sizes is an executor that notes how many tokens a row each plan has.
 type sizes struct {
 	plan.Executor
 	tokens []int
@@ -113,7 +113,7 @@ func eachPretrained(t *testing.T, f func(t *testing.T, g *generate.Generator, s 
 	}
 }
 
-// TestPretrainedLogits: as transformers' within 1e-4.
+// TestPretrainedLogits: the logits are transformers' within 1e-4.
 func TestPretrainedLogits(t *testing.T) {
 	eachPretrained(t, func(t *testing.T, g *generate.Generator, s *pretrained.Source, e expected) {
 		for i, prompt := range e.Prompts {
@@ -129,7 +129,7 @@ func TestPretrainedLogits(t *testing.T) {
 	})
 }
 
-// TestPretrainedForward: the graph without caches, of a whole batch.
+// TestPretrainedForward: the logits of the graph without caches, for a whole batch, are transformers' too.
 func TestPretrainedForward(t *testing.T) {
 	eachPretrained(t, func(t *testing.T, g *generate.Generator, s *pretrained.Source, e expected) {
 		i := 0 // the prompt with the most logits
@@ -166,7 +166,8 @@ func TestPretrainedForward(t *testing.T) {
 	})
 }
 
-// TestPretrainedGreedy: prompts of different lengths in one batch, and each alone; ids equal, log-probabilities near.
+// TestPretrainedGreedy runs prompts of different lengths in one batch, and each alone. The ids are equal, the
+// log-probabilities near.
 func TestPretrainedGreedy(t *testing.T) {
 	eachPretrained(t, func(t *testing.T, g *generate.Generator, s *pretrained.Source, e expected) {
 		for name, o := range map[string]generate.Options{"greedy": {Tokens: 24}, "penalized": {Tokens: 24, Repetition: 1.3, NoRepeat: 3}} {

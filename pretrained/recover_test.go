@@ -25,8 +25,8 @@ func opens(path string, want gpt.Model) error {
 	return nil
 }
 
-// TestRecoverExport crashes at every operation while an exported folder is written again, where the file system cannot
-// exchange two folders: the old model or the new one opens.
+// TestRecoverExport writes an exported folder again and crashes at every operation. The file system cannot exchange two
+// folders. The old model or the new one opens.
 func TestRecoverExport(t *testing.T) {
 	s, err := Open(filepath.Join("..", "gpt", "testdata", "hf", "llama"))
 	if err != nil {

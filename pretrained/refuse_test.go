@@ -56,7 +56,7 @@ func refused(t *testing.T, what, path, want string) {
 func TestOpenRefusesFolder(t *testing.T) {
 	for _, c := range []struct{ model, file, old, text, want string }{
 		{"llama", ConfigFile, `"model_type": "llama"`, `"model_type": "mamba"`, `model_type is "mamba"; known: ` + knownTypes()},
-		{"llama", ConfigFile, "LlamaForCausalLM", "LlamaForSequenceClassification", `of model_type llama known: LlamaForCausalLM`},
+		{"llama", ConfigFile, "LlamaForCausalLM", "LlamaForSequenceClassification", `known for model_type llama: LlamaForCausalLM`},
 		{"llama", ConfigFile, `"hidden_act": "silu"`, `"hidden_act": "relu"`, `hidden_act is "relu"; known: silu`},
 		{"llama", ConfigFile, `"num_hidden_layers": 2`, `"num_hidden_layers": 1000000`, "1000000 layers by the settings"},
 		{"llama", ConfigFile, `"num_hidden_layers": 2`, `"num_hidden_layers": -1`, "layers is -1"},
@@ -105,8 +105,8 @@ func TestOpenRefusesFile(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		{"empty.bin", nil, "no model that is known"},
-		{"text.bin", []byte("a text that is no model"), "no model that is known"},
+		{"empty.bin", nil, "not a known model"},
+		{"text.bin", []byte("a text that is no model"), "not a known model"},
 		{"a.gguf", gg[:len(gg)/2], "gguf"},
 		{"b.gguf", []byte("GGUF"), "gguf"},
 		{"c.bin", llmc[:len(llmc)-4], "the file ends within ln_f.bias"},
@@ -154,7 +154,7 @@ func TestOpenRefusesGGUF(t *testing.T) {
 		{"llama.attention.head_count", []int32{4, 4}, "llama.attention.head_count is not a whole number"},
 		{"llama.attention.layer_norm_rms_epsilon", float32(math.NaN()), "eps is NaN"},
 		{"llama.rope.scaling.type", "yarn", `llama.rope.scaling.type is "yarn"; known: none, linear`},
-		{"llama.rope.dimension_count", uint32(4), "llama.rope.dimension_count is 4 of heads of 8"},
+		{"llama.rope.dimension_count", uint32(4), "llama.rope.dimension_count is 4 for heads of 8; want 8"},
 		{"llama.expert_count", uint32(8), "a mixture of experts is not known"},
 		{"split.count", uint16(2), "one of 2 parts"},
 	} {
@@ -178,8 +178,8 @@ func TestOpenRefusesGGUF(t *testing.T) {
 	}
 }
 
-// FuzzOpen: whatever a file says, Open answers or refuses. The seeds are short: the beginnings of files, and a GGUF file
-// with all its metadata and one tensor.
+// FuzzOpen: whatever a file says, Open answers or refuses. The seeds are short: the beginnings of files, and a GGUF
+// file with all its metadata and one tensor.
 func FuzzOpen(f *testing.F) {
 	for _, path := range []string{"../gpt/testdata/hf/gpt2/config.json", "../gpt/testdata/hf/llama-llama3/config.json", "../gpt/testdata/hf/mistral/config.json",
 		"../gpt/testdata/llmc/gpt2-v5.bin", "../gpt/testdata/llama2c/llama.bin"} {

@@ -1,5 +1,5 @@
-// Package pretrained reads the models that others have published, writes them back, and merges adapters into them: the
-// folders of Hugging Face transformers, GGUF files, checkpoints of llm.c and llama2.c.
+// Package pretrained reads the models that others have published, writes them back, and merges adapters into them. It
+// knows the folders of Hugging Face transformers, GGUF files, and checkpoints of llm.c and llama2.c.
 //
 //	model, err := pretrained.Open("model.gguf")
 //	g, err := model.Generator(plan.CPU(0))
@@ -7,13 +7,12 @@
 //	answers, err := g.Generate([][]int32{ids}, generate.Options{Tokens: 200, End: model.End})
 //	files, err := model.Export("out", pretrained.ExportOptions{Format: pretrained.FormatHF, Type: "bf16"})
 //
-// What it knows of a kind of model is a [gpt.Architecture].
+// All that it knows of a kind of model is in a [gpt.Architecture].
 package pretrained
 
 import (
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +29,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Source is a model as its files have it, with all but the values read. Close it after use.
+// Source is an opened model: all of its files but the values is read. Close it after use. It is not safe for concurrent
+// use.
 type Source struct {
 	Path         string
 	Format       string // "Hugging Face", "GGUF", "llm.c", "llama2.c"
@@ -43,10 +43,10 @@ type Source struct {
 	Sampling     generate.Options  // what the model's files say of temperature, top-k and the like; zero for nothing
 
 	params    map[string]*stored // by the model's names
-	fileEnd   []int32            // End by the model's own files
+	fileEnd   []int32            // what End is by the model's own files
 	ends      [][]int32          // End before each adapter that is merged
 	tokenizer func() (token.Tokenizer, error)
-	tok       token.Tokenizer // once it was read
+	tok       token.Tokenizer // the tokenizer, once it was read
 	files     []io.Closer
 }
 
@@ -58,15 +58,15 @@ type Tensor struct {
 	Bytes int64
 }
 
-// Open reads what is at path but for the values:
+// Open opens the model at path, and reads all but the values. There must be one of these:
 //
 //   - a folder as Hugging Face transformers save it: config.json, model.safetensors (or shards with their index) and
 //     the tokenizer's files
 //   - a GGUF file, or a folder with one
 //   - a checkpoint of llm.c or llama2.c (.bin), or a folder with one
 //
-// The parameters are compared with those of the model: what is missing, unexpected or of another shape is an error
-// that lists it.
+// Open compares the tensors with the parameters of the model. Tensors that are missing, unexpected or of another shape
+// are an error that lists them.
 func Open(path string) (*Source, error) {
 	open, err := formatOf(path)
 	if err != nil {
@@ -91,10 +91,10 @@ func Open(path string) (*Source, error) {
 	return s, nil
 }
 
-// formatOf finds the reader of what is at path.
+// formatOf returns the function that opens what is at path.
 func formatOf(path string) (func(*Source) error, error) {
 	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
-		return nil, errors.Wrap(err, "gpt: Open")
+		return nil, errors.Wrap(err, "pretrained: Open")
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -128,7 +128,7 @@ func formatOf(path string) (func(*Source) error, error) {
 	return nil, errors.Errorf("pretrained: %s: several models, name one of them: %s", path, strings.Join(found, ", "))
 }
 
-// fileFormat finds the reader of a file by its first bytes.
+// fileFormat returns the function that opens a file, by the file's first bytes.
 func fileFormat(path string) (func(*Source) error, error) {
 	base := filepath.Base(path)
 	if base == ConfigFile || strings.HasSuffix(base, ".safetensors") {
@@ -145,7 +145,7 @@ func fileFormat(path string) (func(*Source) error, error) {
 	case isLlama2C(head):
 		return func(s *Source) error { return s.openLlama2C(path) }, nil
 	}
-	return nil, errors.Errorf("pretrained: %s: no model that is known: want a Hugging Face folder, GGUF, or a .bin of llm.c or llama2.c", path)
+	return nil, errors.Errorf("pretrained: %s: not a known model: want a Hugging Face folder, GGUF, or a .bin of llm.c or llama2.c", path)
 }
 
 // headOf returns the first n bytes of a file, fewer where it is shorter.
@@ -171,14 +171,14 @@ func exists(path string) bool {
 // is sets the model.
 func (s *Source) is(m gpt.Model) { s.Model, s.Architecture = m, gpt.ArchitectureOf(m) }
 
-// add notes a tensor of a file as the parameter of that name; "" for one that the model has no use for.
+// add notes a tensor of a file as the parameter param. An empty name means that the model does not use the tensor.
 func (s *Source) add(param string, t *stored) error {
 	s.Tensors = append(s.Tensors, t.Tensor)
 	if param == "" {
 		return nil
 	}
 	if old := s.params[param]; old != nil {
-		return errors.Errorf("tensors %s and %s are one parameter", old.Name, t.Name)
+		return errors.Errorf("tensors %s and %s are the same parameter", old.Name, t.Name)
 	}
 	s.params[param] = t
 	return nil
@@ -227,7 +227,7 @@ func (s *Source) check() error {
 	return nil
 }
 
-// some lists names, the first few of many.
+// some lists names, or the first few of many.
 func some(names []string) string {
 	const most = 3
 	if len(names) <= most {
@@ -236,7 +236,7 @@ func some(names []string) string {
 	return strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more"
 }
 
-// Tokenizer reads the model's tokenizer. An error that is fs.ErrNotExist says that the files have none.
+// Tokenizer reads the model's tokenizer, once. An error that is fs.ErrNotExist says that the files have none.
 func (s *Source) Tokenizer() (token.Tokenizer, error) {
 	if s.tok != nil {
 		return s.tok, nil
@@ -252,8 +252,8 @@ func (s *Source) Tokenizer() (token.Tokenizer, error) {
 	return t, nil
 }
 
-// Generator reads the values into a state of x, as float32, each tensor by as many goroutines as there are processors,
-// and the tokenizer where the files have one.
+// Generator reads the values into a state of x, as float32, and the tokenizer where the files have one. As many
+// goroutines as there are processors read each tensor. The caller closes the generator.
 func (s *Source) Generator(x plan.Executor) (*generate.Generator, error) {
 	tok, err := s.Tokenizer()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -270,40 +270,14 @@ func (s *Source) Generator(x plan.Executor) (*generate.Generator, error) {
 	return g, nil
 }
 
-// Template returns the model's chat template. A model without one, and one with a construct that is not known, are
-// errors.
+// Template returns the model's chat template, which may print tokens of t. A model without one is an error, and so is
+// an unknown construct.
 func (s *Source) Template(t token.Tokenizer) (*generate.ChatTemplate, error) {
 	if s.Chat == "" {
-		return nil, errors.Errorf("pretrained: %s has no chat template: it is no model for chats", s.Path)
+		return nil, errors.Errorf("pretrained: %s has no chat template: it is not a model for chats", s.Path)
 	}
 	c, err := generate.ParseTemplate(s.Chat, t)
 	return c, errors.Wrapf(err, "pretrained: %s", s.Path)
-}
-
-// Fill reads the values into the parameters of a state, which must have all of the model's, as float32. Parameters that
-// are not the model's own, such as a new head's or those of nn.LoRA, stay as they are.
-func (s *Source) Fill(state plan.State) error { return s.fill(state, false) }
-
-// FillTrunk is [Source.Fill] for a model whose head was left out: an untied head of the files is not read.
-func (s *Source) FillTrunk(state plan.State) error { return s.fill(state, true) }
-
-func (s *Source) fill(state plan.State, trunk bool) error {
-	for _, name := range slices.Sorted(maps.Keys(s.params)) {
-		if trunk && name == s.Architecture.Head+".weight" {
-			continue
-		}
-		t := s.params[name]
-		err := state.Fill(name, func(b graph.Buf) error {
-			if b.DType != graph.Float32 || b.Size() != graph.Shape(t.Shape).Size() {
-				return errors.Errorf("the state has %v", b.Meta)
-			}
-			return t.read(graph.Data[float32](b))
-		})
-		if err != nil {
-			return errors.Wrapf(err, "pretrained: %s: %s", s.Path, t.Name)
-		}
-	}
-	return nil
 }
 
 // Load opens what is at path and reads its values: [Open], then [Source.Generator].
@@ -316,7 +290,7 @@ func Load(path string, x plan.Executor) (*generate.Generator, error) {
 	return s.Generator(x)
 }
 
-// Close releases the files; the values read stay.
+// Close releases the files. Values that were read stay. A second Close does nothing.
 func (s *Source) Close() error {
 	var first error
 	for _, f := range s.files {

@@ -8,7 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// stored is a tensor with the way to its values.
+// stored is a tensor of a file with the way to its values.
 type stored struct {
 	Tensor
 	rows          func(dst []float32, from, to int) error // decodes rows from … to−1 of the outermost axis

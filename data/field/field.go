@@ -14,6 +14,7 @@ const (
 	Segments  = "segments"  // number of the example in its row (B, T), int32; −1 is padding
 	Positions = "positions" // place within its example (B, T), int32
 	Start     = "start"     // tokens of each row that a cache holds already (B), int32; for generation
+	Rows      = "rows"      // the row whose cache each row takes over (B), int32; for beam search
 )
 
 // Names of what a model gives for a batch. The raw outputs of a model, such as logits, have the name [Y] as well.

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// beamSearch is the beam search of one prompt, without the model: it is told the logits after each of its beams and says
-// which beams to go on with. Its results are those of transformers 4.57's generate with num_beams.
+// beamSearch is the beam search of one prompt, without the model. It is told the logits after each of its beams, and
+// says with which beams to go on. Its results are those of transformers 4.57's generate with num_beams.
 //
 //	b := newBeams(o, prompt, nil)
 //	for rows := logits after the prompt, once; ; rows = logits after each of the next beams {
@@ -19,7 +19,7 @@ type beamSearch struct {
 	o        Options
 	stop     func(ids []int32) bool
 	running  []beam // at most Beams, the best first, all of the same length
-	finished []beam // the same, of any lengths
+	finished []beam // at most Beams, the best first, of any lengths
 	over     bool   // the search came to its own end
 	penalty  penalty
 	logProbs []float32
@@ -30,7 +30,7 @@ type beamSearch struct {
 type beam struct {
 	ids      []int32   // prompt and answer
 	logProbs []float32 // of the answer
-	score    float32   // Σ ln p after the penalties; of a finished one / tokens^LengthPenalty
+	score    float32   // Σ ln p after the penalties; once finished, divided by tokens^LengthPenalty
 	end      string    // as in Sequence; "" while it runs
 }
 
@@ -38,24 +38,25 @@ type beam struct {
 type extension struct {
 	parent  int
 	id      int32
-	score   float32 // of the beam with it
+	score   float32 // of the beam with the token
 	logProb float32
 }
 
-// newBeams starts the search. stop, where set, says of an answer, its last token just added, whether it ends there.
+// newBeams starts the search. stop, where set, is given an answer whose last token was just added. It says whether the
+// answer ends there.
 func newBeams(o Options, prompt []int32, stop func(ids []int32) bool) *beamSearch {
 	return &beamSearch{o: o, stop: stop, running: []beam{{ids: prompt}}, penalty: penalty{o: &o}}
 }
 
-// next takes the logits (V) after each beam: at first one row, of the prompt; then as many as it last returned ids. It
-// returns the beams to go on with, at most Beams, each as the number of the beam that it continues and the token that
-// it adds. With done there is none.
+// next takes the logits (V) after each beam: at first one row, for the prompt; then a row for each id that it returned
+// last. It returns the beams to go on with, at most Beams. Beam i continues the old beam parents[i] with the token
+// ids[i]. With done there is none.
 func (b *beamSearch) next(logits [][]float32) (parents []int, ids []int32, done bool) {
 	var running []beam
 	best := b.extensions(logits)
 	finished := b.finished
 	for rank, e := range best {
-		// Only the Beams best may finish. Those behind them are there to go on in place of finished ones.
+		// Only the Beams best may finish. Those behind them go on in place of the finished ones.
 		if rank >= b.beams() && len(running) == b.beams() {
 			break
 		}
@@ -78,8 +79,9 @@ func (b *beamSearch) next(logits [][]float32) (parents []int, ids []int32, done 
 
 func (b *beamSearch) beams() int { return max(b.o.Beams, 1) }
 
-// extensions returns the best continuations of all beams, the best first; of equals that of the smaller beam, then id.
-// Where each beam may end in each of E ways there are (1+E)·Beams of them, so that Beams can go on.
+// extensions returns the best continuations of all beams, the best first. Among equal ones, that of the smaller beam
+// comes first, then that of the smaller id. With E end tokens there are (1+E)·Beams of them. So Beams can go on, even
+// where every beam may end in every way.
 func (b *beamSearch) extensions(logits [][]float32) []extension {
 	keep := max(2, 1+len(b.o.End)) * b.beams()
 	var best []extension
@@ -128,14 +130,14 @@ func (b *beamSearch) norm(score float32, tokens int) float32 {
 	return score / float32(math.Pow(float64(max(tokens, 1)), b.o.LengthPenalty))
 }
 
-// cut sorts finished beams, the best and of equals the older one first, and keeps Beams of them.
+// cut sorts finished beams, the best first, and keeps Beams of them. Among equal ones the older comes first.
 func (b *beamSearch) cut(finished []beam) []beam {
 	slices.SortStableFunc(finished, func(x, y beam) int { return cmp.Compare(y.score, x.score) })
 	return finished[:min(b.beams(), len(finished))]
 }
 
-// promising reports whether the best running beam may yet be better than the worst finished one: an estimate, as
-// transformers makes it, since a beam gets longer and so its rank changes.
+// promising reports whether the best running beam may yet become better than the worst finished one. It is an estimate,
+// as transformers makes it, since the rank of a beam changes with its length.
 func (b *beamSearch) promising() bool {
 	if len(b.finished) < b.beams() {
 		return true

@@ -32,8 +32,8 @@ func (gold *sampleGolden) search(t *testing.T, b *beamSearch) (sequences []Seque
 	return nil, 0
 }
 
-// TestBeams: ids, order and scores of all returned sequences and the number of steps are those of transformers' generate. Without penalties the
-// score is that of the log-probabilities.
+// TestBeams compares the returned sequences with those of transformers' generate: ids, order, scores, and the number of
+// steps. Without penalties the score is that of the log-probabilities.
 func TestBeams(t *testing.T) {
 	gold := readSampleGolden(t)
 	rows := 0
@@ -72,7 +72,7 @@ func TestBeams(t *testing.T) {
 	}
 }
 
-// TestBeamsExhaustive: with as many beams as there are sequences the best one is the best of them all.
+// TestBeamsExhaustive: with as many beams as there are sequences, the search finds the best of them all.
 func TestBeamsExhaustive(t *testing.T) {
 	gold := readSampleGolden(t)
 	const tokens, vocab = 2, 16
@@ -125,7 +125,8 @@ func TestBeamsStop(t *testing.T) {
 	}
 }
 
-// TestBeamsPresence: the penalties of the answer leave the first token alone, as no token of the prompt is of the answer.
+// TestBeamsPresence: the penalties of the answer leave the first token alone, as no token of the prompt is part of the
+// answer.
 func TestBeamsPresence(t *testing.T) {
 	gold := readSampleGolden(t)
 	for tokens := 1; tokens <= 6; tokens++ {
@@ -146,7 +147,8 @@ func TestBeamsPresence(t *testing.T) {
 	}
 }
 
-// TestBeamsCut: a search that is left before its end returns what runs, with "length"; one whose every token is banned ends.
+// TestBeamsCut: a search that is left before its end returns what runs, with "length". One whose every token is banned
+// ends.
 func TestBeamsCut(t *testing.T) {
 	gold := readSampleGolden(t)
 	b := newBeams(Options{Tokens: 50, Beams: 3, Returns: 3, LengthPenalty: 1}, []int32{2, 3}, nil)

@@ -1,8 +1,6 @@
 package generate
 
 import (
-	"strings"
-
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/jinja"
 	"github.com/pkg/errors"
@@ -20,8 +18,8 @@ type ChatTemplate struct {
 	begin, end string // the tokens of the tokenizer, which templates print
 }
 
-// ParseTemplate reads a chat template, in Jinja as the files of models have it, for a tokenizer whose begin and end
-// tokens it may print. A construct that is not known is an error.
+// ParseTemplate reads a chat template, in Jinja as the files of models have it. The template may print the tokenizer's
+// begin and end tokens. An unknown construct is an error.
 func ParseTemplate(text string, t token.Tokenizer) (*ChatTemplate, error) {
 	parsed, err := jinja.Parse("chat template", text)
 	if err != nil {
@@ -30,7 +28,7 @@ func ParseTemplate(text string, t token.Tokenizer) (*ChatTemplate, error) {
 	return newTemplate(parsed, t), nil
 }
 
-// PlainTemplate writes chats for a model that has no template of its own, as Taori et al. 2023 (Stanford Alpaca) do:
+// PlainTemplate returns a template for models that have none, as Taori et al. 2023 (Stanford Alpaca) write chats:
 //
 //	### Instruction:
 //	…
@@ -38,8 +36,8 @@ func ParseTemplate(text string, t token.Tokenizer) (*ChatTemplate, error) {
 //	### Response:
 //	…
 //
-// with the tokenizer's end token, or a blank line where it has none, behind each answer, blank lines between turns, and
-// a system message in front as it is.
+// Behind each answer stands the tokenizer's end token, or a blank line where it has none. Blank lines separate the
+// turns. A system message stands in front, as it is.
 func PlainTemplate(t token.Tokenizer) (*ChatTemplate, error) {
 	parsed, err := jinja.Parse("plain template", plainTemplate)
 	if err != nil {
@@ -69,10 +67,11 @@ func newTemplate(parsed *jinja.Template, t token.Tokenizer) *ChatTemplate {
 	return c
 }
 
-// Render returns the text of a chat up to where the assistant's answer begins.
+// Render returns the text of a chat up to where the assistant's answer begins. A chat that the template refuses is an
+// error.
 func (c *ChatTemplate) Render(chat []Message) (string, error) { return c.render(chat, true) }
 
-// render returns the text of a chat, with what begins an answer behind it where next is set.
+// render returns the text of a chat; where next is set, it ends with what begins an answer.
 func (c *ChatTemplate) render(chat []Message, next bool) (string, error) {
 	messages := make([]map[string]any, len(chat))
 	for i, m := range chat {
@@ -81,39 +80,4 @@ func (c *ChatTemplate) render(chat []Message, next bool) (string, error) {
 	return c.template.Render(map[string]any{
 		"messages": messages, "add_generation_prompt": next, "bos_token": c.begin, "eos_token": c.end,
 	})
-}
-
-// PromptIDs encodes a prompt as Hugging Face's tokenizers do by default: special tokens written in it count as such, as
-// policy says, and the model's begin token goes before it where its files ask for one. In place of an empty prompt
-// comes the begin token or, of a tokenizer without one, a line's end.
-func PromptIDs(t token.Tokenizer, prompt string, policy token.Policy) ([]int32, error) {
-	sub, ok := t.(token.Subword)
-	if !ok {
-		if prompt != "" {
-			return t.Encode([]byte(prompt))
-		}
-		if ids, err := t.Encode([]byte("\n")); err == nil && len(ids) > 0 {
-			return ids, nil
-		}
-		return []int32{0}, nil
-	}
-	id, begins := sub.Begin()
-	o := token.Options{Policy: policy, Add: !starts(sub, prompt)}
-	ids, err := sub.EncodeWith([]byte(prompt), o)
-	switch {
-	case err != nil || len(ids) > 0:
-		return ids, err
-	case begins:
-		return []int32{id}, nil
-	}
-	if id, ok := sub.End(); ok { // GPT-2's texts begin with the token that ends one
-		return []int32{id}, nil
-	}
-	return sub.EncodeWith([]byte("\n"), token.Options{})
-}
-
-// starts tells whether text has the begin token in front already, as what a chat template writes.
-func starts(t token.Subword, text string) bool {
-	id, ok := t.Begin()
-	return ok && strings.HasPrefix(text, string(t.Piece(id)))
 }

@@ -79,7 +79,7 @@ func TestGeneratorCloses(t *testing.T) {
 	}
 }
 
-// TestGeneratorEvicts: of plans for many lengths, those that are dropped are closed.
+// TestGeneratorEvicts: a generator drops some of its plans for many lengths, and closes those.
 func TestGeneratorEvicts(t *testing.T) {
 	x := graphtest.NewRemote()
 	defer x.Close()

@@ -19,19 +19,19 @@ import (
 type Generator struct {
 	Model     gpt.Model
 	State     plan.State
-	Executor  plan.Executor   // plan.CPU(0); must be the one that made State, or of its kind
+	Executor  plan.Executor   // nil means plan.CPU(0); must be the one that made State, or of its kind
 	Tokenizer token.Tokenizer // for the text of sequences, and for Options.Stop; nil for ids alone
 	NoCache   bool            // run the whole sequence for each token; for tests and measurements
-	// KeepCache takes the keys and values of a prompt that begins as the last sequence did from the caches, as the
-	// turns of a chat do. Rounding then depends on what was generated before.
+	// KeepCache reuses the caches of the last sequence for a prompt that begins as it did, like the next turn of a
+	// chat. Rounding then depends on what was generated before.
 	KeepCache bool
 
 	*caches
 	ownState, ownExec bool // made for the generator
 }
 
-// Close frees the plans and caches, and what was made for the generator: the state of [New], and the executor where none
-// was given. A second Close does nothing.
+// Close frees the plans, the caches, and what was made for the generator. That is the state of [New], and the executor
+// where none was given. A second Close does nothing.
 func (g *Generator) Close() error {
 	err := g.closeCaches()
 	if g.ownState {
@@ -47,8 +47,8 @@ func (g *Generator) Close() error {
 	return err
 }
 
-// New returns a generator whose state on x has the model's parameters, zeros until they are filled. The tokenizer may
-// be nil.
+// New returns a generator whose state on x has the model's parameters, float32, zeros until they are filled. The
+// tokenizer may be nil. An impossible setting of the model is an error.
 func New(m gpt.Model, x plan.Executor, t token.Tokenizer) (*Generator, error) {
 	g := &Generator{Model: m, State: x.NewState(), Executor: x, Tokenizer: t, ownState: true}
 	if err := g.prepare(1, 1); err != nil {
@@ -58,7 +58,8 @@ func New(m gpt.Model, x plan.Executor, t token.Tokenizer) (*Generator, error) {
 	return g, nil
 }
 
-// Logits returns the logits of the token after ids, 1 ≤ len(ids) ≤ Context, filling the caches with them.
+// Logits returns the logits (Vocab) of the token after ids, with 1 ≤ len(ids) ≤ Context, and fills the caches anew.
+// Another number of ids is an error, and so is a logit that is not finite.
 func (g *Generator) Logits(ids []int32) ([]float32, error) {
 	if n := g.Model.Dims().Context; len(ids) < 1 || len(ids) > n {
 		return nil, errors.Errorf("generate: %d tokens; the context holds 1 to %d", len(ids), n)
@@ -83,9 +84,12 @@ func (g *Generator) Sample(prompt []int32, o Options) ([]int32, error) {
 	return s[0].IDs, err
 }
 
-// Generate continues prompts, of any lengths from 1 to Context tokens, in one batch. It returns Returns sequences for
-// each, in the order of the prompts and among those of one by score. When a sequence fills the context, the later half
-// of it is kept and it goes on from there; in beam search that is an error.
+// Generate continues prompts in one batch; each has 1 to Context tokens. It returns Returns sequences for each, in the
+// order of the prompts. Those of one prompt are sorted by score, the best first.
+//
+// A sequence that fills the context goes on from its later half; in beam search that is an error. So are impossible
+// options, ids outside the vocabulary, and logits that are not finite. An error while tokens are drawn comes with the
+// sequences so far.
 func (g *Generator) Generate(prompts [][]int32, o Options) ([]Sequence, error) {
 	if err := g.checkRequest(prompts, o); err != nil {
 		return nil, err
@@ -128,7 +132,7 @@ func (g *Generator) checkRequest(prompts [][]int32, o Options) error {
 		case len(p) > d.Context:
 			return errors.Errorf("generate: prompt %d has %d tokens; the context holds %d", i, len(p), d.Context)
 		case o.Beams > 1 && len(p)+o.Tokens > d.Context:
-			return errors.Errorf("generate: prompt %d has %d tokens; beam search for %d more needs a context of that many, not %d", i, len(p), o.Tokens, d.Context)
+			return errors.Errorf("generate: prompt %d has %d tokens; beam search for %d more needs a context that holds them all; it holds %d", i, len(p), o.Tokens, d.Context)
 		}
 		for _, id := range p {
 			if id < 0 || int(id) >= d.Vocab {
@@ -139,7 +143,7 @@ func (g *Generator) checkRequest(prompts [][]int32, o Options) error {
 	return nil
 }
 
-// sample draws tokens, each prompt's sequences beside each other in the batch.
+// sample draws tokens. The sequences of a prompt lie beside each other in the batch.
 func (g *Generator) sample(prompts [][]int32, each int, o Options) ([]Sequence, error) {
 	rows := make([]*row, 0, g.batch)
 	for i, p := range prompts {
@@ -184,7 +188,7 @@ func (g *Generator) newRow(prompt int, ids []int32, number int, o Options) *row 
 	return r
 }
 
-// add chooses the next token and notes why the sequence ends, if it does. It returns false where the caller's function
+// add chooses the next token and notes why the sequence ends, if it does. It returns false where Stream or StreamText
 // ends everything.
 func (r *row) add(logits []float32, step int, o Options) bool {
 	id, p := r.choose.next(logits, step)
@@ -209,13 +213,13 @@ func (r *row) add(logits []float32, step int, o Options) bool {
 	}
 	r.Text += string(text)
 	more := o.Stream == nil || o.Stream(id)
-	if len(text) > 0 && o.StreamText != nil { // what Text has was told, at the end too
+	if len(text) > 0 && o.StreamText != nil { // at the end too, so that StreamText is told all of Text
 		more = o.StreamText(text) && more
 	}
 	return more
 }
 
-// sequences returns what the rows have, those of a prompt by score.
+// sequences returns the sequences of the rows by prompt, and those of one prompt by score, the best first.
 func sequences(rows []*row) []Sequence {
 	out := make([]Sequence, len(rows))
 	for i, r := range rows {

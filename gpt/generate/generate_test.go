@@ -102,9 +102,9 @@ func TestCache(t *testing.T) {
 	})
 }
 
-// TestKeepCache: a prompt that begins as the one before goes on from its keys and values, with the same logits as from
-// nothing: for every two lengths, also where the padded rest does not fit behind what is there, and where the second
-// prompt leaves the first somewhere.
+// TestKeepCache: a prompt that begins as the one before goes on from its keys and values. The logits are those of a
+// fresh start, for every two lengths. So they are where the padded rest does not fit behind what is there, and wherever
+// the two prompts part.
 func TestKeepCache(t *testing.T) {
 	eachGenerator(t, func(gold golden, g *generate.Generator) {
 		ids := graph.Data[int32](gold.Buf("ids"))[:16]
@@ -132,8 +132,8 @@ func TestKeepCache(t *testing.T) {
 	})
 }
 
-// TestBatchSlides: rows of a batch fill the context at different steps, where one goes on with the later half of its
-// tokens while the others stand near the end; each is as alone.
+// TestBatchSlides: rows of a batch fill the context at different steps. One goes on with the later half of its tokens
+// while the others stand near the end. Each row is as it is alone.
 func TestBatchSlides(t *testing.T) {
 	eachGenerator(t, func(gold golden, g *generate.Generator) {
 		text := graph.Data[int32](gold.Buf("train.ids"))
@@ -151,8 +151,8 @@ func TestBatchSlides(t *testing.T) {
 	})
 }
 
-// TestNewWeights: without KeepCache a generation does not see what an earlier one left, though the prompt is the same:
-// parameters may have changed in between.
+// TestNewWeights: parameters may have changed since the last generation. Without KeepCache the next one does not see
+// what that left, though the prompt is the same.
 func TestNewWeights(t *testing.T) {
 	eachGenerator(t, func(gold golden, g *generate.Generator) {
 		prompt, opt := []int32{1, 2, 3, 4, 5}, generate.Options{Tokens: 8}
@@ -178,7 +178,7 @@ func TestNewWeights(t *testing.T) {
 	})
 }
 
-// TestPlans: of plans for many lengths those last used are kept, and made again when needed.
+// TestPlans: of plans for many lengths, those used last are kept. The others are made again when needed.
 func TestPlans(t *testing.T) {
 	x := newExecutor(1)
 	defer x.Close()
@@ -193,8 +193,8 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// TestGreedy: with the cache and without, prompts of every length give the same ids, past the end of the context too;
-// each is the largest uncached logit.
+// TestGreedy: prompts of every length give the same ids with the cache and without, past the end of the context too.
+// Each id has the largest uncached logit.
 func TestGreedy(t *testing.T) {
 	eachGenerator(t, func(gold golden, g *generate.Generator) {
 		text := graph.Data[int32](gold.Buf("train.ids"))

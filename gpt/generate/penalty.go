@@ -10,12 +10,12 @@ import (
 type penalty struct {
 	o      *Options
 	scores []float32
-	uses   []int32 // by token, 0 between calls
+	uses   []int32 // how often each token occurs; all 0 between calls
 }
 
-// apply returns the logits (V) after the penalties for a sequence, the first prompt ids of which are the prompt. Where
-// nothing is asked for it returns the logits themselves, else its own copy, good until the next call. Ids outside the
-// vocabulary have no part in it.
+// apply returns the logits (V) after the penalties. ids are the sequence; the first prompt of them are the prompt.
+// Without penalties it returns the logits themselves, else a copy that is good until the next call. Ids outside the
+// vocabulary are ignored.
 func (p *penalty) apply(logits []float32, ids []int32, prompt int) []float32 {
 	repetition := p.o.Repetition != 0 && p.o.Repetition != 1
 	answer := p.o.Presence != 0 || p.o.Frequency != 0
@@ -40,7 +40,7 @@ func (p *penalty) apply(logits []float32, ids []int32, prompt int) []float32 {
 	return p.scores
 }
 
-// count adds up in p.uses how often each of the ids is there and calls f once for each, with its count.
+// count calls f once for each different id, with its score and how often it occurs. Meanwhile p.uses holds the counts.
 func (p *penalty) count(ids []int32, f func(score *float32, n float32)) {
 	if len(p.uses) != len(p.scores) {
 		p.uses = make([]int32, len(p.scores))

@@ -130,7 +130,8 @@ func TestGreedyGolden(t *testing.T) {
 	}
 }
 
-// nucleus returns the probabilities (V) that the k most likely and of these the fewest that have the share p keep.
+// nucleus returns the probabilities (V) that TopK and TopP keep: of the k most likely tokens, as few as have the share
+// p.
 func nucleus(x []float64, k int, p float64) []float64 {
 	sorted := slices.Sorted(slices.Values(x))
 	slices.Reverse(sorted)
@@ -154,8 +155,8 @@ func nucleus(x []float64, k int, p float64) []float64 {
 	return out
 }
 
-// TestDistribution: over many steps and sequences tokens come as often as their probabilities say (χ²), and neighbours
-// in step and in sequence are equal as often as independent draws are.
+// TestDistribution: over many steps and sequences, tokens come as often as their probabilities say (χ²). Neighbours in
+// step and in sequence are equal as often as independent draws are.
 func TestDistribution(t *testing.T) {
 	const vocab, steps, sequences = 40, 2000, 10
 	r := rand.New(rand.NewSource(1))
@@ -241,7 +242,7 @@ func countDifferent(a, b []int32) (n int) {
 	return n
 }
 
-// TestTake: of random candidates with many ties it returns the first of them all in order, however many are wanted.
+// TestTake: take returns the first of random candidates with many ties, in order, however many are wanted.
 func TestTake(t *testing.T) {
 	for seed := range int64(300) {
 		r := rand.New(rand.NewSource(seed))
@@ -259,7 +260,8 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// TestTies: equals go to the smaller id, and what is banned is never drawn, even where the sum's rounding leaves u over.
+// TestTies: equals go to the smaller id. What is banned is never drawn, even where the sum's rounding leaves some of u
+// over.
 func TestTies(t *testing.T) {
 	for _, r := range []struct {
 		o    Options
@@ -289,7 +291,7 @@ func TestTies(t *testing.T) {
 	}
 }
 
-// TestLogProb: the log-probability is that of the logits as they are, whatever the options, and huge ones do not overflow.
+// TestLogProb: the log-probability is that of the logits as they are, whatever the options. Huge ones do not overflow.
 func TestLogProb(t *testing.T) {
 	o := Options{Temperature: 0.3, TopK: 1, Bias: map[int32]float64{2: 100}}
 	for _, shift := range []float32{0, 3e4, -3e4} {

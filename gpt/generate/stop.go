@@ -13,8 +13,8 @@ type stopper struct {
 
 func newStopper(texts []string) *stopper { return &stopper{texts: texts} }
 
-// write takes the next bytes and returns those that are sure to be before any text, good until the next call, and
-// whether a text has come. After that it returns nothing more.
+// write takes the next bytes. It returns those that surely come before any text, good until the next call, and whether
+// a text has come. After that it returns nothing more.
 func (s *stopper) write(b []byte) (emit []byte, stopped bool) {
 	if s.stopped {
 		return nil, true
@@ -34,8 +34,8 @@ func (s *stopper) flush() []byte {
 	return held
 }
 
-// find returns where the text that ends first starts or, where there is none, where the longest start of a text begins
-// that goes to the end of buf.
+// find returns where the text begins that ends first. Without one it returns where the longest beginning of a text
+// begins that reaches the end of buf.
 func (s *stopper) find() (at int, found bool) {
 	at, end := len(s.buf), len(s.buf)+1
 	for _, t := range s.texts {

@@ -117,7 +117,7 @@ func TestStopperRandom(t *testing.T) {
 	}
 }
 
-// longestStart returns the longest end of a text that a stop text starts with, without being all of it.
+// longestStart returns the longest end of a text that begins a stop text, but is not all of it.
 func longestStart(text string, texts []string) string {
 	for i := range text {
 		for _, t := range texts {

@@ -21,7 +21,7 @@ type Golden struct {
 	Model      gpt.GPT2
 	DType      graph.DType
 	Atol, Rtol float64 // of logits, gradients and parameters
-	loss       float64 // of losses, absolute; 0: as the rest
+	loss       float64 // absolute tolerance of losses; 0 means Atol and Rtol
 }
 
 // Each runs f with the two models in float32 and in float64.
@@ -76,7 +76,7 @@ func (gold Golden) Near(got, want float64) bool {
 	return math.Abs(got-want) <= gold.Atol+gold.Rtol*math.Abs(want)
 }
 
-// Same compares what a program or its state calls name with the file's want.
+// Same compares a value of a program or its state, by its name, with the tensor want of the file.
 func (gold Golden) Same(prog plan.Program, name, want string) {
 	gold.Helper()
 	d, err := prog.Read(name)
@@ -97,7 +97,7 @@ func (gold Golden) Same(prog plan.Program, name, want string) {
 	}
 }
 
-// SameLoss compares losses.
+// SameLoss compares a loss, which what names, with the wanted one.
 func (gold Golden) SameLoss(what string, got, want float64) {
 	gold.Helper()
 	if gold.loss == 0 && !gold.Near(got, want) || gold.loss > 0 && !(math.Abs(got-want) <= gold.loss) {
@@ -148,7 +148,7 @@ func Near(t *testing.T, what string, got, want []float32, tol float64) {
 	}
 }
 
-// root is the repository's folder, seen from that of a test.
+// root returns the repository's folder, seen from that of a test.
 func root() string {
 	dir := "."
 	for !exists(filepath.Join(dir, "go.mod")) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what gpt/sample_test.go and gpt/beam_test.go compare with, computed by transformers on the CPU from fixed seeds.
+"""Writes what gpt/generate/sample_test.go and gpt/generate/beam_test.go compare with, computed by transformers on the CPU from fixed seeds.
 
   python3 -m venv venv && venv/bin/pip install torch==2.11.0 transformers==4.57.6 numpy==2.4.6
   venv/bin/python gpt/testdata/sample/golden.py            # writes golden.json beside itself

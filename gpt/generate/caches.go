@@ -3,6 +3,7 @@ package generate
 import (
 	"slices"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -16,12 +17,12 @@ type caches struct {
 	capacity int        // tokens of a row
 	held     [][]int32  // the tokens whose keys and values each row has
 	programs map[planKey]plan.Program
-	recent   []planKey // of programs, the last used last
+	recent   []planKey // the keys of programs, the last used at the end
 	in       feedInputs
 }
 
-// planKey tells the plans of a Generator apart: one token a row, or prompts padded to a power of two; with reorder
-// each row first takes the caches of another, for beam search.
+// planKey tells the plans of a Generator apart. A plan takes one token a row, or prompts padded to a power of two. With
+// reorder each row first takes over the caches of another, for beam search.
 type planKey struct {
 	tokens  int
 	reorder bool
@@ -33,7 +34,8 @@ type feedInputs struct{ ids, start, last, rows []int32 }
 // maxPrograms bounds the plans kept.
 const maxPrograms = 8
 
-// prepare makes room for a batch of sequences of up to need tokens. Larger caches are new ones, and empty.
+// prepare makes room for a batch of sequences of up to need tokens. Where the caches are too small, it makes new ones,
+// which are empty.
 func (g *Generator) prepare(batch, need int) error {
 	if g.State == nil {
 		return errors.New("generate: the Generator has no State")
@@ -71,7 +73,7 @@ func (g *Generator) closeCaches() (err error) {
 	return err
 }
 
-// power2 is the least power of two that is n or more.
+// power2 returns the least power of two that is n or more.
 func power2(n int) int {
 	p := 1
 	for p < n {
@@ -83,8 +85,8 @@ func power2(n int) int {
 // reset forgets what the caches hold.
 func (g *Generator) reset() { clear(g.held) }
 
-// feed returns the logits after each row's sequence. It runs the model over the tokens whose keys and values the caches
-// do not hold, in one pass. With parents, row b takes over the caches of row parents[b] first.
+// feed returns the logits (V) after each row's sequence. It runs the model once, over the tokens whose keys and values
+// the caches do not hold. With parents, row b takes over the caches of row parents[b] first.
 func (g *Generator) feed(rows [][]int32, parents []int) ([][]float32, error) {
 	if parents != nil {
 		held := make([][]int32, g.batch)
@@ -112,8 +114,8 @@ func (g *Generator) feed(rows [][]int32, parents []int) ([][]float32, error) {
 	return g.run(planKey{size, parents != nil})
 }
 
-// missing returns for each row how many of its tokens the caches hold, less the last one, and the tokens a row that
-// the plan to run has.
+// missing returns how many tokens of each row need not run: those that the caches hold, without the row's last one. It
+// also returns how many tokens a row the plan to run has.
 func (g *Generator) missing(rows [][]int32) (starts []int, size int) {
 	starts = make([]int, len(rows))
 	most, longest, end := 0, 0, 0
@@ -132,7 +134,7 @@ func (g *Generator) missing(rows [][]int32) (starts []int, size int) {
 	if room := g.capacity - end; most <= room {
 		return starts, room // with less padding
 	}
-	clear(starts) // what one row lacks does not fit behind what another has: all of it again
+	clear(starts) // what one row lacks does not fit behind what another has: run all of it again
 	return starts, min(power2(longest), g.capacity)
 }
 
@@ -142,21 +144,21 @@ func (g *Generator) run(k planKey) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := map[string]any{"ids": g.in.ids, "start": g.in.start, "last": g.in.last}
+	in := map[string]any{field.IDs: g.in.ids, field.Start: g.in.start, field.Last: g.in.last}
 	if k.reorder {
-		in["rows"] = g.in.rows
+		in[field.Rows] = g.in.rows
 	}
 	if err := p.Run(in, graph.Scalars{}); err != nil {
 		g.reset()
-		return nil, errors.Wrap(err, "generate: generate")
+		return nil, errors.Wrap(err, "generate")
 	}
-	d, err := p.Read("logits")
+	d, err := p.Read(field.Logits)
 	if err != nil {
 		return nil, err
 	}
 	all, err := graph.Floats[float32](d)
 	if err != nil {
-		return nil, errors.Wrap(err, "gpt: logits")
+		return nil, errors.Wrap(err, "generate: logits")
 	}
 	for i, v := range all {
 		if v-v != 0 {
@@ -170,7 +172,7 @@ func (g *Generator) run(k planKey) ([][]float32, error) {
 	return logits, nil
 }
 
-// program returns a plan, made at its first use.
+// program returns the program of a plan, which it makes at the first use.
 func (g *Generator) program(k planKey) (plan.Program, error) {
 	for i, s := range g.recent {
 		if s == k {
@@ -200,20 +202,20 @@ func (g *Generator) program(k planKey) (plan.Program, error) {
 	return prog, nil
 }
 
-// build adds the graph of a plan: the logits of the tokens at indices last of the batch's B·T.
+// build adds the graph of a plan: the logits (B, V) of the tokens at the indices last (B), out of the batch's B·T.
 func (g *Generator) build(e *graph.Graph, k planKey) {
-	ids := e.Input("ids", graph.Of(graph.Int32, g.batch, k.tokens))
-	at := nn.Generation{Start: e.Input("start", graph.Of(graph.Int32, g.batch)), Capacity: g.capacity}
+	ids := e.Input(field.IDs, graph.Of(graph.Int32, g.batch, k.tokens))
+	at := nn.Generation{Start: e.Input(field.Start, graph.Of(graph.Int32, g.batch)), Capacity: g.capacity}
 	if k.reorder {
-		at.Rows = e.Input("rows", graph.Of(graph.Int32, g.batch))
+		at.Rows = e.Input(field.Rows, graph.Of(graph.Int32, g.batch))
 	}
-	last := e.Input("last", graph.Of(graph.Int32, g.batch))
+	last := e.Input(field.Last, graph.Of(graph.Int32, g.batch))
 	s := nn.NewGenerateScope(e, nn.NewParams(g.dtype()), at)
 	x := s.Reshape(g.Model.Hidden(s, ids), g.batch*k.tokens, g.Model.Dims().Width) // (B·T, C)
-	e.Output("logits", g.Model.Head(s, s.Embedding(last, x)))                      // (B, V)
+	e.Output(field.Logits, g.Model.Head(s, s.Embedding(last, x)))                  // (B, V)
 }
 
-// dtype is that of the state's parameters.
+// dtype returns the dtype of the state's parameters.
 func (g *Generator) dtype() graph.DType {
 	if names := g.State.Names(graph.Param); len(names) > 0 {
 		if m, _, err := g.State.Meta(names[0]); err == nil {

@@ -59,8 +59,8 @@ func trained(t *testing.T, change func(c *token.BPEConfig)) *token.BPE {
 	return b
 }
 
-// TestExportTokenizer writes a tokenizer into a GGUF file and back into a folder: what it is made of and the ids that
-// it gives stay, or the error names what a file cannot say.
+// TestExportTokenizer writes a tokenizer into a GGUF file and back into a folder. Its settings and the ids that it
+// gives stay, or the error names what a file cannot say.
 func TestExportTokenizer(t *testing.T) {
 	zero := int32(0)
 	for _, c := range []struct {
@@ -167,7 +167,7 @@ func TestExportPieces(t *testing.T) {
 	}
 }
 
-// TestExportScores has merges whose order scores can tell, and such as they cannot.
+// TestExportScores has merges whose order scores can tell, and others for which they cannot.
 func TestExportScores(t *testing.T) {
 	pieces := func(merges ...string) token.SentencePieceConfig {
 		c := token.SentencePieceConfig{Tokens: strings.Fields("a b c ab bc abc"), Types: slices.Repeat([]int32{ggufNormal}, 6)}
@@ -250,8 +250,8 @@ func TestExportKinds(t *testing.T) {
 	}
 }
 
-// TestExportSettings keeps the end tokens, what the files say of sampling, and the chat template; a folder's own files
-// are copied byte for byte, but for end tokens that an adapter has brought.
+// TestExportSettings: the end tokens, what the files say of sampling, and the chat template stay. A folder's own files
+// are copied byte for byte, except for end tokens that an adapter has brought.
 func TestExportSettings(t *testing.T) {
 	files := map[string]string{
 		GenerationFile: `{"eos_token_id": [0, 7, 9], "do_sample": true, "temperature": 0.5, "top_k": 0, "top_p": 0.75, "repetition_penalty": 1.25, "no_repeat_ngram_size": 3}`,
@@ -305,7 +305,7 @@ func TestExportSettings(t *testing.T) {
 	}
 }
 
-// TestExportNoFile has tokenizer files that are none.
+// TestExportNoFile: a folder or a device in place of a tokenizer's file is an error.
 func TestExportNoFile(t *testing.T) {
 	for _, target := range []string{t.TempDir(), os.DevNull} {
 		s := tokenModel(t, 300, nil, nil)

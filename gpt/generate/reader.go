@@ -40,7 +40,7 @@ func (r *reader) flush() []byte {
 	return text
 }
 
-// textOf is the text of ids.
+// textOf returns the text of ids.
 func (g *Generator) textOf(ids []int32, o Options) string {
 	if g.Tokenizer == nil {
 		return ""
@@ -56,7 +56,8 @@ func (g *Generator) textOf(ids []int32, o Options) string {
 	return string(append(text, r.flush()...))
 }
 
-// stops tells beam search whether an answer has come to a stop text; nil where there is none.
+// stops returns a function that tells beam search whether an answer has come to a stop text. It is nil where there is
+// none.
 func (g *Generator) stops(o Options) func(ids []int32) bool {
 	if len(o.Stop) == 0 {
 		return nil

@@ -10,15 +10,17 @@ import (
 // assistant is the role whose messages are answers.
 const assistant = "assistant"
 
-// Encode returns the ids of a whole chat and which of them the assistant writes: each answer up to the token that ends
-// its turn, that one included. What the template puts in of its own, such as a system message, is there too; the begin
-// token is as [PromptIDs] has it. An id that begins before the answer, where a tokenizer joins the two, is not one of
-// the assistant's: in a chat it would not come to write it.
+// Encode returns the ids of a whole chat, and for each id whether the assistant writes it. The assistant writes each
+// answer and the token that ends its turn. What the template adds, such as a system message, is there too. The begin
+// token is as [PromptIDs] has it. A tokenizer may join the end of the text before an answer with the answer's
+// beginning. Such an id does not count as the assistant's, which would never write it in a chat.
 //
-// The bounds of an answer are the lengths of what the template makes of the messages before it and up to it. A template
-// that writes earlier turns differently once later ones come has none, which is an error: such a model learns from
-// chats of one answer. So is a control token written out in a message, which the model could not tell from a real one,
-// and a chat without an answer or that begins with one.
+// The bounds of an answer are the lengths of two texts that the template writes: without the answer, and with it. Some
+// templates write earlier turns differently once later ones come. Then there are no such bounds, which is an error:
+// such a model learns from chats of one answer.
+//
+// A control token written out in a message is an error, as the model could not tell it from a real one. So is a chat
+// without an answer, or one that begins with an answer.
 func (c *ChatTemplate) Encode(t token.Tokenizer, chat []Message) (ids []int32, answer []bool, err error) {
 	if err := checkChat(t, chat); err != nil {
 		return nil, nil, err
@@ -55,7 +57,7 @@ func (c *ChatTemplate) Encode(t token.Tokenizer, chat []Message) (ids []int32, a
 	return ids, answer, nil
 }
 
-// checkChat refuses what no answer can be learned from.
+// checkChat returns an error for a chat from which no answer can be learned.
 func checkChat(t token.Tokenizer, chat []Message) error {
 	answers := 0
 	for i, m := range chat {
@@ -73,7 +75,7 @@ func checkChat(t token.Tokenizer, chat []Message) error {
 		}
 	}
 	if answers == 0 || chat[0].Role == assistant {
-		return errors.Errorf("generate: Encode: a chat of %d messages, %d of them of the role assistant: want at least one, and another before it", len(chat), answers)
+		return errors.Errorf("generate: Encode: a chat of %d messages, %d of them of the role assistant: want at least one answer, and another before it", len(chat), answers)
 	}
 	return nil
 }
@@ -106,7 +108,7 @@ func (c *ChatTemplate) answers(chat []Message) (text string, bounds [][2]int, er
 	return before, bounds, err
 }
 
-// offsets returns the ids of a text, control tokens and all, and the bytes that each stands for.
+// offsets returns the ids of a text, control tokens included, and for each the range of bytes that it stands for.
 func offsets(t token.Tokenizer, text string) ([]int32, [][2]int, error) {
 	if sub, ok := t.(token.Subword); ok {
 		return sub.Offsets([]byte(text), token.Options{Add: !starts(sub, text)})
@@ -124,7 +126,7 @@ func offsets(t token.Tokenizer, text string) ([]int32, [][2]int, error) {
 	return ids, spans, err
 }
 
-// controls are the ids of the control tokens of a tokenizer.
+// controls returns the ids of the control tokens of a tokenizer.
 func controls(t token.Tokenizer) map[int32]bool {
 	ids := map[int32]bool{}
 	if sub, ok := t.(token.Subword); ok {

@@ -132,7 +132,7 @@ func (m taught) read(p plan.Program, b data.Batch, names ...string) map[string][
 	return out
 }
 
-// documents are examples of several lengths whose first two targets carry no loss, as an instruction's.
+// documents are examples of several lengths. Their first two targets carry no loss, like those of an instruction.
 func documents(lengths ...int32) *data.Sequences {
 	return &data.Sequences{Lengths: lengths, Context: 64, PerID: true, Target: data.Field{Name: "y", Int: true},
 		At: func(i int, _ uint64) (e data.Sequence, _ error) {
@@ -145,7 +145,7 @@ func documents(lengths ...int32) *data.Sequences {
 		}}
 }
 
-// whole is all that a source gives of one pass, in one batch.
+// whole returns all examples of a source in one batch.
 func whole(t *testing.T, s data.Source) ([]data.Field, data.Batch, int) {
 	t.Helper()
 	n, fields := data.Shape(s, s.Len())
@@ -156,8 +156,8 @@ func whole(t *testing.T, s data.Source) ([]data.Field, data.Batch, int) {
 	return fields, b, n
 }
 
-// TestPackedGradients: documents packed into rows have the loss, the weight and all the gradients of documents of a row
-// each, padded behind.
+// TestPackedGradients: packed documents have the same loss, weight and gradients as documents that have a row each,
+// padded behind.
 func TestPackedGradients(t *testing.T) {
 	x := plan.CPU(2)
 	defer x.Close()
@@ -195,8 +195,8 @@ func TestPackedGradients(t *testing.T) {
 	})
 }
 
-// TestPackedApart: what is computed of a document, logits and probabilities alike, keeps its bits whatever else is in
-// its row, and is what it is alone.
+// TestPackedApart: the logits and probabilities of a document keep their bits whatever else is in its row. They are
+// those of the document alone.
 func TestPackedApart(t *testing.T) {
 	x := plan.CPU(2)
 	defer x.Close()
@@ -227,8 +227,8 @@ func TestPackedApart(t *testing.T) {
 	})
 }
 
-// TestAnswerLoss: the loss of a chat written out by hand is that of the answer's ids and the one that ends the turn,
-// with a fifth of each label spread over the vocabulary.
+// TestAnswerLoss compares the loss of a chat with one computed by hand. The ids of the answer count, and the one that
+// ends the turn. A fifth of each label is spread over the vocabulary.
 func TestAnswerLoss(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()
@@ -294,8 +294,8 @@ func TestCausalLMOneLogits(t *testing.T) {
 	}
 }
 
-// TestPackedTraining: LoRA on packed documents learns them, and a run that is stopped and resumed has the losses, bit
-// for bit, of one that is not.
+// TestPackedTraining: LoRA on packed documents learns them. A run that is stopped and resumed has the losses of one
+// that is not, bit for bit.
 func TestPackedTraining(t *testing.T) {
 	x := plan.CPU(2)
 	defer x.Close()

@@ -9,8 +9,8 @@ import (
 	"github.com/ceto-ml/ceto/pretrained"
 )
 
-// TestText: the text of a sequence is that of its ids, without the token that ended it and cut before a stop text, for
-// sequences of every length; what StreamText was told is the same text.
+// TestText: the text of a sequence is that of its ids, without the token that ended it and cut before a stop text. It
+// holds for sequences of every length. StreamText was told the same text.
 func TestText(t *testing.T) {
 	x := newExecutor(1)
 	defer x.Close()
@@ -62,8 +62,8 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestReturns: several sequences of several prompts differ, come in the order of the prompts, those of one by score, and
-// do not depend on what else is in the batch but for its order.
+// TestReturns: the sequences of several prompts differ. They come in the order of the prompts, and those of one prompt
+// by score. They depend on their place in the batch, but not on the rest of it.
 func TestReturns(t *testing.T) {
 	eachGenerator(t, func(gold golden, g *generate.Generator) {
 		prompts := [][]int32{{1, 2, 3}, {4}, {5, 6, 7, 8}}

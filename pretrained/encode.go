@@ -16,17 +16,17 @@ import (
 // encodings are the types of values by the names of [ExportOptions]. Those of safetensors and llm.c are the same bytes.
 var encodings = map[string]gguf.Type{"f32": gguf.F32, "f16": gguf.F16, "bf16": gguf.BF16, "q8_0": gguf.Q8_0}
 
-// blocks are the values and bytes of a block of a type that is written.
+// blocks has the numbers of values and bytes in a block of each type that is written.
 var blocks = map[gguf.Type]struct{ values, bytes int }{gguf.F32: {1, 4}, gguf.F16: {1, 2}, gguf.BF16: {1, 2}, gguf.Q8_0: {32, 34}}
 
-// encodedSize is the number of bytes that n values take, whole blocks.
+// encodedSize returns the number of bytes that n values take; n is a whole number of blocks.
 func encodedSize(kind gguf.Type, n int) int { return n / blocks[kind].values * blocks[kind].bytes }
 
 // encodePart is the number of values of a goroutine: whole blocks of any type.
 const encodePart = 1 << 16
 
-// encode converts values to a type, in parallel; see [gguf.Encode]. A finite value that a type of 16 bits has no number
-// for is an error. Bytes of F32 share v's memory.
+// encode converts values to a type, in parallel; see [gguf.Encode]. A finite value that is too large for a type of 16
+// bits is an error. The bytes of F32 share v's memory.
 func encode(kind gguf.Type, v []float32) ([]byte, error) {
 	if kind == gguf.F32 {
 		return safetensors.Of("", []int{len(v)}, v).Data, nil

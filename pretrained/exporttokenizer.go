@@ -24,7 +24,7 @@ const (
 // tokenizerKey begins the keys of a GGUF file's tokenizer.
 const tokenizerKey = "tokenizer.ggml."
 
-// ggufTokenizer is the metadata of the tokenizer and the chat template. That of a GGUF source is copied.
+// ggufTokenizer returns the metadata of the tokenizer and the chat template. A GGUF source's is copied.
 func (e *export) ggufTokenizer() ([]gguf.KV, error) {
 	if f := e.ggufFile(); f != nil {
 		return slices.DeleteFunc(slices.Clone(f.Meta), func(kv gguf.KV) bool { return !strings.HasPrefix(kv.Key, "tokenizer.") }), nil
@@ -65,7 +65,7 @@ func bytesBPE() token.BPEConfig {
 	return c
 }
 
-// bpeMeta is the metadata of a byte-level BPE. Read again it must give the tokenizer.
+// bpeMeta returns the metadata of a byte-level BPE. Reading it must give the same tokenizer.
 func (e *export) bpeMeta(c token.BPEConfig) ([]gguf.KV, error) {
 	pre, err := preName(c)
 	if err != nil {
@@ -108,7 +108,7 @@ func (e *export) padTokens(texts []string, kinds []int32) ([]string, []int32) {
 	return texts, kinds
 }
 
-// idMeta is the metadata of a token that has a part to play; none for nil.
+// idMeta returns the metadata of a token with a role, such as the begin token; none for nil.
 func idMeta(key string, id *int32) []gguf.KV {
 	if id == nil {
 		return nil
@@ -116,7 +116,7 @@ func idMeta(key string, id *int32) []gguf.KV {
 	return []gguf.KV{{Key: tokenizerKey + key, Value: uint32(*id)}}
 }
 
-// readTokenizer reads what is to be written.
+// readTokenizer reads the metadata back that is to be written.
 func readTokenizer(meta []gguf.KV) (token.Subword, error) {
 	var b bytes.Buffer
 	if err := gguf.Write(&b, meta, nil); err != nil {
@@ -129,8 +129,9 @@ func readTokenizer(meta []gguf.KV) (token.Subword, error) {
 	return token.FromGGUF(f)
 }
 
-// preName is the name of a pre-tokenizer. Those of llama-bpe and qwen2 stand for more than their splitters: that pieces
-// which are tokens are not merged, and normalization form C; others of the same splitters do not.
+// preName returns the name of a pre-tokenizer. llama-bpe and qwen2 stand for more than their splitters. With llama-bpe,
+// pieces that are tokens are not merged; qwen2 has normalization form C. Other names of the same splitters stand for
+// the splitters alone.
 func preName(c token.BPEConfig) (string, error) {
 	pre, ok := token.SplitterName(c.Split)
 	switch {
@@ -144,7 +145,7 @@ func preName(c token.BPEConfig) (string, error) {
 	return pre, nil
 }
 
-// sameBPE compares a tokenizer with what is read of it again.
+// sameBPE compares a tokenizer with the one that is read back.
 func sameBPE(c, again token.BPEConfig) error {
 	single := map[string]bool{}
 	for _, t := range c.Tokens {
@@ -154,7 +155,7 @@ func sameBPE(c, again token.BPEConfig) error {
 	}
 	notUTF8 := func(s token.Special) bool { return !utf8.ValidString(s.Text) }
 	a, b := loose(c.Specials), loose(again.Specials)
-	if c.NFC { // else there is no difference between before and after normalization
+	if c.NFC { // without normalization, before and after it are the same
 		a, b = c.Specials, again.Specials
 	}
 	return sayable([]same{
@@ -176,7 +177,7 @@ type same struct {
 	ok   bool
 }
 
-// sayable is an error that names the first of list that is not the same.
+// sayable returns an error that names the first of list that is not the same.
 func sayable(list []same) error {
 	for _, x := range list {
 		if !x.ok {
@@ -186,7 +187,7 @@ func sayable(list []same) error {
 	return nil
 }
 
-// loose are special tokens without the place of their search, before or after normalization.
+// loose returns special tokens without the place of their search: before or after normalization.
 func loose(list []token.Special) []token.Special {
 	list = slices.Clone(list)
 	for i := range list {
@@ -195,8 +196,8 @@ func loose(list []token.Special) []token.Special {
 	return list
 }
 
-// alphabetText writes the bytes of a token as GPT-2's files do: a printable one of Latin-1 as itself, the others, in
-// ascending order, as U+0100 and on. Source: bytes_to_unicode of GPT-2's encoder.py.
+// alphabetText writes the bytes of a token as GPT-2's files do. A printable byte of Latin-1 is itself. The others, in
+// ascending order, are U+0100 and on. Source: bytes_to_unicode of GPT-2's encoder.py.
 func alphabetText(s string) string {
 	var out strings.Builder
 	for i := range len(s) {
@@ -218,8 +219,8 @@ var alphabet = func() (runes [256]rune) {
 	return runes
 }()
 
-// endMeta names the tokens that end a text and the one that fills a batch: the tokenizer's own end is eos where it
-// ends a text, the next two are eot and eom, which is all that a file can say.
+// endMeta returns the metadata of the tokens that end a text, and of the one that fills a batch. The tokenizer's own
+// end token is eos where it ends a text. The next two are eot and eom; a file cannot say more.
 func (e *export) endMeta(t token.Subword) []gguf.KV {
 	ends := slices.Clone(e.End)
 	if t != nil {

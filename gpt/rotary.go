@@ -7,12 +7,12 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ropeContext is the context that fitted settings are written for: Llama 3's.
+// ropeContext is the context that fitted settings name: Llama 3's.
 const ropeContext = 8192
 
-// fitScaling finds settings of Llama 3's rotary scaling that slow pair i down by factors[i], as GGUF files say it. With
-// θ the pair's speed, the factors are 1 above a speed, Factor below another, and between them 1/f is linear in θ. Any
-// context serves, as only quotients count. Factors that are not of this kind are an error.
+// fitScaling finds settings of Llama 3's rotary scaling with which pair i turns factors[i] times slower. GGUF files
+// hold these factors. With θ the pair's speed, the factors are 1 above one speed, Factor below another, and between
+// them 1/f is linear in θ. Any context will do, as only quotients count. Factors that break this rule are an error.
 func fitScaling(factors []float32, base float64) (graph.RotaryScaling, error) {
 	n := len(factors)
 	speed := func(i int) float64 { return speedOf(base, n, i) }
@@ -34,10 +34,10 @@ func fitScaling(factors []float32, base float64) (graph.RotaryScaling, error) {
 	return s, nil
 }
 
-// speedOf is θ of pair i of n, in radians a position.
+// speedOf returns θ of pair i of n, in radians a position.
 func speedOf(base float64, n, i int) float64 { return math.Pow(base, -float64(i)/float64(n)) }
 
-// slowdown is the factor of a pair by the formula of [graph.RotaryScaling].
+// slowdown returns the factor of a pair by the formula of [graph.RotaryScaling].
 func slowdown(s graph.RotaryScaling, theta float64) float64 {
 	if s.Context == 0 {
 		return 1
@@ -47,11 +47,12 @@ func slowdown(s graph.RotaryScaling, theta float64) float64 {
 	return 1 / ((1-t)/s.Factor + t)
 }
 
-// fitTurns finds the turns within ropeContext at which the line through the factors between the two ends meets them.
+// fitTurns fits a line through the factors between the two ends. It returns the turns within ropeContext at which the
+// line meets the ends.
 func fitTurns(factors []float32, speed func(int) float64) (low, high float64) {
 	n := len(factors)
 	factor := float64(factors[n-1])
-	first, last := n, -1 // of the pairs between
+	first, last := n, -1 // the first and last pair in between
 	fast := -1           // the last pair at full speed
 	for i, f := range factors {
 		switch share := float64(f); {
@@ -68,10 +69,10 @@ func fitTurns(factors []float32, speed func(int) float64) (low, high float64) {
 		above = turns(speed(fast))
 	}
 	switch {
-	case last < 0: // none between: anywhere between the two
+	case last < 0: // none in between: any line between the two ends
 		below := turns(speed(fast + 1))
 		return below + (above-below)/3, above - (above-below)/3
-	case first == last: // one: a line through it, steep enough to be at both ends before its neighbours
+	case first == last: // one: a line through it that reaches both ends before the pairs beside it
 		t, s, below := turns(speed(first)), share(first), 0.0
 		if first+1 < n {
 			below = turns(speed(first + 1))
@@ -84,7 +85,8 @@ func fitTurns(factors []float32, speed func(int) float64) (low, high float64) {
 	return t0 - s0/slope, t0 + (1-s0)/slope
 }
 
-// readRotary reads the rotary settings of config.json: rope_theta and rope_scaling, or rope_parameters of transformers 5.
+// readRotary reads the rotary settings of config.json: rope_theta and rope_scaling, or rope_parameters of transformers
+// 5.
 func readRotary(c *Settings) graph.RotaryOpts {
 	r, scaling := graph.RotaryOpts{Base: c.Float("rope_theta", 0)}, c.Sub("rope_scaling")
 	if p := c.Sub("rope_parameters"); p != nil {
@@ -127,7 +129,7 @@ func writeRotary(s map[string]any, r graph.RotaryOpts) {
 	}
 }
 
-// canonicalRotary writes the default base out, and leaves a scaling by 1 out.
+// canonicalRotary replaces the base 0 by the default, and drops a scaling by 1.
 func canonicalRotary(r graph.RotaryOpts) graph.RotaryOpts {
 	if r.Base == 0 {
 		r.Base = 10000
@@ -138,10 +140,10 @@ func canonicalRotary(r graph.RotaryOpts) graph.RotaryOpts {
 	return r
 }
 
-// ropeFreqs is the tensor of GGUF files that stands for Llama 3's rotary scaling.
+// ropeFreqs is the tensor by which GGUF files say Llama 3's rotary scaling.
 const ropeFreqs = "rope_freqs.weight"
 
-// readScalingGGUF reads rope.scaling, and the tensor that stands for Llama 3's.
+// readScalingGGUF reads rope.scaling, and the tensor of Llama 3's scaling.
 func readScalingGGUF(s *Settings, t Tensors, headDim int, base float64) graph.RotaryScaling {
 	var r graph.RotaryScaling
 	switch kind := s.Text("rope.scaling.type", ""); kind {

@@ -15,7 +15,7 @@ const pieceSpace = "▁"
 // ggufByte is the type of a token that stands for a single byte.
 const ggufByte = 6
 
-// pieceMeta is the metadata of a SentencePiece-style BPE. Read again it must give the tokenizer.
+// pieceMeta returns the metadata of a SentencePiece-style BPE. Reading it must give the same tokenizer.
 func (e *export) pieceMeta(c token.SentencePieceConfig) ([]gguf.KV, error) {
 	if c.Plain {
 		c.Tokens = slices.Clone(c.Tokens)
@@ -64,8 +64,8 @@ func (e *export) pieceMeta(c token.SentencePieceConfig) ([]gguf.KV, error) {
 }
 
 // scoresOf returns scores that join tokens in the order of c's merges: −1 for the token of the first merge, −2 for the
-// next, and so on. It is an error where no scores do: scores know no order among the merges to one token, and join any
-// two tokens whose union is one.
+// next one. Scores know no order among the merges to one token. They join any two tokens whose union is one. Merges
+// that need more are an error.
 func scoresOf(c token.SentencePieceConfig) ([]float32, error) {
 	scores, ids := make([]float32, len(c.Tokens)), map[string]int{}
 	for id, t := range c.Tokens {
@@ -94,7 +94,7 @@ func scoresOf(c token.SentencePieceConfig) ([]float32, error) {
 			_, left := ids[pair[0]]
 			_, right := ids[pair[1]]
 			if left && right && !merges[pair] {
-				return nil, errors.Errorf("a GGUF file cannot say that %q and %q are not merged to a token that is there", pair[0], pair[1])
+				return nil, errors.Errorf("a GGUF file cannot say that %q and %q are not merged, though the vocabulary has that token", pair[0], pair[1])
 			}
 		}
 		if scores[id] == 0 {

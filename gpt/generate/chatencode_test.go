@@ -23,7 +23,7 @@ type chatted struct {
 	}
 }
 
-// TestChatEncode: ids of whole chats, and which the assistant writes, are transformers'.
+// TestChatEncode: the ids of whole chats are transformers', and so is the choice of those that the assistant writes.
 func TestChatEncode(t *testing.T) {
 	var e struct{ Cases []chatted }
 	b, err := os.ReadFile("../testdata/sft.json")
@@ -195,7 +195,7 @@ func TestChatRefuses(t *testing.T) {
 	}{
 		{"", nil, "0 messages, 0 of them of the role assistant"},
 		{"", []generate.Message{{"user", "a"}}, "1 messages, 0 of them"},
-		{"", []generate.Message{{"assistant", "a"}, {"user", "b"}}, "another before it"},
+		{"", []generate.Message{{"assistant", "a"}, {"user", "b"}}, "want at least one answer, and another before it"},
 		{"", []generate.Message{{"user", "a</s>"}, {"assistant", "b"}}, `message 1 (user): token: special token "</s>" at offset 1`},
 		{"", []generate.Message{{"user", "a"}, {"assistant", "b"}, {"tool<s>", "c"}}, `message 3 (tool<s>): token: special token "<s>"`},
 		{"", []generate.Message{{"tool", "a"}, {"assistant", "b"}}, "want the roles system, user and assistant"},

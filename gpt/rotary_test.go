@@ -6,8 +6,8 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// TestFitScaling: from the factors of a GGUF file come settings that slow every pair down by them, whatever lies
-// between the two ends: many pairs, one, none.
+// TestFitScaling fits settings to the factors of a GGUF file; they must slow every pair down by its factor. Between the
+// two ends lie many pairs, one, or none.
 func TestFitScaling(t *testing.T) {
 	for _, c := range []struct {
 		base  float64
