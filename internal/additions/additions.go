@@ -25,7 +25,7 @@ import (
 // of the module, with slashes.
 type Addition struct {
 	Folder  string // that holds the files
-	Into    string // folder that they are laid into; one that does not exist becomes a new package
+	Into    string // folder that they and their folders are laid into; one that does not exist becomes a new package
 	List    string // file with the list
 	After   string // a line of it, without the white space around it, that it has once
 	Line    string // that is inserted behind After

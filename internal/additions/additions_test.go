@@ -16,8 +16,16 @@ var task = Addition{
 	Package: "./train/finetune", Run: "TestShare",
 }
 
+// family is IBM's Granite: a model, its architecture, and golden files that the tests of package pretrained read.
+var family = Addition{
+	Folder: "testdata/additions/family", Into: ".",
+	List: "gpt/architecture.go", After: "// A new architecture goes below this line.",
+	Line:    "graniteArchitecture,",
+	Package: "./pretrained", Run: "TestGranite",
+}
+
 func TestAdditions(t *testing.T) {
-	for name, a := range map[string]Addition{"task": task} {
+	for name, a := range map[string]Addition{"task": task, "family": family} {
 		t.Run(name, a.Test)
 	}
 }
