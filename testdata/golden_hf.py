@@ -108,7 +108,7 @@ CASES = {
     "smollm3-interval": dict(seed=15, config=dict(SMOLLM3, no_rope_layer_interval=2), dtype=torch.bfloat16,
                              without=[dict(no_rope_layer_interval=4), dict(no_rope_layers=[0, 1, 0, 1])]),
 }
-# The case of a family that the tree does not have: its files, beside them, are laid over the tree by a test.
+# A family that the tree does not have. A test lays its Go files, which lie in the same folder, over the tree.
 GRANITE = dict(NARROW, model_type="granite", embedding_multiplier=1.5, residual_multiplier=1.25,
                attention_multiplier=0.25, logits_scaling=0.5)
 FAMILY = {
