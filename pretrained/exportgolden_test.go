@@ -32,21 +32,21 @@ func export1(t *testing.T, path string, o ExportOptions) string {
 // TestExportGGUFGolden exports transformers' folders. It compares the result with files that the gguf Python package
 // wrote as llama.cpp's converter does: the tensors byte for byte, and the settings.
 func TestExportGGUFGolden(t *testing.T) {
-	files, _ := filepath.Glob("../gpt/testdata/gguf/*.gguf")
-	for _, f := range files {
+	for _, f := range Golden(t, "gguf") {
 		name := strings.TrimSuffix(filepath.Base(f), ".gguf")
-		if !exists("../gpt/testdata/hf/"+name) || name == "llama-chat" { // whose file_type is not that of its tensors
+		folder := filepath.Join(f, "../../hf", name)
+		if !exists(folder) || name == "llama-chat" { // whose file_type is not that of its tensors
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			want, err := gguf.Open("../gpt/testdata/gguf/" + name + ".gguf")
+			want, err := gguf.Open(f)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer want.Close()
 			number, _ := want.Int("general.file_type")
 			kind := map[int64]string{0: "f32", 1: "f16", 7: "q8_0", 32: "bf16"}[number]
-			got, err := gguf.Open(filepath.Join(export1(t, "../gpt/testdata/hf/"+name, ExportOptions{Format: FormatGGUF, Type: kind}), "model-"+kind+".gguf"))
+			got, err := gguf.Open(filepath.Join(export1(t, folder, ExportOptions{Format: FormatGGUF, Type: kind}), "model-"+kind+".gguf"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,8 +106,7 @@ func TestExportLLMCGolden(t *testing.T) {
 // TestExportHFGolden exports folders that transformers saved, and compares the result with them. It looks at names,
 // shapes and bytes of the tensors, the metadata, and the keys of config.json that both have.
 func TestExportHFGolden(t *testing.T) {
-	folders, _ := filepath.Glob("../gpt/testdata/hf/*")
-	for _, golden := range folders {
+	for _, golden := range Golden(t, "hf") {
 		if !exists(filepath.Join(golden, WeightsFile)) { // in shards
 			continue
 		}

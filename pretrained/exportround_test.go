@@ -28,16 +28,8 @@ func sources(t *testing.T) []*Source {
 	t.Helper()
 	c := folderConfig
 	c.GELUErf = false
-	paths := []string{writeModel(t, c, graph.Float32, nil)}
-	for _, pattern := range []string{"hf/*", "gguf/*.gguf", "llmc/*.bin", "llama2c/*.bin"} {
-		found, err := filepath.Glob("../gpt/testdata/" + pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("../gpt/testdata/%s: %d models, error %v", pattern, len(found), err)
-		}
-		paths = append(paths, found...)
-	}
 	var list []*Source
-	for _, p := range paths {
+	for _, p := range append(Golden(t, ""), writeModel(t, c, graph.Float32, nil)) {
 		s, err := Open(p)
 		if err != nil {
 			t.Fatal(err)
@@ -276,8 +268,7 @@ func sameFolder(t *testing.T, got, want string) {
 
 // TestExportChain goes from GGUF to a folder and back: every tensor that is F32 at the end has the bits of the first.
 func TestExportChain(t *testing.T) {
-	files, _ := filepath.Glob("../gpt/testdata/gguf/*.gguf")
-	for _, path := range files {
+	for _, path := range Golden(t, "gguf") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			s, err := Open(path)
 			if err != nil {

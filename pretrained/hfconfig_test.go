@@ -2,7 +2,6 @@ package pretrained
 
 import (
 	"bytes"
-	"path/filepath"
 	"testing"
 
 	"github.com/ceto-ml/ceto/gpt"
@@ -70,11 +69,7 @@ func TestParseConfig(t *testing.T) {
 
 // TestParams: the closed formula counts what the graph declares, for every golden model.
 func TestParams(t *testing.T) {
-	folders, err := filepath.Glob("../gpt/testdata/hf/*")
-	if err != nil || len(folders) == 0 {
-		t.Fatal(folders, err)
-	}
-	for _, f := range folders {
+	for _, f := range Golden(t, "hf") {
 		s, err := Open(f)
 		if err != nil {
 			t.Fatal(err)

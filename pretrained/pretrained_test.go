@@ -19,7 +19,7 @@ import (
 	"github.com/ceto-ml/ceto/pretrained"
 )
 
-// expected is what ../gpt/testdata/golden_hf.py saw transformers compute with a model.
+// expected is what testdata/golden_hf.py saw transformers compute with a model.
 type expected struct {
 	Messages  [][]generate.Message // of a model with a chat template, and in Text what that writes
 	Text      []string
@@ -53,27 +53,28 @@ func readExpected(t *testing.T, path string) (e expected) {
 	return e
 }
 
-// published lists the models of testdata and where the file of what they must answer is. A GGUF file with the weights
-// of a folder has the folder's answers.
+// answers are the expected answers of files whose names do not tell them.
+var answers = map[string]string{
+	"gpt2-v3.bin":       "hf/gpt2/expected.json",
+	"gpt2-v5.bin":       "llmc/gpt2-v5.json",
+	"llama.bin":         "hf/llama/expected.json",
+	"llama.mix.gguf":    "gguf/llama.mix.json",
+	"mistral.arch.gguf": "hf/mistral/expected.json", // mistral in place of llama as the file's architecture
+}
+
+// published lists the golden models and where the file of what they must answer is. A GGUF file with the weights of a
+// folder has the folder's answers.
 func published(t *testing.T) map[string]string {
 	t.Helper()
-	models := map[string]string{
-		"../gpt/testdata/llmc/gpt2-v3.bin":    "../gpt/testdata/hf/gpt2/expected.json",
-		"../gpt/testdata/llmc/gpt2-v5.bin":    "../gpt/testdata/llmc/gpt2-v5.json",
-		"../gpt/testdata/llama2c/llama.bin":   "../gpt/testdata/hf/llama/expected.json",
-		"../gpt/testdata/gguf/llama.mix.gguf": "../gpt/testdata/gguf/llama.mix.json",
-	}
-	folders, _ := filepath.Glob("../gpt/testdata/hf/*")
-	for _, f := range folders {
-		models[f] = f + "/expected.json"
-	}
-	files, _ := filepath.Glob("../gpt/testdata/gguf/*.gguf")
-	for _, f := range files {
-		if folder := "../gpt/testdata/hf/" + strings.TrimSuffix(filepath.Base(f), ".gguf") + "/expected.json"; slices.Contains(folders, filepath.Dir(folder)) {
-			models[f] = folder
+	models := map[string]string{}
+	for _, path := range pretrained.Golden(t, "") {
+		name := filepath.Base(path)
+		want, ok := answers[name]
+		if !ok {
+			want = "hf/" + strings.TrimSuffix(name, ".gguf") + "/expected.json"
 		}
+		models[path] = filepath.Join(path, "../..", want)
 	}
-	models["../gpt/testdata/gguf/mistral.arch.gguf"] = models["../gpt/testdata/gguf/mistral.gguf"] // mistral in place of llama as the file's architecture
 	return models
 }
 

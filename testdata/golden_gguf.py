@@ -1,8 +1,8 @@
 """Tiny GGUF files for golden_hf.py, with the keys, names and layouts of llama.cpp's convert_hf_to_gguf.py.
 
-Format: github.com/ggml-org/ggml, docs/gguf.md. Matrices are (out, in); Conv1D of GPT-2 is turned. In files of llama and
-smollm3, rows of q and k are permuted in each head: the two halves that rotary turns together lie interleaved. A file of
-gemma3 holds the weights of its norms with 1 added.
+Format: github.com/ggml-org/ggml, docs/gguf.md. Matrices are (out, in); Conv1D of GPT-2 is turned. In files of llama,
+smollm3 and granite, rows of q and k are permuted in each head: the two halves that rotary turns together lie
+interleaved. A file of gemma3 holds the weights of its norms with 1 added.
 
 Some settings have no key, and llama.cpp assumes them. In smollm3 every fourth layer has no rotary. In gemma3 every
 sixth layer sees all keys, unless attention.sliding_window_pattern says otherwise. Its scores are divided by the square
@@ -29,6 +29,7 @@ FILES = {
     "llama-chat.gguf": dict(types={"": Type.BF16}),
     "gemma3.gguf": {}, "phi3.gguf": {}, "phi3-partial.gguf": {}, "olmo2.gguf": {},
     "smollm3.gguf": dict(types={"": Type.BF16}, kind=gguf.LlamaFileType.MOSTLY_BF16),
+    "granite.gguf": dict(types={"": Type.BF16}, kind=gguf.LlamaFileType.MOSTLY_BF16),
     "llama.mix.gguf": dict(types={"attn_v": Type.F16, "ffn_up": Type.BF16, "ffn_down": Type.F16, "": Type.Q8_0}),
 }
 
@@ -48,6 +49,8 @@ NAMES = {
 BEHIND, ATTENTION = ("gemma3", "olmo2"), "post_attention_layernorm"
 # The architectures whose name is not the model_type.
 ARCHS = {"mistral": "llama", "gemma3_text": "gemma3"}
+# The architectures whose files have the rows of q and k permuted.
+PERMUTED = ("llama", "mistral", "smollm3", "granite")
 MERGES = ["h e", "Ġ t", "Ġt he", "i n", "a n", "e r", "o n", "Ġ a", "r e", "Ġ s", "a t", "i s", "e n", "Ġ w", "Ġ b",
           "o u", "in g", "Ġa n", "Ġan d", "l l", "u s", "er s", "i t", "Ġ i", "Ġi s", "t h", "th in", "us er",
           "a s", "Ċ Ċ"]
@@ -158,6 +161,11 @@ def settings(w, c):
         w.add_sliding_window(c.sliding_window or 0)
     if c.model_type == "gemma3_text":
         w.add_rope_freq_base_swa(c.rope_local_base_freq)
+    if c.model_type == "granite":
+        w.add_embedding_scale(c.embedding_multiplier)
+        w.add_residual_scale(c.residual_multiplier)
+        w.add_attention_scale(c.attention_multiplier)
+        w.add_logit_scale(c.logits_scaling)
     if c.model_type == "phi3":
         w.add_rope_scaling_orig_ctx_len(c.original_max_position_embeddings)
     if scaling(c) == "linear":
@@ -170,7 +178,7 @@ def heads(w, c):
     head_dim = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
     if c.model_type not in ("gemma3_text", "olmo2"):
         w.add_rope_dimension_count(int(head_dim * getattr(c, "partial_rotary_factor", 1)))
-    if c.model_type not in ("phi3", "olmo2", "smollm3"):
+    if c.model_type not in ("phi3", "olmo2", "smollm3", "granite"):
         w.add_key_length(head_dim)
         w.add_value_length(head_dim)
 
@@ -179,9 +187,9 @@ def lay(name, v, c, arch, permute=permute):
     """A tensor of transformers as the file lays it out; with unpermute, back again."""
     if v.ndim == 2 and ("c_attn" in name or "c_proj" in name or "c_fc" in name):
         return v.T
-    if arch in ("llama", "mistral", "smollm3") and "q_proj" in name:
+    if arch in PERMUTED and "q_proj" in name:
         return permute(v, c.num_attention_heads)
-    if arch in ("llama", "mistral", "smollm3") and "k_proj" in name:
+    if arch in PERMUTED and "k_proj" in name:
         return permute(v, c.num_key_value_heads)
     if arch == "gemma3" and name.endswith("norm.weight"):
         return v + np.float32(-1 if permute is unpermute else 1)

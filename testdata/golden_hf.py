@@ -2,7 +2,7 @@
 """Writes tiny random models as published programs write them, and what they must answer: the oracle of gpt's loaders.
 
   python3 -m venv venv && venv/bin/pip install torch==2.11.0 numpy==2.4.6 transformers==4.57.6 gguf==0.19.0
-  venv/bin/python testdata/golden_hf.py            # writes gpt/testdata/{hf,gguf,llmc,llama2c}
+  venv/bin/python testdata/golden_hf.py            # writes gpt/testdata/{hf,gguf,llmc,llama2c} and the like in PLACES
   venv/bin/python testdata/golden_hf.py --check    # makes them again elsewhere and compares, writes nothing
 
 hf/CASE/       a folder as transformers' save_pretrained writes it, and expected.json; llama-chat has a tokenizer with a
@@ -42,9 +42,8 @@ import golden_gguf
 import golden_llmc
 
 TORCH, NUMPY, TRANSFORMERS = "2.11.0", "2.4.6", "4.57.6"
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gpt", "testdata")
+HERE = os.path.dirname(os.path.abspath(__file__))
 MADE_BY = "python3 testdata/golden_hf.py (torch %s, transformers %s; CPU, float32)" % (TORCH, TRANSFORMERS)
-KINDS = ("hf", "gguf", "llmc", "llama2c")
 
 VOCAB, CONTEXT, NEW, BEAM_NEW = 104, 64, 24, 16
 PAD, BEGIN, END = 0, 1, 2
@@ -109,6 +108,15 @@ CASES = {
     "smollm3-interval": dict(seed=15, config=dict(SMOLLM3, no_rope_layer_interval=2), dtype=torch.bfloat16,
                              without=[dict(no_rope_layer_interval=4), dict(no_rope_layers=[0, 1, 0, 1])]),
 }
+# A family that the tree does not have. A test lays its Go files, which lie in the same folder, over the tree.
+GRANITE = dict(NARROW, model_type="granite", embedding_multiplier=1.5, residual_multiplier=1.25,
+               attention_multiplier=0.25, logits_scaling=0.5)
+FAMILY = {
+    "granite": dict(seed=13, config=GRANITE, dtype=torch.bfloat16,
+                    without=[dict(embedding_multiplier=1.0), dict(residual_multiplier=1.0),
+                             dict(attention_multiplier=8 ** -0.5), dict(logits_scaling=1.0), dict(rope_theta=100.0)]),
+}
+PLACES = {os.path.join(HERE, "..", "gpt", "testdata"): CASES, os.path.join(HERE, "additions", "family"): FAMILY}
 CHATS = [[dict(role="user", content="What is it?")],
          [dict(role="system", content="Be brief."), dict(role="user", content="hé 你好 🙂  1234\n")],
          [dict(role="user", content="The thin man and the inn"), dict(role="assistant", content="an answer"),
@@ -301,24 +309,31 @@ def write_rounded(path, m, weights):
     sys.exit("golden_hf: no prompts serve for " + path)
 
 
-def write_all(folder):
-    for d in KINDS:
-        os.makedirs(os.path.join(folder, d))
-    models = {name: write_case(folder, name, case) for name, case in CASES.items()}
+def write_all(folder, cases):
+    """Writes the cases, and what is made of them; returns the kinds of files."""
+    os.makedirs(os.path.join(folder, "gguf"))
+    models = {name: write_case(folder, name, case) for name, case in cases.items()}
     for name in golden_gguf.FILES:
+        m = models.get(name.split(".")[0])
+        if m is None:
+            continue
         path = os.path.join(folder, "gguf", name)
-        m = models[name.split(".")[0]]
         weights = golden_gguf.write(path, m, **golden_gguf.FILES[name])
         if weights:
             write_rounded(path[:-len("gguf")] + "json", m, weights)
+    if cases is not CASES:
+        return ["hf", "gguf"]
+    for d in ("llmc", "llama2c"):
+        os.makedirs(os.path.join(folder, d))
     golden_llmc.write(os.path.join(folder, "llmc", "gpt2-v3.bin"), models["gpt2"], 3)
     weights = golden_llmc.write(os.path.join(folder, "llmc", "gpt2-v5.bin"), models["gpt2"], 5)
     write_rounded(os.path.join(folder, "llmc", "gpt2-v5.json"), models["gpt2"], weights)
     golden_llmc.write_llama2c(os.path.join(folder, "llama2c", "llama.bin"), models["llama"])
+    return ["hf", "gguf", "llmc", "llama2c"]
 
 
-def files_of(folder):
-    return sorted(os.path.relpath(os.path.join(d, f), folder) for kind in KINDS
+def files_of(folder, kinds):
+    return sorted(os.path.relpath(os.path.join(d, f), folder) for kind in kinds
                   for d, _, fs in os.walk(os.path.join(folder, kind)) for f in fs)
 
 
@@ -354,16 +369,24 @@ def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as tmp:
-        write_all(tmp)
-        if check:
-            files = files_of(tmp)
-            bad = sorted(set(files) ^ set(files_of(FOLDER)))
-            bad += [f for f in files if f not in bad and not same(os.path.join(tmp, f), os.path.join(FOLDER, f))]
-            sys.exit("golden_hf: not the same: %s" % ", ".join(bad) if bad else 0)
-        for d in KINDS:
-            shutil.rmtree(os.path.join(FOLDER, d), ignore_errors=True)
-            shutil.copytree(os.path.join(tmp, d), os.path.join(FOLDER, d), copy_function=shutil.copyfile)
+    for folder, cases in PLACES.items():
+        with tempfile.TemporaryDirectory() as tmp:
+            kinds = write_all(tmp, cases)
+            if check:
+                compare(tmp, folder, kinds)
+                continue
+            for d in kinds:
+                shutil.rmtree(os.path.join(folder, d), ignore_errors=True)
+                shutil.copytree(os.path.join(tmp, d), os.path.join(folder, d), copy_function=shutil.copyfile)
+
+
+def compare(new, old, kinds):
+    """Exits with the names of the files that differ."""
+    files = files_of(new, kinds)
+    bad = sorted(set(files) ^ set(files_of(old, kinds)))
+    bad += [f for f in files if f not in bad and not same(os.path.join(new, f), os.path.join(old, f))]
+    if bad:
+        sys.exit("golden_hf: not the same in %s: %s" % (os.path.normpath(old), ", ".join(bad)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ type Settings struct {
 	Recompute  float64 `yaml:"recompute,omitempty" flag:"recompute" usage:"share of a step's work, 0 to 1, that may be done twice to need less memory: activations are computed again in the backward pass" range:"[0,1]"`
 	Checkpoint int     `yaml:"checkpoint_every" flag:"checkpoint-every" usage:"steps between checkpoints" range:"[0,inf)"`
 	Seed       uint64  `yaml:"seed" flag:"seed" usage:"seed of parameters, split, order and dropout"`
-	// additions: settings
+	// A new setting goes below this line.
 }
 
 // Trainer returns a trainer that is set up as the settings say. The caller adds the optimizer, with LR and Decay, the
@@ -20,6 +20,6 @@ type Settings struct {
 func (s Settings) Trainer() Trainer {
 	return Trainer{
 		Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Seed: s.Seed,
-		// additions: uses of settings
+		// The use of a new setting goes below this line.
 	}
 }

@@ -3,8 +3,11 @@
 //
 //	additions.Addition{
 //		Folder: "testdata/additions/task", Into: "train/finetune",
-//		List: "train/finetune/tasks.go", After: "// A new task goes below this line.",
-//		Line: `{"share", func() task { return &share{} }},`,
+//		List:    "train/finetune/tasks.go",
+//		Inserts: []additions.Insert{{
+//			After: "// A new task goes below this line.",
+//			Line:  `{"share", func() task { return &share{} }},`,
+//		}},
 //		Package: "./train/finetune", Run: "TestShare",
 //	}.Test(t)
 package additions
@@ -25,12 +28,17 @@ import (
 // of the module, with slashes.
 type Addition struct {
 	Folder  string // that holds the files
-	Into    string // folder that they are laid into; one that does not exist becomes a new package
+	Into    string // folder that they and their folders are laid into; one that does not exist becomes a new package
 	List    string // file with the list
-	After   string // a line of it, without the white space around it, that it has once
-	Line    string // that is inserted behind After
+	Inserts []Insert
 	Package string // that is tested, as go test takes it
 	Run     string // name of the test
+}
+
+// Insert is a line that is put into a list.
+type Insert struct {
+	After string // a line of the list, without the white space around it, that it has once
+	Line  string // that goes behind it
 }
 
 // Test runs the test with the addition. It skips with -short, since it builds the package anew.
@@ -88,9 +96,11 @@ func (a Addition) overlay(root, dir string) (string, error) {
 	if err != nil {
 		return "", errors.Wrap(err, "additions")
 	}
-	with, err := a.insert(string(list))
-	if err != nil {
-		return "", errors.Wrapf(err, "additions: %s", a.List)
+	with := string(list)
+	for _, x := range a.Inserts {
+		if with, err = x.insert(with); err != nil {
+			return "", errors.Wrapf(err, "additions: %s", a.List)
+		}
 	}
 	replace[at(a.List)] = filepath.Join(dir, "list.go")
 	if err := os.WriteFile(replace[at(a.List)], []byte(with), 0o666); err != nil {
@@ -105,21 +115,21 @@ func (a Addition) overlay(root, dir string) (string, error) {
 }
 
 // insert returns a list with Line behind After.
-func (a Addition) insert(list string) (string, error) {
+func (x Insert) insert(list string) (string, error) {
 	lines, at := strings.SplitAfter(list, "\n"), -1
 	for i, l := range lines {
-		if strings.TrimSpace(l) != a.After {
+		if strings.TrimSpace(l) != x.After {
 			continue
 		}
 		if at >= 0 {
-			return "", errors.Errorf("lines %d and %d are both %q; want one", at+1, i+1, a.After)
+			return "", errors.Errorf("lines %d and %d are both %q; want one", at+1, i+1, x.After)
 		}
 		at = i
 	}
 	if at < 0 {
-		return "", errors.Errorf("it has no line %q", a.After)
+		return "", errors.Errorf("it has no line %q", x.After)
 	}
-	lines[at] += a.Line + "\n"
+	lines[at] += x.Line + "\n"
 	return strings.Join(lines, ""), nil
 }
 
