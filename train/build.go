@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -69,8 +70,8 @@ func (b *Builder) Accumulate(fields []data.Field, size int) (*graph.Graph, error
 	for i, p := range params {
 		add(gradOf+p.Name(), grads[i])
 	}
-	g.Output("loss", loss)
-	g.Output("weight", weight)
+	g.Output(field.Loss, loss)
+	g.Output(field.Weight, weight)
 	return g, g.Err()
 }
 
@@ -134,8 +135,8 @@ func (b *Builder) Forward(mode nn.Mode, fields []data.Field, size int) (*graph.G
 	s := nn.NewScope(g, b.Params, mode)
 	o := b.Task.Build(s, inputs(s, fields, size))
 	if o.Loss != nil {
-		g.Output("loss", o.Loss)
-		g.Output("weight", o.Weight)
+		g.Output(field.Loss, o.Loss)
+		g.Output(field.Weight, o.Weight)
 	}
 	for _, name := range sortedKeys(o.Outputs) {
 		g.Output(name, o.Outputs[name])
@@ -234,9 +235,9 @@ func (b *Builder) update(g *graph.Graph, loss, weight *graph.Node, params, grads
 		b.optimizer(p.Name()).Update(g, p, grads[i], scale)
 	}
 	b.average(g)
-	g.Output("loss", loss)
-	g.Output("weight", weight)
-	g.Output("grad_norm", g.Div(norm, weight))
+	g.Output(field.Loss, loss)
+	g.Output(field.Weight, weight)
+	g.Output(field.GradNorm, g.Div(norm, weight))
 }
 
 // compile lowers a graph and binds it to a state.

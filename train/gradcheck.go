@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -242,7 +243,7 @@ func (k *gradChecker) along(p *nn.Param, v []float64) error {
 			return 0
 		}
 		var l float64
-		l, err = k.loss.Scalar("loss")
+		l, err = k.loss.Scalar(field.Loss)
 		return l
 	}
 	const h = checkStep

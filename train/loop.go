@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
@@ -271,7 +272,7 @@ func sums(p plan.Program, hasNorm bool) (loss, weight, norm float64, err error) 
 }
 
 // stepOutputs are the outputs of a step; a micro-batch has the first two.
-var stepOutputs = []string{"loss", "weight", "grad_norm"}
+var stepOutputs = []string{field.Loss, field.Weight, field.GradNorm}
 
 func (l *Loop) status(p plan.Program, lr float64) (*Status, error) {
 	loss, weight, norm, err := sums(p, true)

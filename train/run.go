@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -204,18 +205,18 @@ func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error
 // add counts a batch's loss and metrics.
 func (s *Scores) add(p plan.Program, b data.Batch, n int, accs []metric.Accumulator) error {
 	var v [2]float64
-	if err := p.Scalars(v[:], "loss", "weight"); err != nil {
+	if err := p.Scalars(v[:], field.Loss, field.Weight); err != nil {
 		return err
 	}
 	s.Loss, s.Weight = s.Loss+v[0], s.Weight+v[1]
 	if len(accs) == 0 {
 		return nil
 	}
-	pred, cols, err := floats(p, "predict")
+	pred, cols, err := floats(p, field.Predict)
 	if err != nil {
 		return err
 	}
-	y, ok := b["y"]
+	y, ok := b[field.Y]
 	if !ok {
 		return errors.New("metrics want a field y in the batch")
 	}
@@ -269,10 +270,10 @@ func (r *Run) Outputs(d EvalData, output string, f func(n int, y []float32) erro
 
 // Predict returns what the model says of each row of x, as its loss reads it: probabilities, or the numbers themselves.
 // Rows must be equally long. See [Run.PredictBatch] for images, ids and models of several inputs.
-func (r *Run) Predict(x [][]float32) ([][]float32, error) { return r.rows("predict", x) }
+func (r *Run) Predict(x [][]float32) ([][]float32, error) { return r.rows(field.Predict, x) }
 
 // Logits returns what the model gives for each row of x, as it is: not probabilities but what they are made of.
-func (r *Run) Logits(x [][]float32) ([][]float32, error) { return r.rows("y", x) }
+func (r *Run) Logits(x [][]float32) ([][]float32, error) { return r.rows(field.Y, x) }
 
 func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
 	if len(x) == 0 {
@@ -286,11 +287,11 @@ func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
 		}
 		flat = append(flat, row...)
 	}
-	p, err := r.forward([]data.Field{{Name: "x", Shape: []int{width}}}, len(x))
+	p, err := r.forward([]data.Field{{Name: field.X, Shape: []int{width}}}, len(x))
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Run(map[string]any{"x": flat}, graph.Scalars{}); err != nil {
+	if err := p.Run(map[string]any{field.X: flat}, graph.Scalars{}); err != nil {
 		return nil, err
 	}
 	y, _, err := floats(p, output)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
@@ -114,7 +115,7 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 	return err
 }
 
-func (*classify) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, false }
+func (*classify) field() (data.Field, bool) { return data.Field{Name: field.Y, Int: true}, false }
 
 func (c *classify) make(s *Setup, e entry) ([]example, error) {
 	x, err := s.textExample(e)

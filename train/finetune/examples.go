@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
@@ -144,7 +145,7 @@ func (j *Job) LargestBatch() (n, width int) {
 	}
 	n, fields := data.Largest(j.task.batches(j.Setup, q).Train(t.Seed), n)
 	for _, f := range fields {
-		if f.Name == "ids" {
+		if f.Name == field.IDs {
 			width = f.Shape[0]
 		}
 	}

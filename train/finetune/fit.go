@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/lpft"
@@ -197,7 +198,7 @@ func (j *Job) fit(o Options) (*fit, error) {
 	}
 	f.recipe = lpft.Recipe{Train: j.task.batches(j.Setup, learnt), Examples: plain, ProbeOnly: j.Settings.Method == Head, Chance: j.task.chance(j.Setup), Say: o.Say}
 	if !j.Settings.Head.NoFit {
-		f.recipe.Probe = &lpft.Probe{Features: "pooled", Head: "score", Target: j.task.target(j.Setup)}
+		f.recipe.Probe = &lpft.Probe{Features: field.Pooled, Head: "score", Target: j.task.target(j.Setup)}
 	}
 	f.recipe.Trainer = f.trainer(thaw)
 	return f, nil

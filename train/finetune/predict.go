@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
@@ -193,7 +194,7 @@ func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 		return nil, errors.Errorf("finetune: Embed: the task of the run is %s, which has no vector for a text; want classify, multilabel or regress", p.Settings.Task)
 	}
 	vectors := make([][]float32, len(texts))
-	err := p.outputs(texts, "pooled", func(i int, y []float32) { vectors[i] = slices.Clone(y) })
+	err := p.outputs(texts, field.Pooled, func(i int, y []float32) { vectors[i] = slices.Clone(y) })
 	return vectors, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
@@ -108,7 +109,7 @@ func (*tag) tokens(s *Setup, text string) (ids []int32, bytes [][2]int, cut bool
 	return ids[:n], bytes[:n], cut, err
 }
 
-func (*tag) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
+func (*tag) field() (data.Field, bool) { return data.Field{Name: field.Y, Int: true}, true }
 
 func (t *tag) make(s *Setup, e entry) ([]example, error) {
 	text, spans, err := t.read(s, e.Records, e.row)
@@ -142,7 +143,7 @@ type found struct {
 // count as not found. Intervals are over texts.
 func (t *tag) judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error) {
 	each := make([]found, q.Len())
-	err := outputs(run, q, "predict", t.classes(), func(i int, e data.Sequence, y []float32) error {
+	err := outputs(run, q, field.Predict, t.classes(), func(i int, e data.Sequence, y []float32) error {
 		text, want, err := t.read(s, p.r, p.of[i])
 		if err != nil {
 			return err
@@ -241,7 +242,7 @@ func (t *tag) predict(p *Predictor, texts []string) ([]Answer, error) {
 	}
 	q.At = func(i int, _ uint64) (data.Sequence, error) { return data.Sequence{IDs: ids[i]}, nil }
 	answers := make([]Answer, len(texts))
-	err := outputs(p.run, q, "predict", t.classes(), func(i int, _ data.Sequence, y []float32) (err error) {
+	err := outputs(p.run, q, field.Predict, t.classes(), func(i int, _ data.Sequence, y []float32) (err error) {
 		answers[i].Spans, err = t.spans(p.Setup, texts[i], y)
 		if answers[i].Spans == nil {
 			answers[i].Spans = []Span{}

@@ -18,6 +18,7 @@ package lpft
 
 import (
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
@@ -315,7 +316,7 @@ func (t targets) next(n int) (rows [][]float32, err error) {
 		if err != nil {
 			return nil, errors.Wrap(err, "lpft: targets")
 		}
-		y, ok := b["y"]
+		y, ok := b[field.Y]
 		if !ok {
 			return nil, errors.New("lpft: the examples have no field y; want their targets")
 		}
