@@ -46,9 +46,9 @@ type (
 	Counter interface {
 		FLOPs(in []Meta, out Meta) int64
 	}
-	// Unfuser is an op with a formula of simpler ops, which stands for it where an executor has no kernel. Unfused returns
-	// a node for each part, or nothing where there is no formula. g is a graph of its own whose inputs are x, so that a
-	// derivative may call Grad.
+	// Unfuser is an op with a formula of simpler ops, which stands for it where an executor has no kernel. Unfused
+	// returns a node for each part, or nothing where there is no formula. g is a graph of its own whose inputs are x,
+	// so that a derivative may call Grad.
 	Unfuser interface {
 		Unfused(g *Graph, x []*Node) []*Node
 	}

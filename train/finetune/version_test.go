@@ -70,8 +70,8 @@ func TestVersion1(t *testing.T) {
 	}
 }
 
-// TestWarmup: in files without a version a warmup is a share of the steps up to 1, which is all of them; since then 1 is
-// a step. A share has as many steps as it had.
+// TestWarmup: in files without a version a warmup is a share of the steps, and 1 is all of them. In files with one, 1
+// is a single step. A share has as many steps as it had.
 func TestWarmup(t *testing.T) {
 	const steps = 200
 	for _, c := range []struct {
