@@ -115,7 +115,8 @@ func (Minimum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
 	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Heaviside{}, x[1], x[0])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Heaviside{}, x[0], x[1])), x[1])}
 }
 
-// Heaviside is the step function of a − b: 1 where a > b, ½ where they are equal and 0 where a < b, with broadcasting. It has no gradient.
+// Heaviside is the step function of a − b, with broadcasting: 1 where a > b, ½ where they are equal and 0 where a < b.
+// It has no gradient.
 type Heaviside struct {
 	Binary
 	NoGrad

@@ -5,11 +5,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// LinearCrossEntropy computes a [CrossEntropy] of the logits x·w, member 0, and its gradient of x, member 1, without room
-// for all logits. It works on Rows rows at a time (0 means 128), and only on rows
-// that count. The operands are x (…, K), w (K,
-// V), or (V, K) where TransB, then those of a [CrossEntropyGrad] after the logits. Where w does not train, a plan
-// puts this op in place of four steps: logits, loss, its gradient, and the gradient of x.
+// LinearCrossEntropy computes a [CrossEntropy] of the logits x·w, member 0, and its gradient of x, member 1, without
+// room for all logits. It works on Rows rows at a time (0 means 128), and only on rows that count. The operands are
+// x (…, K), w (K, V), or (V, K) where TransB, then those of a [CrossEntropyGrad] after the logits. Where w does not
+// train, a plan puts this op in place of four steps: logits, loss, its gradient, and the gradient of x.
 type LinearCrossEntropy struct {
 	NoGrad
 	CrossEntropy

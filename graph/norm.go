@@ -28,8 +28,8 @@ func (g *Graph) RMSNorm(x, w *Node, eps float64) *Node {
 
 // Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so.
 //
-// The field Of says which member it is. Member 0 is the result. Members 1 and 2 are for the derivative: the factor 1/√(var
-// + eps) of each row and its mean, both (…), without a gradient. An RMSNorm has no member 2.
+// The field Of says which member it is. Member 0 is the result. Members 1 and 2 are for the derivative: the factor
+// 1/√(var + eps) of each row and its mean, both (…), without a gradient. An RMSNorm has no member 2.
 type Norm struct {
 	Eps          float64
 	RMS          bool

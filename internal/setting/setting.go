@@ -5,8 +5,8 @@
 //		Method string  `yaml:"method" flag:"method" usage:"what is trained" oneof:"lora full" default:"lora"`
 //	}
 //
-// From this follow the flags of a command ([Flags], [Given]) and strict reading of YAML ([Read], [Set], [Load]). So do
-// checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
+// From this follow the flags of a command ([Flags], [Given]) and strict reading of YAML ([Read], [ReadFile], [Set]). So
+// do checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
 //
 //   - yaml: the key, as package go-yaml has it. Structs in structs give keys with dots, such as train.lr.
 //   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. A field

@@ -103,7 +103,7 @@ type tokenLoss struct {
 }
 
 // judge takes the loss and the perplexity of a token. Intervals are over examples.
-func (causal) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (causal) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	each, err := tokenLosses(run, q, s.Source.Model.Dims().Vocab)
 	if err != nil {
 		return judged{}, err

@@ -93,7 +93,7 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 	if len(trained) < 2 {
 		return errors.New("finetune: the records to train on have one class only; want at least 2")
 	}
-	for _, p := range d.parts()[1:] {
+	for _, p := range d.subsets()[1:] {
 		of := c.all
 		if p.r != d.train.r {
 			if of, err = p.r.Classes(s.Settings.Data.Label[0]); err != nil {
@@ -167,7 +167,7 @@ func (c *classify) chance(s *Setup) (h float64) {
 	return h
 }
 
-func (c *classify) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (c *classify) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	avg := metric.Macro
 	if p := s.Settings.Data.Positive; p != "" {
 		avg = metric.Average(c.id[p])

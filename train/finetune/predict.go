@@ -59,7 +59,7 @@ type Answer struct {
 
 // OpenRun opens the run in folder dir. The model that it began with must be where it was. x may be nil for the CPU.
 func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
-	s, err := Load(filepath.Join(dir, SettingsFile))
+	s, err := ReadSettings(filepath.Join(dir, SettingsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95
 	if err := p.task.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
-	all := &part{r: r, rows: r.Rows(), held: true}
+	all := &subset{r: r, rows: r.Rows(), held: true}
 	q, err := p.sequences(all, nil)
 	if err != nil {
 		return nil, nil, err

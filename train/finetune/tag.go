@@ -56,7 +56,7 @@ func (t *tag) divided(s *Setup, d *Data) error {
 	if len(set.Classes) == 0 {
 		set.Classes = known
 	}
-	for _, p := range d.parts()[1:] {
+	for _, p := range d.subsets()[1:] {
 		others, err := t.labels(s, p)
 		if err != nil {
 			return err
@@ -70,8 +70,8 @@ func (t *tag) divided(s *Setup, d *Data) error {
 	return t.restore(s)
 }
 
-// labels returns the labels of all spans of a part.
-func (t *tag) labels(s *Setup, p *part) (Tags, error) {
+// labels returns the labels of all spans of a subset.
+func (t *tag) labels(s *Setup, p *subset) (Tags, error) {
 	texts := make([][]Span, len(p.rows))
 	for i, row := range p.rows {
 		var err error
@@ -141,7 +141,7 @@ type found struct {
 
 // judge takes strict scores of whole spans, and the share of tokens whose class is right. Spans behind the context
 // count as not found. Intervals are over texts.
-func (t *tag) judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error) {
+func (t *tag) judge(s *Setup, run *train.Run, p *subset, q *data.Sequences) (judged, error) {
 	each := make([]found, q.Len())
 	err := outputs(run, q, field.Predict, t.classes(), func(i int, e data.Sequence, y []float32) error {
 		text, want, err := t.read(s, p.r, p.of[i])
