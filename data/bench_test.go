@@ -24,7 +24,7 @@ func BenchmarkNext(b *testing.B) {
 
 // BenchmarkText encodes 1 MB by character.
 func BenchmarkText(b *testing.B) {
-	parts := []part{{"a", []byte(strings.Repeat("to be or not to be\n", 1<<20/19))}}
+	parts := []document{{"a", []byte(strings.Repeat("to be or not to be\n", 1<<20/19))}}
 	b.SetBytes(int64(len(parts[0].text)))
 	for b.Loop() {
 		t, err := TextOptions{}.newTokenizer(parts)

@@ -7,8 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Packed are examples of unequal length, several to a row: examples are shuffled, and each is put in the first row that
-// has room for it. An example that is longer than a row is cut behind. The fields of a batch, T being Tokens:
+// Packed are examples of unequal length, several to a row. Examples are shuffled, and each is put in the first row that
+// has room for it. An example that is longer than a row loses its end. The fields of a batch, where T is Tokens:
 //
 //	ids        (T)     int32, the examples' ids one behind the other; 0 in the padding behind the last
 //	x          (T, F)  float32, their vectors, where the examples have some; 0 in the padding

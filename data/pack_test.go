@@ -23,8 +23,8 @@ func numbered(lengths ...int32) *data.Sequences {
 		}}
 }
 
-// TestPackRows: a case worked out by hand. Examples of 5, 4, 3, 9, 2 and 1 tokens in rows of 8: the first row that has
-// room takes each, the long one is cut.
+// TestPackRows: a case worked out by hand, with examples of 5, 4, 3, 9, 2 and 1 tokens in rows of 8. The first row that
+// has room takes each, and the long one is cut.
 func TestPackRows(t *testing.T) {
 	p := data.Pack(numbered(5, 4, 3, 9, 2, 1), 8)
 	if p.Err() != nil || p.Truncated != 1 {

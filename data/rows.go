@@ -95,8 +95,8 @@ func (t *Table) Err() error { return t.err }
 // Len is the number of examples.
 func (t *Table) Len() int { return t.n }
 
-// Train returns a source without end: each epoch gives every example once, in an order that depends on seed and epoch
-// alone; a batch may span two epochs.
+// Train returns a source without end. Each epoch gives every example once, in an order that depends on seed and epoch
+// alone. A batch may span two epochs.
 func (t *Table) Train(seed uint64) Source {
 	return &shuffled{cursor{seed: seed, n: t.n}, t, nil, 0, 0}
 }
@@ -104,8 +104,8 @@ func (t *Table) Train(seed uint64) Source {
 // Eval returns a source of one pass in order.
 func (t *Table) Eval() Source { return &ordered{cursor{n: t.n}, t} }
 
-// Split returns two tables: share val of the examples, drawn by seed, in the second, the others in the first, at least
-// one example in each.
+// Split returns two tables. The second has share val of the examples, drawn by seed, and the first has the others. Each
+// has at least one example.
 func (t *Table) Split(val float64, seed uint64) (train, held *Table) {
 	if t.err != nil {
 		return t, t

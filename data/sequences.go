@@ -114,8 +114,8 @@ func (q *Sequences) Pick(examples []int32) *Sequences {
 	return &p
 }
 
-// byLength is the order of an epoch for batches of up to size, and where each batch begins and the last ends: examples
-// are shuffled, sorted by length within pools, and the batches shuffled.
+// byLength is the order of an epoch for batches of up to size, and where each batch begins and the last ends. Examples
+// are shuffled and sorted by length within pools. Then the batches are shuffled.
 func (q *Sequences) byLength(size int, seed, epoch uint64) (order []int32, begins []int) {
 	sorted := make([]int32, len(q.Lengths))
 	permute(sorted, seed, epoch)

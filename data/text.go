@@ -82,7 +82,7 @@ func (o *TextOptions) check() error {
 	return nil
 }
 
-func (o TextOptions) newTokenizer(parts []part) (token.Tokenizer, error) {
+func (o TextOptions) newTokenizer(parts []document) (token.Tokenizer, error) {
 	if o.Kind == "byte" {
 		return token.Byte{}, nil
 	}
@@ -191,23 +191,23 @@ func (t *TextData) Close() error {
 	return first
 }
 
-// part is a file of a text.
-type part struct {
+// document is a file of a text.
+type document struct {
 	path string
 	text []byte
 }
 
 // Documents returns the texts of files, and of the files below folders that the options want, in the order of [Texts].
 func Documents(paths []string, o TextOptions) ([][]byte, error) {
-	parts, err := readAll(paths, o)
-	texts := make([][]byte, len(parts))
-	for i, p := range parts {
+	docs, err := readAll(paths, o)
+	texts := make([][]byte, len(docs))
+	for i, p := range docs {
 		texts[i] = p.text
 	}
 	return texts, err
 }
 
-func readAll(paths []string, o TextOptions) ([]part, error) {
+func readAll(paths []string, o TextOptions) ([]document, error) {
 	var files []string
 	for _, p := range paths {
 		found, err := find(p, o)
@@ -216,7 +216,7 @@ func readAll(paths []string, o TextOptions) ([]part, error) {
 		}
 		files = append(files, found...)
 	}
-	var parts []part
+	var docs []document
 	var total int64
 	for _, f := range files {
 		text, err := os.ReadFile(f)
@@ -228,7 +228,7 @@ func readAll(paths []string, o TextOptions) ([]part, error) {
 			text = cut(text, int(o.MaxBytes-total))
 		}
 		total += int64(len(text))
-		parts = append(parts, part{f, text})
+		docs = append(docs, document{f, text})
 		if full {
 			break
 		}
@@ -236,7 +236,7 @@ func readAll(paths []string, o TextOptions) ([]part, error) {
 	if total == 0 {
 		return nil, errors.Errorf("data: Text: %s: no text in %d files", filepath.Join(paths...), len(files))
 	}
-	return parts, nil
+	return docs, nil
 }
 
 // cut returns the first n bytes of text, less the start of a character that would be cut.

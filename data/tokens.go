@@ -72,10 +72,10 @@ func (t tokens) source(seed uint64, context, vocab int, random bool) Source {
 	return newWindows(seed, t.short, context, vocab, random)
 }
 
-// encode returns the ids of all parts, in the width that the tokenizer's vocabulary needs.
-func encode(t token.Tokenizer, parts []part) (all tokens, err error) {
+// encode returns the ids of all texts, in the width that the tokenizer's vocabulary needs.
+func encode(t token.Tokenizer, docs []document) (all tokens, err error) {
 	wide := TokenWidth(t.Vocab()) == 4
-	for _, p := range parts {
+	for _, p := range docs {
 		ids, err := t.Encode(p.text)
 		if err != nil {
 			return tokens{}, errors.Wrapf(err, "data: Text: %s", p.path)

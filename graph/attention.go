@@ -66,8 +66,8 @@ type Attention struct {
 	LSE                      bool
 }
 
-// Part says that y and LSE are computed together.
-func (a Attention) Part() (Op, int, int) {
+// Whole says that y and LSE are computed together.
+func (a Attention) Whole() (Op, int, int) {
 	i := btoi(a.LSE)
 	a.LSE = false
 	return a, i, 2

@@ -19,8 +19,8 @@ type AttentionGrad struct {
 	Operand int
 }
 
-// Part says that the three are computed together.
-func (a AttentionGrad) Part() (Op, int, int) {
+// Whole says that the three are computed together.
+func (a AttentionGrad) Whole() (Op, int, int) {
 	i := a.Operand
 	a.Operand = 0
 	return a, i, 3

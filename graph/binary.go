@@ -107,16 +107,17 @@ func (Div) VJP(g *Graph, x []*Node, y, dy *Node) []*Node {
 
 // VJP gives dy to the larger operand.
 func (Maximum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[1])}
+	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Heaviside{}, x[0], x[1])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Heaviside{}, x[1], x[0])), x[1])}
 }
 
 // VJP gives dy to the smaller operand.
 func (Minimum) VJP(g *Graph, x []*Node, _, dy *Node) []*Node {
-	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Step{}, x[1], x[0])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Step{}, x[0], x[1])), x[1])}
+	return []*Node{g.SumTo(g.Mul(dy, g.Apply(Heaviside{}, x[1], x[0])), x[0]), g.SumTo(g.Mul(dy, g.Apply(Heaviside{}, x[0], x[1])), x[1])}
 }
 
-// Step is 1 where a > b, ½ where they are equal and 0 where a < b, with broadcasting. It has no gradient.
-type Step struct {
+// Heaviside is the step function of a − b, with broadcasting: 1 where a > b, ½ where they are equal and 0 where a < b.
+// It has no gradient.
+type Heaviside struct {
 	Binary
 	NoGrad
 }
@@ -148,7 +149,7 @@ const (
 	kindDiv
 	kindMax
 	kindMin
-	kindStep
+	kindHeaviside
 	kindSame
 	kindLeft
 )
@@ -176,6 +177,6 @@ func (Minimum) Eval(c *Ctx, out, in []Buf) error {
 }
 
 // Eval compares.
-func (Step) Eval(c *Ctx, out, in []Buf) error {
-	return kindStep.eval(c, out, in)
+func (Heaviside) Eval(c *Ctx, out, in []Buf) error {
+	return kindHeaviside.eval(c, out, in)
 }

@@ -18,8 +18,8 @@ func one[T Float](k binaryKind, a, b T) T {
 		return max(a, b)
 	case kindMin:
 		return min(a, b)
-	case kindStep:
-		return step(a, b)
+	case kindHeaviside:
+		return heaviside(a, b)
 	case kindSame:
 		if a == b {
 			return 1
@@ -29,8 +29,8 @@ func one[T Float](k binaryKind, a, b T) T {
 	return a // kindLeft
 }
 
-// step is 1 where a > b, ½ where they are equal, 0 where a < b; NaN if either is.
-func step[T Float](a, b T) T {
+// heaviside is 1 where a > b, ½ where they are equal, 0 where a < b; NaN if either is.
+func heaviside[T Float](a, b T) T {
 	switch {
 	case a > b:
 		return 1

@@ -64,17 +64,17 @@ func (s *Scalars) Key(stream uint64) uint64 {
 	return splitmix.Next(splitmix.Next(splitmix.Next(s.Seed)+uint64(s.Micro)) + stream)
 }
 
-// Task is work in parts that do not depend on each other; see [Parted].
-type Task = interface{ Part(i, worker int) }
+// Work is done in parts that do not depend on each other; see [Parted].
+type Work = interface{ Part(i, worker int) }
 
-// Workers run the parts of tasks. An executor has some, made by [NewWorkers] or by itself; an op uses them through
+// Workers run the parts of a work. An executor has some, made by [NewWorkers] or by itself; an op uses them through
 // [Each] and [EachPart].
 type Workers interface {
 	// Workers is their number, 1 to MaxWorkers.
 	Workers() int
-	// Run calls t.Part(i, worker) for 0 ≤ i < n, each once, and returns when all have returned. Two calls with the
+	// Run calls w.Part(i, worker) for 0 ≤ i < n, each once, and returns when all have returned. Two calls with the
 	// same worker, 0 ≤ worker < Workers(), never run at the same time. One goroutine at a time calls Run.
-	Run(n int, t Task)
+	Run(n int, w Work)
 }
 
 // NewWorkers starts n workers, at least 1 and at most [MaxWorkers]; the caller of Run is one of them. The others are
@@ -90,7 +90,7 @@ type Ctx struct {
 	Scratch []byte // as many bytes as the op's Scratch asked for, with any content
 	Scalars *Scalars
 	workers Workers
-	tasks   []Task // of Each and EachPart, kept for the next run
+	works   []Work // of Each and EachPart, kept for the next run
 }
 
 // NewCtx returns a context for the runs of one step. The caller owns w, s and scratch, and may change *s between runs.

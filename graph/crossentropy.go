@@ -302,7 +302,7 @@ func lossGrad[T Float](o CrossEntropy, c *Ctx, out, in []Buf) error {
 	return crossEntropy(c, in, rowLosses[T]{CrossEntropy: o, d: Data[T](out[0]), scale: in[len(in)-1].At(0)}, nil)
 }
 
-// CrossEntropyBoth computes a [CrossEntropy], part 0, and its [CrossEntropyGrad], part 1, in one pass over the
+// CrossEntropyBoth computes a [CrossEntropy], member 0, and its [CrossEntropyGrad], member 1, in one pass over the
 // logits. Its operands are those of the gradient. A plan puts it in place of the two steps.
 type CrossEntropyBoth struct {
 	NoGrad
@@ -310,14 +310,14 @@ type CrossEntropyBoth struct {
 	Grad bool
 }
 
-// Part implements [Parter].
-func (o CrossEntropyBoth) Part() (Op, int, int) {
+// Whole implements [Member].
+func (o CrossEntropyBoth) Whole() (Op, int, int) {
 	whole := o
 	whole.Grad = false
 	return whole, btoi(o.Grad), 2
 }
 
-// Infer returns the meta of the part.
+// Infer returns the meta of the member.
 func (o CrossEntropyBoth) Infer(in []Meta) (Meta, error) {
 	m, err := CrossEntropyGrad{CrossEntropy: o.CrossEntropy}.Infer(in)
 	if err != nil || o.Grad {
@@ -333,7 +333,7 @@ func (o CrossEntropyBoth) Stops(int) bool { return true }
 func (o CrossEntropyBoth) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Overwrites allows the gradient over the logits.
-func (CrossEntropyBoth) Overwrites(part, operand int) bool { return part == 1 && operand == 0 }
+func (CrossEntropyBoth) Overwrites(member, operand int) bool { return member == 1 && operand == 0 }
 
 // Eval computes both.
 func (o CrossEntropyBoth) Eval(c *Ctx, out, in []Buf) error {

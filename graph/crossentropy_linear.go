@@ -5,11 +5,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// LinearCrossEntropy computes a [CrossEntropy] of the logits x·w, part 0, and its gradient of x, part 1, without room
-// for all logits. It works on Rows rows at a time (0 means 128), and only on rows
-// that count. The operands are x (…, K), w (K,
-// V), or (V, K) where TransB, then those of a [CrossEntropyGrad] after the logits. Where w does not train, a plan
-// puts this op in place of four steps: logits, loss, its gradient, and the gradient of x.
+// LinearCrossEntropy computes a [CrossEntropy] of the logits x·w, member 0, and its gradient of x, member 1, without
+// room for all logits. It works on Rows rows at a time (0 means 128), and only on rows that count. The operands are
+// x (…, K), w (K, V), or (V, K) where TransB, then those of a [CrossEntropyGrad] after the logits. Where w does not
+// train, a plan puts this op in place of four steps: logits, loss, its gradient, and the gradient of x.
 type LinearCrossEntropy struct {
 	NoGrad
 	CrossEntropy
@@ -28,14 +27,14 @@ func (o LinearCrossEntropy) atATime(rows int) int {
 	return min(rows, lossRows)
 }
 
-// Part implements [Parter].
-func (o LinearCrossEntropy) Part() (Op, int, int) {
+// Whole implements [Member].
+func (o LinearCrossEntropy) Whole() (Op, int, int) {
 	whole := o
 	whole.Grad = false
 	return whole, btoi(o.Grad), 2
 }
 
-// Infer returns the meta of the part.
+// Infer returns the meta of the member.
 func (o LinearCrossEntropy) Infer(in []Meta) (Meta, error) {
 	if err := Arity(4+btoi(o.Weighted), in); err != nil {
 		return Meta{}, err
@@ -61,7 +60,7 @@ func (o LinearCrossEntropy) Stops(int) bool { return true }
 func (o LinearCrossEntropy) VJP(*Graph, []*Node, *Node, *Node) []*Node { return nil }
 
 // Overwrites allows the gradient over x.
-func (LinearCrossEntropy) Overwrites(part, operand int) bool { return part == 1 && operand == 0 }
+func (LinearCrossEntropy) Overwrites(member, operand int) bool { return member == 1 && operand == 0 }
 
 // FLOPs counts both products, of all rows.
 func (o LinearCrossEntropy) FLOPs(in []Meta, _ Meta) int64 {

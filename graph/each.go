@@ -16,25 +16,25 @@ func Span(i, n, size int) (lo, hi int) { return i * size, min(n, (i+1)*size) }
 // be a plain function, with all it needs in a: then nothing is allocated after a step's first run. A generic body calls
 // [EachPart] in its place.
 func Each[A any](c *Ctx, n int, a A, f func(a *A, i, worker int)) {
-	for _, r := range c.tasks {
-		if t, ok := r.(*task[A]); ok {
+	for _, r := range c.works {
+		if t, ok := r.(*work[A]); ok {
 			t.arg, t.f = a, f
 			c.workers.Run(n, t)
 			return
 		}
 	}
-	t := &task[A]{a, f}
-	c.tasks = append(c.tasks, t)
+	t := &work[A]{a, f}
+	c.works = append(c.works, t)
 	c.workers.Run(n, t)
 }
 
-type task[A any] struct {
+type work[A any] struct {
 	arg A
 	f   func(a *A, i, worker int)
 }
 
-// Part implements [Task].
-func (t *task[A]) Part(i, worker int) { t.f(&t.arg, i, worker) }
+// Part implements [Work].
+func (t *work[A]) Part(i, worker int) { t.f(&t.arg, i, worker) }
 
 // Parted is work in independent parts. A is a struct with all that the work needs, and *A has the method Part.
 type Parted[A any] interface {
@@ -58,19 +58,19 @@ type Parted[A any] interface {
 // in a generic function carries the type arguments and is allocated at each call. A method called through a type
 // parameter is not: after a step's first run EachPart allocates nothing.
 func EachPart[A any, P Parted[A]](c *Ctx, n int, a A) {
-	for _, r := range c.tasks {
-		if t, ok := r.(*partedTask[A, P]); ok {
+	for _, r := range c.works {
+		if t, ok := r.(*partedWork[A, P]); ok {
 			t.arg = a
 			c.workers.Run(n, t)
 			return
 		}
 	}
-	t := &partedTask[A, P]{a}
-	c.tasks = append(c.tasks, t)
+	t := &partedWork[A, P]{a}
+	c.works = append(c.works, t)
 	c.workers.Run(n, t)
 }
 
-type partedTask[A any, P Parted[A]] struct{ arg A }
+type partedWork[A any, P Parted[A]] struct{ arg A }
 
-// Part implements [Task].
-func (t *partedTask[A, P]) Part(i, worker int) { P(&t.arg).Part(i, worker) }
+// Part implements [Work].
+func (t *partedWork[A, P]) Part(i, worker int) { P(&t.arg).Part(i, worker) }

@@ -64,7 +64,7 @@ func benchParts(b *testing.B, op graph.Op, m []graph.Meta, threads int) {
 		}
 		in = append(in, x)
 	}
-	_, _, n := graph.PartOf(op)
+	_, _, n := graph.WholeOf(op)
 	out := make([]graph.Buf, n)
 	for i := range out {
 		y, err := part(op, i).Infer(m)

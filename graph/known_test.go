@@ -67,7 +67,7 @@ func TestKnown(t *testing.T) {
 				t.Fatal(err)
 			}
 			y := graph.NewBuf(m)
-			if err := graph.EvalPart(c.op, y, c.in); err != nil {
+			if err := graph.EvalAlone(c.op, y, c.in); err != nil {
 				t.Fatal(err)
 			}
 			got := graphtest.Floats(y)
@@ -90,7 +90,7 @@ func TestNormRows(t *testing.T) {
 		x := g.Input("x", f32(2, 3))
 		loss := g.Sum(g.Apply(graph.Norm{Eps: 1e-5, Of: of}, x))
 		if got := g.Grad(loss, x)[0] != nil; got != want || g.Err() != nil {
-			t.Errorf("part %d has a gradient: %v, want %v; %v", of, got, want, g.Err())
+			t.Errorf("member %d has a gradient: %v, want %v; %v", of, got, want, g.Err())
 		}
 	}
 }
@@ -129,8 +129,8 @@ var refused = []struct {
 	{graph.Norm{}, []graph.Meta{f32()}, "want a float with an axis"},
 	{graph.Norm{Weight: true}, []graph.Meta{f32(2, 3), f32(2)}, "weight or bias float32[2], want (3)"},
 	{graph.Norm{Weight: true}, []graph.Meta{f32(2, 3)}, "1 operands, want 2"},
-	{graph.NormGrad{Weight: true, Of: 2}, []graph.Meta{f32(2, 3), f32(3), f32(2), f32(2), f32(2, 3)}, "part 2 of 2"},
-	{graph.Norm{RMS: true, Of: 2}, []graph.Meta{f32(2, 3)}, "part 2 of 2"},
+	{graph.NormGrad{Weight: true, Of: 2}, []graph.Meta{f32(2, 3), f32(3), f32(2), f32(2), f32(2, 3)}, "member 2 of 2"},
+	{graph.Norm{RMS: true, Of: 2}, []graph.Meta{f32(2, 3)}, "member 2 of 2"},
 	{graph.NormGrad{RMS: true}, []graph.Meta{f32(2, 3), f32(3), f32(2, 3)}, "rows float32[3], want float32[2]"},
 	{graph.NormGrad{}, []graph.Meta{f32(2, 3), f32(2), f32(2), f32(3, 2)}, "dy float32[3 2], want float32[2 3]"},
 	{graph.Embedding{}, []graph.Meta{f32(2), f32(5, 3)}, "want ids"},
@@ -154,10 +154,10 @@ var refused = []struct {
 	{graph.CrossEntropyWeight{}, []graph.Meta{f32(2)}, "want ids"},
 	{graph.CrossEntropyWeight{}, nil, "want ids"},
 	{graph.AdamW{Beta1: 1}, []graph.Meta{f32(2), f32(2), f32(2), f32(2), f32()}, "betas 1 and 0"},
-	{graph.AdamW{Of: 3}, []graph.Meta{f32(2), f32(2), f32(2), f32(2), f32()}, "part 3 of 3"},
+	{graph.AdamW{Of: 3}, []graph.Meta{f32(2), f32(2), f32(2), f32(2), f32()}, "member 3 of 3"},
 	{graph.AdamW{}, []graph.Meta{f32(2), f32(2), f32(2), f32(3), f32()}, "one dtype and shape"},
 	{graph.AdamW{}, []graph.Meta{f32(2), f32(2), f32(2), f32(2), f32(1)}, "scale float32[1]"},
-	{graph.SGD{Of: 1}, []graph.Meta{f32(2), f32(2), f32()}, "part 1 of 1"},
+	{graph.SGD{Of: 1}, []graph.Meta{f32(2), f32(2), f32()}, "member 1 of 1"},
 	{graph.SGD{Nesterov: true}, []graph.Meta{f32(2), f32(2), f32()}, "momentum 0"},
 	{graph.SGD{Momentum: 0.9}, []graph.Meta{f32(2), f32(2), f32()}, "3 operands, want 4"},
 	{graph.EMA{Decay: 1.5}, []graph.Meta{f32(2), f32(2)}, "decay 1.5"},
@@ -197,7 +197,7 @@ func TestFailing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := graph.EvalPart(c.op, graph.NewBuf(m), c.in); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := graph.EvalAlone(c.op, graph.NewBuf(m), c.in); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s%v: %v; want an error with %q", graph.Describe(c.op), c.in, err, c.want)
 		}
 	}

@@ -28,8 +28,8 @@ func (g *Graph) RMSNorm(x, w *Node, eps float64) *Node {
 
 // Norm is the op of [Graph.LayerNorm] and [Graph.RMSNorm]: operands x, then w and b where Weight and Bias say so.
 //
-// The field Of says which part it is. Part 0 is the result. Parts 1 and 2 are for the derivative: the factor 1/√(var
-// + eps) of each row and its mean, both (…), without a gradient. An RMSNorm has no part 2.
+// The field Of says which member it is. Member 0 is the result. Members 1 and 2 are for the derivative: the factor
+// 1/√(var + eps) of each row and its mean, both (…), without a gradient. An RMSNorm has no member 2.
 type Norm struct {
 	Eps          float64
 	RMS          bool
@@ -41,8 +41,8 @@ func (n Norm) operands() int { return 1 + btoi(n.Weight) + btoi(n.Bias) }
 
 func (n Norm) parts() int { return 3 - btoi(n.RMS) }
 
-// Part implements [Parter].
-func (n Norm) Part() (Op, int, int) {
+// Whole implements [Member].
+func (n Norm) Whole() (Op, int, int) {
 	whole := n
 	whole.Of = 0
 	return whole, n.Of, n.parts()
@@ -81,9 +81,9 @@ func (n Norm) check(x Meta, weights []Meta) error {
 }
 
 // Overwrites allows the result over x.
-func (Norm) Overwrites(part, operand int) bool { return part == 0 && operand == 0 }
+func (Norm) Overwrites(member, operand int) bool { return member == 0 && operand == 0 }
 
-// Stops stops the operands of all parts but the result.
+// Stops stops the operands of all members but the result.
 func (n Norm) Stops(int) bool { return n.Of != 0 }
 
 // VJP applies [NormGrad].
@@ -169,7 +169,7 @@ func (w *normed[T]) row(r int) (mean, rstd T) {
 	return vec.LayerNormRow(w.y[r*w.c:(r+1)*w.c], x, w.w, w.b, w.eps)
 }
 
-// NormGrad computes the gradient of one operand of a [Norm], which the field Of numbers; the gradients are parts of
+// NormGrad computes the gradient of one operand of a [Norm], which the field Of numbers; the gradients are members of
 // one whole. Its operands are x, w (where Weight), the row's factor, its mean (where not RMS), and dy.
 //
 //	x̂ = (x − mean)·rstd;  dx = rstd·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂));  dw = Σ dy·x̂;  db = Σ dy
@@ -184,8 +184,8 @@ type NormGrad struct {
 
 func (n NormGrad) norm() Norm { return Norm{RMS: n.RMS, Weight: n.Weight, Bias: n.Bias} }
 
-// Part implements [Parter].
-func (n NormGrad) Part() (Op, int, int) {
+// Whole implements [Member].
+func (n NormGrad) Whole() (Op, int, int) {
 	whole := n
 	whole.Of = 0
 	return whole, n.Of, n.norm().operands()
@@ -200,7 +200,7 @@ func (n NormGrad) Infer(in []Meta) (Meta, error) {
 		return Meta{}, err
 	}
 	if k := n.norm().operands(); n.Of < 0 || n.Of >= k {
-		return Meta{}, errors.Errorf("part %d of %d", n.Of, k)
+		return Meta{}, errors.Errorf("member %d of %d", n.Of, k)
 	}
 	first := 1 + btoi(n.Weight)
 	if err := n.norm().check(in[0], in[1:first]); err != nil {
@@ -221,8 +221,8 @@ func (n NormGrad) Infer(in []Meta) (Meta, error) {
 }
 
 // Overwrites allows dx over x or dy.
-func (n NormGrad) Overwrites(part, operand int) bool {
-	return part == 0 && (operand == 0 || operand == n.dy())
+func (n NormGrad) Overwrites(member, operand int) bool {
+	return member == 0 && (operand == 0 || operand == n.dy())
 }
 
 // Scratch is the partial sums of dw and db of each block of rows.

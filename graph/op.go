@@ -22,22 +22,24 @@ type Op interface {
 	Infer(in []Meta) (Meta, error)
 	// VJP returns the gradient of each operand as nodes, nil where there is none (ids, and what Stops names).
 	VJP(g *Graph, x []*Node, y, dy *Node) []*Node
-	// Eval is the meaning of the op: it fills out from in. A step of a plan that joins the parts of a whole has one
-	// out for each part, which is empty where nothing reads it. Any other step has one out.
+	// Eval is the meaning of the op: it fills out from in. A step of a plan that joins the members of a whole has one
+	// out for each member, which is empty where nothing reads it. Any other step has one out.
 	Eval(c *Ctx, out, in []Buf) error
 }
 
 // What a plan must know of an op beyond Op, each where it applies.
 type (
-	// Parter is an op that is one result of a whole with several: equal wholes on the same operands become one step.
-	// Part returns the whole (the same value for each part), which part this is, and how many there are.
-	Parter interface{ Part() (whole Op, i, n int) }
+	// Member is an op that is one result of a whole with several: equal wholes on the same operands become one step.
+	// Whole returns the whole (the same value for each member), which member this is, and how many there are.
+	Member interface{ Whole() (whole Op, i, n int) }
 	// Stopper names float operands that carry no gradient.
 	Stopper interface{ Stops(operand int) bool }
 	// Scratcher asks for memory during Eval, in bytes, given the metas of the operands.
 	Scratcher interface{ Scratch(in []Meta) int }
-	// Overwriter says that Eval is right when out[part] is the memory of in[operand].
-	Overwriter interface{ Overwrites(part, operand int) bool }
+	// Overwriter says that Eval is right when out[member] is the memory of in[operand].
+	Overwriter interface {
+		Overwrites(member, operand int) bool
+	}
 	// Strider says that Eval takes row-strided operands and results.
 	Strider interface{ Strided() }
 	// Viewer says that the result is operand 0's memory under another meta: the plan makes no copy.
@@ -46,19 +48,19 @@ type (
 	Counter interface {
 		FLOPs(in []Meta, out Meta) int64
 	}
-	// Unfuser is an op with a formula of simpler ops, which stands for it where an executor has no kernel. Unfused returns
-	// a node for each part, or nothing where there is no formula. g is a graph of its own whose inputs are x, so that a
-	// derivative may call Grad.
+	// Unfuser is an op with a formula of simpler ops, which stands for it where an executor has no kernel. Unfused
+	// returns a node for each member, or nothing where there is no formula. g is a graph of its own whose inputs are x,
+	// so that a derivative may call Grad.
 	Unfuser interface {
 		Unfused(g *Graph, x []*Node) []*Node
 	}
 )
 
-// PartOf returns the whole of op, the part that op is, and the number of parts. An op with one result is its own
-// whole, part 0 of 1.
-func PartOf(op Op) (whole Op, i, n int) {
-	if p, ok := op.(Parter); ok {
-		return p.Part()
+// WholeOf returns the whole of op, the member that op is, and the number of members. An op with one result is its own
+// whole, member 0 of 1.
+func WholeOf(op Op) (whole Op, i, n int) {
+	if m, ok := op.(Member); ok {
+		return m.Whole()
 	}
 	return op, 0, 1
 }
@@ -226,18 +228,18 @@ func (o *exprOp) Do(vals ...gorgonia.Value) (v gorgonia.Value, err error) {
 		}
 	}
 	y := NewBuf(o.out)
-	if err = EvalPart(o.op, y, in); err != nil {
+	if err = EvalAlone(o.op, y, in); err != nil {
 		return nil, err
 	}
 	return ValueOf(y), nil
 }
 
-// EvalPart evaluates op alone into y, on one worker with fresh scratch. y and in must have the metas that the op's
+// EvalAlone evaluates op alone into y, on one worker with fresh scratch. y and in must have the metas that the op's
 // Infer says.
-func EvalPart(op Op, y Buf, in []Buf) error {
-	whole, part, n := PartOf(op)
+func EvalAlone(op Op, y Buf, in []Buf) error {
+	whole, member, n := WholeOf(op)
 	out := make([]Buf, n)
-	out[part] = y
+	out[member] = y
 	pool := vec.NewPool(1)
 	defer pool.Close()
 	return whole.Eval(NewCtx(pool, &Scalars{Step: 1, LR: 1e-3}, Alloc(scratch(whole, in))), out, in)

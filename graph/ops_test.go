@@ -32,7 +32,7 @@ func TestRows(t *testing.T) {
 	met := map[string]bool{"Foreign": true, "Copy": true} // see TestForeign; a plan alone makes a Copy, and its tests run it
 	for _, s := range graphtest.Samples() {
 		met[graph.OpName(s.Op)] = true
-		whole, _, _ := graph.PartOf(s.Op)
+		whole, _, _ := graph.WholeOf(s.Op)
 		met[graph.OpName(whole)] = true
 	}
 	ops := exported(t, ".")

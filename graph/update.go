@@ -26,7 +26,7 @@ func (g *Graph) AdamW(op AdamW, p, dp, m, v, scale *Node) (p1, m1, v1 *Node) {
 	return out[0], out[1], out[2]
 }
 
-// AdamW is the op of [Graph.AdamW]. The field Of says which part it is: 0 the parameter, 1 and 2 the moments.
+// AdamW is the op of [Graph.AdamW]. The field Of says which member it is: 0 the parameter, 1 and 2 the moments.
 type AdamW struct {
 	NoGrad
 	Beta1, Beta2, Eps float64
@@ -37,8 +37,8 @@ type AdamW struct {
 	Of                int
 }
 
-// Part implements [Parter].
-func (o AdamW) Part() (Op, int, int) {
+// Whole implements [Member].
+func (o AdamW) Whole() (Op, int, int) {
 	whole := o
 	whole.Of = 0
 	return whole, o.Of, 3
@@ -52,10 +52,10 @@ func (o AdamW) Infer(in []Meta) (Meta, error) {
 	return inferUpdate(5, o.Of, 3, in)
 }
 
-// inferUpdate wants a part that there is, n−1 operands of one meta, and a scalar.
-func inferUpdate(n, part, of int, in []Meta) (Meta, error) {
-	if part < 0 || part >= of {
-		return Meta{}, errors.Errorf("part %d of %d", part, of)
+// inferUpdate wants a member that there is, n−1 operands of one meta, and a scalar.
+func inferUpdate(n, member, of int, in []Meta) (Meta, error) {
+	if member < 0 || member >= of {
+		return Meta{}, errors.Errorf("member %d of %d", member, of)
 	}
 	if err := Arity(n, in); err != nil {
 		return Meta{}, err
@@ -67,7 +67,7 @@ func inferUpdate(n, part, of int, in []Meta) (Meta, error) {
 }
 
 // Overwrites allows each result over the value it replaces.
-func (o AdamW) Overwrites(part, operand int) bool { return operand == [...]int{0, 2, 3}[part] }
+func (o AdamW) Overwrites(member, operand int) bool { return operand == [...]int{0, 2, 3}[member] }
 
 // Scratch is for results that nothing reads.
 func (o AdamW) Scratch(in []Meta) int { return 3 * min(in[0].Size(), PartSize) * in[0].DType.Size() }
@@ -165,7 +165,7 @@ func (g *Graph) SGD(op SGD, p, dp, m, scale *Node) (p1, m1 *Node) {
 	return p1, g.Apply(op, p, dp, m, scale)
 }
 
-// SGD is the op of [Graph.SGD]: operands p, dp, m where Momentum is not 0, and scale. The field Of says which part it
+// SGD is the op of [Graph.SGD]: operands p, dp, m where Momentum is not 0, and scale. The field Of says which member it
 // is: 0 the parameter, 1 the momentum.
 type SGD struct {
 	NoGrad
@@ -178,8 +178,8 @@ type SGD struct {
 
 func (o SGD) parts() int { return 1 + btoi(o.Momentum != 0) }
 
-// Part implements [Parter].
-func (o SGD) Part() (Op, int, int) {
+// Whole implements [Member].
+func (o SGD) Whole() (Op, int, int) {
 	whole := o
 	whole.Of = 0
 	return whole, o.Of, o.parts()
@@ -194,7 +194,7 @@ func (o SGD) Infer(in []Meta) (Meta, error) {
 }
 
 // Overwrites allows each result over the value it replaces.
-func (o SGD) Overwrites(part, operand int) bool { return operand == 2*part }
+func (o SGD) Overwrites(member, operand int) bool { return operand == 2*member }
 
 // Eval updates.
 func (o SGD) Eval(c *Ctx, out, in []Buf) error {

@@ -12,7 +12,7 @@ type turns int
 
 func (n turns) Workers() int { return int(n) }
 
-func (n turns) Run(parts int, t graph.Task) {
+func (n turns) Run(parts int, t graph.Work) {
 	for i := parts - 1; i >= 0; i-- {
 		t.Part(i, i%int(n))
 	}

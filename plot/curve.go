@@ -7,7 +7,7 @@ import "github.com/guptarohit/asciigraph"
 const curveWidth, curveHeight = 70, 12
 
 // Curve draws values as a curve in text, 70 columns wide and 13 lines high, over a caption. A column has the mean of
-// the values that fall into it. Of fewer than two values it is "".
+// the values that fall into it. Fewer than two values give "".
 func Curve(values []float64, caption string) string {
 	n := len(values)
 	if n < 2 {

@@ -7,7 +7,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// averageOf is before a parameter's name in that of its moving average.
+// averageOf stands before a parameter's name in the name of its moving average.
 const averageOf = "ema."
 
 // average adds, for each parameter that g updates, the moving average of what it becomes.
@@ -24,8 +24,8 @@ func (b *Builder) average(g *graph.Graph) {
 	}
 }
 
-// averageWeight is the sum of the weights of an average of n updates, 1 − decayⁿ but for the rounding of decay and
-// 1 − decay to dtype d.
+// averageWeight is the sum of the weights of an average of n updates. That is 1 − decayⁿ, computed with decay and
+// 1 − decay as they are rounded to dtype d.
 func averageWeight(d graph.DType, decay float64, n int) float64 {
 	rounded := graph.NewBuf(graph.Of(d, 2))
 	rounded.Set(0, decay)

@@ -11,7 +11,7 @@ import (
 // bestFile keeps the parameters and buffers of the best evaluation in a checkpoint, where EarlyStopping restores them.
 const bestFile = "best.safetensors"
 
-// snapshot copies what the run makes of a model: parameters that it may change, buffers and other statistics.
+// snapshot copies the values that a run makes: parameters that it may change, buffers and other statistics.
 func (l *Loop) snapshot() (map[string]graph.Buf, error) {
 	names, _ := l.kept()
 	return l.Run.State.copies(append(names, l.Run.State.statistics(false)...))

@@ -10,14 +10,14 @@ import (
 type Status struct {
 	Step, Steps  int     // steps done, of how many
 	Epoch        float64 // passes over the training data
-	Loss         float64 // of the step's batch, in the loss's unit per weight
+	Loss         float64 // mean loss of the step's batch, in the loss's unit per weight
 	LR           float64 // learning rate of the step
-	GradNorm     float64 // before clipping
+	GradNorm     float64 // norm of the mean gradient before clipping
 	TokensPerSec float64 // weight (tokens or rows) per second since the last status
 	ValLoss      float64 // set when Evaluated
-	Scores       Scores  // of the trainer's metrics on held-out data, set when Evaluated
+	Scores       Scores  // loss and the trainer's metrics on held-out data, set when Evaluated
 	Evaluated    bool
-	Seconds      float64 // since the start, resumed parts included
+	Seconds      float64 // since the start, with the time before a resume
 	// LRScale multiplies the learning rate of the coming steps; a callback may change it. It is kept in checkpoints.
 	LRScale float64
 	Run     *Run
@@ -47,8 +47,8 @@ var ErrStop = errors.New("train: stop")
 type EarlyStopping struct {
 	Patience int
 	MinDelta float64
-	// RestoreBest puts the parameters and buffers of the best evaluation back at the end. The last checkpoint keeps those
-	// of the last step, from which training can go on, and has the best ones beside them in best.safetensors.
+	// RestoreBest puts the parameters and buffers of the best evaluation back at the end. The last checkpoint keeps
+	// those of the last step, from which training can go on. The best ones lie beside them in best.safetensors.
 	RestoreBest bool
 }
 

@@ -83,7 +83,7 @@ func (f *folder) open(config any, resume bool) error {
 	return errors.Wrap(err, "train: log")
 }
 
-// mayUse tells why a folder cannot be the run folder of a new run, or of one that goes on.
+// mayUse tells why a folder cannot be the folder of a new run, or of a run that is resumed.
 func mayUse(path string, resume bool) error {
 	_, err := os.Stat(filepath.Join(path, runFile))
 	switch exists := err == nil; {
@@ -171,8 +171,8 @@ func (f *folder) cutLog(step int) error {
 // ErrNoCheckpoint says that a run folder has no checkpoint yet.
 var ErrNoCheckpoint = errors.New("no checkpoint")
 
-// NewestCheckpoint returns the folder of the checkpoint with the most steps of a run folder. One that a crash left aside
-// while it was written again is put back.
+// NewestCheckpoint returns the folder of the checkpoint with the most steps in a run folder. A crash may have left that
+// checkpoint aside while it was written again; then it is put back.
 func NewestCheckpoint(run string) (string, error) {
 	entries, err := os.ReadDir(filepath.Join(run, checkpoints))
 	if err != nil {
@@ -201,9 +201,9 @@ func (s *State) optimizer() []string {
 	return slices.Concat(s.Names(graph.Moment), s.statistics(false), s.Names(graph.Average))
 }
 
-// Checkpoint writes checkpoints/step-N: the model, the optimizer's moments, where the loop stands, and the Trainer's own
-// files. The model is the parameters and buffers; where Trainer.From is set, only the parameters that the run may change.
-// It is an error without a run folder. A checkpoint of the same step is written once.
+// Checkpoint writes checkpoints/step-N: the model, the optimizer's moments, where the loop stands, and the files of the
+// Trainer. The model is the parameters and buffers. Where Trainer.From is set, the parameters are only those that the
+// run may change. Without a run folder it is an error. A second checkpoint of the same step is not written.
 func (l *Loop) Checkpoint() error {
 	if l.folder == nil {
 		return errors.New("train: Checkpoint wants Out, a run folder")
@@ -269,7 +269,7 @@ func (l *Loop) resume() error {
 		return err
 	}
 	if at.Seed != l.set.Seed {
-		return errors.Errorf("train: resume: %s is of a run with seed %d, the trainer has %d", path, at.Seed, l.set.Seed)
+		return errors.Errorf("train: resume: %s is of a run with seed %d, the trainer has %d; want the same seed", path, at.Seed, l.set.Seed)
 	}
 	if err := l.load(path, at); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (l *Loop) resume() error {
 	return l.folder.cutLog(at.Step)
 }
 
-// load reads the values of a checkpoint: over those that the run started from, where it does not hold all.
+// load reads the values of a checkpoint. Where it does not hold all, the others are those that the run started from.
 func (l *Loop) load(path string, at progress) (err error) {
 	if due, err := l.unfreeze(1, at.Step-1); err != nil {
 		return err

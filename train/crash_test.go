@@ -14,8 +14,8 @@ import (
 	"github.com/ceto-ml/ceto/nn"
 )
 
-// TestFaults lets every operation of a run's files fail in turn, in every way: Fit returns an error, the last good
-// checkpoint is there, and the resumed run ends as if nothing had happened.
+// TestFaults lets every operation of a run's files fail in turn, in every way. Fit returns an error, and the last good
+// checkpoint is there. The resumed run ends as if nothing had happened.
 func TestFaults(t *testing.T) {
 	base := rows(AdamW{LR: 0.05, Decay: 0.1})
 	base.Steps, base.CheckpointEvery, base.Accumulate = 3, 2, 2

@@ -202,7 +202,7 @@ func TestIgnoredBatch(t *testing.T) {
 	}
 }
 
-// TestRandom has dropout as all there is to tell steps apart: each micro-batch drops other elements, and the same ones
+// TestRandom trains where steps differ by their dropout alone. Each micro-batch drops other elements, and the same ones
 // whether it is a step of its own or one of several.
 func TestRandom(t *testing.T) {
 	x, y := make([][]float32, 16), make([]float32, 16)

@@ -8,7 +8,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// RateFinder are the settings of [Trainer.FindRate]; zero fields have the defaults named here.
+// RateFinder has the settings of [Trainer.FindRate]. Zero fields stand for the defaults named last in each comment.
 type RateFinder struct {
 	From, To float64 // the first and the last learning rate; 1e-7 and 1
 	Steps    int     // from one to the other; 100
@@ -19,7 +19,7 @@ type RateFinder struct {
 // RateCurve is what a learning rate test saw, a value for each step.
 type RateCurve struct {
 	Rates    []float64 // learning rates, growing by one factor
-	Losses   []float64 // of the steps' batches
+	Losses   []float64 // losses of the steps' batches
 	Smoothed []float64 // their exponential moving mean, with bias correction
 	Diverged bool      // the test ended early: the loss rose past Stop times its lowest, or was not finite
 
@@ -28,17 +28,19 @@ type RateCurve struct {
 	Suggested float64 // Lowest/10, 0 where the loss did not fall
 }
 
-// FindRate tests learning rates: it trains, as t says but for the schedule, with a rate that grows by the same factor
-// each step, and looks at where the loss falls and where it rises again. Nothing of it stays: parameters, moments and the
-// place in the data are the test's own, and no run folder, evaluation, callback, average or thaw takes part.
+// FindRate tests learning rates. It trains as t says, but with a rate that grows by the same factor each step, in place
+// of the schedule. It looks at where the loss falls and where it rises again. Nothing of the test stays: parameters,
+// moments and the place in the data are its own. No run folder, evaluation, callback, average or thaw takes part.
 //
-// Two readings are common. A tenth of the rate of the lowest loss is far enough from where training breaks, and is
-// Suggested; the rate of the steepest fall is where a step gains most, but noise moves it, and smoothing shifts it to
-// larger rates by about Smooth/(1−Smooth) steps. Both are for a whole run with a schedule that falls.
+// Two readings are common. A tenth of the rate of the lowest loss is far enough from where training breaks; that is
+// Suggested. At the rate of the steepest fall a step gains most. But noise moves that rate, and smoothing shifts it to
+// larger rates by about Smooth/(1−Smooth) steps. Both readings are for a whole run with a schedule that falls.
 //
-// A curve whose lowest smoothed loss is not below the mean of its first fifth by more than the standard deviation there
-// suggests nothing: the curve comes with an error. Sources: Smith 2015, arXiv:1506.01186, section 3.3; the end at 4 times
-// the lowest loss, 100 steps and the tenth are those of the fastai library, whose Smooth is 0.98.
+// Let m and s be the mean and the standard deviation of the first fifth of the losses. Where the lowest smoothed loss
+// is not below m − s, nothing is suggested, and the curve comes with an error.
+//
+// Source: Smith 2015, arXiv:1506.01186, section 3.3. The fastai library has the end at 4 times the lowest loss, the 100
+// steps and the tenth; its Smooth is 0.98.
 func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 	if err := o.check(); err != nil {
 		return c, err
@@ -76,7 +78,7 @@ func (t Trainer) FindRate(d TrainData, o RateFinder) (c RateCurve, err error) {
 	return c, c.read(o.Steps)
 }
 
-// check fills in the defaults and refuses settings that cannot be.
+// check fills in the defaults and refuses settings out of range.
 func (o *RateFinder) check() error {
 	o.From, o.To, o.Smooth, o.Stop = cmp.Or(o.From, 1e-7), cmp.Or(o.To, 1), cmp.Or(o.Smooth, 0.9), cmp.Or(o.Stop, 4)
 	if o.Steps == 0 {
@@ -114,13 +116,13 @@ func (c *RateCurve) add(s *Status, smooth float64) {
 	c.Smoothed = append(c.Smoothed, mean)
 }
 
-// cut leaves the first n steps: a step that failed may be known one step late.
+// cut leaves only the first n steps. The failure of a step may be reported one step late.
 func (c *RateCurve) cut(n int) {
 	n = min(n, len(c.Losses))
 	c.Rates, c.Losses, c.Smoothed = c.Rates[:n], c.Losses[:n], c.Smoothed[:n]
 }
 
-// read finds the rates that the curve is made for; steps are those of the whole test.
+// read finds Lowest, Steepest and Suggested. A whole test has the given number of steps.
 func (c *RateCurve) read(steps int) error {
 	fifth := steps / 5
 	if len(c.Losses) <= fifth {

@@ -14,7 +14,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// hill is a least squares problem with one weight and inputs ±size: its loss size²·(w−3)² has the curvature 2·size², so
+// hill is a least squares problem with one weight and inputs ±size. Its loss size²·(w−3)² has the curvature 2·size². So
 // gradient descent diverges where the learning rate is above 1/size².
 func hill(size float32) (Trainer, *data.Table) {
 	d := data.Rows([][]float32{{size}, {-size}, {size}, {-size}}, []float32{3 * size, -3 * size, 3 * size, -3 * size})
@@ -84,8 +84,8 @@ func TestFindRateEnds(t *testing.T) {
 	}
 }
 
-// TestFindRateLeavesNothing has all that a fit has: the test of rates gives the same curve twice, calls nobody, writes
-// nothing, and the fit after it is the fit without it.
+// TestFindRateLeavesNothing has all that a fit has. The test of rates gives the same curve twice, calls no callback and
+// writes nothing. The fit after it equals a fit without it.
 func TestFindRateLeavesNothing(t *testing.T) {
 	tr, d := rows(AdamW{LR: 0.01}), classes(22)
 	run, err := tr.Fit(d)

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -15,11 +16,11 @@ import (
 type GradCheck struct {
 	Task     Task
 	Seed     uint64
-	Full     bool          // every coordinate, not a sample
-	Executor plan.Executor // plan.CPU(0)
-	Bound    float64       // the error that fails; 1e-6
-	// Random draws the parameters from N(0, Random²) besides their own first values, so that none sits at a symmetric
-	// point where its gradient vanishes.
+	Full     bool          // checks every coordinate, not a sample
+	Executor plan.Executor // nil is plan.CPU(0)
+	Bound    float64       // the largest error that passes; 0 is 1e-6
+	// Random is the standard deviation of noise that is added to the parameters' first values, N(0, Random²). With it
+	// no parameter sits at a symmetric point where its gradient vanishes.
 	Random float64
 }
 
@@ -54,11 +55,11 @@ type gradChecker struct {
 }
 
 // Run checks the gradients for one batch. For each parameter it compares derivatives along random unit directions and
-// at the coordinates with the largest gradients; the error of an analytic a and a numeric n is
+// at the coordinates with the largest gradients. The error of an analytic derivative a and a numeric one n is
 //
 //	|a − n| / max(|a|, |n|, 1e-4·rms of all gradients)
 //
-// as some gradients (of the key part of an attention's bias) are exactly zero.
+// The third term is there since some gradients are exactly zero, as that of the bias of an attention's keys.
 func (c GradCheck) Run(fields []data.Field, b data.Batch, size int) (GradReport, error) {
 	if c.Executor == nil {
 		c.Executor = newExecutor()
@@ -116,7 +117,7 @@ func (k *gradChecker) compile(b *Builder, fields []data.Field, size int) (plan.P
 	return grad, b.hold(k.Executor, k.state)
 }
 
-// close closes the programs and the state: what goes wrong there cannot change what was found.
+// close closes the programs and the state. An error there cannot change what was found.
 func (k *gradChecker) close() {
 	for _, p := range k.open {
 		p.Close()
@@ -203,7 +204,7 @@ func (k *gradChecker) param(p *nn.Param) error {
 	return nil
 }
 
-// coordinates are those to check alone: the largest gradients', or all.
+// coordinates returns the coordinates to check one by one: those with the largest gradients, or all.
 func (k *gradChecker) coordinates(g []float64) []int {
 	idx := make([]int, len(g))
 	for i := range idx {
@@ -242,7 +243,7 @@ func (k *gradChecker) along(p *nn.Param, v []float64) error {
 			return 0
 		}
 		var l float64
-		l, err = k.loss.Scalar("loss")
+		l, err = k.loss.Scalar(field.Loss)
 		return l
 	}
 	const h = checkStep

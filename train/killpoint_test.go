@@ -45,8 +45,8 @@ func (f fileOp) Write(b []byte) (int, error) { f.at(f.name); return f.File.Write
 
 func (f fileOp) Sync() error { f.at(f.name); return f.File.Sync() }
 
-// point is where a process is killed: at the end of step Step, in its micro-batch Micro (from 1), or at operation Op
-// (from 1) of its checkpoint.
+// point is where a process is killed. It is the end of a step, or within the step a micro-batch, or an operation of its
+// checkpoint. Micro-batches and operations count from 1.
 type point struct{ step, micro, op int }
 
 func (p point) String() string { return fmt.Sprintf("%d,%d,%d", p.step, p.micro, p.op) }

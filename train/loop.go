@@ -6,25 +6,26 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
 )
 
-// progress is what a checkpoint keeps of the loop besides values.
+// progress is where the loop stands, as a checkpoint keeps it beside the values.
 type progress struct {
 	Step     int           `json:"step"`  // updates done
 	Micro    int64         `json:"micro"` // micro-batches done
 	Seed     uint64        `json:"seed"`
 	Position data.Position `json:"position"`
 	LRScale  float64       `json:"lr_scale"`
-	Best     float64       `json:"best_val_loss"` // where HasBest
+	Best     float64       `json:"best_val_loss"` // valid where HasBest is true
 	HasBest  bool          `json:"has_best"`
 	BestStep int           `json:"best_step"`
 	KeepBest bool          `json:"keep_best"` // the checkpoint has best.safetensors
 	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
 	Seconds  float64       `json:"seconds"`
-	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // of the parameters that the checkpoint leaves out
+	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // checksum of the parameters that the checkpoint leaves out
 }
 
 // Loop is a fit under way. [Trainer.Fit] is this:
@@ -40,12 +41,12 @@ type Loop struct {
 	set     Trainer
 	src     data.Source
 	shapes  map[string]*shape
-	step    *shape       // the last one, or the largest
+	step    *shape       // the shape of the last batch; before the first batch the largest shape
 	update  plan.Program // after the micro-batches; nil where step is whole
 	at      progress
-	before  progress             // at the start of the step: where to find its micro-batches again
-	buffers map[string]graph.Buf // at the start of the step, where each of its micro-batches changes them
-	earlier progress             // at the start of the step before it
+	before  progress             // progress at the start of the step, where its micro-batches can be found again
+	buffers map[string]graph.Buf // buffers at the start of the step, where each of its micro-batches changes them
+	earlier progress             // progress at the start of the step before it
 	best    map[string]graph.Buf // values of the best evaluation
 	clock   time.Time
 	lastAt  time.Time
@@ -160,8 +161,8 @@ func (l *Loop) Close() error {
 // Done tells whether all steps are done, or a callback or early stopping has ended the run.
 func (l *Loop) Done() bool { return l.at.Step >= l.set.Steps || l.stopped }
 
-// Fit makes the steps that are left and finishes the run. When Trainer.Interrupt is closed it ends with the step that is
-// under way, writes a checkpoint where there is a run folder, and returns [ErrInterrupted].
+// Fit makes the steps that are left and finishes the run. When Trainer.Interrupt is closed it ends with the step that
+// is under way, writes a checkpoint where there is a run folder, and returns [ErrInterrupted].
 func (l *Loop) Fit() error {
 	start := time.Now()
 	defer func() { l.Run.FitSeconds = time.Since(start).Seconds() }()
@@ -256,8 +257,8 @@ func (l *Loop) run(p plan.Program, in map[string]any, sc graph.Scalars) error {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// sums reads the loss of a run, its weight and, where it has one, the gradient's norm, the first and last divided by the
-// weight. A step whose weight is 0, as all its targets are ignored, has none of them.
+// sums reads the loss and the weight of a run, and with hasNorm the gradient's norm. Loss and norm are divided by the
+// weight. All three are 0 in a step whose weight is 0, since all its targets are ignored.
 func sums(p plan.Program, hasNorm bool) (loss, weight, norm float64, err error) {
 	var v [3]float64
 	names := stepOutputs
@@ -271,7 +272,7 @@ func sums(p plan.Program, hasNorm bool) (loss, weight, norm float64, err error) 
 }
 
 // stepOutputs are the outputs of a step; a micro-batch has the first two.
-var stepOutputs = []string{"loss", "weight", "grad_norm"}
+var stepOutputs = []string{field.Loss, field.Weight, field.GradNorm}
 
 func (l *Loop) status(p plan.Program, lr float64) (*Status, error) {
 	loss, weight, norm, err := sums(p, true)
@@ -313,8 +314,8 @@ func (l *Loop) evaluate(s *Status) error {
 	return nil
 }
 
-// Evaluate evaluates on held-out data now, as the trainer does after every EvalEvery steps: it counts for early stopping,
-// and is reported. Before the first step it judges what training starts from.
+// Evaluate evaluates on held-out data now, as the trainer does after every EvalEvery steps. The evaluation counts for
+// early stopping, and is reported. Before the first step it judges what training starts from.
 func (l *Loop) Evaluate() (*Status, error) {
 	if l.set.Val == nil {
 		return nil, errors.New("train: Evaluate wants Val, held-out data")
@@ -334,8 +335,8 @@ func (l *Loop) Best() (step int, loss float64, ok bool) {
 // StepsDone is the number of updates made, those before a resume included.
 func (l *Loop) StepsDone() int { return l.at.Step }
 
-// StepPlan is the plan of a whole step or, with Accumulate, of a micro-batch: of the largest shape at first, then of the
-// last one.
+// StepPlan is the plan of a whole step or, with Accumulate, of a micro-batch. Before the first step it is the plan of
+// the largest shape, then that of the last batch's shape.
 func (l *Loop) StepPlan() *plan.Plan { return l.step.prog.Plan() }
 
 // patienceOut tells whether early stopping ends the run.
@@ -365,8 +366,8 @@ func (l *Loop) report(s *Status) error {
 	return nil
 }
 
-// Finish writes the last checkpoint and then puts in place what the run has made: with RestoreBest the values of the
-// best evaluation, else with EMA the averages.
+// Finish writes the last checkpoint and then gives the parameters their final values. With RestoreBest these are the
+// values of the best evaluation, else with EMA the averages, else those of the last step.
 func (l *Loop) Finish() error { return l.finish(true) }
 
 func (l *Loop) finish(done bool) error {

@@ -13,10 +13,10 @@ import (
 // changed in that step.
 type NotFiniteError struct {
 	Step     int
-	Loss     float64 // of the step, or of the micro-batch where it is not finite
-	GradNorm float64 // of the mean gradient, 0 where the loss of a micro-batch ended the step
-	// What came first: the op whose result has a value that is not finite, and the path of the layer that made it; of
-	// a bad batch the input; Op is "" where the plan that looks for it found nothing.
+	Loss     float64 // loss of the step, or of the micro-batch whose loss is not finite
+	GradNorm float64 // norm of the mean gradient, 0 where the loss of a micro-batch ended the step
+	// Op is the first op whose result has a value that is not finite, and Value is that value. Scope is the path of the
+	// layer that made the op. In a bad batch Op is the input. Op is "" where the search found nothing.
 	Op, Scope string
 	Value     float64
 }
@@ -63,7 +63,7 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 	return bad
 }
 
-// explain diagnoses an error of anything else than a run of a step, where it is the late one of such a run.
+// explain diagnoses an error of a call that ran no step. Such a call may report the late error of a step before it.
 func (l *Loop) explain(err error) error {
 	if late := (*plan.LateError)(nil); errors.As(err, &late) && late.Scalars.Step > 0 {
 		return l.diagnose(err, late.Program, late.Scalars)
@@ -71,8 +71,8 @@ func (l *Loop) explain(err error) error {
 	return err
 }
 
-// rewind makes l.before the start of the step that failed. That is the current step, or the one before it where the
-// error comes as late as that. Counts and history end there.
+// rewind makes l.before the start of the step that failed. That is the current step, or the step before it where the
+// error came a step late. Counts and history end there.
 func (l *Loop) rewind(step int64) {
 	if int64(l.earlier.Step)+1 == step && int64(l.before.Step)+1 != step {
 		l.before = l.earlier
@@ -128,7 +128,7 @@ func traceAndClose(p plan.Program, in map[string]any, sc graph.Scalars) error {
 	return first(p.Trace(in, sc), p.Close())
 }
 
-// badInput finds an array of the batch with a number that is not finite.
+// badInput finds the first number of the batch that is not finite.
 func (l *Loop) badInput() *plan.NotFiniteError {
 	for _, name := range sortedKeys(l.step.batch) {
 		for _, v := range l.step.batch[name].Float {

@@ -17,9 +17,9 @@ type Optimizer interface {
 	Update(g *graph.Graph, p, dp, scale *graph.Node)
 }
 
-// counting is an optimizer whose update depends on how many came before.
+// counting is an optimizer whose update of a parameter depends on how many updates the parameter had before.
 type counting interface {
-	// from is the optimizer of a parameter whose first update comes after start others.
+	// from returns the optimizer of a parameter that was frozen in the first start updates of the run.
 	from(start int64) Optimizer
 }
 
@@ -114,7 +114,9 @@ func (a Adam) Update(g *graph.Graph, p, dp, scale *graph.Node) {
 
 // SGD is gradient descent with optional momentum, in PyTorch's form; biases and norms have no decay:
 //
-//	g = dp + decay·p;  m = momentum·m + g (m = g at the first step);  p = p − lr·m, with Nesterov p − lr·(g + momentum·m)
+//	g = dp + decay·p
+//	m = momentum·m + g, at the first step g
+//	p = p − lr·m, with Nesterov p − lr·(g + momentum·m)
 //
 // Source: Sutskever et al. 2013, ICML, section 2.
 type SGD struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -18,7 +19,7 @@ import (
 type Run struct {
 	State      *State
 	History    []Status // a status for each step of this process
-	FitSeconds float64  // of this process's steps and evaluations
+	FitSeconds float64  // seconds that steps and evaluations took in this process
 	stepFLOPs  int64
 	builder    *Builder
 	exec       plan.Executor
@@ -28,7 +29,7 @@ type Run struct {
 	ownExec    bool                    // exec was made for this run
 }
 
-// newExecutor makes the executor of those who give none; tests make others.
+// newExecutor makes the executor where a caller gives none. Tests put others in its place.
 var newExecutor = func() plan.Executor { return plan.CPU(0) }
 
 func newRun(t *Trainer, fields []data.Field) (*Run, error) {
@@ -59,8 +60,8 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	return r, nil
 }
 
-// Close frees what the run has on its device: the programs of evaluations, the values, and the executor where the
-// Trainer was given none. Values that are to be kept must be read before. A second Close does nothing.
+// Close frees what the run has on its device: the programs of evaluations and the values. It also closes the executor
+// where the Trainer was given none. Values that are to be kept must be read before. A second Close does nothing.
 func (r *Run) Close() error {
 	err := first(r.closePrograms(), r.State.Close())
 	if r.ownExec {
@@ -170,7 +171,7 @@ func (r *Run) Evaluate(d EvalData, metrics ...metric.Metric) (Scores, error) {
 	return s, nil
 }
 
-// pass runs the model in mode Eval over one pass of d and calls f after each batch, of which the first n examples count.
+// pass runs the model in mode Eval over one pass of d. It calls f after each batch b, whose first n examples count.
 func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error) error {
 	src := d.Eval()
 	most, batches := min(r.evalBatch, max(1, src.Len())), map[string]data.Batch{}
@@ -204,18 +205,18 @@ func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error
 // add counts a batch's loss and metrics.
 func (s *Scores) add(p plan.Program, b data.Batch, n int, accs []metric.Accumulator) error {
 	var v [2]float64
-	if err := p.Scalars(v[:], "loss", "weight"); err != nil {
+	if err := p.Scalars(v[:], field.Loss, field.Weight); err != nil {
 		return err
 	}
 	s.Loss, s.Weight = s.Loss+v[0], s.Weight+v[1]
 	if len(accs) == 0 {
 		return nil
 	}
-	pred, cols, err := floats(p, "predict")
+	pred, cols, err := floats(p, field.Predict)
 	if err != nil {
 		return err
 	}
-	y, ok := b["y"]
+	y, ok := b[field.Y]
 	if !ok {
 		return errors.New("metrics want a field y in the batch")
 	}
@@ -255,8 +256,8 @@ func floats(p plan.Program, name string) ([]float32, int, error) {
 	return v, cols, errors.Wrapf(err, "train: output %q", name)
 }
 
-// Outputs runs the model over d once, in mode Eval, and calls f with the named output of each batch: (n, …), row-major,
-// in the order of d.Eval.
+// Outputs runs the model over d once, in mode Eval, in the order of d.Eval. It calls f with the named output of each
+// batch of n examples: y (n, …), row-major. An error of f ends it.
 func (r *Run) Outputs(d EvalData, output string, f func(n int, y []float32) error) error {
 	return errors.Wrap(r.pass(d, func(p plan.Program, _ data.Batch, n int) error {
 		y, _, err := floats(p, output)
@@ -267,12 +268,13 @@ func (r *Run) Outputs(d EvalData, output string, f func(n int, y []float32) erro
 	}), "train: Outputs")
 }
 
-// Predict returns what the model says of each row of x, as its loss reads it: probabilities, or the numbers themselves.
-// Rows must be equally long. See [Run.PredictBatch] for images, ids and models of several inputs.
-func (r *Run) Predict(x [][]float32) ([][]float32, error) { return r.rows("predict", x) }
+// Predict returns the output [field.Predict] for each row of x (n, N): probabilities, or numbers, as the loss reads
+// what the model gives. Rows must be equally long. See [Run.PredictBatch] for images, ids and models of several inputs.
+func (r *Run) Predict(x [][]float32) ([][]float32, error) { return r.rows(field.Predict, x) }
 
-// Logits returns what the model gives for each row of x, as it is: not probabilities but what they are made of.
-func (r *Run) Logits(x [][]float32) ([][]float32, error) { return r.rows("y", x) }
+// Logits returns the output [field.Y] for each row of x (n, N): what the model gives, before the loss makes
+// probabilities of it.
+func (r *Run) Logits(x [][]float32) ([][]float32, error) { return r.rows(field.Y, x) }
 
 func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
 	if len(x) == 0 {
@@ -286,11 +288,11 @@ func (r *Run) rows(output string, x [][]float32) ([][]float32, error) {
 		}
 		flat = append(flat, row...)
 	}
-	p, err := r.forward([]data.Field{{Name: "x", Shape: []int{width}}}, len(x))
+	p, err := r.forward([]data.Field{{Name: field.X, Shape: []int{width}}}, len(x))
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Run(map[string]any{"x": flat}, graph.Scalars{}); err != nil {
+	if err := p.Run(map[string]any{field.X: flat}, graph.Scalars{}); err != nil {
 		return nil, err
 	}
 	y, _, err := floats(p, output)

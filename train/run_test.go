@@ -13,8 +13,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// TestEvaluate has a short last batch: the mean over all equals what the examples give one by one, and what plain Go
-// makes of the logits.
+// TestEvaluate has a short last batch. The mean over all equals the mean of the examples one by one, and the one that
+// plain Go computes from the logits.
 func TestEvaluate(t *testing.T) {
 	const n = 2*defaultEvalBatch + 9
 	all := classes(n)

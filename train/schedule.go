@@ -46,7 +46,7 @@ func rise(step, n int, f float64) float64 {
 	return f
 }
 
-// after is the part of the steps after warmup that is done: 0 at its first step, 1 at the step after the last.
+// after is the share of the steps after the first n that is done: 0 at the first of them, 1 after the last one.
 func after(step, steps, n int) float64 {
 	return min(1, float64(step-n)/float64(max(1, steps-n)))
 }
@@ -92,7 +92,7 @@ func (d StepDecay) Factor(step, steps int) float64 {
 	return rise(step, n, math.Pow(d.Gamma, float64((step-n)/max(1, d.Every))))
 }
 
-// Exponential multiplies by Gamma after every step behind warmup.
+// Exponential multiplies by Gamma after every step that follows the warmup.
 type Exponential struct {
 	Gamma  float64
 	Warmup Warmup

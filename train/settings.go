@@ -1,7 +1,7 @@
 package train
 
-// Settings are what every kind of run sets alike. The settings of pretraining and of fine-tuning embed them under the
-// key train of run.yaml. To add one, see CONTRIBUTING.md.
+// Settings are the settings that every kind of run has. The settings of pretraining and of fine-tuning embed them under
+// the key train of run.yaml. To add one, see CONTRIBUTING.md.
 type Settings struct {
 	Batch      int     `yaml:"batch" flag:"batch" usage:"examples of a micro-batch; of pretraining and of packed texts: sequences" range:"[1,inf)"`
 	Accumulate int     `yaml:"accumulate" flag:"accumulate" usage:"micro-batches of a step" range:"[1,inf)"`

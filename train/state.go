@@ -19,7 +19,7 @@ type State struct {
 	Params *nn.Params
 }
 
-// Unwrap returns the executor's state; executors ask for it.
+// Unwrap returns the executor's own state, which an executor looks for.
 func (s *State) Unwrap() plan.State { return s.State }
 
 // Init gives every parameter and buffer its first value from a seed, and zeros to all other state.
@@ -39,22 +39,22 @@ type written struct {
 	names map[string]bool
 }
 
-// Unwrap returns the state itself; executors ask for it.
+// Unwrap returns the state that w wraps. With it an executor finds its own.
 func (w *written) Unwrap() plan.State { return w.State }
 
-// Write is the state's.
+// Write notes the name and calls Write of the state.
 func (w *written) Write(name string, v *tensor.Dense) error {
 	w.names[name] = true
 	return w.State.Write(name, v)
 }
 
-// Fill is the state's.
+// Fill notes the name and calls Fill of the state.
 func (w *written) Fill(name string, f func(b graph.Buf) error) error {
 	w.names[name] = true
 	return w.State.Fill(name, f)
 }
 
-// value copies a value.
+// value returns a copy of the named value.
 func (s *State) value(name string) (graph.Buf, error) {
 	m, _, err := s.Meta(name)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *State) copies(names []string) (map[string]graph.Buf, error) {
 	return vals, nil
 }
 
-// zero sets all values of the given kinds to 0, but those of buffers.
+// zero sets all values of the given kinds to 0, except buffers of the model.
 func (s *State) zero(kinds ...graph.Kind) error {
 	for _, k := range kinds {
 		for _, name := range s.Names(k) {

@@ -12,18 +12,20 @@ import (
 
 // Thaw unfreezes parameters in the course of a run: gradual unfreezing, which trains the last layers first.
 //
-//	t.Freeze = []string{"*"}; t.Thaw = []Thaw{{0, []string{"score.*"}}, {0.3, []string{"h.11.*"}}, {0.6, []string{"*"}}}
+//	t.Freeze = []string{"*"}
+//	t.Thaw = []Thaw{{0, []string{"score.*"}}, {0.3, []string{"h.11.*"}}, {0.6, []string{"*"}}}
 //
-// At is the number of updates before it, or below 1 their share of the run's. The step is compiled anew then; moments
-// start at zero, and AdamW and Adam count a parameter's updates from its first. A run that is to be resumed with another
-// number of steps wants At in updates. Rates that grow from layer to layer are [AdamW].Groups.
+// At is the number of updates before the thaw, or below 1 their share of all updates of the run. At a thaw the step is
+// compiled anew. Moments start at zero, and AdamW and Adam count a parameter's updates from its first. A run that may
+// be resumed with another number of steps needs At in updates. For rates that grow from layer to layer see
+// [AdamW].Groups.
 // Source: Howard and Ruder 2018, arXiv:1801.06146, section 3.3.
 type Thaw struct {
 	At       float64
 	Unfreeze []string // patterns; see nn.Match
 }
 
-// step is the number of updates before it in a run of steps.
+// step is the number of updates before the thaw in a run of so many steps.
 func (t Thaw) step(steps int) int {
 	if t.At < 1 {
 		return int(math.Round(t.At * float64(steps)))
@@ -31,7 +33,7 @@ func (t Thaw) step(steps int) int {
 	return int(t.At)
 }
 
-// checkThaw refuses what cannot be, and patterns without a parameter that is frozen at the start.
+// checkThaw refuses thaws out of range, and patterns that match no parameter that is frozen at the start.
 func (t *Trainer) checkThaw(p *nn.Params) error {
 	for _, th := range t.Thaw {
 		if !(th.At >= 0 && th.At < 1<<31) || th.At > 1 && th.At != math.Trunc(th.At) || len(th.Unfreeze) == 0 {
@@ -77,8 +79,8 @@ func (t *Trainer) changes(p *nn.Param) bool {
 	return !p.Frozen || slices.ContainsFunc(t.Thaw, func(th Thaw) bool { return nn.Match(p.Name, th.Unfreeze...) })
 }
 
-// unfreeze does the thaws that are due after first to last updates, and tells whether there are any: the plans of a step
-// are to be made anew then.
+// unfreeze does the thaws that are due after first to last updates. It tells whether there are any, since then the
+// plans of a step must be made anew.
 func (l *Loop) unfreeze(first, last int) (bool, error) {
 	b, steps := l.Run.builder, l.set.Steps
 	due := slices.DeleteFunc(slices.Clone(l.set.Thaw), func(t Thaw) bool { return t.step(steps) < first || t.step(steps) > last })
@@ -100,7 +102,8 @@ func (l *Loop) unfreeze(first, last int) (bool, error) {
 	return len(due) > 0, nil
 }
 
-// thaw does what is due before the next update. A new average is as if it had been kept while the parameter was frozen.
+// thaw does the thaws that are due before the next update. A new average has the value that it would have if it had
+// been kept while the parameter was frozen.
 func (l *Loop) thaw() error {
 	if l.at.Step == 0 {
 		return nil // done before the first plans were made

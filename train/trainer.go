@@ -18,9 +18,9 @@ type TrainData interface{ Train(seed uint64) data.Source }
 // EvalData gives a source of one pass in order.
 type EvalData interface{ Eval() data.Source }
 
-// Trainer says how to fit a model. Its zero fields have the defaults named here.
+// Trainer says how to fit a model. Zero fields stand for the defaults named last in each comment.
 type Trainer struct {
-	Model nn.Layer // with Loss the short form of Task, for one x and one y
+	Model nn.Layer // with Loss a short form of Task, for a model of one input x and one target y
 	Loss  nn.Loss
 	Task  Task
 
@@ -35,20 +35,20 @@ type Trainer struct {
 	Seed       uint64   // of parameters, order and random ops
 	Freeze     []string // patterns of parameters that stay as they are; see nn.Match
 	LoRA       *nn.LoRA // trains low-rank additions alone: see nn.Params.Adapt
-	Thaw       []Thaw   // what is unfrozen in the course of the run
+	Thaw       []Thaw   // which parameters are unfrozen in the course of the run
 	// EMA, where not 0, is the decay of exponential moving averages of the parameters that train, such as 0.999:
 	//
 	//	avg = EMA·avg + (1−EMA)·p after each update, from 0; read as avg/(1−EMAᵗ) after update t
 	//
-	// Evaluations, and with RestoreBest the best values, are those of the averages, which are put in place of the
-	// parameters at the end of the run, too. Training itself and the model of a checkpoint do not know of them; a
-	// checkpoint keeps them beside the moments. Buffers, such as running statistics, are not averaged: they stay those of
-	// the run. Source: Kingma and Ba 2015, arXiv:1412.6980, section 7.2.
+	// Evaluations take the averages, and so do the best values of RestoreBest. At the end of the run the averages take
+	// the place of the parameters. Training itself and the model of a checkpoint do not use them; a checkpoint keeps
+	// them beside the moments. Buffers, such as running statistics, are not averaged: they stay those of the run.
+	// Source: Kingma and Ba 2015, arXiv:1412.6980, section 7.2.
 	EMA float64
-	// From, where set, writes values of a pretrained model into the state (pretrained.Source.Fill); first values are drawn from
-	// Seed only for the parameters that it leaves out. Checkpoints then leave out what stays frozen to the end, and a run
-	// that is resumed calls From again before it reads its checkpoint; other frozen values than the run began with are an
-	// error.
+	// From, where set, writes values of a pretrained model into the state, as pretrained.Source.Fill does. Only the
+	// parameters that it leaves out get first values drawn from Seed. Checkpoints then leave out what stays frozen to
+	// the end. A run that is resumed calls From again before it reads its checkpoint. It is an error if the frozen
+	// values differ from those that the run began with.
 	From func(s plan.State) error
 
 	Val       EvalData // held-out data
@@ -77,9 +77,9 @@ type Trainer struct {
 // ErrInterrupted is returned by Fit, with the run so far, after its Interrupt was closed.
 var ErrInterrupted = errors.New("train: interrupted")
 
-// Fit trains from new parameters, or from the newest checkpoint with Resume, and returns the run. With an error the
-// run so far comes too where there is one. If the loss or the gradient's norm is not finite, the parameters stay as
-// they were before the step and the error is a *NotFiniteError.
+// Fit trains from new parameters, or from the newest checkpoint with Resume, and returns the run. After an error in a
+// step it returns the run so far as well. If the loss or the gradient's norm is not finite, the parameters stay as they
+// were before the step and the error is a *NotFiniteError.
 func (t Trainer) Fit(d TrainData) (*Run, error) {
 	l, err := t.Start(d)
 	if err != nil {
@@ -140,7 +140,7 @@ func (t *Trainer) source(d TrainData) (data.Source, error) {
 	return d.Train(t.Seed), nil
 }
 
-// check fills in the defaults of a fit and refuses settings that cannot be.
+// check fills in the defaults of a fit and refuses settings out of range.
 func (t *Trainer) check(src data.Source) error {
 	examples := src.Len()
 	if t.Optimizer == nil {

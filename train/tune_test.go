@@ -111,7 +111,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestFrom counts the parameters that are drawn: those alone that From does not write, with the values they have without it.
+// TestFrom counts the parameters that are drawn. These are only those that From does not write, and they have the
+// values that they have without From.
 func TestFrom(t *testing.T) {
 	drawn := 0
 	count := func(w []float64, s graph.Shape, r *nn.Rand) error {
@@ -140,8 +141,8 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestResumeFrom resumes a run whose checkpoint lacks the frozen parameters: from another pretrained model it is an
-// error, and a checkpoint with all parameters is read whole.
+// TestResumeFrom resumes a run whose checkpoint lacks the frozen parameters. From another pretrained model it is an
+// error. A checkpoint with all parameters is read whole.
 func TestResumeFrom(t *testing.T) {
 	tr := rows(AdamW{LR: 0.1})
 	tr.Steps, tr.Out, tr.From, tr.Freeze = 4, t.TempDir(), pretrained(1), []string{"0.*"}

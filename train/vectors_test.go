@@ -52,8 +52,8 @@ func frameTrainer() Trainer {
 	return Trainer{Task: frames{}, Optimizer: AdamW{LR: 0.05}, Batch: 4, Steps: 14, Seed: 5, fs: fast{atomicfile.OS}, noSync: true}
 }
 
-// TestVectors trains on vectors of ragged length: the loss falls, and padding changes neither means nor losses. TestResume
-// and the crash tests have the same trainer.
+// TestVectors trains on vectors of ragged length: the loss falls, and padding changes neither means nor losses.
+// TestResume and the crash tests have the same trainer.
 func TestVectors(t *testing.T) {
 	d := frameData(23)
 	tr := frameTrainer()

@@ -17,13 +17,13 @@ const (
 
 // Bounds between the verdicts, as shares of a loss. A loss is compared by its mean over a tenth of the run's steps.
 const (
-	verdictRise   = 0.02 // of the validation loss over its best: overfitting, where the training loss does not rise
-	verdictFall   = 0.02 // of the validation loss over the last quarter of the run: still improving
-	verdictLearn  = 0.05 // of the training loss over the run, and of chance: what falls by less has hardly learnt
-	verdictBreak  = 0.10 // of the training loss, and twice the error of its mean by the noise of batches: it rises
-	verdictGap    = 0.5  // of the validation loss: a training loss below it says that the examples are known by heart
-	verdictEvals  = 3    // evaluations, at least, of a verdict
-	verdictWindow = 10   // the part of the steps that a mean is over
+	verdictRise   = 0.02 // a validation loss this far above its best is overfitting, if the training loss does not rise
+	verdictFall   = 0.02 // a validation loss that falls this far in the last quarter of the run is still improving
+	verdictLearn  = 0.05 // a training loss that falls by less, or a loss less below chance, has hardly learnt
+	verdictBreak  = 0.10 // a training loss rises if it rises by more, and by more than the noise of batches explains
+	verdictGap    = 0.5  // a training loss below this share of the validation loss: the examples are known by heart
+	verdictEvals  = 3    // a verdict wants at least so many evaluations
+	verdictWindow = 10   // a mean is over this fraction, one tenth, of the steps
 )
 
 // Verdict says in plain words how a run went and what to try next. Losses that are not finite are given as 0.
@@ -31,12 +31,12 @@ type Verdict struct {
 	Name       string  `json:"name"` // Fits, Overfits, Underfits, StillImproving, Unstable or Undecided
 	Text       string  `json:"text"` // what was seen, with figures, and what to try
 	TrainFirst float64 `json:"train_first"`
-	TrainBest  float64 `json:"train_best"` // up to the best step
+	TrainBest  float64 `json:"train_best"` // in the steps up to BestStep
 	TrainLast  float64 `json:"train_last"`
-	ValFirst   float64 `json:"val_first"` // of the first evaluation
+	ValFirst   float64 `json:"val_first"` // at the first evaluation
 	ValBest    float64 `json:"val_best"`
 	ValLast    float64 `json:"val_last"`
-	BestStep   int     `json:"best_step"` // of the evaluation with the lowest loss
+	BestStep   int     `json:"best_step"` // step of the evaluation with the lowest loss
 	Steps      int     `json:"steps"`
 }
 
@@ -50,13 +50,15 @@ func (v Verdict) String() string { return v.Name + ": " + v.Text }
 //   - StillImproving: the last evaluation is the best, and 2 % or more below the best of the first three quarters
 //   - Overfits: the last evaluation is more than 2 % above the best, and the training loss did not rise by 10 % since;
 //     where it did, Unstable
-//   - Underfits: the training loss has fallen by less than 5 % and is not below half of the validation loss, as that of a
-//     head is that was fitted before the first step; or the best validation loss is not 5 % below chance
+//   - Underfits: the training loss has fallen by less than 5 % and is not below half of the validation loss. (A head
+//     that was fitted before the first step may begin below that half.) Or the best validation loss is not 5 % below
+//     chance
 //   - Fits: all else
 //
-// Training losses are means over a tenth of the steps, and a rise within twice the standard error that the noise of
-// single batches gives it is none. Chance is the loss of a model that knows no more than how often each answer comes, for
-// classes the entropy of their shares; 0 where it is not known. A resumed run is judged by what it did since.
+// Training losses are means over a tenth of the steps. The noise of single batches gives the difference of two means a
+// standard error. A rise of less than twice that error does not count. Chance is the loss of a model that knows only
+// how often each answer comes; for classes it is the entropy of their shares. It is 0 where it is not known. A resumed
+// run is judged by the steps since it was resumed.
 func Judge(h []Status, chance float64) Verdict {
 	v := Verdict{Name: Undecided, Text: "no step was made."}
 	if len(h) == 0 {

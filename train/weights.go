@@ -27,7 +27,7 @@ func (s *State) Load(path string) error {
 	return err
 }
 
-// Mismatch is how a file of values differs from those of a model.
+// Mismatch tells how the values of a file differ from those of a model.
 type Mismatch struct {
 	Missing    []string // names that the file lacks
 	Unexpected []string // tensors of the file that the model lacks
@@ -53,7 +53,7 @@ func (m Mismatch) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// LoadMatching reads those parameters and buffers that a safetensors file has with their shape, and tells what did not
+// LoadMatching reads the parameters and buffers that a safetensors file has in the right shape, and tells what did not
 // match. An error changes none.
 func (s *State) LoadMatching(path string) (Mismatch, error) {
 	return s.load(path, false, s.model(), nil)
@@ -72,8 +72,8 @@ func (s *State) write(w io.Writer, names []string) error {
 	return safetensors.Write(w, ts, map[string]string{"format": "pt"})
 }
 
-// load reads the values of the given names into the state; strict wants the file to have all of them, and no others but
-// those of more. An error changes nothing.
+// load reads the values of the given names into the state, and those of more that the file has. With strict the file
+// must have all of names and nothing else but those of more. An error changes nothing.
 func (s *State) load(path string, strict bool, names, more []string) (Mismatch, error) {
 	vals, bad, err := s.read(path, strict, names, more)
 	if err != nil {

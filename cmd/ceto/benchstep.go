@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -222,7 +223,7 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	for i := range 4 {
 		d := data.NewBatch(tokenFields(cfg.context), cfg.batch)
 		randomTokens(d, cfg.model.Dims().Vocab, uint64(i))
-		b.in = append(b.in, map[string]any{"x": d["x"].Int, "y": d["y"].Int})
+		b.in = append(b.in, map[string]any{field.X: d[field.X].Int, field.Y: d[field.Y].Int})
 	}
 	if err = b.state.Init(1337); err == nil && cfg.from != nil {
 		err = cfg.from(b.state)
@@ -236,7 +237,7 @@ const stepLR = 1e-3
 
 // tokenFields are the arrays of a batch of token windows.
 func tokenFields(context int) []data.Field {
-	return []data.Field{{Name: "x", Int: true, Shape: []int{context}}, {Name: "y", Int: true, Shape: []int{context}}}
+	return []data.Field{{Name: field.X, Int: true, Shape: []int{context}}, {Name: field.Y, Int: true, Shape: []int{context}}}
 }
 
 // step runs step i and returns the mean loss.
@@ -244,7 +245,7 @@ func (b *stepBench) step(i int) (float64, error) {
 	if err := b.prog.Run(b.in[i%len(b.in)], graph.Scalars{Step: int64(i) + 1, LR: stepLR, Micro: int64(i)}); err != nil {
 		return 0, err
 	}
-	loss, err := b.prog.Scalar("loss")
+	loss, err := b.prog.Scalar(field.Loss)
 	return loss / float64(b.batch*b.context), err
 }
 

@@ -22,8 +22,8 @@ func manyRunes(n int) (runes []rune) {
 	return runes
 }
 
-// TestCorpusWidth: ids take 4 bytes where the tokenizer has more than 65,536, and files without a header say so; a corpus
-// of a smaller tokenizer in the same folder has 2 bytes again and no such file.
+// TestCorpusWidth: ids take 4 bytes where the tokenizer has more than 65,536, and a file beside files without a header
+// says so. A corpus of a smaller tokenizer in the same folder has 2 bytes again and no such file.
 func TestCorpusWidth(t *testing.T) {
 	dir := t.TempDir()
 	runes := manyRunes(70000)

@@ -56,10 +56,10 @@ func (f *finetuneFlags) settings(c *cobra.Command) (s finetune.Settings, err err
 		return s, err
 	}
 	if f.Resume != "" {
-		return finetune.Load(filepath.Join(f.Resume, finetune.SettingsFile))
+		return finetune.ReadSettings(filepath.Join(f.Resume, finetune.SettingsFile))
 	}
 	if f.Config != "" {
-		if s, err = finetune.Load(f.Config); err != nil {
+		if s, err = finetune.ReadSettings(f.Config); err != nil {
 			return s, usage(err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -178,7 +179,7 @@ func (r inspectResult) print(w io.Writer) error {
 // forwardScope builds the forward graph, for its summary and its drawing.
 func forwardScope(cfg gpt.Model, batch, context int) (*nn.Scope, error) {
 	s := nn.NewScope(graph.New(), nn.NewParams(graph.Float32), nn.Train)
-	s.Output("logits", cfg.Forward(s, s.Input("ids", graph.Of(graph.Int32, batch, context))))
+	s.Output(field.Logits, cfg.Forward(s, s.Input(field.IDs, graph.Of(graph.Int32, batch, context))))
 	return s, s.Err()
 }
 

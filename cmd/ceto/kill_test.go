@@ -38,8 +38,8 @@ func pretrainArgs(dir string) []string {
 		"--context", "16", "--batch", "4", "--steps", "600", "--eval-every", "100", "--checkpoint-every", "10"}
 }
 
-// finetuneArgs train with everything that a checkpoint has to keep: LoRA with dropout, averages, batches by length that
-// end with an epoch, and the best values. Those of the head that was fitted first are among them.
+// finetuneArgs train with everything that a checkpoint has to keep. These are LoRA with dropout, averages, batches by
+// length that end with an epoch, and the best values. The values of the head that was fitted first are among them.
 func finetuneArgs(dir string) []string {
 	return []string{"--model", filepath.Join("..", "..", "gpt", "testdata", "hf", "llama-chat"), "--data", filepath.Join(dir, "texts.csv"), "--task", "classify",
 		"--lora-dropout", "0.1", "--ema", "0.9", "--batch", "8", "--epochs", "25", "--patience", "1000", "--lr", "0.003", "--checkpoint-every", "10"}

@@ -67,7 +67,7 @@ func (f *useFlags) predictor(exec plan.Executor) (*finetune.Predictor, error) {
 	if !f.Base {
 		return finetune.OpenRun(f.Run, exec)
 	}
-	s, err := finetune.Load(filepath.Join(f.Run, finetune.SettingsFile))
+	s, err := finetune.ReadSettings(filepath.Join(f.Run, finetune.SettingsFile))
 	if err != nil {
 		return nil, err
 	}

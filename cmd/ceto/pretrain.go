@@ -59,7 +59,7 @@ func (f *pretrainFlags) settings(c *cobra.Command) (s pretrain.Settings, err err
 			err = s.Read(file)
 		}
 	default:
-		s, err = pretrain.Load(file)
+		s, err = pretrain.ReadSettings(file)
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return s, err

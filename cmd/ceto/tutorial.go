@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -42,10 +43,10 @@ func xorTutorial(w io.Writer, hidden int, seed uint64) error {
 	exec := plan.CPU(1)
 	defer exec.Close()
 	params := nn.NewParams(graph.Float64)
-	t := &backprop{w: w, state: &train.State{State: exec.NewState(), Params: params}, in: map[string]any{"x": xorX, "y": xorY}}
+	t := &backprop{w: w, state: &train.State{State: exec.NewState(), Params: params}, in: map[string]any{field.X: xorX, field.Y: xorY}}
 	g := graph.New()
 	s := nn.NewScope(g, params, nn.Train)
-	x, y := g.Input("x", graph.Of(graph.Float64, 4, 2)), g.Input("y", graph.Of(graph.Float64, 4))
+	x, y := g.Input(field.X, graph.Of(graph.Float64, 4, 2)), g.Input(field.Y, graph.Of(graph.Float64, 4))
 	h := s.Call("1", nn.ReLU, s.Call("0", nn.Linear{Out: hidden}, x)) // (4, hidden)
 	z := s.Call("2", nn.Linear{Out: 1}, h)                            // (4, 1)
 	sum, _ := nn.BCEWithLogits{}.Loss(s, z, y)
@@ -59,7 +60,7 @@ func xorTutorial(w io.Writer, hidden int, seed uint64) error {
 	}
 	g.Output("hidden", h)
 	g.Output("p", g.Sigmoid(z))
-	g.Output("loss", loss)
+	g.Output(field.Loss, loss)
 	p, err := plan.New(g, exec.Options())
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (t *backprop) loss() float64 {
 		return 0
 	}
 	var l float64
-	l, t.err = t.prog.Scalar("loss")
+	l, t.err = t.prog.Scalar(field.Loss)
 	return l
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/setting"
@@ -23,7 +24,7 @@ var (
 )
 
 // xorFields are the arrays of one batch.
-var xorFields = []data.Field{{Name: "x", Shape: []int{2}}, {Name: "y"}}
+var xorFields = []data.Field{{Name: field.X, Shape: []int{2}}, {Name: field.Y}}
 
 // xorFlags are the flags of ceto demo xor.
 type xorFlags struct {
@@ -175,7 +176,7 @@ type xorNet struct {
 
 func newXorNet(hidden int) (*xorNet, error) {
 	params := nn.NewParams(graph.Float32)
-	n := &xorNet{exec: plan.CPU(1), in: map[string]any{"x": xorX, "y": xorY}}
+	n := &xorNet{exec: plan.CPU(1), in: map[string]any{field.X: xorX, field.Y: xorY}}
 	n.state = &train.State{State: n.exec.NewState(), Params: params}
 	b := train.Builder{Task: xorTask(hidden), Params: params, Optimizer: train.Adam{}}
 	var err error
@@ -223,7 +224,7 @@ func (n *xorNet) train(seed uint64, lr float64, epochs int) (xorOutcome, error) 
 	if err := n.forward.Run(n.in, graph.Scalars{}); err != nil {
 		return xorOutcome{}, err
 	}
-	p, err := readFloats(n.forward, "predict")
+	p, err := readFloats(n.forward, field.Predict)
 	if err != nil {
 		return xorOutcome{}, err
 	}

@@ -92,8 +92,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestHuge opens files of 1 GiB (holes, mostly) that are one line, one field, one object: refused at the limit, with
-// no more memory than it allows.
+// TestHuge opens files of 1 GiB (holes, mostly) that are one line, one field or one object. They are refused at the
+// limit, with no more memory than it allows.
 func TestHuge(t *testing.T) {
 	for _, c := range []struct{ file, text string }{{"a.txt", "x"}, {"a.csv", "a\n\"x"}, {"a.jsonl", `{"a":"`}, {"a.json", `[{"a":"`}} {
 		path := filepath.Join(write(t, c.file, c.text), c.file)

@@ -95,8 +95,8 @@ func TestShingles(t *testing.T) {
 	}
 }
 
-// TestNearRandom makes texts of random letters, each with a copy in which some letters are others, and compares Leaks
-// with the definition over all pairs: every pair found is true, and at most 1 in 1000 is missed.
+// TestNearRandom makes texts of random letters, each with a copy in which some letters are others. It compares Leaks
+// with the definition over all pairs. Every pair found is true, and at most 1 in 1000 is missed.
 func TestNearRandom(t *testing.T) {
 	for _, similarity := range []float64{0.5, 0.7, 0.8, 0.9, 0.95} {
 		r := rand.New(rand.NewPCG(1, uint64(similarity*100)))

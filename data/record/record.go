@@ -1,5 +1,6 @@
-// Package record reads people's own data, a record at a time: CSV, TSV, JSON and plain text, also packed by gzip, in
-// one file or a folder. It counts classes, splits, and finds duplicates and leaks; [Check] does all of that at once.
+// Package record reads people's own data, a record at a time. The data is CSV, TSV, JSON or plain text, also packed by
+// gzip, in one file or a folder. The package counts classes, divides records, and finds duplicates and leaks; [Check]
+// does all of that at once.
 //
 //	r, err := record.Open("sms.csv", record.Options{})
 //	defer r.Close()

@@ -70,8 +70,8 @@ func (e *encoder) special(id int32, p part) {
 	}
 }
 
-// specials cuts a part at its special tokens: first at those that are looked for as they are, then, in the normalized
-// text between, at the others.
+// specials cuts a part at its special tokens. First it cuts at those that are looked for as they are. Then it cuts the
+// normalized text between them at the others.
 func (e *encoder) specials(p part, policy Policy, normalized bool) error {
 	for i := 0; i < len(p.text); {
 		m, err := e.b.specials.next(p.text, i, normalized, policy)

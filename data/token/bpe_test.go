@@ -35,8 +35,8 @@ func randomBPE(t *testing.T, r *rand.Rand, split []Splitter) (*BPE, BPEConfig) {
 	return b, c
 }
 
-// reference is the algorithm as GPT-2's encoder.py has it: all places of the first pair in the list of merges are
-// joined, from left to right, until there is none.
+// reference is the algorithm as GPT-2's encoder.py has it. It joins all places of the first pair in the list of merges,
+// from left to right, and begins again until no pair is left.
 func reference(c BPEConfig, text []byte) []int32 {
 	var ids []int32
 	for i := 0; i < len(text); {

@@ -60,8 +60,8 @@ func Read(r io.Reader) (Tokenizer, error) {
 // have a tokenizer_config.json that names the begin and end tokens. A BPE has vocab.json and merges.txt in GPT-2's
 // form, too. Other tokenizers have [FileName].
 //
-// It fails for a tokenizer that these files cannot express: a splitter that is not one of this package, or a token
-// whose text reads like another one in the alphabet of bytes. Scores of a SentencePiece become merges in their order.
+// It fails for a tokenizer that these files cannot express. Its splitter is not one of this package, or the text of a
+// token reads like another one in the alphabet of bytes. Scores of a SentencePiece become merges in their order.
 // Where tokens overlap in a run of one character, such as "====", that may cut the run in another of the equal ways.
 func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
 	published, ok := t.(interface{ files() ([]writtenFile, error) })

@@ -104,8 +104,8 @@ func TestJSONSpaces(t *testing.T) {
 	}
 }
 
-// TestJSONMemory holds that memory grows with the bytes of a file and not with the numbers in it: about 20 bytes for
-// each are allocated in all, most of them for the tables that encoding looks into.
+// TestJSONMemory holds that memory grows with the bytes of a file and not with the numbers in it. About 20 bytes are
+// allocated in all for each byte of the file, most of them for the tables that encoding looks into.
 func TestJSONMemory(t *testing.T) {
 	for _, name := range []string{"gpt2", "llama2", "roberta"} {
 		data, err := os.ReadFile(filepath.Join("testdata", "hf", name+".json"))

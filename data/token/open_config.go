@@ -64,8 +64,8 @@ func readConfig(dir string) (configFile, error) {
 	return c, nil
 }
 
-// added lists the special tokens of a folder without tokenizer.json: those of the config, its begin and end tokens,
-// and GPT-2's <|endoftext|> where the vocab has them.
+// added lists the special tokens of a folder without tokenizer.json. They are those of the config, its begin and end
+// tokens, and GPT-2's <|endoftext|>, as far as the vocab has them.
 func (c configFile) added(vocab map[string]int32) []Special {
 	var list []Special
 	have := map[string]bool{}

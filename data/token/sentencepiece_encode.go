@@ -39,8 +39,8 @@ func (s *SentencePiece) Begin() (int32, bool) { return s.begin, s.begin >= 0 }
 // End implements [Subword].
 func (s *SentencePiece) End() (int32, bool) { return s.end, s.end >= 0 }
 
-// Decode implements [Tokenizer]. It takes the space away that Encode puts in front: at the start, after the begin
-// token and, unless PrefixFirst is set, after each special token.
+// Decode implements [Tokenizer]. It takes the space away that Encode puts in front. That space stands at the start,
+// after the begin token and, unless PrefixFirst is set, after each special token.
 func (s *SentencePiece) Decode(ids []int32) []byte {
 	text := make([]byte, 0, 4*len(ids))
 	prefix := s.prefix

@@ -35,7 +35,10 @@ func GPT2(text []byte, i int) int {
 
 // Llama3 is the splitter of Llama 3, and the first published one of GPT-4 (cl100k):
 //
-//	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+//	 ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//
+// The expression is one line, without the tab at the start of the second one.
 func Llama3(text []byte, i int) int {
 	if n := foldedContraction(text[i:]); n > 0 {
 		return i + n
@@ -52,7 +55,8 @@ func Llama3(text []byte, i int) int {
 // CL100K is the splitter of GPT-4 (cl100k_base) in current versions of tiktoken. It differs from [Llama3] in one
 // place: white space that ends the text stays whole, where Llama3 cuts behind its last line end.
 //
-//	'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
+//	'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+|
+//	 ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
 func CL100K(text []byte, i int) int {
 	if c, n := classAt(text, i); c&space != 0 {
 		if end := run(text, i+n, space); end == len(text) {
@@ -141,8 +145,8 @@ func rest(text []byte, i int, c class, n, digits int, tail class) int {
 	return spaces(text, i)
 }
 
-// spaces is the end of \s+(?!\S)|\s+ from white space at text[i:]: a run of it keeps its last character for the
-// piece behind it, unless it has no other or ends the text.
+// spaces is the end of \s+(?!\S)|\s+ from white space at text[i:]. A run of white space leaves its last character to
+// the piece that follows, unless it has no other character or ends the text.
 func spaces(text []byte, i int) int {
 	end := run(text, i, space)
 	if end == len(text) {

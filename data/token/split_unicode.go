@@ -6,8 +6,8 @@ type newClass struct {
 	class  class
 }
 
-// unicode16 has what Unicode 15.1 and 16.0 added to the classes: package unicode of Go 1.26 is of 15.0, Hugging Face
-// tokenizers 0.22 and tiktoken 0.14 are of 16.0. TestSplitClasses compares with them.
+// unicode16 has what Unicode 15.1 and 16.0 added to the classes. Package unicode of Go 1.26 has version 15.0. Hugging
+// Face tokenizers 0.22 and tiktoken 0.14 have version 16.0, and TestSplitClasses compares with them.
 var unicode16 = []newClass{
 	{0x0897, 0x0897, other | upper | lower},
 	{0x1C89, 0x1C89, letter | upper},

@@ -35,7 +35,7 @@ func TestPretrain(t *testing.T) {
 	if r.Steps != 60 || r.ValLoss > 3 || r.ValLoss < 0.01 || r.BitsPerByte < r.ValLoss || len(r.Digest) != 64 || r.Run != run || r.Params < 1e5 {
 		t.Errorf("%+v: want 60 steps to a loss below 3", r)
 	}
-	if s, err := pretrain.Load(filepath.Join(run, "run.yaml")); err != nil || s.Train.Steps != 60 || s.Data.Path != file {
+	if s, err := pretrain.ReadSettings(filepath.Join(run, "run.yaml")); err != nil || s.Train.Steps != 60 || s.Data.Path != file {
 		t.Errorf("run.yaml: %+v, %v", s, err)
 	}
 }

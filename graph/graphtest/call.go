@@ -76,8 +76,8 @@ type call struct {
 	scalars graph.Scalars
 }
 
-func newCall(op graph.Op, in []graph.Buf, parts int, p graph.Workers, s graph.Scalars) *call {
-	c := &call{op: op, in: in, out: make([]guarded, parts), pool: p, scalars: s}
+func newCall(op graph.Op, in []graph.Buf, members int, p graph.Workers, s graph.Scalars) *call {
+	c := &call{op: op, in: in, out: make([]guarded, members), pool: p, scalars: s}
 	n := 0
 	if sc, ok := op.(graph.Scratcher); ok {
 		m := make([]graph.Meta, len(in))
@@ -189,20 +189,20 @@ func (c *call) allocates(in []graph.Buf) (err error) {
 }
 
 // inPlace runs the op once more for each operand that it says it may overwrite.
-func (c *call) inPlace(x []*graph.Node, part int) error {
-	want := c.out[part].Buf
+func (c *call) inPlace(x []*graph.Node, member int) error {
+	want := c.out[member].Buf
 	for operand := range c.in {
-		if err := c.overwrite(x, part, operand, want); err != nil {
+		if err := c.overwrite(x, member, operand, want); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// overwrite evaluates with a part's result in the memory of an operand, where the op allows it.
-func (c *call) overwrite(x []*graph.Node, part, operand int, want graph.Buf) error {
+// overwrite evaluates with a member's result in the memory of an operand, where the op allows it.
+func (c *call) overwrite(x []*graph.Node, member, operand int, want graph.Buf) error {
 	o, ok := c.op.(graph.Overwriter)
-	if !ok || !o.Overwrites(part, operand) || c.in[operand].Bytes() != want.Bytes() || c.in[operand].DType != want.DType {
+	if !ok || !o.Overwrites(member, operand) || c.in[operand].Bytes() != want.Bytes() || c.in[operand].DType != want.DType {
 		return nil
 	}
 	for i := range x {
@@ -217,15 +217,15 @@ func (c *call) overwrite(x []*graph.Node, part, operand int, want graph.Buf) err
 			w.out[i] = fresh(o.Meta)
 		}
 	}
-	copy(w.out[part].Mem, c.in[operand].Mem)
+	copy(w.out[member].Mem, c.in[operand].Mem)
 	in := append([]graph.Buf{}, c.in...)
-	in[operand].Mem = w.out[part].Mem
+	in[operand].Mem = w.out[member].Mem
 	if err := w.runOn(in); err != nil {
 		return errors.Wrapf(err, "in place of operand %d", operand)
 	}
 	for k := range w.out {
 		if i := differ(w.out[k].Buf, c.out[k].Buf); i >= 0 {
-			return errors.Errorf("part %d in place of operand %d: element %d of part %d has other bits", part, operand, i, k)
+			return errors.Errorf("member %d in place of operand %d: element %d of member %d has other bits", member, operand, i, k)
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ var binaryCases = oracles(map[string]Oracle{
 	"Div":     binaryOf(func(a, b float64) float64 { return a / b }),
 	"Maximum": binaryOf(math.Max),
 	"Minimum": binaryOf(math.Min),
-	"Step": binaryOf(func(a, b float64) float64 {
+	"Heaviside": binaryOf(func(a, b float64) float64 {
 		if a == b {
 			return 0.5
 		}
@@ -99,7 +99,7 @@ var binaryCases = oracles(map[string]Oracle{
 	{Name: "Maximum/equal", In: join(floatsOf(S{4}, 1, 2, 3, 4), floatsOf(S{4}, 1, 3, 3, 1)), NoGrad: "kinks", Build: opMax},
 	{Name: "Minimum", In: floats(S{3, 5}, S{3, 5}), Distinct: true, Build: opMin},
 	{Name: "Minimum/bias-left", In: floats(S{7}, S{4, 7}), Distinct: true, Build: opMin},
-	{Name: "Step", In: join(floatsOf(S{4}, 1, 2, 3, 4), floatsOf(S{2, 1}, 2, 3)), Build: of2(graph.Step{})},
+	{Name: "Heaviside", In: join(floatsOf(S{4}, 1, 2, 3, 4), floatsOf(S{2, 1}, 2, 3)), Build: of2(graph.Heaviside{})},
 	{Name: "Same", In: join(floatsOf(S{4}, 1, 2, 3, 4), floatsOf(S{2, 1}, 2, 3)), Build: of2(graph.Same{})},
 })
 

@@ -241,9 +241,9 @@ func (s Sample) probeEval(m graph.Meta, pool graph.Workers) error {
 		}
 		in[i] = toBuf(im, v)
 	}
-	whole, part, parts := graph.PartOf(s.Op)
-	c := newCall(whole, in, parts, pool, graph.Scalars{Step: 1, LR: 1e-3, Seed: 1})
-	c.out[part] = fresh(m)
+	whole, member, members := graph.WholeOf(s.Op)
+	c := newCall(whole, in, members, pool, graph.Scalars{Step: 1, LR: 1e-3, Seed: 1})
+	c.out[member] = fresh(m)
 	if err := c.run(); err != nil {
 		if recovered(err) {
 			return err

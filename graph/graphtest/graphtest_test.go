@@ -56,7 +56,7 @@ func (o square) VJP(g *graph.Graph, x []*graph.Node, _, dy *graph.Node) []*graph
 
 func (o square) Overwrites(int, int) bool { return o.Fault == spoilsInPlace || o.Fault == sound }
 
-func (o square) Part() (graph.Op, int, int) {
+func (o square) Whole() (graph.Op, int, int) {
 	i := o.Index
 	o.Index = 0
 	return o, i, max(1, o.Parts)

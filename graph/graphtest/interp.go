@@ -89,16 +89,16 @@ func (e *Interp) node(n *graph.Node, in map[string]graph.Buf) error {
 		}
 		x[i] = v
 	}
-	whole, part, parts := graph.PartOf(n.Op())
-	c := newCall(whole, x, parts, e.pool, e.Scalars)
-	c.out[part] = fresh(n.Meta())
+	whole, member, members := graph.WholeOf(n.Op())
+	c := newCall(whole, x, members, e.pool, e.Scalars)
+	c.out[member] = fresh(n.Meta())
 	if e.watch {
 		c.in = clones(x)
 	}
 	if err := c.run(); err != nil {
 		return err
 	}
-	e.Values[n], c.in = c.out[part].Buf, x
+	e.Values[n], c.in = c.out[member].Buf, x
 	if !e.watch {
 		return nil
 	}
@@ -108,18 +108,18 @@ func (e *Interp) node(n *graph.Node, in map[string]graph.Buf) error {
 	if err := c.strided(); err != nil {
 		return err
 	}
-	return c.inPlace(n.Operands(), part)
+	return c.inPlace(n.Operands(), member)
 }
 
-// joined evaluates each whole of which several parts are needed in one call; the parts must have the same bits.
+// joined evaluates each whole of which several members are needed in one call; the members must have the same bits.
 func (e *Interp) joined(nodes []*graph.Node, need map[*graph.Node]bool) error {
 	done := map[*graph.Node]bool{}
 	for i, n := range nodes {
 		if !need[n] || done[n] || n.Op() == nil {
 			continue
 		}
-		whole, _, parts := graph.PartOf(n.Op())
-		if parts == 1 {
+		whole, _, members := graph.WholeOf(n.Op())
+		if members == 1 {
 			continue
 		}
 		same := []*graph.Node{}
@@ -129,7 +129,7 @@ func (e *Interp) joined(nodes []*graph.Node, need map[*graph.Node]bool) error {
 			}
 		}
 		if len(same) > 1 {
-			if err := e.join(whole, parts, same); err != nil {
+			if err := e.join(whole, members, same); err != nil {
 				return errors.Wrapf(err, "%s joined on %v", graph.Describe(whole), n.Operands())
 			}
 		}
@@ -138,8 +138,8 @@ func (e *Interp) joined(nodes []*graph.Node, need map[*graph.Node]bool) error {
 }
 
 func sameWhole(whole graph.Op, n, m *graph.Node) bool {
-	w, _, parts := graph.PartOf(m.Op())
-	if parts == 1 || w != whole || len(n.Operands()) != len(m.Operands()) {
+	w, _, members := graph.WholeOf(m.Op())
+	if members == 1 || w != whole || len(n.Operands()) != len(m.Operands()) {
 		return false
 	}
 	for i, x := range n.Operands() {
@@ -150,15 +150,15 @@ func sameWhole(whole graph.Op, n, m *graph.Node) bool {
 	return true
 }
 
-func (e *Interp) join(whole graph.Op, parts int, nodes []*graph.Node) error {
+func (e *Interp) join(whole graph.Op, members int, nodes []*graph.Node) error {
 	var x []graph.Buf
 	for _, k := range nodes[0].Operands() {
 		x = append(x, e.Values[k])
 	}
-	c := newCall(whole, x, parts, e.pool, e.Scalars)
+	c := newCall(whole, x, members, e.pool, e.Scalars)
 	for _, n := range nodes {
-		_, part, _ := graph.PartOf(n.Op())
-		c.out[part] = fresh(n.Meta())
+		_, member, _ := graph.WholeOf(n.Op())
+		c.out[member] = fresh(n.Meta())
 	}
 	if err := c.run(); err != nil {
 		return err
@@ -167,12 +167,12 @@ func (e *Interp) join(whole graph.Op, parts int, nodes []*graph.Node) error {
 		return err
 	}
 	for _, n := range nodes {
-		_, part, _ := graph.PartOf(n.Op())
-		if i := differ(c.out[part].Buf, e.Values[n]); i >= 0 {
-			return errors.Errorf("part %d: element %d has other bits than alone", part, i)
+		_, member, _ := graph.WholeOf(n.Op())
+		if i := differ(c.out[member].Buf, e.Values[n]); i >= 0 {
+			return errors.Errorf("member %d: element %d has other bits than alone", member, i)
 		}
 		for operand := range x {
-			if err := c.overwrite(nodes[0].Operands(), part, operand, e.Values[n]); err != nil {
+			if err := c.overwrite(nodes[0].Operands(), member, operand, e.Values[n]); err != nil {
 				return err
 			}
 		}

@@ -224,7 +224,7 @@ func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
 		return false
 	}
 	s, any := &p.Steps[i], false
-	for part, y := range s.Out {
+	for member, y := range s.Out {
 		if y < 0 {
 			continue
 		}
@@ -239,7 +239,7 @@ func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
 		}
 		for operand, x := range s.In {
 			r, _ := p.Root(x)
-			if r == st && !(x == st && overwrites(s.Op, part, operand)) {
+			if r == st && !(x == st && overwrites(s.Op, member, operand)) {
 				return false
 			}
 		}
@@ -276,21 +276,21 @@ func (p *Plan) touchedFrom(st, i int, u uses) bool {
 	return false
 }
 
-func overwrites(op graph.Op, part, operand int) bool {
+func overwrites(op graph.Op, member, operand int) bool {
 	o, ok := op.(graph.Overwriter)
-	return ok && o.Overwrites(part, operand)
+	return ok && o.Overwrites(member, operand)
 }
 
 // reuseOperands lets a step write over an operand that nothing needs after it, where its op allows that.
 func reuseOperands(p *Plan) {
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		for part, y := range s.Out {
+		for member, y := range s.Out {
 			if y < 0 || p.Slots[y].Base >= 0 || p.Slots[y].Stride != 0 {
 				continue
 			}
 			for operand, x := range s.In {
-				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, part, operand) && p.dies(x, i, operand) {
+				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, member, operand) && p.dies(x, i, operand) {
 					r, off := p.Root(x)
 					p.Slots[y].Base, p.Slots[y].Offset = r, off
 					break

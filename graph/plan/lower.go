@@ -69,7 +69,7 @@ func walk(n *graph.Node, need map[*graph.Node]bool) {
 type lowering struct {
 	p        *Plan
 	slot     map[*graph.Node]int
-	joined   map[string]int   // steps with parts, by whole and operands
+	joined   map[string]int   // steps with members, by whole and operands
 	ids      map[graph.Op]int // numbers of wholes
 	formulas map[string]*formula
 	within   []graph.Op // wholes whose formulas are being lowered
@@ -86,7 +86,7 @@ func (l *lowering) leaf(n *graph.Node) int {
 
 // node makes the step of a node of the graph, or of a formula. slot has the slots of the node's operands.
 func (l *lowering) node(n *graph.Node, slot map[*graph.Node]int, scope string) error {
-	whole, part, parts := graph.PartOf(n.Op())
+	whole, member, members := graph.WholeOf(n.Op())
 	in := make([]int, len(n.Operands()))
 	for i, x := range n.Operands() {
 		in[i] = slot[x]
@@ -102,19 +102,19 @@ func (l *lowering) node(n *graph.Node, slot map[*graph.Node]int, scope string) e
 	}
 	slot[n] = len(l.p.Slots)
 	l.p.Slots = append(l.p.Slots, Slot{Meta: n.Meta(), Region: Activations, Base: -1})
-	if parts > 1 {
+	if members > 1 {
 		key := l.key(whole, in)
 		if i, ok := l.joined[key]; ok {
-			l.p.Steps[i].Out[part] = slot[n]
+			l.p.Steps[i].Out[member] = slot[n]
 			return nil
 		}
 		l.joined[key] = len(l.p.Steps)
 	}
-	out := make([]int, parts)
+	out := make([]int, members)
 	for i := range out {
 		out[i] = -1
 	}
-	out[part] = slot[n]
+	out[member] = slot[n]
 	l.p.Steps = append(l.p.Steps, Step{Op: whole, In: in, Out: out, Scope: scope})
 	return nil
 }

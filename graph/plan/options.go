@@ -21,8 +21,8 @@ type Options struct {
 	// [EvalScratch].
 	Scratch func(op graph.Op, in []graph.Meta) int
 	// Supports returns an error that wraps [ErrUnsupported] where the executor has no kernel for op on operands of
-	// these metas. Where an op has parts, op is the whole. New then lowers the op's formula (graph.Unfuser), and makes
-	// no such op itself. Another error ends New. A nil Supports says that there is a kernel for every op.
+	// these metas. Where an op has members, op is the whole. New then lowers the op's formula (graph.Unfuser), and
+	// makes no such op itself. Another error ends New. A nil Supports says that there is a kernel for every op.
 	Supports func(op graph.Op, in []graph.Meta) error
 }
 

@@ -78,9 +78,9 @@ type Slot struct {
 
 // Step is one op over slots.
 type Step struct {
-	Op      graph.Op // the whole, where it has parts
+	Op      graph.Op // the whole, where it has members
 	In      []int
-	Out     []int // a slot for each part, -1 where nothing reads it
+	Out     []int // a slot for each member, -1 where nothing reads it
 	Scope   string
 	Scratch int   // bytes, as the executor that the plan is made for says
 	FLOPs   int64 // floating-point operations

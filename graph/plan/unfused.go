@@ -10,28 +10,28 @@ import (
 )
 
 // formula stands for a whole that the executor has no kernel for. It is a graph of its own on the operands, of which
-// only what the parts in use need is lowered.
+// only what the members in use need is lowered.
 type formula struct {
 	g    *graph.Graph
-	y    []*graph.Node // of the parts
+	y    []*graph.Node // of the members
 	slot map[*graph.Node]int
 }
 
 // unfused lowers the formula of n's op, which the executor has no kernel for, and returns the slot of the result.
 func (l *lowering) unfused(n *graph.Node, in []int, scope string) (int, error) {
-	whole, part, parts := graph.PartOf(n.Op())
+	whole, member, members := graph.WholeOf(n.Op())
 	key := l.key(whole, in)
 	f := l.formulas[key]
 	if f == nil {
 		var err error
-		if f, err = l.formula(whole, parts, in); err != nil {
+		if f, err = l.formula(whole, members, in); err != nil {
 			return 0, opError(err, scope, whole, l.p.Metas(in))
 		}
 		l.formulas[key] = f
 	}
-	y := f.y[part]
+	y := f.y[member]
 	if y == nil || !y.Meta().Equal(n.Meta()) {
-		return 0, opError(errors.Errorf("part %d of its formula is %v, want %v", part, y, n.Meta()), scope, whole, l.p.Metas(in))
+		return 0, opError(errors.Errorf("member %d of its formula is %v, want %v", member, y, n.Meta()), scope, whole, l.p.Metas(in))
 	}
 	l.within = append(l.within, whole)
 	defer func() { l.within = l.within[:len(l.within)-1] }()
@@ -49,7 +49,7 @@ func (l *lowering) unfused(n *graph.Node, in []int, scope string) (int, error) {
 }
 
 // formula builds the formula of a whole.
-func (l *lowering) formula(whole graph.Op, parts int, in []int) (*formula, error) {
+func (l *lowering) formula(whole graph.Op, members int, in []int) (*formula, error) {
 	u, ok := whole.(graph.Unfuser)
 	if !ok || slices.Contains(l.within, whole) {
 		return nil, errors.Wrap(ErrUnsupported, "there is no formula of other ops")
@@ -66,8 +66,8 @@ func (l *lowering) formula(whole graph.Op, parts int, in []int) (*formula, error
 		return nil, errors.Wrap(err, "its formula")
 	case len(f.y) == 0:
 		return nil, errors.Wrap(ErrUnsupported, "there is no formula of other ops")
-	case len(f.y) != parts:
-		return nil, errors.Errorf("its formula has %d parts, want %d", len(f.y), parts)
+	case len(f.y) != members:
+		return nil, errors.Errorf("its formula has %d members, want %d", len(f.y), members)
 	}
 	return f, nil
 }

@@ -17,8 +17,9 @@ var ErrInUse = errors.New("in use by another process")
 // FileLock is a lock that is held.
 type FileLock struct{ f *os.File }
 
-// Lock takes the file path, made if it is not there, for this process, with flock: the system gives it back when the
-// process ends, however it ends. If it is taken the error is ErrInUse and names the process that has it.
+// Lock takes the file path for this process, with flock, and makes the file if it is not there. The system gives the
+// lock back when the process ends, however it ends. If it is taken the error is ErrInUse and names the process that has
+// it.
 func Lock(path string) (*FileLock, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {

@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"go/ast"
+	"go/parser"
+	"go/token"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,7 +20,7 @@ const (
 
 // TestComments counts, package by package, what is hard to read in comments that stand on lines of their own. That is
 // sentences of more than 25 words, lines of more than 120 columns, and sentences that begin with an "Of" that belongs
-// to nothing. Generated files are left out.
+// to nothing. Generated files are left out, and so is what an Example prints: that is no prose.
 func TestComments(t *testing.T) {
 	found := map[key][]finding{}
 	total := 0
@@ -27,7 +29,11 @@ func TestComments(t *testing.T) {
 			continue
 		}
 		lines := strings.Split(string(f.src), "\n")
+		printed := printedBy(f)
 		for _, g := range f.Comments {
+			if printed[g] {
+				continue
+			}
 			if p := f.set.Position(g.Pos()); strings.TrimSpace(lines[p.Line-1][:p.Column-1]) != "" {
 				continue // behind code
 			}
@@ -36,6 +42,63 @@ func TestComments(t *testing.T) {
 	}
 	t.Logf("%d sentences in comments", total)
 	checkBounds(t, found, "sentences", "columns", "of")
+}
+
+// printedBy returns the comments that hold what the file's Examples print: each is the last comment of its function.
+func printedBy(f goFile) map[*ast.CommentGroup]bool {
+	printed := map[*ast.CommentGroup]bool{}
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || !f.test() || fn.Body == nil || !strings.HasPrefix(fn.Name.Name, "Example") {
+			continue
+		}
+		var last *ast.CommentGroup
+		for _, g := range f.Comments {
+			if fn.Body.Pos() < g.Pos() && g.End() < fn.Body.End() {
+				last = g
+			}
+		}
+		if last != nil && strings.HasPrefix(last.Text(), "Output:") {
+			printed[last] = true
+		}
+	}
+	return printed
+}
+
+func TestPrintedBy(t *testing.T) {
+	const src = `package p
+
+func ExampleOne() {
+	// One.
+	// Output: Two.
+}
+
+func ExampleTwo() {
+	// Output: Three.
+
+	// Four.
+}
+
+func other() {
+	// Output: Five.
+}
+`
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "p_test.go", src, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := printedBy(goFile{File: file, path: "p_test.go", set: set}); len(got) != 0 {
+		t.Errorf("%d comments are taken for output, want none: an output is a comment of its own, and the last", len(got))
+	}
+	file, err = parser.ParseFile(set, "q_test.go", strings.Replace(src, "// One.", "// One.\n\n", 1), parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := printedBy(goFile{File: file, path: "q_test.go", set: set})
+	if len(got) != 1 || !got[file.Comments[1]] {
+		t.Errorf("%d comments are taken for output, want that of ExampleOne", len(got))
+	}
 }
 
 // checkComment adds a comment's findings and returns how many sentences it has.

@@ -12,12 +12,13 @@ import (
 var programs = []string{"cmd", "bench", "examples", "testdata"}
 
 // TestExamples counts the packages a user imports that have no runnable Example: one with an "Output:" comment.
+// Packages for tests alone need none: no program of a user's imports them, and the tests that do show their use.
 func TestExamples(t *testing.T) {
 	tests, exported := map[string][]*ast.File{}, map[string]bool{}
 	for _, f := range goFiles(t) {
 		room := f.room()
 		switch inner := slices.Contains(strings.Split(room, "/"), "internal"); {
-		case f.nested, inner, slices.ContainsFunc(programs, func(top string) bool { return within(room, top) }):
+		case f.nested, inner, onlyTests[room], slices.ContainsFunc(programs, func(top string) bool { return within(room, top) }):
 		case f.test():
 			tests[room] = append(tests[room], f.File)
 		default:

@@ -115,9 +115,9 @@ func (s Setting) wish() string {
 	return fmt.Sprintf("between %g and %g", b.lo, b.hi)
 }
 
-// Lint returns an error for the first setting of a struct whose tags cannot be read: its range, its default, or a
-// flag where its type can have none. A setting without a usage text is one too, and a key or flag that is declared
-// twice.
+// Lint returns an error for the first setting of a struct whose tags are wrong. A range or a default that cannot be
+// read is wrong, as is a flag of a type that can have none. So is a missing usage text, or a key or flag that is
+// declared twice.
 func Lint(v any) error {
 	seen := map[string]bool{}
 	for _, s := range Of(v) {

@@ -5,8 +5,8 @@
 //		Method string  `yaml:"method" flag:"method" usage:"what is trained" oneof:"lora full" default:"lora"`
 //	}
 //
-// From this follow the flags of a command ([Flags], [Given]) and strict reading of YAML ([Read], [Set], [Load]). So do
-// checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
+// From this follow the flags of a command ([Flags], [Given]) and strict reading of YAML ([Read], [ReadFile], [Set]). So
+// do checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
 //
 //   - yaml: the key, as package go-yaml has it. Structs in structs give keys with dots, such as train.lr.
 //   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. A field
@@ -14,8 +14,8 @@
 //   - usage: what it is, for the help and the table. After a colon at its end come the choices of [Chooser].
 //   - range: an interval, such as [1,inf) or (0,1]; or, for a type with a method Valid() bool, the wish in words.
 //   - oneof: the values that a text may have, with spaces between.
-//   - default: what the zero value stands for; in parentheses: in words, where it depends on other things. Of a field
-//     that has a flag and no key it is the value that the flag starts from.
+//   - default: what the zero value stands for; in parentheses: in words, where it depends on other things. A field
+//     that has a flag and no key starts from it.
 //   - defaults, of an embedded struct: defaults of its fields, "key=value; key=(in words)".
 package setting
 

@@ -77,7 +77,7 @@ func TestOrder(t *testing.T) {
 	if err := os.WriteFile(path, []byte("task: file\ntrain: {lr: 1, batch: 1, seed: 6}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	version, err := Load(path, "x", &s)
+	version, err := ReadFile(path, "x", &s)
 	if err != nil || version != 1 {
 		t.Fatal(version, err)
 	}

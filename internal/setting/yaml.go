@@ -32,9 +32,9 @@ func Marshal(kind string, v any) ([]byte, error) {
 	return append(head, body...), errors.Wrap(err, "setting")
 }
 
-// Load reads a file over what v points to; keys that are not known are refused. The file is of the given kind or, if it
-// says nothing of it, by hand or of version 1.
-func Load(path, kind string, v any) (version int, err error) {
+// ReadFile reads a file over what v points to; keys that are not known are refused. The file is of the given kind. One
+// that names no kind was written by hand or has version 1.
+func ReadFile(path, kind string, v any) (version int, err error) {
 	var head header
 	if err := Peek(path, &head); err != nil {
 		return 0, err

@@ -44,7 +44,7 @@ func (g *Gemm[T]) Run(p *Pool) {
 		g.Serial(0)
 		return
 	}
-	t := tasks[T](p)
+	t := gemmWorkOf[T](p)
 	t.Gemm = *g
 	t.split(p.Workers())
 	p.Run(t.down*t.across, t)
@@ -57,38 +57,38 @@ const serialBelow = 1 << 18
 // vectorBelow is that count for a product of one row, which waits for memory: two cores read more than one does.
 const vectorBelow = 1 << 16
 
-// Serial computes the product on the calling goroutine, with the buffers of worker w. It may be called in a part of a
-// task, with the worker of the part, and for many products at a time.
+// Serial computes the product on the calling goroutine, with the buffers of worker w. It may be called in a part of
+// work, with the worker of the part, and for many products at a time.
 func (g *Gemm[T]) Serial(w int) {
 	ws := take[T](w)
 	ws.block(g, 0, g.M, 0, g.N)
 	ws.give(w)
 }
 
-// A gemmTask is a product cut into a grid of blocks, down×across.
-type gemmTask[T Float] struct {
+// A gemmWork is a product cut into a grid of blocks, down×across.
+type gemmWork[T Float] struct {
 	Gemm[T]
 	down, across int // blocks
 	rows, cols   int // of a block, but the last
 }
 
-// gemmTasks are the tasks of one pool, which runs one at a time.
-type gemmTasks struct {
-	f32 gemmTask[float32]
-	f64 gemmTask[float64]
+// gemmWorks are those of one pool, which runs one at a time.
+type gemmWorks struct {
+	f32 gemmWork[float32]
+	f64 gemmWork[float64]
 }
 
-// tasks is the task of p for dtype T.
-func tasks[T Float](p *Pool) *gemmTask[T] {
-	if t, ok := any(&p.gemm.f32).(*gemmTask[T]); ok {
+// gemmWorkOf is the gemmWork of p for dtype T.
+func gemmWorkOf[T Float](p *Pool) *gemmWork[T] {
+	if t, ok := any(&p.gemm.f32).(*gemmWork[T]); ok {
 		return t
 	}
-	return any(&p.gemm.f64).(*gemmTask[T])
+	return any(&p.gemm.f64).(*gemmWork[T])
 }
 
 // split chooses the grid of one to four rounds of blocks that should be done first. It prefers blocks of equal size,
 // few elements to pack, and several rounds: then a worker whose core is taken does not keep all waiting.
-func (t *gemmTask[T]) split(workers int) {
+func (t *gemmWork[T]) split(workers int) {
 	k := gemmKernel[T]()
 	stepN := k.nr
 	if t.M == 1 {
@@ -120,7 +120,7 @@ func (t *gemmTask[T]) split(workers int) {
 }
 
 // Part computes block i.
-func (t *gemmTask[T]) Part(i, worker int) {
+func (t *gemmWork[T]) Part(i, worker int) {
 	i0, j0 := i/t.across*t.rows, i%t.across*t.cols
 	ws := take[T](worker)
 	ws.block(&t.Gemm, i0, min(i0+t.rows, t.M), j0, min(j0+t.cols, t.N))

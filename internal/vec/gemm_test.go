@@ -213,11 +213,11 @@ func check[T Float](p product, seed uint64, pools []*Pool) error {
 	}
 	for _, pool := range pools {
 		again, whole := gemm[T](p, seed)
-		task := tasks[T](pool) // a grid even where Run would call Serial
-		task.Gemm = *again
+		work := gemmWorkOf[T](pool) // a grid even where Run would call Serial
+		work.Gemm = *again
 		if p.m > 0 && p.n > 0 {
-			task.split(pool.Workers())
-			pool.Run(task.down*task.across, task)
+			work.split(pool.Workers())
+			pool.Run(work.down*work.across, work)
 		}
 		for i := range whole {
 			if whole[i] != first[i] {

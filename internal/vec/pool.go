@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// A Task is work of independent parts. A part may use memory of its worker, 0 ≤ worker < Pool.Workers(). The type has
+// A Work is done in independent parts. A part may use memory of its worker, 0 ≤ worker < Pool.Workers(). The type has
 // no name of its own, so that another package can declare an interface that a Pool has.
-type Task = interface{ Part(i, worker int) }
+type Work = interface{ Part(i, worker int) }
 
-// A Pool runs the parts of one task at a time on a fixed number of workers, the caller being one of them.
+// A Pool runs the parts of one work at a time on a fixed number of workers, the caller being one of them.
 //
-// The caller of Run is worker 0; each of the others is a goroutine that lives as long as the pool. Between two tasks
+// The caller of Run is worker 0; each of the others is a goroutine that lives as long as the pool. Between two runs
 // it spins for a short while, then parks. A part is claimed by lowering left. So a worker that comes late, because
 // another process has its core, finds nothing to do and holds nobody up.
 type Pool struct {
 	workers int
-	task    Task // of the current run, as n; both are read only by one who has claimed a part
+	work    Work // of the current run, as n; both are read only by one who has claimed a part
 	n       int
-	gemm    gemmTasks
+	gemm    gemmWorks
 
 	_      [64]byte     // keeps what all of them write from what is read only
 	left   atomic.Int64 // parts not yet claimed
@@ -52,7 +52,7 @@ func NewPool(workers int) *Pool {
 	}
 	p.wg.Add(p.workers - 1)
 	for w := 1; w < p.workers; w++ {
-		go p.work(w)
+		go p.serve(w)
 	}
 	return p
 }
@@ -69,16 +69,16 @@ func (p *Pool) Close() {
 	p.wg.Wait()
 }
 
-// Run calls t.Part(i, worker) for 0 ≤ i < n, each once, and returns when all have returned. It allocates nothing.
+// Run calls work.Part(i, worker) for 0 ≤ i < n, each once, and returns when all have returned. It allocates nothing.
 // It must not be called by two goroutines at a time, nor from a part.
-func (p *Pool) Run(n int, t Task) {
+func (p *Pool) Run(n int, work Work) {
 	if p.workers == 1 || n <= 1 {
 		for i := range n {
-			t.Part(i, 0)
+			work.Part(i, 0)
 		}
 		return
 	}
-	p.task, p.n = t, n
+	p.work, p.n = work, n
 	p.done.Store(0)
 	p.left.Store(int64(n))
 	for w := 1; w < min(n, p.workers); w++ {
@@ -86,11 +86,11 @@ func (p *Pool) Run(n int, t Task) {
 	}
 	p.parts(0)
 	p.wait(0, func() bool { return p.done.Load() == int64(n) })
-	p.task = nil
+	p.work = nil
 }
 
-// work is the life of worker w.
-func (p *Pool) work(w int) {
+// serve is the life of worker w.
+func (p *Pool) serve(w int) {
 	defer p.wg.Done()
 	for {
 		p.wait(w, func() bool { return p.left.Load() > 0 || p.closed.Load() })
@@ -116,7 +116,7 @@ func (p *Pool) parts(w int) (last bool) {
 			continue
 		}
 		n = int64(p.n)
-		p.task.Part(int(n-left), w)
+		p.work.Part(int(n-left), w)
 		did++
 	}
 	return did > 0 && p.done.Add(did) == n

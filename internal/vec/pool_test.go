@@ -52,7 +52,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// TestPoolMany runs many short tasks one after the other, with pauses in which the workers park.
+// TestPoolMany runs much short work, one after the other, with pauses in which the workers park.
 func TestPoolMany(t *testing.T) {
 	p := NewPool(4)
 	defer p.Close()

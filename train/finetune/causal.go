@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
@@ -62,7 +63,7 @@ func (c causal) sizes(s *Settings, n extent) {
 	s.Train.Evaluations = cmp.Or(s.Train.Evaluations, 2)
 }
 
-func (causal) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
+func (causal) field() (data.Field, bool) { return data.Field{Name: field.Y, Int: true}, true }
 
 // evalBatch is at most 32 examples, or fewer, so that their logits take at most 256 MiB.
 func (causal) evalBatch(s *Setup) int {
@@ -102,7 +103,7 @@ type tokenLoss struct {
 }
 
 // judge takes the loss and the perplexity of a token. Intervals are over examples.
-func (causal) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (causal) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	each, err := tokenLosses(run, q, s.Source.Model.Dims().Vocab)
 	if err != nil {
 		return judged{}, err
@@ -136,7 +137,7 @@ func lossMetrics(each []tokenLoss) map[string]func(rows []int) float64 {
 // tokenLosses runs the model over q and returns the loss of each example, by its number.
 func tokenLosses(run *train.Run, q *data.Sequences, vocab int) ([]tokenLoss, error) {
 	each := make([]tokenLoss, q.Len())
-	err := outputs(run, q, "predict", vocab, func(i int, e data.Sequence, p []float32) error {
+	err := outputs(run, q, field.Predict, vocab, func(i int, e data.Sequence, p []float32) error {
 		for t, y := range e.Y {
 			if y < 0 {
 				continue

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
@@ -92,7 +93,7 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 	if len(trained) < 2 {
 		return errors.New("finetune: the records to train on have one class only; want at least 2")
 	}
-	for _, p := range d.parts()[1:] {
+	for _, p := range d.subsets()[1:] {
 		of := c.all
 		if p.r != d.train.r {
 			if of, err = p.r.Classes(s.Settings.Data.Label[0]); err != nil {
@@ -114,7 +115,7 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 	return err
 }
 
-func (*classify) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, false }
+func (*classify) field() (data.Field, bool) { return data.Field{Name: field.Y, Int: true}, false }
 
 func (c *classify) make(s *Setup, e entry) ([]example, error) {
 	x, err := s.textExample(e)
@@ -166,7 +167,7 @@ func (c *classify) chance(s *Setup) (h float64) {
 	return h
 }
 
-func (c *classify) judge(s *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (c *classify) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	avg := metric.Macro
 	if p := s.Settings.Data.Positive; p != "" {
 		avg = metric.Average(c.id[p])

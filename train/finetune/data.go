@@ -7,11 +7,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Data are the records of a job: read, divided into parts, and measured.
+// Data are the records of a job: read, divided into subsets, and measured.
 type Data struct {
 	Counts Counts
 
-	train, val, test *part // test is nil without a file of its own
+	train, val, test *subset // test is nil without a file of its own
 	files            []*record.Records
 	augment          record.Augment
 }
@@ -21,7 +21,7 @@ type Counts struct {
 	Rows       int // records that are used
 	Duplicates int // records left out, since an earlier one has the same text, folded
 	Leaks      int // records left out of training, since the validation or test records have their text
-	Train, Val int // records of the parts
+	Train, Val int // records of the subsets
 	Test       int // records of the test file
 	Truncated  int // examples longer than the context
 	LeftOut    int // records without an example: chats whose answers lie behind the context, empty texts
@@ -40,7 +40,7 @@ type reader interface {
 	open(s *Setup, r *record.Records) error
 	// strata returns the classes by which the records are drawn and divided, or nil.
 	strata() *record.Classes
-	// divided learns what the task needs to know about the parts, and refuses parts that it cannot learn from.
+	// divided learns what the task needs to know about the subsets, and refuses subsets that it cannot learn from.
 	divided(s *Setup, d *Data) error
 	// restore takes what open and divided have learned from the settings of a run.
 	restore(s *Setup) error
@@ -55,8 +55,8 @@ type reader interface {
 	valShare(records int) float64
 }
 
-// part is some records of a file. It has examples once it was measured.
-type part struct {
+// subset is some records of a file. It has examples once it was measured.
+type subset struct {
 	r    *record.Records
 	rows []int
 	held bool // for validation or test
@@ -104,9 +104,9 @@ func (d *Data) file(s *Setup, path string) (*record.Records, error) {
 	return r, err
 }
 
-// parts returns the training and validation parts, and the test part where there is one.
-func (d *Data) parts() []*part {
-	all := []*part{d.train, d.val}
+// subsets returns the training and validation subsets, and the test subset where there is one.
+func (d *Data) subsets() []*subset {
+	all := []*subset{d.train, d.val}
 	if d.test != nil {
 		all = append(all, d.test)
 	}
@@ -117,13 +117,13 @@ func (d *Data) parts() []*part {
 // run. With anyContext the task may choose a shorter context, in which some examples are cut.
 func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	c := &d.Counts
-	if err := d.measureParts(s); err != nil {
+	if err := d.measureSubsets(s); err != nil {
 		return err
 	}
 	if anyContext {
 		if n := s.task.shorter(d.train.lengths, s.Settings.Data.Context); n < s.Settings.Data.Context {
 			s.Settings.Data.Context = n
-			if err := d.measureParts(s); err != nil {
+			if err := d.measureSubsets(s); err != nil {
 				return err
 			}
 		}
@@ -156,11 +156,11 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	return nil
 }
 
-// measureParts measures all parts.
-func (d *Data) measureParts(s *Setup) error {
+// measureSubsets measures all subsets.
+func (d *Data) measureSubsets(s *Setup) error {
 	c := &d.Counts
 	c.Truncated, c.LeftOut, c.LostSpans = 0, 0, 0
-	for _, p := range d.parts() {
+	for _, p := range d.subsets() {
 		lost, err := s.measure(p)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
@@ -50,7 +51,7 @@ type missed struct {
 	spans   int // spans without a token of their own
 }
 
-// examples describes the examples of a part.
+// examples describes the examples of a subset.
 type examples struct {
 	lengths []int32
 	of      []int // the record of each example
@@ -59,9 +60,9 @@ type examples struct {
 	pieces map[int]data.Sequence
 }
 
-// measure makes the examples of a part and notes their lengths. It leaves out records without an example. A record that
-// cannot become one is an error, with its place in the file.
-func (s *Setup) measure(p *part) (lost missed, err error) {
+// measure makes the examples of a subset and notes their lengths. It leaves out records without an example. A record
+// that cannot become one is an error, with its place in the file.
+func (s *Setup) measure(p *subset) (lost missed, err error) {
 	m, kept := &examples{pieces: map[int]data.Sequence{}}, make([]int, 0, len(p.rows))
 	for _, row := range p.rows {
 		made, err := s.task.make(s, entry{Records: p.r, row: row, held: p.held})
@@ -88,8 +89,8 @@ func (s *Setup) measure(p *part) (lost missed, err error) {
 	return lost, nil
 }
 
-// sequences returns the examples of a part, which it measures where needed. With vary they are as training sees them.
-func (s *Setup) sequences(p *part, vary func(row int, epoch uint64) func(string) string) (*data.Sequences, error) {
+// sequences returns the examples of a subset, which it measures where needed. With vary they are as training sees them.
+func (s *Setup) sequences(p *subset, vary func(row int, epoch uint64) func(string) string) (*data.Sequences, error) {
 	if p.examples == nil {
 		if _, err := s.measure(p); err != nil {
 			return nil, err
@@ -144,7 +145,7 @@ func (j *Job) LargestBatch() (n, width int) {
 	}
 	n, fields := data.Largest(j.task.batches(j.Setup, q).Train(t.Seed), n)
 	for _, f := range fields {
-		if f.Name == "ids" {
+		if f.Name == field.IDs {
 			width = f.Shape[0]
 		}
 	}

@@ -77,7 +77,7 @@ func TestTasks(t *testing.T) {
 		task, method, metric string
 		least                float64
 	}{
-		{"classify", LoRA, "f1", 0.95}, {"classify", Full, "accuracy", 0.95}, {"classify", Head, "accuracy", 0.95},
+		{"classify", LoRA, "f1", 0.95}, {"classify", Full, "accuracy", 0.95}, {"classify", HeadOnly, "accuracy", 0.95},
 		{"multilabel", LoRA, "f1", 0.9}, {"regress", LoRA, "r2", 0.8},
 	} {
 		t.Run(w.task+" "+w.method, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestClassWeights(t *testing.T) {
 // weight. It is 118/(2·28), as two of the 30 records of the class are held out.
 func TestWeightsOfOneClass(t *testing.T) {
 	s := skewed(t)
-	s.Method = Head
+	s.Method = HeadOnly
 	lines := texts(20)
 	s.Data.ValPath = write(t, "b.csv", lines[0], lines[2], lines[4], lines[6], lines[8])
 	r, err := open(t, s).Fit(Options{Executor: plan.CPU(1)})
@@ -311,7 +311,7 @@ func TestWeightsOfOneClass(t *testing.T) {
 // TestRefit: the head that is kept was fitted to the validation records too.
 func TestRefit(t *testing.T) {
 	s := skewed(t)
-	s.Method = Head
+	s.Method = HeadOnly
 	var judged []float32
 	read := func(st *train.State) []float32 {
 		d, err := st.Read("score.weight")
@@ -357,7 +357,7 @@ func TestAugment(t *testing.T) {
 	s := settings(t, "classify", 60)
 	s.Data.Augment.Swap = 0.3
 	j := open(t, s)
-	at := func(p *part, learn bool, epoch uint64) string {
+	at := func(p *subset, learn bool, epoch uint64) string {
 		vary := j.vary(s.Train.Seed)
 		if !learn {
 			vary = nil

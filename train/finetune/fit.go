@@ -3,7 +3,6 @@ package finetune
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/lpft"
@@ -69,8 +69,8 @@ type learner interface {
 	evalBatch(s *Setup) int
 	// chance returns the loss of a model that knows only how often each answer comes, or 0.
 	chance(s *Setup) float64
-	// judge measures the model on a part, whose examples are q.
-	judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error)
+	// judge measures the model on a subset, whose examples are q.
+	judge(s *Setup, run *train.Run, p *subset, q *data.Sequences) (judged, error)
 }
 
 // Options say how a job is run.
@@ -113,16 +113,8 @@ type Result struct {
 	Next          []string             `json:"-"` // commands that use the run
 }
 
-// Number is a float64 that is null in JSON where it is NaN or infinite, as where a metric is not defined.
-type Number float64
-
-// MarshalJSON implements json.Marshaler.
-func (n Number) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(n))
-}
+// Number is a [train.Number]: null in JSON where it is not finite, as where a metric is not defined.
+type Number = train.Number
 
 // fit is a job that is being run.
 type fit struct {
@@ -195,9 +187,9 @@ func (j *Job) fit(o Options) (*fit, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.recipe = lpft.Recipe{Train: j.task.batches(j.Setup, learnt), Examples: plain, ProbeOnly: j.Settings.Method == Head, Chance: j.task.chance(j.Setup), Say: o.Say}
+	f.recipe = lpft.Recipe{Train: j.task.batches(j.Setup, learnt), Examples: plain, ProbeOnly: j.Settings.Method == HeadOnly, Chance: j.task.chance(j.Setup), Say: o.Say}
 	if !j.Settings.Head.NoFit {
-		f.recipe.Probe = &lpft.Probe{Features: "pooled", Head: "score", Target: j.task.target(j.Setup)}
+		f.recipe.Probe = &lpft.Probe{Features: field.Pooled, Head: "score", Target: j.task.target(j.Setup)}
 	}
 	f.recipe.Trainer = f.trainer(thaw)
 	return f, nil

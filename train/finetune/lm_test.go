@@ -72,7 +72,7 @@ func TestLMPieces(t *testing.T) {
 	long := strings.Repeat("the inn on the thin hill ", 60)
 	s := Settings{Task: "lm", Model: tiny, Data: DataSettings{Path: write(t, "texts.csv", "text", long, "\"\"", "in", "thin", "hill", "on", "inn"), Text: "text", Context: 50}}
 	j := open(t, s)
-	all := &part{r: j.train.r, rows: j.train.r.Rows()}
+	all := &subset{r: j.train.r, rows: j.train.r.Rows()}
 	q, err := j.sequences(all, j.vary(0))
 	if err != nil {
 		t.Fatal(err)

@@ -121,7 +121,7 @@ func (*multilabel) build(s *Setup) train.Task {
 
 func (*multilabel) target(*Setup) lpft.Target { return lpft.Target{Link: lpft.Logistic} }
 
-func (*multilabel) judge(_ *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (*multilabel) judge(_ *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	return judgeBy(run, q, namedMetric{"accuracy", metric.AllLabels(metric.TopK(1))}, namedMetric{"f1", metric.PerLabel(metric.F1(1))})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
@@ -20,7 +21,7 @@ type pooled struct{ base }
 func (pooled) probes() bool { return true }
 
 // numbered describes a field y of n numbers an example.
-func numbered(n int) (data.Field, bool) { return data.Field{Name: "y", Shape: []int{n}}, false }
+func numbered(n int) (data.Field, bool) { return data.Field{Name: field.Y, Shape: []int{n}}, false }
 
 // textExample makes an example of a record's text. The target is still missing.
 func (s *Setup) textExample(e entry) (x example, err error) {
@@ -96,7 +97,7 @@ func summary(n int, statistics map[string]func(rows []int) float64) judged {
 // answers runs the model over texts and makes an answer of each one's predictions y.
 func (p *Predictor) answers(texts []string, answer func(y []float32) Answer) ([]Answer, error) {
 	answers := make([]Answer, len(texts))
-	err := p.outputs(texts, "predict", func(i int, y []float32) { answers[i] = answer(y) })
+	err := p.outputs(texts, field.Predict, func(i int, y []float32) { answers[i] = answer(y) })
 	return answers, err
 }
 

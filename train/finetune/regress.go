@@ -37,7 +37,7 @@ func (*regress) build(s *Setup) train.Task { return s.classifier(1, nn.MSE{}) }
 
 func (*regress) target(*Setup) lpft.Target { return lpft.Target{Link: lpft.Identity} }
 
-func (*regress) judge(_ *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (*regress) judge(_ *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	return judgeBy(run, q, namedMetric{"mae", metric.MAE}, namedMetric{"rmse", metric.RMSE}, namedMetric{"r2", metric.R2},
 		namedMetric{"pearson", metric.Pearson}, namedMetric{"spearman", metric.Spearman})
 }

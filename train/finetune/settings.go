@@ -14,9 +14,9 @@ import (
 
 // The methods.
 const (
-	LoRA = "lora" // low-rank additions and the head are trained
-	Full = "full" // all parameters are
-	Head = "head" // the head alone, on the frozen model's features
+	LoRA     = "lora" // low-rank additions and the head are trained
+	Full     = "full" // all parameters are
+	HeadOnly = "head" // the head alone, on the frozen model's features
 )
 
 // Kind is what a run.yaml of fine-tuning begins with.
@@ -118,11 +118,11 @@ type TrainSettings struct {
 	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated"`
 }
 
-// Load reads settings from a YAML file; keys that are not known are refused. A file without a version is from when a
-// warmup was always a share of the steps. There a warmup of 1 is the whole run.
-func Load(path string) (Settings, error) {
+// ReadSettings reads settings from a YAML file; keys that are not known are refused. A file without a version is from
+// when a warmup was always a share of the steps. There a warmup of 1 is the whole run.
+func ReadSettings(path string) (Settings, error) {
 	var s Settings
-	version, err := setting.Load(path, Kind, &s)
+	version, err := setting.ReadFile(path, Kind, &s)
 	if err != nil {
 		return s, errors.WithMessage(err, "finetune")
 	}
@@ -206,7 +206,7 @@ func (s *Settings) check(t task, m gpt.Model) error {
 		v    any
 		want string
 	}{
-		{s.Method == Head && !t.probes(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
+		{s.Method == HeadOnly && !t.probes(), "method", s.Method, "lora or full: this task has no head that is fitted to frozen features"},
 		{d.Context > m.Dims().Context, "data.context", d.Context, "from 1 to the model's " + strconv.Itoa(m.Dims().Context)},
 		{len(s.Train.Thaw) > 0 && s.Method != Full, "train.thaw", s.Train.Thaw, "method full: an adapter cannot hold what is unfrozen"},
 		{d.Folds > 0 && (d.Fold < 1 || d.Fold > d.Folds || d.ValPath != ""), "data.folds, data.fold", []int{d.Folds, d.Fold},

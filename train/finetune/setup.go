@@ -87,7 +87,7 @@ func (s Settings) lora() *nn.LoRA {
 		return nil
 	}
 	l := s.LoRA
-	if s.Method == Head {
+	if s.Method == HeadOnly {
 		return &nn.LoRA{Targets: []string{"-"}, Rank: 1, Also: []string{headPattern}}
 	}
 	return &nn.LoRA{Targets: l.Targets, Rank: l.Rank, Alpha: l.Alpha, Dropout: l.Dropout, Also: []string{headPattern}}

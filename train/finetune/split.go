@@ -5,7 +5,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// divide makes the parts. The training part is from main; validation and test parts may have files of their own.
+// divide makes the subsets. The training subset is from main; validation and test subsets may have files of their own.
 func (d *Data) divide(s *Setup, main *record.Records) (err error) {
 	set := &s.Settings.Data
 	rows := main.Rows()
@@ -26,7 +26,7 @@ func (d *Data) divide(s *Setup, main *record.Records) (err error) {
 	if d.test, rows, err = d.heldOut(s, main, rows, set.TestPath); err != nil {
 		return err
 	}
-	d.train = &part{r: main, rows: rows}
+	d.train = &subset{r: main, rows: rows}
 	if d.val == nil {
 		if err := d.split(s); err != nil {
 			return err
@@ -46,9 +46,9 @@ func (s *Setup) question(r *record.Records) record.Texts {
 	return s.task.identity(&s.Settings.Data, r)
 }
 
-// heldOut opens a file of validation or test records. It returns the file's part, and rows of main without those that
-// the file has too. Without a path there is no part.
-func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) (*part, []int, error) {
+// heldOut opens a file of validation or test records. It returns the file's subset, and rows of main without those that
+// the file has too. Without a path there is no subset.
+func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) (*subset, []int, error) {
 	if path == "" {
 		return nil, rows, nil
 	}
@@ -62,10 +62,10 @@ func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return &part{r: r, rows: r.Rows(), held: true}, rows, nil
+	return &subset{r: r, rows: r.Rows(), held: true}, rows, nil
 }
 
-// split moves some records from the training part to the validation part: a share of them, or a fold.
+// split moves some records from the training subset to the validation subset: a share of them, or a fold.
 func (d *Data) split(s *Setup) error {
 	set, seed, rows, strata := &s.Settings.Data, s.Settings.Train.Seed, d.train.rows, s.task.strata()
 	if set.Val == 0 && set.Folds == 0 {
@@ -85,7 +85,7 @@ func (d *Data) split(s *Setup) error {
 		}
 		fold = record.Fold{Train: parts[0], Val: parts[1]}
 	}
-	d.val = &part{r: d.train.r, rows: fold.Val, held: true}
+	d.val = &subset{r: d.train.r, rows: fold.Val, held: true}
 	if q := s.task.question(set, d.train.r); q != nil { // a question may have several answers
 		leaks, err := record.Near{Text: q, Similarity: 1}.Leaks(fold.Val, fold.Train)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
@@ -55,7 +56,7 @@ func (t *tag) divided(s *Setup, d *Data) error {
 	if len(set.Classes) == 0 {
 		set.Classes = known
 	}
-	for _, p := range d.parts()[1:] {
+	for _, p := range d.subsets()[1:] {
 		others, err := t.labels(s, p)
 		if err != nil {
 			return err
@@ -69,8 +70,8 @@ func (t *tag) divided(s *Setup, d *Data) error {
 	return t.restore(s)
 }
 
-// labels returns the labels of all spans of a part.
-func (t *tag) labels(s *Setup, p *part) (Tags, error) {
+// labels returns the labels of all spans of a subset.
+func (t *tag) labels(s *Setup, p *subset) (Tags, error) {
 	texts := make([][]Span, len(p.rows))
 	for i, row := range p.rows {
 		var err error
@@ -108,7 +109,7 @@ func (*tag) tokens(s *Setup, text string) (ids []int32, bytes [][2]int, cut bool
 	return ids[:n], bytes[:n], cut, err
 }
 
-func (*tag) field() (data.Field, bool) { return data.Field{Name: "y", Int: true}, true }
+func (*tag) field() (data.Field, bool) { return data.Field{Name: field.Y, Int: true}, true }
 
 func (t *tag) make(s *Setup, e entry) ([]example, error) {
 	text, spans, err := t.read(s, e.Records, e.row)
@@ -140,9 +141,9 @@ type found struct {
 
 // judge takes strict scores of whole spans, and the share of tokens whose class is right. Spans behind the context
 // count as not found. Intervals are over texts.
-func (t *tag) judge(s *Setup, run *train.Run, p *part, q *data.Sequences) (judged, error) {
+func (t *tag) judge(s *Setup, run *train.Run, p *subset, q *data.Sequences) (judged, error) {
 	each := make([]found, q.Len())
-	err := outputs(run, q, "predict", t.classes(), func(i int, e data.Sequence, y []float32) error {
+	err := outputs(run, q, field.Predict, t.classes(), func(i int, e data.Sequence, y []float32) error {
 		text, want, err := t.read(s, p.r, p.of[i])
 		if err != nil {
 			return err
@@ -241,7 +242,7 @@ func (t *tag) predict(p *Predictor, texts []string) ([]Answer, error) {
 	}
 	q.At = func(i int, _ uint64) (data.Sequence, error) { return data.Sequence{IDs: ids[i]}, nil }
 	answers := make([]Answer, len(texts))
-	err := outputs(p.run, q, "predict", t.classes(), func(i int, _ data.Sequence, y []float32) (err error) {
+	err := outputs(p.run, q, field.Predict, t.classes(), func(i int, _ data.Sequence, y []float32) (err error) {
 		answers[i].Spans, err = t.spans(p.Setup, texts[i], y)
 		if answers[i].Spans == nil {
 			answers[i].Spans = []Span{}

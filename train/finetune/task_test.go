@@ -170,7 +170,7 @@ func TestMakeChangesNothing(t *testing.T) {
 func TestPiecesAreKept(t *testing.T) {
 	s := Settings{Task: "lm", Model: tiny, Data: DataSettings{Text: "text", Path: write(t, "texts.csv", "text", "in", "on", "hill", "thin", strings.Repeat("an inn on the hill ", 9)), Context: 30}}
 	j := open(t, s)
-	all := &part{r: j.train.r, rows: j.train.r.Rows()}
+	all := &subset{r: j.train.r, rows: j.train.r.Rows()}
 	q, err := j.sequences(all, nil)
 	if err != nil || len(all.pieces) != 4 || q.Len() != 8 || len(all.rows) != 5 || fmt.Sprint(all.of) != "[0 1 2 3 4 4 4 4]" {
 		t.Fatalf("%d pieces of %d examples of records %v, %v; want 4 of 8 of 5", len(all.pieces), q.Len(), all.of, err)

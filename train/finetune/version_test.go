@@ -55,7 +55,7 @@ var version1 = map[string]Settings{
 // TestVersion1: what such a file says is what it said, and written again it says the same.
 func TestVersion1(t *testing.T) {
 	for name, want := range version1 {
-		s, err := Load(filepath.Join("testdata", "version1-"+name+".yaml"))
+		s, err := ReadSettings(filepath.Join("testdata", "version1-"+name+".yaml"))
 		if d := cmp.Diff(want, s); err != nil || d != "" {
 			t.Errorf("%s: %v\n%s", name, err, d)
 		}
@@ -64,14 +64,14 @@ func TestVersion1(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := write(t, "run.yaml", string(b))
-		if again, err := Load(path); err != nil || !cmp.Equal(want, again) {
+		if again, err := ReadSettings(path); err != nil || !cmp.Equal(want, again) {
 			t.Errorf("%s: written and read again: %v\n%s\n%s", name, err, cmp.Diff(want, again), b)
 		}
 	}
 }
 
-// TestWarmup: in files without a version a warmup is a share of the steps up to 1, which is all of them; since then 1 is
-// a step. A share has as many steps as it had.
+// TestWarmup: in files without a version a warmup is a share of the steps, and 1 is all of them. In files with one, 1
+// is a single step. A share has as many steps as it had.
 func TestWarmup(t *testing.T) {
 	const steps = 200
 	for _, c := range []struct {
@@ -81,7 +81,7 @@ func TestWarmup(t *testing.T) {
 		{"train: {warmup: 0.1}", 20}, {"train: {warmup: 1}", steps}, {"train: {warmup: 1.0}", steps}, {"train: {warmup: 50}", 50}, {"{}", 0},
 		{"version: 2\ntrain: {warmup: 0.1}", 20}, {"kind: finetune\nversion: 2\ntrain: {warmup: 1}", 1}, {"version: 2\ntrain: {warmup: 50}", 50},
 	} {
-		s, err := Load(write(t, "run.yaml", c.file))
+		s, err := ReadSettings(write(t, "run.yaml", c.file))
 		if got := s.Train.Warmup.Steps(steps); err != nil || got != c.want {
 			t.Errorf("%q: %d of %d steps, %v; want %d", c.file, got, steps, err, c.want)
 		}
@@ -95,8 +95,8 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
-// TestLoadRefuses: files of other kinds and versions, and keys that are not known.
-func TestLoadRefuses(t *testing.T) {
+// TestReadSettingsRefuses: files of other kinds and versions, and keys that are not known.
+func TestReadSettingsRefuses(t *testing.T) {
 	for file, want := range map[string]string{
 		"kind: pretrain\nversion: 2\n":            `settings of kind "pretrain"; want finetune`,
 		"kind: finetune\nversion: 3\n":            "settings of version 3; this program reads versions up to 2",
@@ -106,11 +106,11 @@ func TestLoadRefuses(t *testing.T) {
 		"kind: finetune\nversion: 2\ntasks: lm\n": `unknown field "tasks"`,
 	} {
 		path := write(t, "run.yaml", file)
-		if _, err := Load(path); err == nil || !contains(err.Error(), want, path) {
+		if _, err := ReadSettings(path); err == nil || !contains(err.Error(), want, path) {
 			t.Errorf("%q: %v, want %q", file, err, want)
 		}
 	}
-	if _, err := Load("no-such-file.yaml"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadSettings("no-such-file.yaml"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v, want an error that says that there is no such file", err)
 	}
 }

@@ -67,7 +67,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("the head alone was kept:", result.Head)
+	fmt.Println("the head alone was kept:", result.KeptHead)
 	// Output:
 	// better than guessing: true
 	// the head alone was kept: false

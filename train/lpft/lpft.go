@@ -18,6 +18,7 @@ package lpft
 
 import (
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
@@ -60,8 +61,8 @@ type Probe struct {
 
 // Result tells what a recipe has reached.
 type Result struct {
-	Head     bool    // the head on frozen features was kept
-	Step     int     // the step whose values were kept; 0 where Head is true
+	KeptHead bool    // the head on frozen features was kept
+	Step     int     // the step whose values were kept; 0 where KeptHead is true
 	ValLoss  float64 // validation loss of what was kept
 	Strength float64 // regularisation of the head, as scikit-learn's C; 0 where this process fitted none
 	Verdict  train.Verdict
@@ -179,7 +180,7 @@ func (r *Run) Choose() (Result, error) {
 		}
 	}
 	s, err := r.Loop.Run.Evaluate(r.set.Trainer.Val)
-	result.Head, result.Step, result.ValLoss, result.Strength = true, 0, s.Loss, r.strength
+	result.KeptHead, result.Step, result.ValLoss, result.Strength = true, 0, s.Loss, r.strength
 	return result, err
 }
 
@@ -315,7 +316,7 @@ func (t targets) next(n int) (rows [][]float32, err error) {
 		if err != nil {
 			return nil, errors.Wrap(err, "lpft: targets")
 		}
-		y, ok := b["y"]
+		y, ok := b[field.Y]
 		if !ok {
 			return nil, errors.New("lpft: the examples have no field y; want their targets")
 		}

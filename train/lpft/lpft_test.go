@@ -153,7 +153,7 @@ func TestRecipe(t *testing.T) {
 			if err != nil || math.Abs(judged-result.ValLoss) > 1e-6 {
 				t.Fatalf("what was measured has loss %g, the result is %+v, %v", judged, result, err)
 			}
-			if result.Head == w.tunes || (result.Step > 0) != w.tunes || (result.Strength > 0) != (r.Probe != nil) || (said > 0) != (r.Probe != nil) {
+			if result.KeptHead == w.tunes || (result.Step > 0) != w.tunes || (result.Strength > 0) != (r.Probe != nil) || (said > 0) != (r.Probe != nil) {
 				t.Errorf("%+v; it said %d things", result, said)
 			}
 			if bound := map[bool]float64{true: 0.5, false: 0.65}[w.tunes]; !(result.ValLoss < bound) {
@@ -166,8 +166,8 @@ func TestRecipe(t *testing.T) {
 			if all := strings.HasPrefix(w.name, "all"); moved != all {
 				t.Errorf("the trunk has moved: %t, want %t", moved, all)
 			}
-			if refit := !slices.Equal(before, read(t, state, "head.weight")); refit != result.Head {
-				t.Errorf("the head was fitted again: %t, want %t", refit, result.Head)
+			if refit := !slices.Equal(before, read(t, state, "head.weight")); refit != result.KeptHead {
+				t.Errorf("the head was fitted again: %t, want %t", refit, result.KeptHead)
 			}
 		})
 	}
@@ -194,7 +194,7 @@ func TestKeepsHead(t *testing.T) {
 	}
 	step, _, _ := run.Loop.Best()
 	b := read(t, state, "trunk.lora_B.weight")
-	if step == 0 || !result.Head || result.Step != 0 || slices.Max(learnt) == 0 || slices.Max(b) != 0 || slices.Min(b) != 0 {
+	if step == 0 || !result.KeptHead || result.Step != 0 || slices.Max(learnt) == 0 || slices.Max(b) != 0 || slices.Min(b) != 0 {
 		t.Errorf("best step %d, %+v, B up to %g, then %g; want a step that is hardly better taken back", step, result, slices.Max(learnt), slices.Max(b))
 	}
 	if kept := read(t, state, "head.weight"); !slices.Equal(kept, run.head.weight) {
@@ -210,7 +210,7 @@ func TestKeepsHead(t *testing.T) {
 func TestAllAreKept(t *testing.T) {
 	r := recipe(t, pretrained(t), false)
 	r.Trainer.LoRA, r.Trainer.Optimizer, r.Trainer.Steps, r.Trainer.Batch = nil, train.AdamW{LR: 1e-4}, 20, 2
-	if _, result, err := r.Fit(nil); err != nil || result.Head || result.Step == 0 {
+	if _, result, err := r.Fit(nil); err != nil || result.KeptHead || result.Step == 0 {
 		t.Errorf("%+v, %v; want the steps", result, err)
 	}
 }
@@ -271,7 +271,7 @@ func TestLinks(t *testing.T) {
 		set.Trainer.Task, set.Trainer.Val, set.ProbeOnly, set.Train, set.Examples = w.net, data.Rows(x[1], y[1]), true, rows, rows
 		set.Probe = &Probe{Features: "features", Head: "head", InOut: w.net.in, Target: Target{Link: w.link}}
 		_, result, err := set.Fit(nil)
-		if err != nil || !(result.ValLoss < w.most) || !result.Head {
+		if err != nil || !(result.ValLoss < w.most) || !result.KeptHead {
 			t.Errorf("%s: %+v, %v, want a loss below %g", w.name, result, err, w.most)
 		}
 	}
@@ -297,7 +297,7 @@ func TestResume(t *testing.T) {
 			return digest, result, err
 		}
 		want, whole, err := fit("", func(*train.Trainer) {})
-		if err != nil || whole.Head != w.head {
+		if err != nil || whole.KeptHead != w.head {
 			t.Fatalf("%+v: %+v, %v", w, whole, err)
 		}
 		out, stop := filepath.Join(t.TempDir(), "run"), make(chan struct{})
@@ -317,7 +317,7 @@ func TestResume(t *testing.T) {
 			t.Errorf("%+v: %v; want a checkpoint of the interrupted step", w, err)
 		}
 		got, result, err := fit(out, func(t *train.Trainer) { t.Resume = true })
-		if err != nil || got != want || result.ValLoss != whole.ValLoss || result.Step != whole.Step || result.Head != whole.Head {
+		if err != nil || got != want || result.ValLoss != whole.ValLoss || result.Step != whole.Step || result.KeptHead != whole.KeptHead {
 			t.Errorf("%+v: digest %s, %+v, %v; want %s, %+v", w, got, result, err, want, whole)
 		}
 	}

@@ -33,12 +33,12 @@ func (l labels) New() Accumulator { return &labelMean{labels: l} }
 
 type labelMean struct {
 	labels
-	tasks []*classes
-	cols  int
+	perLabel []*classes
+	cols     int
 }
 
 // Reset implements Accumulator.
-func (a *labelMean) Reset() { a.tasks, a.cols = nil, 0 }
+func (a *labelMean) Reset() { a.perLabel, a.cols = nil, 0 }
 
 // Add implements Accumulator.
 func (a *labelMean) Add(pred []float32, cols int, target []float32) error {
@@ -59,12 +59,12 @@ func (a *labelMean) Add(pred []float32, cols int, target []float32) error {
 	if a.each {
 		n = cols
 	}
-	for len(a.tasks) < n {
-		a.tasks = append(a.tasks, a.m.New().(*classes))
+	for len(a.perLabel) < n {
+		a.perLabel = append(a.perLabel, a.m.New().(*classes))
 	}
 	a.cols = cols
 	for i := range pred {
-		if err := a.tasks[i%n].Add(pred[i:i+1], 1, target[i:i+1]); err != nil {
+		if err := a.perLabel[i%n].Add(pred[i:i+1], 1, target[i:i+1]); err != nil {
 			return err
 		}
 	}
@@ -74,8 +74,8 @@ func (a *labelMean) Add(pred []float32, cols int, target []float32) error {
 // Value implements Accumulator.
 func (a *labelMean) Value() float64 {
 	var sum, count float64
-	for _, task := range a.tasks {
-		if v := task.Value(); !math.IsNaN(v) {
+	for _, c := range a.perLabel {
+		if v := c.Value(); !math.IsNaN(v) {
 			sum += v
 			count++
 		}

@@ -91,7 +91,7 @@ func TestInterrupt(t *testing.T) {
 	if dir, err := train.NewestCheckpoint(out); err != nil || filepath.Base(dir) != "step-7" {
 		t.Fatalf("%s, %v", dir, err)
 	}
-	again, err := Load(filepath.Join(out, "run.yaml"))
+	again, err := ReadSettings(filepath.Join(out, "run.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

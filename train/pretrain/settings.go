@@ -82,9 +82,9 @@ func Preset(name string) (Settings, error) {
 	return s, nil
 }
 
-// Load reads a YAML file over the settings of the preset that it names, or of [DefaultPreset]. Keys that are not known
-// are refused.
-func Load(path string) (Settings, error) {
+// ReadSettings reads a YAML file over the settings of the preset that it names, or of [DefaultPreset]. Keys that are
+// not known are refused.
+func ReadSettings(path string) (Settings, error) {
 	var named struct {
 		Preset string `yaml:"preset"`
 	}
@@ -100,7 +100,7 @@ func Load(path string) (Settings, error) {
 
 // Read reads a YAML file over the settings; keys that are not known are refused. Files of all versions are read alike.
 func (s *Settings) Read(path string) error {
-	_, err := setting.Load(path, Kind, s)
+	_, err := setting.ReadFile(path, Kind, s)
 	return err
 }
 

@@ -39,7 +39,7 @@ func TestVersion1(t *testing.T) {
 	cold.Train = TrainSettings{Steps: 2, MinLR: 0.0001, Beta1: 0.9, Beta2: 0.99, EvalEvery: 250, Settings: train.Settings{
 		Batch: 2, Accumulate: 1, LR: 0.001, Warmup: 0, Decay: 0.1, Clip: 1, Checkpoint: 0, Seed: 1337}}
 	for name, want := range map[string]Settings{"version1.yaml": whole, "version1-cold.yaml": cold} {
-		s, err := Load(filepath.Join("testdata", name))
+		s, err := ReadSettings(filepath.Join("testdata", name))
 		if err != nil || s != want {
 			t.Errorf("%s: %v\n%+v, want\n%+v", name, err, s, want)
 		}
@@ -54,7 +54,7 @@ func TestVersion1(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if again, err := Load(path); err != nil || again != want {
+		if again, err := ReadSettings(path); err != nil || again != want {
 			t.Errorf("%s: written and read again: %v\n%+v", name, err, again)
 		}
 	}
@@ -68,7 +68,7 @@ func TestWarmup(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text+"train: {warmup: "+value+"}\n"), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Load(path)
+			s, err := ReadSettings(path)
 			if got := s.Train.Warmup.Steps(200); err != nil || got != want {
 				t.Errorf("%qwarmup: %s is %d of 200 steps, %v; want %d", text, value, got, err, want)
 			}
@@ -76,8 +76,8 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
-// TestLoadPreset: a file changes the settings of the preset that it names, or of the default.
-func TestLoadPreset(t *testing.T) {
+// TestReadSettingsPreset: a file changes the settings of the preset that it names, or of the default.
+func TestReadSettingsPreset(t *testing.T) {
 	for text, preset := range map[string]string{"preset: shakespeare-char\n": "shakespeare-char", "": DefaultPreset} {
 		want, err := Preset(preset)
 		if err != nil {
@@ -88,7 +88,7 @@ func TestLoadPreset(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text+"train: {clip: 2}\nmodel: {layers: 1}\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := Load(path); err != nil || s != want {
+		if s, err := ReadSettings(path); err != nil || s != want {
 			t.Errorf("%q: %+v, %v; want %+v", text, s, err, want)
 		}
 	}

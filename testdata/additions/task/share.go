@@ -46,7 +46,7 @@ func (*share) build(s *Setup) train.Task { return s.classifier(1, nn.BCEWithLogi
 
 func (*share) target(*Setup) lpft.Target { return lpft.Target{Link: lpft.Logistic} }
 
-func (*share) judge(_ *Setup, run *train.Run, _ *part, q *data.Sequences) (judged, error) {
+func (*share) judge(_ *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	return judgeBy(run, q, namedMetric{"mae", metric.MAE}, namedMetric{"rmse", metric.RMSE}, namedMetric{"spearman", metric.Spearman})
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestAddition: the added setting has a flag, a key, a bound, a row in the table and its effect, in pretraining; and
-// all but the effect in any struct that embeds train.Settings.
+// TestAddition: the added setting has a flag, a key, a bound, a row in the table and its effect, in pretraining. Any
+// struct that embeds train.Settings has all of these but the effect.
 func TestAddition(t *testing.T) {
 	s := small(t)
 	if err := setting.Set(&s, "train.eval_batch=2"); err != nil {

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/pkg/errors"
 )
 
-// Builder builds the graphs of one task: all of them declare the same parameters. Not safe for concurrent use.
+// Builder builds the graphs of one task. All of them declare the same parameters. It is not safe for concurrent use.
 type Builder struct {
 	Task      Task
 	Params    *nn.Params
@@ -20,8 +21,8 @@ type Builder struct {
 	Clip      float64 // global norm of the mean gradient; 0 does not clip
 	EMA       float64 // decay of the moving averages of the parameters that train; 0 keeps none
 
-	trains    []string       // parameters that have a gradient, since the first graph with one
-	unreached []string       // trainable ones that have none
+	trains    []string       // parameters that have a gradient; set by the first graph that has gradients
+	unreached []string       // trainable parameters that have no gradient
 	start     map[string]int // updates before the first of parameters that were frozen until then
 }
 
@@ -38,8 +39,8 @@ const (
 	updateScope = "update"
 )
 
-// Step builds one whole training step: forward, backward, norm, clip, update. Outputs: loss (a sum), weight, grad_norm
-// (of the mean gradient).
+// Step builds one whole training step: forward, backward, norm, clip, update. Its outputs are loss (a sum), weight, and
+// grad_norm (the norm of the mean gradient).
 func (b *Builder) Step(fields []data.Field, size int) (*graph.Graph, error) {
 	g := graph.New()
 	loss, weight, params, grads, err := b.backward(g, fields, size)
@@ -69,13 +70,13 @@ func (b *Builder) Accumulate(fields []data.Field, size int) (*graph.Graph, error
 	for i, p := range params {
 		add(gradOf+p.Name(), grads[i])
 	}
-	g.Output("loss", loss)
-	g.Output("weight", weight)
+	g.Output(field.Loss, loss)
+	g.Output(field.Weight, weight)
 	return g, g.Err()
 }
 
-// Update builds the step that follows the last micro-batch: norm, clip, update, and zeros in place of the sums. Its
-// outputs are those of Step. It wants the graph of Accumulate to be built first, which says what has a gradient.
+// Update builds what follows the last micro-batch: norm, clip, update, and zeros in place of the sums. Its outputs are
+// those of Step. Accumulate must be called before, since it finds out which parameters have a gradient.
 func (b *Builder) Update() (*graph.Graph, error) {
 	if b.trains == nil {
 		return nil, errors.New("train: Update: want Accumulate before it")
@@ -106,7 +107,7 @@ func (b *Builder) declare(fields []data.Field, size int) error {
 	return nil
 }
 
-// hold adds the parameters and buffers to a state that its plans do not read: those that no value depends on.
+// hold adds to a state the parameters and buffers that none of its plans reads, since no value depends on them.
 func (b *Builder) hold(x plan.Executor, s plan.State) error {
 	g := graph.New()
 	add := func(kind graph.Kind, list []*nn.Param) {
@@ -128,14 +129,15 @@ func (b *Builder) hold(x plan.Executor, s plan.State) error {
 	return p.Close() // the state keeps the parameters
 }
 
-// Forward builds the task in a mode without gradients. Outputs: loss and weight where the task has them, and its own.
+// Forward builds the task in a mode without gradients. Its outputs are loss and weight, where the task has them, and
+// the task's own.
 func (b *Builder) Forward(mode nn.Mode, fields []data.Field, size int) (*graph.Graph, error) {
 	g := graph.New()
 	s := nn.NewScope(g, b.Params, mode)
 	o := b.Task.Build(s, inputs(s, fields, size))
 	if o.Loss != nil {
-		g.Output("loss", o.Loss)
-		g.Output("weight", o.Weight)
+		g.Output(field.Loss, o.Loss)
+		g.Output(field.Weight, o.Weight)
 	}
 	for _, name := range sortedKeys(o.Outputs) {
 		g.Output(name, o.Outputs[name])
@@ -192,7 +194,7 @@ func (b *Builder) warnings() []string {
 	return []string{"train: these parameters do not reach the loss and stay as they are: " + strings.Join(b.unreached, ", ")}
 }
 
-// optimizer is that of a parameter.
+// optimizer returns the optimizer of a parameter.
 func (b *Builder) optimizer(name string) Optimizer {
 	if o, ok := b.Optimizer.(counting); ok && b.start[name] > 0 {
 		return o.from(int64(b.start[name]))
@@ -234,9 +236,9 @@ func (b *Builder) update(g *graph.Graph, loss, weight *graph.Node, params, grads
 		b.optimizer(p.Name()).Update(g, p, grads[i], scale)
 	}
 	b.average(g)
-	g.Output("loss", loss)
-	g.Output("weight", weight)
-	g.Output("grad_norm", g.Div(norm, weight))
+	g.Output(field.Loss, loss)
+	g.Output(field.Weight, weight)
+	g.Output(field.GradNorm, g.Div(norm, weight))
 }
 
 // compile lowers a graph and binds it to a state.

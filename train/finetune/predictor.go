@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
+	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
@@ -58,7 +59,7 @@ type Answer struct {
 
 // OpenRun opens the run in folder dir. The model that it began with must be where it was. x may be nil for the CPU.
 func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
-	s, err := Load(filepath.Join(dir, SettingsFile))
+	s, err := ReadSettings(filepath.Join(dir, SettingsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +194,7 @@ func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 		return nil, errors.Errorf("finetune: Embed: the task of the run is %s, which has no vector for a text; want classify, multilabel or regress", p.Settings.Task)
 	}
 	vectors := make([][]float32, len(texts))
-	err := p.outputs(texts, "pooled", func(i int, y []float32) { vectors[i] = slices.Clone(y) })
+	err := p.outputs(texts, field.Pooled, func(i int, y []float32) { vectors[i] = slices.Clone(y) })
 	return vectors, err
 }
 
@@ -203,7 +204,7 @@ func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95
 	if err := p.task.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
-	all := &part{r: r, rows: r.Rows(), held: true}
+	all := &subset{r: r, rows: r.Rows(), held: true}
 	q, err := p.sequences(all, nil)
 	if err != nil {
 		return nil, nil, err

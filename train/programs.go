@@ -8,7 +8,7 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
-// shape is what batches of one shape need: memory for them, and the whole step, or one micro-batch, as a program.
+// shape has what batches of one shape need: memory for a batch, and a program of the whole step or of one micro-batch.
 type shape struct {
 	batch data.Batch
 	in    map[string]any // the batch as the program's inputs
@@ -16,10 +16,10 @@ type shape struct {
 	build func(plan.Options) (plan.Program, error) // another program of the same graph
 }
 
-// maxShapes bounds the shapes kept: programs share the memory of their activations.
+// maxShapes is how many shapes are kept at a time. Their programs share the memory of activations.
 const maxShapes = 64
 
-// shape returns that of batches of size examples with the given fields.
+// shape returns the shape of batches of size examples with the given fields, and makes it where it is new.
 func (l *Loop) shape(fields []data.Field, size int) (*shape, error) {
 	key := fmt.Sprint(size, fields)
 	if s := l.shapes[key]; s != nil {
@@ -87,7 +87,7 @@ func first(errs ...error) error {
 	return nil
 }
 
-// next reads the next batch into l.step, that of its shape.
+// next reads the next batch into the shape that fits it, and makes that l.step.
 func (l *Loop) next() error {
 	size, fields := data.Shape(l.src, l.set.Batch)
 	s, err := l.shape(fields, size)

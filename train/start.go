@@ -6,8 +6,8 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 )
 
-// kept lists the parameters and buffers that checkpoints and snapshots keep. The parameters in rest they leave out: with
-// Trainer.From the ones that stay frozen to the end. Buffers change although all parameters are frozen.
+// kept lists the parameters and buffers that checkpoints and snapshots keep. They leave out the parameters in rest,
+// which with Trainer.From are those that stay frozen to the end. Buffers may change where all parameters are frozen.
 func (l *Loop) kept() (names, rest []string) {
 	for _, name := range l.Run.State.Names(graph.Param) {
 		if p := l.Run.State.Params.Get(name); l.set.From != nil && p != nil && !l.set.changes(p) {
@@ -19,7 +19,8 @@ func (l *Loop) kept() (names, rest []string) {
 	return append(names, l.Run.State.buffers()...), rest
 }
 
-// begin gives the parameters the values that training starts from, and notes what checkpoints leave out of them.
+// begin gives the parameters the values that training starts from, and notes a checksum of those that checkpoints leave
+// out.
 func (l *Loop) begin() error {
 	if err := l.Run.init(&l.set); err != nil || l.folder == nil {
 		return err
