@@ -54,7 +54,7 @@ func (n Norm) Infer(in []Meta) (Meta, error) {
 		return Meta{}, err
 	}
 	if n.Of < 0 || n.Of >= n.parts() {
-		return Meta{}, errors.Errorf("part %d of %d", n.Of, n.parts())
+		return Meta{}, errors.Errorf("member %d of %d", n.Of, n.parts())
 	}
 	if err := n.check(in[0], in[1:]); err != nil || n.Of == 0 {
 		return in[0], err

@@ -13,6 +13,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
 )
 
@@ -133,7 +134,7 @@ func (c adapterJSON) heads(all []safetensors.Tensor, tagHead string) (heads map[
 			continue
 		}
 		b := graph.NewBuf(graph.Of(graph.Float32, t.Shape...))
-		if err := floats(graph.Data[float32](b), t); err != nil {
+		if err := weights.Float32s(graph.Data[float32](b), t); err != nil {
 			return nil, nil, errors.Wrap(err, t.Name)
 		}
 		if rest, ok := strings.CutPrefix(name, tagHead+"."); ok && tagHead != "" {
@@ -287,7 +288,7 @@ func (p *loraPair) read(scale float32) error {
 		v *[]float32
 	}{{p.a, &p.av}, {p.b, &p.bv}} {
 		*x.v = make([]float32, graph.Shape(x.t.Shape).Size())
-		if err := floats(*x.v, x.t); err != nil {
+		if err := weights.Float32s(*x.v, x.t); err != nil {
 			return errors.Wrap(err, x.t.Name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 )
@@ -35,7 +36,7 @@ func TestExportGGUFGolden(t *testing.T) {
 	for _, f := range Golden(t, "gguf") {
 		name := strings.TrimSuffix(filepath.Base(f), ".gguf")
 		folder := filepath.Join(f, "../../hf", name)
-		if !exists(folder) || name == "llama-chat" { // whose file_type is not that of its tensors
+		if !atomicfile.Exists(folder) || name == "llama-chat" { // whose file_type is not that of its tensors
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +108,7 @@ func TestExportLLMCGolden(t *testing.T) {
 // shapes and bytes of the tensors, the metadata, and the keys of config.json that both have.
 func TestExportHFGolden(t *testing.T) {
 	for _, golden := range Golden(t, "hf") {
-		if !exists(filepath.Join(golden, WeightsFile)) { // in shards
+		if !atomicfile.Exists(filepath.Join(golden, WeightsFile)) { // in shards
 			continue
 		}
 		t.Run(filepath.Base(golden), func(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
-	"github.com/ceto-ml/ceto/internal/half"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
 )
 
@@ -81,7 +82,7 @@ func (s *Source) openFolder(dir string) error {
 
 // shardsOf returns the names of the files that hold the tensors.
 func shardsOf(dir string) ([]string, error) {
-	if exists(filepath.Join(dir, WeightsFile)) {
+	if atomicfile.Exists(filepath.Join(dir, WeightsFile)) {
 		return []string{WeightsFile}, nil
 	}
 	var index struct {
@@ -141,32 +142,9 @@ func safetensor(t safetensors.Tensor) *stored {
 		size := t.DType.Size()
 		b := t
 		b.Data = t.Data[from*rowSize(t.Shape)*size:][:len(dst)*size]
-		return floats(dst, b)
+		return weights.Float32s(dst, b)
 	}
 	return s
-}
-
-// floats converts a tensor's values to float32.
-func floats(dst []float32, t safetensors.Tensor) error {
-	switch t.DType {
-	case safetensors.F32:
-		v, err := safetensors.Values[float32](t)
-		copy(dst, v)
-		return err
-	case safetensors.F64:
-		v, err := safetensors.Values[float64](t)
-		for i, x := range v {
-			dst[i] = float32(x)
-		}
-		return err
-	case safetensors.F16:
-		half.FromF16(dst, t.Data)
-		return nil
-	case safetensors.BF16:
-		half.FromBF16(dst, t.Data)
-		return nil
-	}
-	return errors.Errorf("dtype %s; a parameter is F32, F16, BF16 or F64", t.DType)
 }
 
 // rowSize returns the number of values in a row of the outermost axis.

@@ -103,10 +103,10 @@ func formatOf(path string) (func(*Source) error, error) {
 	if !info.IsDir() {
 		return fileFormat(path)
 	}
-	if exists(filepath.Join(path, ConfigFile)) {
+	if atomicfile.Exists(filepath.Join(path, ConfigFile)) {
 		return func(s *Source) error { return s.openFolder(path) }, nil
 	}
-	if exists(filepath.Join(path, AdapterConfigFile)) {
+	if atomicfile.Exists(filepath.Join(path, AdapterConfigFile)) {
 		return nil, errors.Errorf("pretrained: %s is a LoRA adapter, not a model; open its model and merge it with Adapt (--adapter)", path)
 	}
 	var found []string
@@ -161,11 +161,6 @@ func headOf(path string, n int) ([]byte, error) {
 		err = nil
 	}
 	return head[:k], err
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // is sets the model.

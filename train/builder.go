@@ -214,12 +214,7 @@ func (b *Builder) checkFreeze(patterns []string) error {
 
 // foreign tells, in one line, which ops of a plan run through Gorgonia's Do.
 func foreign(p *plan.Plan) []string {
-	var names []string
-	for _, s := range p.Steps {
-		if f, ok := s.Op.(graph.Foreign); ok && !slices.Contains(names, f.String()) {
-			names = append(names, f.String())
-		}
-	}
+	names := p.Foreign()
 	if len(names) == 0 {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
@@ -92,7 +93,7 @@ func absolute(s *finetune.Settings) error {
 		}
 		*p = abs
 	}
-	if abs, err := filepath.Abs(s.Model); err == nil && s.Model != "" && exists(abs) {
+	if abs, err := filepath.Abs(s.Model); err == nil && s.Model != "" && atomicfile.Exists(abs) {
 		s.Model = abs
 	}
 	return nil

@@ -79,18 +79,13 @@ func findModel(path string) (string, error) {
 	if err != nil {
 		return "", usagef("--model %s: no such file or folder", path)
 	}
-	if !info.IsDir() || exists(filepath.Join(path, pretrained.ConfigFile)) {
+	if !info.IsDir() || atomicfile.Exists(filepath.Join(path, pretrained.ConfigFile)) {
 		return path, nil
 	}
 	if dir, err := train.NewestCheckpoint(path); err == nil {
 		return dir, nil
 	}
 	return path, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.

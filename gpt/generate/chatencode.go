@@ -59,11 +59,7 @@ func (c *ChatTemplate) Encode(t token.Tokenizer, chat []Message) (ids []int32, a
 
 // checkChat returns an error for a chat from which no answer can be learned.
 func checkChat(t token.Tokenizer, chat []Message) error {
-	answers := 0
 	for i, m := range chat {
-		if m.Role == assistant {
-			answers++
-		}
 		sub, ok := t.(token.Subword)
 		for _, text := range []string{m.Role, m.Content} {
 			if !ok {
@@ -74,8 +70,20 @@ func checkChat(t token.Tokenizer, chat []Message) error {
 			}
 		}
 	}
+	return errors.WithMessage(CheckAnswers(chat), "generate: Encode")
+}
+
+// CheckAnswers returns an error for a chat from which no answer can be learned.
+// The assistant must answer at least once, and not first.
+func CheckAnswers(chat []Message) error {
+	answers := 0
+	for _, m := range chat {
+		if m.Role == assistant {
+			answers++
+		}
+	}
 	if answers == 0 || chat[0].Role == assistant {
-		return errors.Errorf("generate: Encode: a chat of %d messages, %d of them of the role assistant: want at least one answer, and another before it", len(chat), answers)
+		return errors.Errorf("%d messages, %d of them of the assistant: want at least one answer, and another before it", len(chat), answers)
 	}
 	return nil
 }

@@ -193,7 +193,7 @@ func TestChatRefuses(t *testing.T) {
 		chat     []generate.Message
 		want     string
 	}{
-		{"", nil, "0 messages, 0 of them of the role assistant"},
+		{"", nil, "0 messages, 0 of them of the assistant"},
 		{"", []generate.Message{{"user", "a"}}, "1 messages, 0 of them"},
 		{"", []generate.Message{{"assistant", "a"}, {"user", "b"}}, "want at least one answer, and another before it"},
 		{"", []generate.Message{{"user", "a</s>"}, {"assistant", "b"}}, `message 1 (user): token: special token "</s>" at offset 1`},

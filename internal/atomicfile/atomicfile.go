@@ -198,3 +198,9 @@ func write(fsys FS, path string, fn func(w io.Writer) error) (err error) {
 	}
 	return f.Sync()
 }
+
+// Exists reports whether there is a file or folder at path. What cannot be asked about is not there.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

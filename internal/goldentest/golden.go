@@ -3,13 +3,13 @@ package goldentest
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
 )
@@ -151,13 +151,8 @@ func Near(t *testing.T, what string, got, want []float32, tol float64) {
 // root returns the repository's folder, seen from that of a test.
 func root() string {
 	dir := "."
-	for !exists(filepath.Join(dir, "go.mod")) {
+	for !atomicfile.Exists(filepath.Join(dir, "go.mod")) {
 		dir = filepath.Join(dir, "..")
 	}
 	return dir
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -3,6 +3,7 @@ package weights
 
 import (
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/internal/half"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
 )
@@ -68,4 +69,28 @@ func Value(t safetensors.Tensor, m graph.Meta) (graph.Buf, error) {
 		return b, nil
 	}
 	return graph.Buf{}, errors.Errorf("%s has dtype %s, the model wants %v", t.Name, t.DType, m.DType)
+}
+
+// Float32s stores the values of t in dst, of as many elements, as float32. It is an error for a tensor that holds no
+// floats.
+func Float32s(dst []float32, t safetensors.Tensor) error {
+	switch t.DType {
+	case safetensors.F32:
+		v, err := safetensors.Values[float32](t)
+		copy(dst, v)
+		return err
+	case safetensors.F64:
+		v, err := safetensors.Values[float64](t)
+		for i, x := range v {
+			dst[i] = float32(x)
+		}
+		return err
+	case safetensors.F16:
+		half.FromF16(dst, t.Data)
+		return nil
+	case safetensors.BF16:
+		half.FromBF16(dst, t.Data)
+		return nil
+	}
+	return errors.Errorf("dtype %s; a parameter is F32, F16, BF16 or F64", t.DType)
 }

@@ -280,17 +280,10 @@ var roles = map[string]string{"human": "user", "gpt": "assistant", "bot": "assis
 
 // checkChat refuses a chat from which no answer can be learned.
 func checkChat(chat []generate.Message) error {
-	answers := 0
 	for i, m := range chat {
-		if m.Role == "assistant" {
-			answers++
-		}
 		if m.Role != "system" && strings.TrimSpace(m.Content) == "" {
 			return errors.Errorf("message %d (%s) is empty", i+1, m.Role)
 		}
 	}
-	if answers == 0 || chat[0].Role == "assistant" {
-		return errors.Errorf("%d messages, %d of them of the assistant: want at least one, and another before it", len(chat), answers)
-	}
-	return nil
+	return generate.CheckAnswers(chat)
 }
