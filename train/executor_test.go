@@ -102,6 +102,27 @@ func TestSameDigest(t *testing.T) {
 	}
 }
 
+// TestTinyPreset: the preset tiny of ceto pretrain, trained in another memory, has the CPU's digest.
+func TestTinyPreset(t *testing.T) {
+	if graphtest.Race {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
+	cpu := plan.CPU(2)
+	defer cpu.Close()
+	results := map[string]string{}
+	for name, x := range map[string]plan.Executor{"cpu": cpu, "late": remote(t, graphtest.AtNextCall)} {
+		tr, d := tinyText(t, x)
+		tr.Model, tr.Steps, tr.Batch = gpt.Tiny, 6, 4
+		run, err := tr.Fit(d)
+		must(t, run, err)
+		results[name] = fmt.Sprint(digest(t, run), losses(run.History))
+		must(t, 0, run.Close())
+	}
+	if results["late"] != results["cpu"] {
+		t.Errorf("late gives\n%s\nthe CPU\n%s", results["late"], results["cpu"])
+	}
+}
+
 // TestMissingKernels: without kernels for attention, norms and cross-entropies the loss is nearly the same.
 func TestMissingKernels(t *testing.T) {
 	x := remote(t, graphtest.AtOnce)
