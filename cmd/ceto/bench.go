@@ -52,7 +52,7 @@ type gemmRow struct {
 	OfPeak  float64 `json:"of_peak"` // a share: 0 to 1
 }
 
-// The product of the bars: a GPT-2 MLP's, of 1024 tokens.
+// The product that is measured: the first linear layer of GPT-2's MLP on 1024 tokens.
 const (
 	gemmM, gemmN, gemmK = 1024, 3072, 768
 	benchTime           = 50 * time.Millisecond // of the first measurement of the peak

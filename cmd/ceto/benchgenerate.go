@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// started is when the process began, but for the Go runtime's own start.
+// started is the time at which package main was initialised. The Go runtime had started before.
 var started = time.Now()
 
 // generateFigures is the JSON of ceto bench generate. bench/peers/pretrained.py measures the same.

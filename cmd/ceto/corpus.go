@@ -206,7 +206,7 @@ func encodeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts []
 	return ids, nil
 }
 
-// prepare makes the folder, where tokens.json tells bare ids of 4 bytes and is not there for others.
+// prepare makes the folder. It writes tokens.json for raw ids of 4 bytes, and removes it for all other formats.
 func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
 	if err := os.MkdirAll(f.out, 0o777); err != nil {
 		return errors.Wrap(err, "--out")

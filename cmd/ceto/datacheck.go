@@ -26,7 +26,7 @@ func (k *dataCheck) detect() {
 	}
 }
 
-// textsOf are the texts of the rows of r, which is k.r or k.held.
+// textsOf returns the texts of all rows of r. The records r are k.r or k.held.
 func (k *dataCheck) textsOf(r *record.Records) record.Texts {
 	if k.chats != nil {
 		return k.chats.Texts(r, false)

@@ -31,7 +31,7 @@ func (f *dataFlags) open() (*record.Records, error) {
 	return f.openFile(f.path)
 }
 
-// openFile opens another file that is read as --data is.
+// openFile opens another file, and reads it by the same flags as the file of --data.
 func (f *dataFlags) openFile(path string) (*record.Records, error) {
 	o := record.Options{Format: record.Format(f.format), Columns: f.columns}
 	if !slices.Contains([]record.Format{"", record.CSV, record.TSV, record.JSON, record.Lines}, o.Format) {

@@ -66,7 +66,8 @@ func finding(b *strings.Builder, n int, what, advice string) {
 	b.WriteByte('\n')
 }
 
-// pairs writes the first pairs with places and texts. Row B of each is in the records of, row A in those of --data.
+// pairs writes the first pairs with places and texts. A pair's row A is a row of --data, its row B a row of the
+// records of.
 func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Records) {
 	const long = 60
 	labels := k.found.Labels

@@ -52,7 +52,7 @@ func (f *finetuneFlags) run(c *cobra.Command) error {
 	return f.report(c.OutOrStdout(), r)
 }
 
-// one runs a job.
+// one makes one run of fine-tuning and writes it to the folder out.
 func (f *finetuneFlags) one(c *cobra.Command, s finetune.Settings, exec plan.Executor, out string) (*finetune.Result, error) {
 	j, err := finetune.Open(s)
 	if err != nil {
@@ -64,7 +64,7 @@ func (f *finetuneFlags) one(c *cobra.Command, s finetune.Settings, exec plan.Exe
 	return j.Fit(o)
 }
 
-// options are those of a job that tells w how it goes.
+// options returns the options of a job whose progress is written to w.
 func (f *finetuneFlags) options(ctx context.Context, w io.Writer, j *finetune.Job, exec plan.Executor) finetune.Options {
 	say := func(format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }
 	return finetune.Options{Executor: exec, MemoryLimit: f.limit(exec), Interrupt: ctx.Done(), Say: say,
@@ -105,7 +105,8 @@ func describe(w io.Writer, j *finetune.Job, l *train.Loop, exec plan.Executor) {
 
 func gib(bytes int) float64 { return float64(bytes) / (1 << 30) }
 
-// rounded is a duration as one says it.
+// rounded returns a duration as text. It is exact to the second below a minute, to ten seconds below an hour, and
+// to the minute from there on.
 func rounded(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {

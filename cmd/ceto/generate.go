@@ -123,7 +123,7 @@ func (f *generateFlags) print(w io.Writer, seqs []generate.Sequence) error {
 	return nil
 }
 
-// shown is text as w may have it: a terminal without control characters.
+// shown returns the text that is written to w. For a terminal it has no control characters.
 func shown(w io.Writer, text []byte) []byte {
 	if isTerminal(w) {
 		return printable(text)

@@ -104,7 +104,7 @@ func root() *cobra.Command {
 	return c
 }
 
-// known refuses what is no command.
+// known returns an error for the name of a command that does not exist.
 func known(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

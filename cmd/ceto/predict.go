@@ -131,7 +131,8 @@ func (f *useFlags) predict(c *cobra.Command) error {
 	return nil
 }
 
-// answers are those to records: to their texts, or where no column is named to what the run's layout makes of them.
+// answers returns the model's answers to the given rows, and their texts. With a column the texts are that column's.
+// Without one they are empty, and the run's layout reads each row.
 func (f *useFlags) answers(p *finetune.Predictor, r *record.Records, column string, rows []int) (answers []finetune.Answer, texts []string, err error) {
 	texts = make([]string, len(rows))
 	if column == "" {

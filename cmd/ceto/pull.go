@@ -132,7 +132,7 @@ func (p *pullProgress) onBytes(file string, done, total int64) {
 	}
 }
 
-// number is that of the file on its way, from 1.
+// number is the number of the file that is being fetched, counted from 1.
 func (p *pullProgress) number() int {
 	return 1 + slices.IndexFunc(p.files, func(f hub.File) bool { return f.Name == p.file })
 }
@@ -148,7 +148,7 @@ func (p *pullProgress) line(file string) string {
 	return s
 }
 
-// note says why it waits.
+// note writes why the download waits.
 func (p *pullProgress) note(message string) {
 	if p.bar != nil {
 		p.bar.Clear()

@@ -47,7 +47,7 @@ func (f *runFlags) refuseWith(c *cobra.Command, names ...string) error {
 	return nil
 }
 
-// set puts what --set says over settings.
+// set overwrites settings with the values of --set.
 func (f *runFlags) set(settings any) error {
 	for _, expr := range f.Sets {
 		if err := setting.Set(settings, expr); err != nil {

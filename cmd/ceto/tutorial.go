@@ -14,7 +14,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// reader is what values are read from: a state or a program.
+// reader reads values by name. A state and a program are readers.
 type reader interface {
 	Read(name string) (*tensor.Dense, error)
 }

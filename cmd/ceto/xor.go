@@ -127,7 +127,7 @@ func (r xorResult) print(w io.Writer) error {
 	return err
 }
 
-// all trains every network, a goroutine for each thread.
+// all trains every network. It runs one goroutine for each thread.
 func (f *xorFlags) all() ([]xorOutcome, error) {
 	exec, err := f.executor()
 	if err != nil {

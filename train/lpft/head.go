@@ -42,8 +42,8 @@ func (h head) transposed() []float32 {
 var strengths = []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3}
 
 // fitHead fits the head whose strength has the least loss in k-fold cross-validation and returns it with that strength.
-// fold[i] is the number of example i's fold. Held-out examples count alike: with the weights of rare classes a few
-// doubtful ones would decide, and for too strong a regularisation.
+// fold[i] is the number of example i's fold. Held-out examples count alike. Weighed by
+// class, a few doubtful examples of rare classes would choose too strong a regularisation.
 func fitHead(f features, fold []int, k int) (head, float64, error) {
 	losses := make([]float64, len(strengths))
 	for i := range k {

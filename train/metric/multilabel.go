@@ -12,7 +12,8 @@ import (
 
 // PerLabel measures each label as a task of two classes, and is the mean over labels. PerLabel(F1(1)) is the macro F1
 // and PerLabel(PRAUC) the mean average precision. Labels whose measure is NaN, such as AUROC where no row has the
-// label, are left out. What a NaN in pred does is m's rule. It takes pred (rows, labels) and as many targets.
+// label, are left out. The measure m decides what a NaN in pred does.
+// PerLabel takes pred (rows, labels) and as many targets.
 func PerLabel(m ClassMetric) Metric { return labels{"labels_" + m.name, m, true} }
 
 // AllLabels measures all labels together as one task of two classes. AllLabels(F1(1)) is the micro F1 and

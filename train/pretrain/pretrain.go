@@ -115,7 +115,7 @@ func (j *Job) Fit(o Options) (*Result, error) {
 	return j.result(l.Run, o.Out)
 }
 
-// trainer is the loop's, by the settings.
+// trainer returns the trainer that the settings describe.
 func (j *Job) trainer(o Options) (train.Trainer, error) {
 	s := j.Settings
 	files := map[string]func(io.Writer) error{"config.json": func(w io.Writer) error { return pretrained.WriteConfig(w, s.Model) }}

@@ -60,7 +60,7 @@ func (j *Job) result(run *train.Run, out string) (*Result, error) {
 	return r, nil
 }
 
-// sampleTokens are those of a sample.
+// sampleTokens is the number of tokens of a sample.
 const sampleTokens = 300
 
 // Sample has the trained model write a text, prompt included: 300 tokens at temperature 0.8, of the 40 most likely each
