@@ -105,20 +105,7 @@ func planned(t *testing.T, x plan.Executor, s *nn.Scope, out []*graph.Node, in m
 	for _, n := range out {
 		s.Output(n.String(), n)
 	}
-	p, err := plan.New(s.Graph, plan.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := x.NewState()
-	prog, err := x.Compile(p, state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range s.Declared() {
-		if err := state.Write(name, graph.Dense(in[name])); err != nil {
-			t.Fatal(err)
-		}
-	}
+	prog := filled(t, x, s, func(name string) graph.Buf { return in[name] })
 	if err := prog.Run(map[string]any{"x": graph.Dense(in["x"]), "y": graph.Dense(in["y"])}, graph.Scalars{Step: 1}); err != nil {
 		t.Fatal(err)
 	}

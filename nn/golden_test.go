@@ -8,6 +8,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/goldentest"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/nn"
 )
@@ -179,18 +180,6 @@ func write(t *testing.T, s plan.State, name string, b graph.Buf) {
 	}
 }
 
-// floats returns a value's elements.
-func floats(b graph.Buf) []float64 {
-	if b.DType == graph.Float64 {
-		return graph.Data[float64](b)
-	}
-	v := make([]float64, b.Size())
-	for i, x := range graph.Data[float32](b) {
-		v[i] = float64(x)
-	}
-	return v
-}
-
 // same compares an output with what it must be.
 func same(t *testing.T, prog plan.Program, name string, want graph.Buf, p precision) {
 	t.Helper()
@@ -202,7 +191,7 @@ func same(t *testing.T, prog plan.Program, name string, want graph.Buf, p precis
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, w := floats(got), floats(want)
+	g, w := goldentest.Floats(got), goldentest.Floats(want)
 	for i := range w {
 		if !(math.Abs(g[i]-w[i]) <= p.atol+p.rtol*math.Abs(w[i])) {
 			t.Errorf("%s[%d] = %.12g, want %.12g", name, i, g[i], w[i])

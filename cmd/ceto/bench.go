@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/spf13/cobra"
@@ -23,20 +24,21 @@ func benchCmd(g *global) *cobra.Command {
 	return c
 }
 
+// benchGemmFlags are the flags of ceto bench gemm.
+type benchGemmFlags struct {
+	*global
+	Rounds int `flag:"rounds" usage:"measurements of each product and of the peak; the best of each counts" range:"[1,inf)" default:"15"`
+}
+
 func benchGemmCmd(g *global) *cobra.Command {
-	rounds := 0
+	f := &benchGemmFlags{global: g}
 	c := &cobra.Command{
 		Use:   "gemm",
 		Short: "Measure C (m, n) = A·B, Aᵀ·B and A·Bᵀ against the peak of multiply-adds in the same run",
 		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if rounds < 1 {
-				return usagef("--rounds is %d; it must be at least 1", rounds)
-			}
-			return benchGemm(c.OutOrStdout(), g.json, rounds)
-		},
+		RunE:  func(c *cobra.Command, _ []string) error { return f.run(c.OutOrStdout()) },
 	}
-	c.Flags().IntVar(&rounds, "rounds", 15, "measurements of each product and of the peak; the best of each counts")
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
@@ -58,9 +60,12 @@ const (
 	benchTime           = 50 * time.Millisecond // of the first measurement of the peak
 )
 
-// benchGemm alternates product and peak, so that both see the same clock and the same neighbours, and takes the best
+// run alternates product and peak, so that both see the same clock and the same neighbours, and takes the best
 // of each. One measurement of the peak takes as long as one product.
-func benchGemm(w io.Writer, json bool, rounds int) error {
+func (f *benchGemmFlags) run(w io.Writer) error {
+	if err := setting.Check(f); err != nil {
+		return usage(err)
+	}
 	a, b, c := randomFloats(gemmM*gemmK), randomFloats(gemmK*gemmN), make([]float32, gemmM*gemmN)
 	var rows []gemmRow
 	for threads := 1; threads <= 2; threads++ {
@@ -77,7 +82,7 @@ func benchGemm(w io.Writer, json bool, rounds int) error {
 			r := gemmRow{Form: form, M: gemmM, N: gemmN, K: gemmK, Threads: threads}
 			took := benchTime
 			p.Run(pool)
-			for range rounds {
+			for range f.Rounds {
 				r.Peak = max(r.Peak, exec.Peak(took))
 				start := time.Now()
 				p.Run(pool)
@@ -86,14 +91,14 @@ func benchGemm(w io.Writer, json bool, rounds int) error {
 			}
 			r.OfPeak = r.GFLOPS / r.Peak
 			rows = append(rows, r)
-			if !json {
+			if !f.JSON {
 				fmt.Fprintf(w, "%-4s %d×%d×%d  %d threads  %6.1f of %6.1f GFLOP/s  %4.1f %%\n", form, gemmM, gemmK, gemmN, threads, r.GFLOPS, r.Peak, 100*r.OfPeak)
 			}
 		}
 		pool.Close()
 		exec.Close()
 	}
-	if json {
+	if f.JSON {
 		return printJSON(w, map[string]any{"cpu": vec.Current().String(), "rows": rows})
 	}
 	return nil

@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/spf13/cobra"
 )
 
@@ -23,42 +26,43 @@ type generateFigures struct {
 	RSS           float64 `json:"rss_mib"`
 }
 
+// benchGenerateFlags are the flags of ceto bench generate.
+type benchGenerateFlags struct {
+	*global
+	model  string
+	Prompt int `flag:"prompt-tokens" usage:"tokens of the prompt that new ones follow" range:"[1,inf)" default:"32"`
+	Tokens int `flag:"tokens" usage:"new tokens" range:"[1,inf)" default:"128"`
+	Long   int `flag:"prefill" usage:"tokens of the prompt that is only read" range:"[1,inf)" default:"512"`
+	Rounds int `flag:"rounds" usage:"measurements; the median counts" range:"[1,inf)" default:"3"`
+}
+
 func benchGenerateCmd(g *global) *cobra.Command {
-	f := &modelFlags{}
-	prompt, tokens, long, rounds := 0, 0, 0, 0
+	f := &benchGenerateFlags{global: g}
 	c := &cobra.Command{
 		Use:   "generate",
 		Short: "Measure a model's first token, its decoding and its reading of a prompt",
 		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			for name, n := range map[string]int{"prompt-tokens": prompt, "tokens": tokens, "prefill": long, "rounds": rounds} {
-				if n < 1 {
-					return usagef("--%s is %d; it must be at least 1", name, n)
-				}
-			}
-			return benchGenerate(c, g, f, prompt, tokens, long, rounds)
-		},
+		RunE:  func(c *cobra.Command, _ []string) error { return f.run(c.OutOrStdout()) },
 	}
-	fl := c.Flags()
-	fl.StringVar(&f.path, "model", "", modelUsage)
-	fl.IntVar(&prompt, "prompt-tokens", 32, "tokens of the prompt that new ones follow")
-	fl.IntVar(&tokens, "tokens", 128, "new tokens")
-	fl.IntVar(&long, "prefill", 512, "tokens of the prompt that is only read")
-	fl.IntVar(&rounds, "rounds", 3, "measurements; the median counts")
+	setting.Var(c.Flags(), finetune.Settings{}, "model", &f.model)
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
-func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, long, rounds int) error {
-	s, err := openModel(f.path)
+func (f *benchGenerateFlags) run(w io.Writer) error {
+	if err := setting.Check(f); err != nil {
+		return usage(err)
+	}
+	s, err := openModel(f.model)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	d := s.Model.Dims()
-	if n := max(prompt+tokens, long); n > d.Context {
+	if n := max(f.Prompt+f.Tokens, f.Long); n > d.Context {
 		return usagef("%d tokens; the model's context holds %d", n, d.Context)
 	}
-	exec, err := g.executor()
+	exec, err := f.executor()
 	if err != nil {
 		return err
 	}
@@ -68,17 +72,16 @@ func benchGenerate(c *cobra.Command, g *global, f *modelFlags, prompt, tokens, l
 		return err
 	}
 	defer gen.Close()
-	ids := make([]int32, max(prompt, long))
+	ids := make([]int32, max(f.Prompt, f.Long))
 	for i := range ids {
 		ids[i] = int32((1000 + i) % d.Vocab)
 	}
 	r := generateFigures{Threads: exec.Device().Workers, BytesPerToken: 4 * s.Model.Params()}
 	gen.Tokenizer = nil
-	if err := r.measure(gen, ids[:prompt], ids[:long], tokens, rounds); err != nil {
+	if err := r.measure(gen, ids[:f.Prompt], ids[:f.Long], f.Tokens, f.Rounds); err != nil {
 		return err
 	}
-	w := c.OutOrStdout()
-	if g.json {
+	if f.JSON {
 		return printJSON(w, r)
 	}
 	_, err = fmt.Fprintf(w, "%.1f tokens/s (after the first %.1f: %.1f GB/s of weights), prefill %.0f tokens/s, first token %.2f s, %.0f MiB\n",

@@ -40,46 +40,31 @@ var stepConfigs = map[string]stepConfig{
 // stepWarmup are steps before the clock starts.
 const stepWarmup = 3
 
-// stepFlags are the flags of ceto bench step.
-type stepFlags struct {
+// benchStepFlags are the flags of ceto bench step.
+type benchStepFlags struct {
 	*global
-	config, model, cpuProfile   string
-	profile, lora               bool
-	steps, batch, context, rank int
-	targets                     []string
-	recompute                   float64
-}
-
-// recomputeUsage describes the flag --recompute.
-var recomputeUsage = setting.Usage(train.Settings{}, "recompute")
-
-func checkRecompute(share float64) error {
-	if !(share >= 0 && share <= 1) {
-		return usagef("--recompute %g: want a share, 0 to 1", share)
-	}
-	return nil
+	Config     string   `flag:"config" usage:"A: 4 layers, 128 wide, 12×64 tokens; B: 6, 384, 4×256; C: 12, 768, 1×256, vocabulary 50257" oneof:"A B C" default:"A"`
+	Model      string   `flag:"model" usage:"measure this model instead: a run, a folder or a file"`
+	Batch      int      `flag:"batch" usage:"with --model: rows of a batch" range:"[1,inf)" default:"8"`
+	Context    int      `flag:"context" usage:"with --model: tokens of a row" range:"[1,inf)" default:"64"`
+	LoRA       bool     `flag:"lora" usage:"train low-rank matrices alone"`
+	Rank       int      `flag:"rank" usage:"of --lora; alpha is twice as much" range:"[1,inf)" default:"8"`
+	Targets    []string `flag:"targets" usage:"of --lora: patterns of layers" default:"['*.q_proj', '*.v_proj', '*.c_attn']"`
+	Recompute  float64  `flag:"recompute" usage:"how much of the activations is computed again in the backward pass instead of kept" range:"[0,1]"`
+	Steps      int      `flag:"steps" usage:"steps to measure" range:"[0,inf)" default:"(as many as the configuration has)"`
+	Profile    bool     `flag:"profile" usage:"print the time of each kind of op"`
+	CPUProfile string   `flag:"cpuprofile" usage:"write a CPU profile to this file"`
 }
 
 func benchStepCmd(g *global) *cobra.Command {
-	f := &stepFlags{global: g}
+	f := &benchStepFlags{global: g}
 	c := &cobra.Command{
 		Use:   "step",
 		Short: "Measure whole training steps of a GPT: forward, backward, clip, AdamW",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return f.run(c.OutOrStdout()) },
 	}
-	fl := c.Flags()
-	fl.StringVar(&f.config, "config", "A", "A: 4 layers, 128 wide, 12×64 tokens; B: 6, 384, 4×256; C: 12, 768, 1×256, vocabulary 50257")
-	fl.StringVar(&f.model, "model", "", "measure this model instead: a run, a folder or a file")
-	fl.IntVar(&f.batch, "batch", 8, "with --model: rows of a batch")
-	fl.IntVar(&f.context, "context", 64, "with --model: tokens of a row")
-	fl.BoolVar(&f.lora, "lora", false, "train low-rank matrices alone")
-	fl.IntVar(&f.rank, "rank", 8, "of --lora; alpha is twice as much")
-	fl.StringSliceVar(&f.targets, "targets", []string{"*.q_proj", "*.v_proj", "*.c_attn"}, "of --lora: patterns of layers")
-	fl.Float64Var(&f.recompute, "recompute", 0, recomputeUsage)
-	fl.IntVar(&f.steps, "steps", 0, "steps to measure (default: as many as the configuration has)")
-	fl.BoolVar(&f.profile, "profile", false, "print the time of each kind of op")
-	fl.StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile to this file")
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
@@ -106,7 +91,7 @@ type stepResult struct {
 	CPU        string      `json:"cpu"`
 }
 
-func (f *stepFlags) run(w io.Writer) error {
+func (f *benchStepFlags) run(w io.Writer) error {
 	cfg, done, err := f.stepConfig()
 	if err != nil {
 		return err
@@ -117,8 +102,8 @@ func (f *stepFlags) run(w io.Writer) error {
 		return err
 	}
 	defer exec.Close()
-	if f.cpuProfile != "" {
-		out, err := os.Create(f.cpuProfile)
+	if f.CPUProfile != "" {
+		out, err := os.Create(f.CPUProfile)
 		if err != nil {
 			return errors.Wrap(err, "--cpuprofile")
 		}
@@ -138,15 +123,15 @@ func (f *stepFlags) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if r.Config = f.config; f.model != "" {
-		r.Config = f.model
+	if r.Config = f.Config; f.Model != "" {
+		r.Config = f.Model
 	}
-	if f.profile {
+	if f.Profile {
 		if err := b.profile(w); err != nil {
 			return err
 		}
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(w, r)
 	}
 	_, err = fmt.Fprintf(w, `%s: %.2f ms/step (best %.2f), %.0f tokens/s, %.1f of %.1f GFLOP/s (%.1f %%), %d threads, %s, %.0f MiB resident
@@ -157,32 +142,29 @@ func (f *stepFlags) run(w io.Writer) error {
 }
 
 // stepConfig is the step that the flags ask for; done releases its files.
-func (f *stepFlags) stepConfig() (cfg stepConfig, done func(), err error) {
+func (f *benchStepFlags) stepConfig() (cfg stepConfig, done func(), err error) {
 	done = func() {}
-	cfg, ok := stepConfigs[f.config]
-	if !ok {
-		return cfg, done, usagef("--config %q: want A, B or C", f.config)
+	if err := setting.Check(f); err != nil {
+		return cfg, done, usage(err)
 	}
-	if f.model != "" {
-		s, err := openModel(f.model)
+	cfg = stepConfigs[f.Config]
+	if f.Model != "" {
+		s, err := openModel(f.Model)
 		if err != nil {
 			return cfg, done, err
 		}
 		done = func() { s.Close() }
-		if most := s.Model.Dims().Context; f.batch < 1 || f.context < 1 || f.context > most {
-			return cfg, done, usagef("--batch %d, --context %d: want at least 1 of each, and of the context at most the model's %d", f.batch, f.context, most)
+		if most := s.Model.Dims().Context; f.Context > most {
+			return cfg, done, usagef("--context is %d; it must be at most the model's %d", f.Context, most)
 		}
-		cfg = stepConfig{model: s.Model, context: f.context, batch: f.batch, steps: 8, from: s.Fill}
+		cfg = stepConfig{model: s.Model, context: f.Context, batch: f.Batch, steps: 8, from: s.Fill}
 	}
-	if f.lora {
-		cfg.lora = &nn.LoRA{Targets: f.targets, Rank: f.rank, Alpha: 2 * float64(f.rank)}
+	if f.LoRA {
+		cfg.lora = &nn.LoRA{Targets: f.Targets, Rank: f.Rank, Alpha: 2 * float64(f.Rank)}
 	}
-	if err := checkRecompute(f.recompute); err != nil {
-		return cfg, done, err
-	}
-	cfg.recompute = f.recompute
-	if f.steps > 0 {
-		cfg.steps = f.steps
+	cfg.recompute = f.Recompute
+	if f.Steps > 0 {
+		cfg.steps = f.Steps
 	}
 	return cfg, done, nil
 }

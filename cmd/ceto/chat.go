@@ -81,9 +81,9 @@ func (f *chatFlags) run(c *cobra.Command) error {
 	}
 	t.System, t.Refuse = f.System, policy == token.Refuse
 	if c.Flags().Changed("prompt") {
-		return t.once(c.Context(), c.OutOrStdout(), f.Prompt, f.json)
+		return t.once(c.Context(), c.OutOrStdout(), f.Prompt, f.JSON)
 	}
-	if f.json {
+	if f.JSON {
 		return usagef("--json answers one turn; give it with --prompt")
 	}
 	return t.talk(c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())

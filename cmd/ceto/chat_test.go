@@ -30,7 +30,7 @@ func (w *interrupting) Write(b []byte) (int, error) {
 
 // TestChatInterrupt: Ctrl-C ends an answer, and what came of it stays a turn; the next line is answered in full.
 func TestChatInterrupt(t *testing.T) {
-	g := &global{device: "cpu", threads: 1}
+	g := &global{Device: "cpu", Threads: 1}
 	m, err := g.load(&modelFlags{path: "../../gpt/testdata/hf/llama-chat", Special: "parse"})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -19,9 +20,11 @@ import (
 // trainTokenizerFlags are the flags of ceto tokenize train.
 type trainTokenizerFlags struct {
 	*global
-	vocab, min int
-	split, out string
-	specials   []string
+	Vocab    int      `flag:"vocab" usage:"number of tokens: special ones, 256 bytes and the merges" default:"8192"`
+	Split    string   `flag:"split" usage:"whose pieces no token reaches across: gpt2, cl100k, o200k, llama3, qwen2, smollm" oneof:"gpt2 cl100k o200k llama3 qwen2 smollm" default:"gpt2"`
+	Specials []string `flag:"special,array" usage:"special tokens, the first of which ends a text; may be repeated" default:"['<|endoftext|>']"`
+	Min      int      `flag:"min-count" usage:"how often a pair must be there to become a token" default:"2"`
+	Out      string   `flag:"out" usage:"folder for tokenizer.json, vocab.json and merges.txt" default:"tokenizer"`
 }
 
 // splits are what --split may say.
@@ -39,54 +42,48 @@ func trainTokenizerCmd(g *global) *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
-	fl := c.Flags()
-	fl.IntVar(&f.vocab, "vocab", 8192, "number of tokens: special ones, 256 bytes and the merges")
-	fl.StringVar(&f.split, "split", "gpt2", "whose pieces no token reaches across: gpt2, cl100k, o200k, llama3, qwen2, smollm")
-	fl.StringArrayVar(&f.specials, "special", []string{"<|endoftext|>"}, "special tokens, the first of which ends a text; may be repeated")
-	fl.IntVar(&f.min, "min-count", 2, "how often a pair must be there to become a token")
-	fl.StringVar(&f.out, "out", "tokenizer", "folder for tokenizer.json, vocab.json and merges.txt")
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
 func (f *trainTokenizerFlags) run(c *cobra.Command, args []string) error {
-	split, ok := splits[f.split]
-	if !ok {
-		return usagef("--split %q: want gpt2, cl100k, o200k, llama3, qwen2 or smollm", f.split)
+	if err := setting.Check(f); err != nil {
+		return usage(err)
 	}
 	texts, _, err := readTexts(args)
 	if err != nil {
 		return err
 	}
-	b, err := token.Train(texts, token.TrainOptions{Vocab: f.vocab, Split: split, Specials: f.specials, MinCount: f.min, Threads: f.workers()})
+	b, err := token.Train(texts, token.TrainOptions{Vocab: f.Vocab, Split: splits[f.Split], Specials: f.Specials, MinCount: f.Min, Threads: f.workers()})
 	if err != nil {
 		return usage(err)
 	}
-	if len(f.specials) > 0 {
+	if len(f.Specials) > 0 {
 		cfg := b.Config()
-		end, _ := b.ID(f.specials[0])
+		end, _ := b.ID(f.Specials[0])
 		cfg.Begin, cfg.End = &end, &end // GPT-2's one token for both
 		if b, err = token.NewBPE(cfg); err != nil {
 			return err
 		}
 	}
-	if err := os.MkdirAll(f.out, 0o777); err != nil {
+	if err := os.MkdirAll(f.Out, 0o777); err != nil {
 		return errors.Wrap(err, "--out")
 	}
-	if err := token.Save(f.out, b); err != nil {
+	if err := token.Save(f.Out, b); err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(c.OutOrStdout(), map[string]any{"vocab": b.Vocab(), "path": f.out})
+	if f.JSON {
+		return printJSON(c.OutOrStdout(), map[string]any{"vocab": b.Vocab(), "path": f.Out})
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%d tokens in %s\n", b.Vocab(), f.out)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%d tokens in %s\n", b.Vocab(), f.Out)
 	return err
 }
 
 func (g *global) workers() int {
-	if g.threads == 0 {
+	if g.Threads == 0 {
 		return runtime.GOMAXPROCS(0)
 	}
-	return g.threads
+	return g.Threads
 }
 
 // readTexts reads files, and all files below folders, each a document.
@@ -106,9 +103,11 @@ func readTexts(paths []string) (texts [][]byte, size int, err error) {
 // corpusFlags are the flags of ceto tokenize corpus.
 type corpusFlags struct {
 	*global
-	tokenizer, out, format string
-	val                    float64
-	shard                  int
+	tokenizer string
+	Out       string  `flag:"out" usage:"folder for the token files" default:"corpus"`
+	Format    string  `flag:"format" usage:"nanogpt (bare ids) or llm.c (with a header); ids take 2 bytes, or 4 where the tokenizer has more than 65,536" oneof:"nanogpt llm.c" default:"nanogpt"`
+	Val       float64 `flag:"val" usage:"share of the tokens, at the end, that is held out" range:"(0,1)" default:"0.1"`
+	Shard     int     `flag:"shard" usage:"training tokens of a file; 0: all in one" range:"[0,inf)"`
 }
 
 func corpusCmd(g *global) *cobra.Command {
@@ -123,26 +122,16 @@ Where bare ids take 4 bytes, tokens.json beside the files says so: {"dtype": "ui
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
-	fl := c.Flags()
-	fl.StringVar(&f.tokenizer, "tokenizer", "", tokenizerUsage)
-	fl.StringVar(&f.out, "out", "corpus", "folder for the token files")
-	fl.StringVar(&f.format, "format", "nanogpt", "nanogpt (bare ids) or llm.c (with a header); ids take 2 bytes, or 4 where the tokenizer has more than 65,536")
-	fl.Float64Var(&f.val, "val", 0.1, "share of the tokens, at the end, that is held out")
-	fl.IntVar(&f.shard, "shard", 0, "training tokens of a file; 0: all in one")
+	setting.Var(c.Flags(), tokenizeFlags{}, "tokenizer", &f.tokenizer)
+	setting.Flags(c.Flags(), f)
 	return c
 }
 
 func (f *corpusFlags) run(c *cobra.Command, args []string) error {
-	formats := map[string]data.Format{"nanogpt": data.NanoGPT, "llm.c": data.LLMC}
-	format, ok := formats[f.format]
-	switch {
-	case !ok:
-		return usagef("--format %q: want nanogpt or llm.c", f.format)
-	case !(f.val > 0 && f.val < 1):
-		return usagef("--val is %g; it must be between 0 and 1", f.val)
-	case f.shard < 0:
-		return usagef("--shard is %d; it must be 0 or more", f.shard)
+	if err := setting.Check(f); err != nil {
+		return usage(err)
 	}
+	format := map[string]data.Format{"nanogpt": data.NanoGPT, "llm.c": data.LLMC}[f.Format]
 	t, err := openTokenizer(f.tokenizer)
 	if err != nil {
 		return err
@@ -159,13 +148,13 @@ func (f *corpusFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := token.Save(f.out, t); err != nil {
+	if err := token.Save(f.Out, t); err != nil {
 		return err
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), map[string]any{"files": files, "tokens": n, "bytes": size, "documents": len(texts)})
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%d tokens of %d documents, %.3f bytes each: %s in %s\n", n, len(texts), float64(size)/float64(max(1, n)), strings.Join(files, ", "), f.out)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%d tokens of %d documents, %.3f bytes each: %s in %s\n", n, len(texts), float64(size)/float64(max(1, n)), strings.Join(files, ", "), f.Out)
 	return err
 }
 
@@ -178,7 +167,7 @@ func makeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts [][]
 	if err := f.prepare(t, format); err != nil {
 		return nil, 0, err
 	}
-	cut := len(ids) - int(float64(len(ids))*f.val)
+	cut := len(ids) - int(float64(len(ids))*f.Val)
 	files, err = writeCorpus(f, ids[:cut], ids[cut:], format)
 	return files, len(ids), err
 }
@@ -208,10 +197,10 @@ func encodeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts []
 
 // prepare makes the folder. It writes tokens.json for raw ids of 4 bytes, and removes it for all other formats.
 func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
-	if err := os.MkdirAll(f.out, 0o777); err != nil {
+	if err := os.MkdirAll(f.Out, 0o777); err != nil {
 		return errors.Wrap(err, "--out")
 	}
-	path, width := filepath.Join(f.out, data.WidthFile), data.TokenWidth(t.Vocab())
+	path, width := filepath.Join(f.Out, data.WidthFile), data.TokenWidth(t.Vocab())
 	if format == data.NanoGPT && width == 4 {
 		return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return data.WriteWidth(w, width) })
 	}
@@ -226,15 +215,15 @@ func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.
 	var names []string
 	put := func(name string, ids []T) error {
 		names = append(names, name)
-		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.out, name), func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
+		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.Out, name), func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
 	}
-	if f.shard == 0 {
+	if f.Shard == 0 {
 		if err := put("train.bin", train); err != nil {
 			return nil, err
 		}
 	} else {
-		for i := 0; i*f.shard < len(train); i++ {
-			if err := put(fmt.Sprintf("train_%06d.bin", i), train[i*f.shard:min(len(train), (i+1)*f.shard)]); err != nil {
+		for i := 0; i*f.Shard < len(train); i++ {
+			if err := put(fmt.Sprintf("train_%06d.bin", i), train[i*f.Shard:min(len(train), (i+1)*f.Shard)]); err != nil {
 				return nil, err
 			}
 		}

@@ -51,7 +51,7 @@ func TestCorpusWidth(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(dir, "out")
-		cmd := corpusCmd(&global{threads: 1})
+		cmd := corpusCmd(&global{Threads: 1})
 		cmd.SetOut(&strings.Builder{})
 		cmd.SetArgs([]string{in, "--tokenizer", filepath.Join(dir, token.FileName), "--out", out, "--format", c.format, "--val", "0.2"})
 		if err := cmd.Execute(); err != nil {

@@ -21,8 +21,8 @@ type dataCheck struct {
 
 // detect finds out whether the rows are chats: no column was named, none is called text, and a layout fits.
 func (k *dataCheck) detect() {
-	if l, err := finetune.DetectLayout(k.r.Columns()); err == nil && k.text == "" && !slices.Contains(k.r.Columns(), "text") {
-		k.chats, k.text = &l, strings.Join(l.Columns(), ", ")
+	if l, err := finetune.DetectLayout(k.r.Columns()); err == nil && k.Text == "" && !slices.Contains(k.r.Columns(), "text") {
+		k.chats, k.Text = &l, strings.Join(l.Columns(), ", ")
 	}
 }
 
@@ -31,20 +31,20 @@ func (k *dataCheck) textsOf(r *record.Records) record.Texts {
 	if k.chats != nil {
 		return k.chats.Texts(r, false)
 	}
-	return r.Column(k.text)
+	return r.Column(k.Text)
 }
 
 // comparable refuses held-out data that lacks the columns.
 func (k *dataCheck) comparable() error {
 	if k.chats != nil {
-		return usage(errors.WithMessage(k.chats.Check(k.held), "--against "+k.against))
+		return usage(errors.WithMessage(k.chats.Check(k.held), "--against "+k.Against))
 	}
-	for _, c := range []struct{ flag, name string }{{"text", k.text}, {"label", k.label}} {
+	for _, c := range []struct{ flag, name string }{{"text", k.Text}, {"label", k.Label}} {
 		if c.name == "" {
 			continue
 		}
 		if _, err := needColumn(k.held, c.flag, c.name); err != nil {
-			return usage(errors.WithMessage(err, "--against "+k.against))
+			return usage(errors.WithMessage(err, "--against "+k.Against))
 		}
 	}
 	return nil
@@ -52,8 +52,8 @@ func (k *dataCheck) comparable() error {
 
 // find looks for what the flags ask for.
 func (k *dataCheck) find() (err error) {
-	c := record.Check{Text: k.text, Label: k.label, Texts: k.textsOf, Similarity: k.similarity, Val: k.val, Seed: k.seed}
-	if k.against != "" {
+	c := record.Check{Text: k.Text, Label: k.Label, Texts: k.textsOf, Similarity: k.Similarity, Val: k.Val, Seed: k.Seed}
+	if k.Against != "" {
 		c.Against = k.held
 	}
 	if k.chats != nil {

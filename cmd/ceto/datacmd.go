@@ -1,6 +1,8 @@
 package main
 
 import (
+	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/ceto-ml/ceto/train/finetune"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
@@ -23,9 +25,13 @@ func dataCmd(g *global) *cobra.Command {
 type checkFlags struct {
 	*global
 	dataFlags
-	text, label, against, tokenizer string
-	similarity, val                 float64
-	seed                            uint64
+	tokenizer  string
+	Text       string  `flag:"text" usage:"column of the texts" default:"(the one called \"text\", or chats by their columns, as finetune --task chat finds them)"`
+	Label      string  `flag:"label" usage:"column of the labels" default:"(the one called \"label\", if there is one)"`
+	Against    string  `flag:"against" usage:"held-out data with the same columns, to look for texts that --data has too" default:"(the split's validation part)"`
+	Similarity float64 `flag:"similarity" usage:"least share of common runs of 5 characters of two near duplicates" range:"[0.5,1]" default:"0.9"`
+	Val        float64 `flag:"val" usage:"share of the rows that a split holds out for validation" range:"(0,1)" default:"0.2"`
+	Seed       uint64  `flag:"seed" usage:"seed of the split" default:"1"`
 }
 
 func dataCheckCmd(g *global) *cobra.Command {
@@ -38,23 +44,17 @@ func dataCheckCmd(g *global) *cobra.Command {
 	}
 	fl := c.Flags()
 	f.add(fl)
-	fl.StringVar(&f.text, "text", "", `column of the texts (default: the one called "text", or chats by their columns, as finetune --task chat finds them)`)
-	fl.StringVar(&f.label, "label", "", `column of the labels (default: the one called "label", if there is one)`)
-	fl.StringVar(&f.against, "against", "", "held-out data with the same columns, to look for texts that --data has too (default: the split's validation part)")
-	fl.Float64Var(&f.similarity, "similarity", 0.9, "least share of common runs of 5 characters of two near duplicates, from 0.5 to 1")
-	fl.Float64Var(&f.val, "val", 0.2, "share of the rows that a split holds out for validation")
-	fl.Uint64Var(&f.seed, "seed", 1, "seed of the split")
-	fl.StringVar(&f.tokenizer, "tokenizer", "", "count tokens as well: "+tokenizerUsage)
-	fl.StringVar(&f.tokenizer, "model", "", "the same as --tokenizer")
+	setting.Flags(fl, f)
+	setting.Var(fl, tokenizeFlags{}, "tokenizer", &f.tokenizer)
+	setting.Var(fl, finetune.Settings{}, "model", &f.tokenizer)
+	fl.Lookup("tokenizer").Usage = "count tokens as well: " + tokenizerUsage
+	fl.Lookup("model").Usage = "the same as --tokenizer"
 	return c
 }
 
 func (f *checkFlags) run(c *cobra.Command) error {
-	switch {
-	case !(f.similarity >= 0.5 && f.similarity <= 1):
-		return usagef("--similarity is %g; it must be from 0.5 to 1", f.similarity)
-	case !(f.val > 0 && f.val < 1):
-		return usagef("--val is %g; it must be between 0 and 1", f.val)
+	if err := setting.Check(f); err != nil {
+		return usage(err)
 	}
 	r, err := f.open()
 	if err != nil {
@@ -63,15 +63,15 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	defer r.Close()
 	k := &dataCheck{checkFlags: f, r: r, held: r}
 	if k.detect(); k.chats == nil {
-		if f.text, err = needColumn(r, "text", f.text); err != nil {
+		if f.Text, err = needColumn(r, "text", f.Text); err != nil {
 			return err
 		}
 	}
-	if f.label, err = wantColumn(r, "label", f.label); err != nil {
+	if f.Label, err = wantColumn(r, "label", f.Label); err != nil {
 		return err
 	}
-	if f.against != "" {
-		if k.held, err = f.openFile(f.against); err != nil {
+	if f.Against != "" {
+		if k.held, err = f.openFile(f.Against); err != nil {
 			return errors.WithMessage(err, "--against")
 		}
 		defer k.held.Close()
@@ -82,7 +82,7 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	if err := k.find(); err != nil {
 		return err
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), k.found)
 	}
 	return k.report(c.OutOrStdout())

@@ -17,15 +17,15 @@ func (k *dataCheck) report(w io.Writer) error {
 	f, b := k.found, &strings.Builder{}
 	fmt.Fprintf(b, "%s: %d rows, columns %s\n", k.path, f.Rows, columnNames(k.r))
 	if k.chats != nil {
-		fmt.Fprintf(b, "chats of %s, up to the last answer: %s characters", k.text, f.Characters)
+		fmt.Fprintf(b, "chats of %s, up to the last answer: %s characters", k.Text, f.Characters)
 	} else {
-		fmt.Fprintf(b, "text %q: %s characters", k.text, f.Characters)
+		fmt.Fprintf(b, "text %q: %s characters", k.Text, f.Characters)
 	}
 	if f.Tokens != nil {
 		fmt.Fprintf(b, "; %s tokens", *f.Tokens)
 	}
 	if b.WriteByte('\n'); f.Labels != nil {
-		fmt.Fprintf(b, "label %q: %v\n", k.label, f.Balance)
+		fmt.Fprintf(b, "label %q: %v\n", k.Label, f.Balance)
 	}
 	b.WriteByte('\n')
 	finding(b, len(f.Places.Empty), "empty texts", "they teach nothing: leave them out")
@@ -34,8 +34,8 @@ func (k *dataCheck) report(w io.Writer) error {
 	}
 	finding(b, f.Duplicates, "duplicates: texts that an earlier row has, but for case and white space", "keep one of each")
 	k.pairs(b, f.Places.Duplicates, k.r)
-	if k.similarity < 1 {
-		finding(b, f.Near, fmt.Sprintf("near duplicates: texts at least %g like an earlier one", k.similarity), "look whether they say the same")
+	if k.Similarity < 1 {
+		finding(b, f.Near, fmt.Sprintf("near duplicates: texts at least %g like an earlier one", k.Similarity), "look whether they say the same")
 		k.pairs(b, f.Places.Near, k.r)
 	}
 	if k.chats != nil {
@@ -45,9 +45,9 @@ func (k *dataCheck) report(w io.Writer) error {
 		finding(b, f.Conflicts, "conflicts: duplicates with another label", "one of the two labels is wrong")
 		k.pairs(b, f.Places.Conflicts, k.r)
 	}
-	where, advice := fmt.Sprintf("the %d rows of %s", f.HeldOut, k.against), "scores on them say nothing of new texts"
-	if k.against == "" {
-		where = fmt.Sprintf("the %d rows that --val %g --seed %d holds out", f.HeldOut, k.val, k.seed)
+	where, advice := fmt.Sprintf("the %d rows of %s", f.HeldOut, k.Against), "scores on them say nothing of new texts"
+	if k.Against == "" {
+		where = fmt.Sprintf("the %d rows that --val %g --seed %d holds out", f.HeldOut, k.Val, k.Seed)
 		advice = "remove duplicates before the split"
 	}
 	finding(b, f.Leaks, fmt.Sprintf("leaks: of %s, texts that training has too", where), advice)
@@ -108,9 +108,9 @@ func (k *dataCheck) classWarnings(b *strings.Builder) {
 	if f.Classes[""] > 0 {
 		fmt.Fprintf(b, "%6d rows without a label; they count as a label of their own\n", f.Classes[""])
 	}
-	finding(b, len(f.Small), fmt.Sprintf("labels too small for both parts of a split of %g and %g", 1-k.val, k.val), "add examples, or leave them out"+listed(f.Small))
-	if k.against != "" {
-		finding(b, len(f.Unseen), "labels of "+k.against+" that the data never has", "no model learns them"+listed(f.Unseen))
+	finding(b, len(f.Small), fmt.Sprintf("labels too small for both parts of a split of %g and %g", 1-k.Val, k.Val), "add examples, or leave them out"+listed(f.Small))
+	if k.Against != "" {
+		finding(b, len(f.Unseen), "labels of "+k.Against+" that the data never has", "no model learns them"+listed(f.Unseen))
 	}
 }
 

@@ -84,7 +84,7 @@ func (f *exportFlags) run(c *cobra.Command, dir string) error {
 		r.Bytes += info.Size()
 	}
 	w := c.OutOrStdout()
-	if f.json {
+	if f.JSON {
 		return printJSON(w, r)
 	}
 	for _, name := range r.Files {

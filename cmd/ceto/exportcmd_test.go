@@ -11,7 +11,7 @@ import (
 // TestExportCmd exports a tiny model: the files and bytes that the JSON names are there.
 func TestExportCmd(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
-	c := exportCmd(&global{json: true})
+	c := exportCmd(&global{JSON: true})
 	var out strings.Builder
 	c.SetOut(&out)
 	c.SetArgs([]string{"--model", filepath.Join("..", "..", "gpt", "testdata", "hf", "llama"), "--to", "hf", "--shard-size", "20kB", dir})

@@ -46,7 +46,7 @@ func (f *finetuneFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), r)
 	}
 	return f.report(c.OutOrStdout(), r)
@@ -211,7 +211,7 @@ func (f *finetuneFlags) find(c *cobra.Command, s finetune.Settings, exec plan.Ex
 	if len(curve.Rates) == 0 && err != nil {
 		return err
 	}
-	if f.json {
+	if f.JSON {
 		if e := printJSON(c.OutOrStdout(), map[string]any{"rates": curve.Rates, "losses": curve.Losses, "smoothed": curve.Smoothed, "lowest": curve.Lowest,
 			"steepest": curve.Steepest, "suggested": curve.Suggested, "diverged": curve.Diverged}); e != nil {
 			return e
@@ -262,7 +262,7 @@ func (f *finetuneFlags) repeat(c *cobra.Command, s finetune.Settings, exec plan.
 		m, d := meanSD(v)
 		mean[name], sd[name] = finetune.Number(m), finetune.Number(d)
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), map[string]any{"task": s.Task, what + "s": n, "metrics": mean, "sd": sd, "runs": all, "run": out})
 	}
 	names := make([]string, 0, len(mean))

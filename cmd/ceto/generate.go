@@ -89,7 +89,7 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	}
 	w := c.OutOrStdout()
 	one := len(ids) == 1 && max(o.Beams, o.Returns) <= 1
-	live := f.Stream && one && !f.json
+	live := f.Stream && one && !f.JSON
 	out := w
 	if !live {
 		out = io.Discard
@@ -99,7 +99,7 @@ func (f *generateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	switch {
-	case f.json:
+	case f.JSON:
 		return printJSON(w, result(seqs, ids, t))
 	case live && isTerminal(w): // a pipe gets the text and nothing else
 		_, err = fmt.Fprintln(w)

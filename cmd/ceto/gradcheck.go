@@ -93,14 +93,14 @@ func (f *gradcheckFlags) run(c *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		if !f.json {
+		if !f.JSON {
 			k := m.cfg
 			fmt.Fprintf(w, "%s: L=%d NH=%d C=%d V=%d T=%d B=%d, no dropout, %d parameters\n", m.name, k.Layers, k.Heads, k.Width, k.Vocab, k.Context, checkBatch, k.Params())
 			fmt.Fprintf(w, "  %d derivatives compared, worst relative error %.2e at %s\n", r.Checked, r.WorstRelErr, r.WorstParam)
 		}
 		sum.add(m.name, r)
 	}
-	if f.json {
+	if f.JSON {
 		sum.WorstErr = finite(sum.worstErr)
 		err = printJSON(w, sum)
 	}

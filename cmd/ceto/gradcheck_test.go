@@ -49,7 +49,7 @@ func TestGradcheckSeesWrongVJP(t *testing.T) {
 		{"one in a hundred thousand off", 1e-5, exitFailure},
 		{"sign", -2, exitFailure},
 	} {
-		f := &gradcheckFlags{global: &global{device: "cpu", threads: 1, json: true}, Seed: 1,
+		f := &gradcheckFlags{global: &global{Device: "cpu", Threads: 1, JSON: true}, Seed: 1,
 			task: func(t train.Task) train.Task { return throughWrong{t, c.off} }}
 		cmd := &cobra.Command{}
 		var out bytes.Buffer

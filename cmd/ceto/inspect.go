@@ -22,9 +22,10 @@ import (
 // inspectFlags are the flags of ceto inspect.
 type inspectFlags struct {
 	*global
-	preset, model  string
+	preset         string
 	batch, context int
 	recompute      float64
+	Model          string `flag:"model" usage:"in place of a preset: a run, a folder or a file, as predict --model names it"`
 	Plan           bool   `flag:"plan" usage:"print the plan of the training step"`
 	SVG            string `flag:"svg" usage:"draw the forward graph to this file; a name that ends in .dot gets Graphviz's text"`
 }
@@ -46,7 +47,6 @@ Of a model in files it prints what they hold, and with --batch the training step
 	for name, p := range map[string]any{"preset": &f.preset, "batch": &f.batch, "context": &f.context, "recompute": &f.recompute} {
 		setting.Var(fl, pretrain.Settings{}, name, p)
 	}
-	fl.StringVar(&f.model, "model", "", "in place of a preset: "+modelUsage)
 	setting.Flags(fl, f)
 	return c
 }
@@ -85,7 +85,7 @@ func (f *inspectFlags) config(c *cobra.Command) (gpt.Model, int, error) {
 }
 
 func (f *inspectFlags) run(c *cobra.Command) error {
-	if f.model != "" {
+	if f.Model != "" {
 		return f.runModel(c)
 	}
 	cfg, batch, err := f.config(c)
@@ -100,8 +100,8 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if batch < 1 {
 		return usagef("--batch is %d; it must be at least 1", batch)
 	}
-	if err := checkRecompute(f.recompute); err != nil {
-		return err
+	if err := setting.CheckGiven(&train.Settings{Recompute: f.recompute}); err != nil {
+		return usage(err)
 	}
 	if err := usage(cfg.Validate()); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 		}
 	}
 	w := c.OutOrStdout()
-	if f.json {
+	if f.JSON {
 		return printJSON(w, r)
 	}
 	if err := nn.Summary(w, s); err != nil {
@@ -153,8 +153,8 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 }
 
 func (f *inspectFlags) name() string {
-	if f.model != "" {
-		return f.model
+	if f.Model != "" {
+		return f.Model
 	}
 	return f.preset
 }

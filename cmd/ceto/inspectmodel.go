@@ -34,7 +34,7 @@ func (f *inspectFlags) runModel(c *cobra.Command) error {
 	if c.Flags().Changed("preset") {
 		return usagef("--model and --preset name two models; give one")
 	}
-	s, err := openModel(f.model)
+	s, err := openModel(f.Model)
 	if err != nil {
 		return err
 	}
@@ -52,11 +52,11 @@ func (f *inspectFlags) runModel(c *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		if err := drawFile(f.SVG, scope.Graph, f.model); err != nil {
+		if err := drawFile(f.SVG, scope.Graph, f.Model); err != nil {
 			return err
 		}
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(w, facts)
 	}
 	return facts.print(w, s)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
@@ -67,9 +68,9 @@ func exitCode(err error) int {
 
 // global are the flags of every command.
 type global struct {
-	device  string
-	threads int
-	json    bool
+	Device  string `flag:"device" usage:"auto or cpu" oneof:"auto cpu" default:"auto"`
+	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,inf)"`
+	JSON    bool   `flag:"json" usage:"print one JSON object as the last line of stdout"`
 }
 
 func root() *cobra.Command {
@@ -85,15 +86,13 @@ func root() *cobra.Command {
 		Args: known,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if g.threads < 0 {
-				return usagef("--threads is %d; it must be 0 (one for each processor) or more", g.threads)
+			if err := setting.Check(g); err != nil {
+				return usage(err)
 			}
 			return usage(vec.Err())
 		},
 	}
-	c.PersistentFlags().StringVar(&g.device, "device", "auto", "auto or cpu")
-	c.PersistentFlags().IntVar(&g.threads, "threads", 0, "worker threads; 0 takes one for each processor")
-	c.PersistentFlags().BoolVar(&g.json, "json", false, "print one JSON object as the last line of stdout")
+	setting.Flags(c.PersistentFlags(), g)
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	c.AddCommand(pretrainCmd(g), finetuneCmd(g), predictCmd(g), evalCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), tokenizeCmd(g), exportCmd(g), pullCmd(g), dataCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), versionCmd(g))
 	for _, sub := range c.Commands() {
@@ -124,11 +123,7 @@ func noArgs(c *cobra.Command, args []string) error {
 
 // executor opens the device.
 func (g *global) executor() (plan.Executor, error) {
-	switch g.device {
-	case "auto", "cpu":
-		return plan.CPU(g.threads), nil
-	}
-	return nil, usagef("--device %q: want auto or cpu", g.device)
+	return plan.CPU(g.Threads), nil
 }
 
 func versionCmd(g *global) *cobra.Command {
@@ -140,7 +135,7 @@ func versionCmd(g *global) *cobra.Command {
 			if b, ok := debug.ReadBuildInfo(); ok {
 				version = b.Main.Version
 			}
-			if g.json {
+			if g.JSON {
 				return printJSON(c.OutOrStdout(), map[string]any{"version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": vec.Current().String()})
 			}
 			_, err := fmt.Fprintf(c.OutOrStdout(), "ceto %s, %s, %s/%s, %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, vec.Current())

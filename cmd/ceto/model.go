@@ -30,9 +30,6 @@ func (f *modelFlags) add(fl *pflag.FlagSet) {
 	setting.Flags(fl, f)
 }
 
-// modelUsage describes the flag --model.
-var modelUsage = setting.Usage(finetune.Settings{}, "model")
-
 // policies are what --special may say.
 var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
 

@@ -32,7 +32,7 @@ func TestTooLarge(t *testing.T) {
 	if err := os.Truncate(path, 256+4*int64(c.Params())); err != nil {
 		t.Skipf("no sparse files here: %v", err)
 	}
-	g := &global{device: "cpu", threads: 1}
+	g := &global{Device: "cpu", Threads: 1}
 	_, err := g.load(&modelFlags{path: path, Tokenizer: "byte", Special: "parse"})
 	if err == nil || !strings.Contains(err.Error(), "309238235136 parameters need 1.1 TiB as float32; ") {
 		t.Errorf("%v; want an error that says how much memory is needed", err)

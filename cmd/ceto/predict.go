@@ -115,7 +115,7 @@ func (f *useFlags) predict(c *cobra.Command) error {
 			return err
 		}
 		for i, a := range answers {
-			if f.json {
+			if f.JSON {
 				err = printJSON(w, a)
 			} else {
 				_, err = fmt.Fprintf(w, "%v\t%s\n", a, strings.Join(strings.Fields(texts[i]), " "))
@@ -191,7 +191,7 @@ func (f *useFlags) eval(c *cobra.Command) error {
 		maps.Copy(metrics, values)
 		maps.Copy(ci, intervals)
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), map[string]any{"metrics": metrics, "ci95": ci, "n": r.Len()})
 	}
 	figures(c.OutOrStdout(), fmt.Sprintf("%s, %d records", f.path, r.Len()), metrics, ci)

@@ -12,7 +12,7 @@ import (
 
 // report tells how a run ended: JSON, or a curve, figures and a sample.
 func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result) error {
-	if f.json {
+	if f.JSON {
 		return printJSON(w, r)
 	}
 	losses := make([]float64, len(r.History))

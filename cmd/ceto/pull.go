@@ -72,7 +72,7 @@ func (f *pullFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if !f.json {
+	if !f.JSON {
 		_, err := fmt.Fprintln(c.OutOrStdout(), dir)
 		return err
 	}

@@ -87,7 +87,7 @@ func TestPull(t *testing.T) {
 		{"", false, "", "", exitUsage, "takes one model"},
 		{"o/n o/m", false, "", "", exitUsage, "takes one model"},
 	} {
-		out, msg, err := pull(context.Background(), &global{json: c.json}, strings.Fields(c.args)...)
+		out, msg, err := pull(context.Background(), &global{JSON: c.json}, strings.Fields(c.args)...)
 		if exitCode(err) != c.code || c.code != 0 && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, want code %d, %q", c.args, err, c.code, c.err)
 		}

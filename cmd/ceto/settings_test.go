@@ -78,7 +78,8 @@ func TestSettingsTable(t *testing.T) {
 // TestFlagDeclarations: the tags of the commands' own flags can be read.
 func TestFlagDeclarations(t *testing.T) {
 	for _, v := range []any{&runFlags{}, &repeatFlags{}, &modelFlags{}, &sampleFlags{}, &chatFlags{}, &generateFlags{},
-		&inspectFlags{}, &useFlags{}, &exportFlags{}, &pullFlags{}, &gradcheckFlags{}, &xorFlags{}, &tokenizeFlags{}} {
+		&inspectFlags{}, &useFlags{}, &exportFlags{}, &trainTokenizerFlags{}, &corpusFlags{}, &checkFlags{},
+		&benchGemmFlags{}, &benchStepFlags{}, &benchGenerateFlags{}, &global{}, &pullFlags{}, &gradcheckFlags{}, &xorFlags{}, &tokenizeFlags{}} {
 		if err := setting.Lint(v); err != nil {
 			t.Error(err)
 		}

@@ -111,7 +111,7 @@ func (f *tokenizeFlags) encode(c *cobra.Command, t token.Tokenizer, args []strin
 		return err
 	}
 	w := c.OutOrStdout()
-	if !f.json {
+	if !f.JSON {
 		_, err := fmt.Fprintln(w, strings.Trim(fmt.Sprint(ids), "[]"))
 		return err
 	}
@@ -140,7 +140,7 @@ func (f *tokenizeFlags) decode(c *cobra.Command, t token.Tokenizer, args []strin
 		ids = append(ids, int32(id))
 	}
 	out := t.Decode(ids)
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), map[string]any{"text": strings.ToValidUTF8(string(out), "\uFFFD")})
 	}
 	_, err = c.OutOrStdout().Write(out)
@@ -163,11 +163,11 @@ func (f *tokenizeFlags) count(c *cobra.Command, t token.Tokenizer, args []string
 			return errors.WithMessage(err, name)
 		}
 		tokens, size = tokens+len(ids), size+len(text)
-		if !f.json {
+		if !f.JSON {
 			fmt.Fprintf(w, "%12d tokens, %.3f bytes each  %s\n", len(ids), float64(len(text))/float64(max(1, len(ids))), name)
 		}
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(w, map[string]any{"tokens": tokens, "bytes": size, "files": len(args)})
 	}
 	return nil
@@ -203,7 +203,7 @@ func (f *tokenizeFlags) bench(c *cobra.Command, t token.Tokenizer, args []string
 	}
 	slices.Sort(rates)
 	rate := rates[len(rates)/2]
-	if f.json {
+	if f.JSON {
 		return printJSON(c.OutOrStdout(), map[string]any{"mb_per_s": rate, "tokens": tokens, "threads": threads})
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%.1f MB/s (median of %d), %d tokens, %.3f bytes each, %d threads\n", rate, benchRuns, tokens, float64(len(text))/float64(max(1, tokens)), threads)

@@ -77,7 +77,7 @@ func (f *xorFlags) run(w io.Writer) error {
 	if f.Seeds < 1 || f.Hidden < 1 || f.Epochs < 1 || !(f.LR > 0) || math.IsInf(f.LR, 0) {
 		return usagef("demo xor: --seeds, --hidden and --epochs must be at least 1 and --lr above 0")
 	}
-	if !f.json {
+	if !f.JSON {
 		if err := xorTutorial(w, min(f.Hidden, 4), f.First); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (f *xorFlags) run(w io.Writer) error {
 			r.DeadFailures++
 		}
 	}
-	if f.json {
+	if f.JSON {
 		return printJSON(w, r)
 	}
 	return r.print(w)

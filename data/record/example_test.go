@@ -31,21 +31,29 @@ func Example() {
 	// 4 to train, 2 to test, 0 leaks
 }
 
-func look() error {
+// openSMS writes the messages to a file and opens it; done removes it.
+func openSMS() (r *record.Records, done func(), err error) {
 	dir, err := os.MkdirTemp("", "record")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "sms.csv")
-	if err := os.WriteFile(path, []byte(sms), 0o600); err != nil {
-		return err
+	if err = os.WriteFile(path, []byte(sms), 0o600); err == nil {
+		r, err = record.Open(path, record.Options{})
 	}
-	r, err := record.Open(path, record.Options{})
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	return r, func() { r.Close(); os.RemoveAll(dir) }, nil
+}
+
+func look() error {
+	r, done, err := openSMS()
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer done()
 	classes, err := r.Classes("label")
 	if err != nil {
 		return err

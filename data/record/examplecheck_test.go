@@ -2,8 +2,6 @@ package record_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/ceto-ml/ceto/data/record"
 )
@@ -21,20 +19,11 @@ func ExampleCheck() {
 }
 
 func check() error {
-	dir, err := os.MkdirTemp("", "record")
+	r, done, err := openSMS()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "sms.csv")
-	if err := os.WriteFile(path, []byte(sms), 0o600); err != nil {
-		return err
-	}
-	r, err := record.Open(path, record.Options{})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
+	defer done()
 	f, err := record.Check{Text: "text", Label: "label", Seed: 1}.Find(r)
 	if err != nil {
 		return err
