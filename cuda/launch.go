@@ -1,0 +1,82 @@
+package cuda
+
+import (
+	"math"
+
+	"github.com/ceto-ml/ceto/graph"
+	"github.com/pkg/errors"
+)
+
+// A dim is the extent of a grid or of a block.
+type dim struct{ x, y, z int }
+
+// A launch is one run of a kernel, as the lowering of a step asks for it.
+type launch struct {
+	kernel      string
+	grid, block dim
+	shared      int // bytes of dynamic shared memory
+	args        []arg
+}
+
+// An argKind says what an argument of a kernel is.
+type argKind uint8
+
+const (
+	argBits   argKind = iota // a number, by its bits
+	argValue                 // the address of an operand or a result
+	argTemp                  // an address in the scratch of the step
+	argTable                 // the address of constants
+	argScalar                // the address of a number that changes from run to run
+	argStop                  // the address of the guard's flag, 0 for a step that is not guarded
+)
+
+// An arg is an argument of a kernel.
+type arg struct {
+	kind   argKind
+	float  bool   // of bits: float32, which fills no parameter of 8 bytes
+	bits   uint64 // of a number
+	slot   int    // of a value: a slot of the plan, −1 for address 0
+	offset int    // in bytes: from the value's or the scratch's start
+	table  []int32
+	scalar scalar
+}
+
+// A scalar is a number that the host computes for each run: it lies in a block on the device, 8 bytes each. Equal
+// scalars share a place.
+type scalar struct {
+	kind   scalarKind
+	beta   float64 // of a bias correction
+	start  int64   // the step count before the first update
+	stream uint64  // of a key
+	scale  float64 // of the rate
+}
+
+// A scalarKind says how a scalar follows from graph.Scalars.
+type scalarKind uint8
+
+const (
+	scalarRate       scalarKind = iota // float32: learning rate · scale
+	scalarCorrection                   // float32: 1 − βᵗ, t the step count less start
+	scalarKey                          // uint64: the key of a random op, see graph.Scalars.Key
+	scalarFirst                        // uint32: 1 in the first step, else 0
+)
+
+// bits returns the 8 bytes of a scalar in a run.
+func (s scalar) bits(now *graph.Scalars) (uint64, error) {
+	switch s.kind {
+	case scalarKey:
+		return now.Key(s.stream), nil
+	case scalarFirst:
+		if now.Step <= 1 {
+			return 1, nil
+		}
+		return 0, nil
+	case scalarCorrection:
+		t := now.Step - s.start
+		if t < 1 {
+			return 0, errors.Errorf("step count %d, want %d at the first update", now.Step, s.start+1)
+		}
+		return uint64(math.Float32bits(float32(1 - math.Pow(s.beta, float64(t))))), nil
+	}
+	return uint64(math.Float32bits(float32(now.LR * s.scale))), nil
+}
