@@ -89,7 +89,9 @@ func dry(op graph.Op, in []graph.Meta) (*builder, error) {
 // launch adds a run of a kernel. The first argument of every kernel is the guard's flag; args are those behind it: a
 // value (its address), an int, uint32, int64, uint64 or float32, a []int32 (the address of these constants), or a
 // scalar (the address of its 8 bytes). nil is address 0.
-func (b *builder) launch(kernel string, grid, block dim, args ...any) { b.launchShared(kernel, grid, block, 0, args...) }
+func (b *builder) launch(kernel string, grid, block dim, args ...any) {
+	b.launchShared(kernel, grid, block, 0, args...)
+}
 
 // launchShared is launch with bytes of dynamic shared memory.
 func (b *builder) launchShared(kernel string, grid, block dim, shared int, args ...any) {
@@ -165,7 +167,9 @@ func (b *builder) temp(m graph.Meta) value {
 
 // ids says that operand i must hold ids lo ≤ id < hi. They are checked on the host, before they are copied, where the
 // operand is an input of the plan.
-func (b *builder) ids(i, lo, hi int) { b.checks = append(b.checks, idCheck{slot: b.in[i].slot, lo: lo, hi: hi}) }
+func (b *builder) ids(i, lo, hi int) {
+	b.checks = append(b.checks, idCheck{slot: b.in[i].slot, lo: lo, hi: hi})
+}
 
 // idsOr is ids, and one other id passes.
 func (b *builder) idsOr(i, lo, hi, other int) {
