@@ -29,6 +29,7 @@ FUZZ = \
 	FuzzAugment:./data/record
 
 .PHONY: help test ci rules docs fuzz golden generate
+.PHONY: cuda-headers ceto-gpu test-cuda kernels kernel-report kernel-report-update
 .PHONY: bench gradcheck xor shakespeare smollm2 finetune-sms finetune-rates finetune-tasks
 
 help: ## list the targets
@@ -68,6 +69,26 @@ golden: ## write the golden files; each script in testdata names the Python pack
 	python3 testdata/golden_head.py
 	python3 testdata/golden_spans.py
 	python3 testdata/golden_stride.py
+
+# For NVIDIA GPUs: needs gcc, and python3 with pip for what is fetched into .cuda
+
+cuda-headers: ## fetch the headers of the CUDA driver: 2 MB, by pip, sha256 checked
+	@go run ./cuda/toolkit headers
+
+ceto-gpu: cuda-headers ## build ceto for GPUs; it starts without one too
+	eval "$$(go run ./cuda/toolkit env)" && go build -tags gpu -o ceto-gpu ./cmd/ceto
+
+test-cuda: cuda-headers ## run the tests of the packages for GPUs; none needs a GPU
+	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && go test -tags gpu ./cuda/...
+
+kernels: ## compile cuda/kernels/*.cu to PTX: fetches 120 MB at first; x86-64 Linux
+	@go run ./cuda/toolkit kernels
+
+kernel-report: ## compare registers and memory of each kernel with cuda/kernels/report.txt; none may spill
+	@go run ./cuda/toolkit report
+
+kernel-report-update: ## write cuda/kernels/report.txt
+	@go run ./cuda/toolkit report -update
 
 # Things to see
 
