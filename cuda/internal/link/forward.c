@@ -1,3 +1,5 @@
+//go:build gpu
+
 // A forwarder for each function of the driver that package cu calls, so that one program starts with and without CUDA.
 
 #define _GNU_SOURCE
