@@ -4,6 +4,9 @@ package cuda
 
 import "github.com/pkg/errors"
 
+// Built says whether this binary can use a GPU: it was built with the tag gpu.
+const Built = false
+
 // New opens GPU n, the first of which is 0. In a build without the tag gpu the error is [ErrNoDevice].
 func New(n int) (*Device, error) {
 	return nil, errors.Wrap(ErrNoDevice, "cuda: this binary was built without the tag gpu; make ceto-gpu builds one with it")
