@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -45,7 +46,9 @@ func Register[O graph.Op](ptx string, launches func(op O, out, in []Value) ([]La
 	if _, ok := lowerings[t]; ok {
 		return errors.Errorf("cuda: Register: %v has a kernel already", t)
 	}
-	registered.texts = append(registered.texts, ptx)
+	if !slices.Contains(registered.texts, ptx) {
+		registered.texts = append(registered.texts, ptx)
+	}
 	lowered(func(b *builder, op O) error {
 		list, err := launches(op, publicValues(b.out), publicValues(b.in))
 		if err != nil {
