@@ -88,7 +88,7 @@ func emuRanges(spans []span) (list []emu.Range) {
 	return list
 }
 
-func (d *direct) zero(to addr, n int) error                    { return d.dev.Fill(emu.Ptr(to), 0, n/4) }
+func (d *direct) fill(to addr, word uint32, n int) error       { return d.dev.Fill(emu.Ptr(to), word, n) }
 func (d *direct) move(to, from addr, n int) error              { return d.dev.Copy(emu.Ptr(to), emu.Ptr(from), n) }
 func (d *direct) copyIn(_ stream, to addr, from []byte) error  { return d.dev.Write(emu.Ptr(to), from) }
 func (d *direct) copyOut(_ stream, to []byte, from addr) error { return d.dev.Read(to, emu.Ptr(from)) }

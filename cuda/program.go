@@ -254,7 +254,7 @@ func (g *program) Time(in map[string]any, s graph.Scalars) ([]time.Duration, err
 			g.state.pending = nil
 			if err, late := g.collect(p.ring); late != nil || err != nil {
 				if err != nil {
-					_ = g.x.drv.zero(g.state.stop, 4)
+					_ = g.x.drv.fill(g.state.stop, 0, 1)
 					return err
 				}
 				return late
@@ -278,6 +278,9 @@ func (g *program) Time(in map[string]any, s graph.Scalars) ([]time.Duration, err
 func (g *program) start(in map[string]any, s graph.Scalars, marks []event) error {
 	slot := g.run % ringSize
 	if err := g.send(in, s, slot); err != nil {
+		return err
+	}
+	if err := g.poison(); err != nil {
 		return err
 	}
 	guarded := false
@@ -312,6 +315,22 @@ func (g *program) start(in map[string]any, s graph.Scalars, marks []event) error
 	}
 	g.state.pending = append(g.state.pending, &pending{prog: g, scalars: s, ring: slot})
 	g.run++
+	return nil
+}
+
+// poison fills activations and scratch with NaN, where a test asks for it: a value is written before it is read.
+func (g *program) poison() error {
+	if !g.x.poison {
+		return nil
+	}
+	for _, m := range []struct {
+		at addr
+		n  int
+	}{{g.arena, g.plan.Sizes[plan.Activations]}, {g.scratch, g.code.scratch}} {
+		if err := g.x.drv.fill(m.at, 0x7fffffff, m.n/4); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
