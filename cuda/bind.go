@@ -46,10 +46,11 @@ func compile(p *plan.Plan) (*code, error) {
 func values(p *plan.Plan, slots []int) []value {
 	v := make([]value, len(slots))
 	for i, x := range slots {
-		v[i].slot = x
+		v[i] = value{slot: x, root: -1}
 		if x >= 0 {
 			s := &p.Slots[x]
 			v[i] = value{Meta: s.Meta, slot: x, row: s.Row, stride: s.Stride}
+			v[i].root, v[i].base = p.Root(x)
 		}
 	}
 	return v

@@ -21,6 +21,7 @@ type Device struct {
 	staging []byte
 	held    map[addr]int // allocations, with their bytes
 	closed  bool
+	poison  bool // for tests: memory of a run holds NaN before it is written
 }
 
 // open makes an executor on a driver, whose calls belong to t.

@@ -20,7 +20,7 @@ type driver interface {
 	find(kernel string) (function, error)
 
 	launch(f function, l bound) error             // on the stream compute
-	zero(to addr, n int) error                    // on the stream compute; n is a multiple of 4
+	fill(to addr, word uint32, words int) error   // on the stream compute
 	move(to, from addr, n int) error              // on the stream compute
 	copyIn(s stream, to addr, from []byte) error  // from pinned memory
 	copyOut(s stream, to []byte, from addr) error // to pinned memory

@@ -45,38 +45,48 @@ type arg struct {
 // scalars share a place.
 type scalar struct {
 	kind   scalarKind
+	scale  float64 // of the learning rate; 0 means 1
 	beta   float64 // of a bias correction
 	start  int64   // the step count before the first update
-	stream uint64  // of a key
-	scale  float64 // of the rate
+	decay  float64
+	stream uint64 // of a key
 }
 
-// A scalarKind says how a scalar follows from graph.Scalars.
+// A scalarKind says how a scalar follows from graph.Scalars. t is the step count less start.
 type scalarKind uint8
 
 const (
-	scalarRate       scalarKind = iota // float32: learning rate · scale
-	scalarCorrection                   // float32: 1 − βᵗ, t the step count less start
-	scalarKey                          // uint64: the key of a random op, see graph.Scalars.Key
-	scalarFirst                        // uint32: 1 in the first step, else 0
+	scalarRate  scalarKind = iota // float32: rate = learning rate · scale
+	scalarKeep                    // float32: 1 − rate·decay
+	scalarStep                    // float32: rate/(1 − betaᵗ)
+	scalarRoot                    // float32: 1/√(1 − betaᵗ)
+	scalarKey                     // uint64: the key of a random op, see graph.Scalars.Key
+	scalarFirst                   // uint32: 1 in the first step, else 0
 )
 
-// bits returns the 8 bytes of a scalar in a run.
+// bits returns the 8 bytes of a scalar in a run. A t under 1 is an error.
 func (s scalar) bits(now *graph.Scalars) (uint64, error) {
+	rate := now.LR
+	if s.scale != 0 {
+		rate *= s.scale
+	}
+	t := now.Step - s.start
+	if t < 1 && (s.kind == scalarStep || s.kind == scalarRoot) {
+		return 0, errors.Errorf("step count %d, want %d at the first update", now.Step, s.start+1)
+	}
+	correction := 1 - math.Pow(s.beta, float64(t))
+	v := rate
 	switch s.kind {
 	case scalarKey:
 		return now.Key(s.stream), nil
 	case scalarFirst:
-		if now.Step <= 1 {
-			return 1, nil
-		}
-		return 0, nil
-	case scalarCorrection:
-		t := now.Step - s.start
-		if t < 1 {
-			return 0, errors.Errorf("step count %d, want %d at the first update", now.Step, s.start+1)
-		}
-		return uint64(math.Float32bits(float32(1 - math.Pow(s.beta, float64(t))))), nil
+		return uint64(btoi(now.Step <= 1)), nil
+	case scalarKeep:
+		v = 1 - rate*s.decay
+	case scalarStep:
+		v = rate / correction
+	case scalarRoot:
+		v = 1 / math.Sqrt(correction)
 	}
-	return uint64(math.Float32bits(float32(now.LR * s.scale))), nil
+	return uint64(math.Float32bits(float32(v))), nil
 }

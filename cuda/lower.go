@@ -26,6 +26,12 @@ type value struct {
 	row, stride int // in elements, as in graph.Buf; 0 where it is contiguous
 	temp        bool
 	offset      int // in bytes
+	root, base  int // the slot whose memory it lies in, and where; −1 where that is not known
+}
+
+// same reports whether two values are known to be one piece of memory.
+func (v value) same(o value) bool {
+	return v.root >= 0 && v.root == o.root && v.base == o.base && v.slot >= 0 && o.slot >= 0
 }
 
 // empty reports whether nothing reads the value: kernels get address 0.
@@ -72,7 +78,7 @@ func lower(op graph.Op, b *builder) error {
 func dry(op graph.Op, in []graph.Meta) (*builder, error) {
 	b := &builder{}
 	for i, m := range in {
-		b.in = append(b.in, value{Meta: m, slot: i})
+		b.in = append(b.in, value{Meta: m, slot: i, root: -1})
 	}
 	_, _, n := graph.WholeOf(op)
 	m, err := op.Infer(in)
@@ -80,7 +86,7 @@ func dry(op graph.Op, in []graph.Meta) (*builder, error) {
 		return nil, err
 	}
 	for i := range n {
-		b.out = append(b.out, value{Meta: m, slot: len(in) + i})
+		b.out = append(b.out, value{Meta: m, slot: len(in) + i, root: -1})
 		m = graph.Meta{}
 	}
 	return b, lower(op, b)
@@ -160,7 +166,7 @@ const align = 256
 
 // temp is memory for this step alone, with any content.
 func (b *builder) temp(m graph.Meta) value {
-	v := value{Meta: m, slot: -1, temp: true, offset: b.scratch}
+	v := value{Meta: m, slot: -1, temp: true, offset: b.scratch, root: -1}
 	b.scratch += (m.Bytes() + align - 1) / align * align
 	return v
 }

@@ -82,7 +82,7 @@ func (x *Device) alloc(name string, n int) (addr, error) {
 func (x *Device) allocZero(name string, n int) (addr, error) {
 	a, err := x.alloc(name, n)
 	if err == nil {
-		err = x.drv.zero(a, x.held[a])
+		err = x.drv.fill(a, 0, x.held[a]/4)
 	}
 	return a, err
 }

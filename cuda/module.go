@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"regexp"
 	"strconv"
@@ -16,7 +17,7 @@ var kernelFiles embed.FS
 // A param is a parameter of a kernel.
 type param struct{ offset, bytes int }
 
-// ptxModules returns the PTX texts that ship, by file.
+// ptxModules returns the PTX texts that ship and those of programs, by file.
 func ptxModules() (map[string]string, error) {
 	files, err := fs.Glob(kernelFiles, "kernels/*.ptx")
 	if err != nil {
@@ -29,6 +30,11 @@ func ptxModules() (map[string]string, error) {
 			return nil, errors.WithStack(err)
 		}
 		texts[f] = string(b)
+	}
+	registered.Lock()
+	defer registered.Unlock()
+	for i, ptx := range registered.texts {
+		texts[fmt.Sprintf("registered kernel %d", i)] = ptx
 	}
 	return texts, nil
 }

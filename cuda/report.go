@@ -69,14 +69,23 @@ func (r *report) launch(g *program, kernel string, to addr, n int, what string) 
 	return errors.WithMessage(g.x.launch(b), "cuda: "+what)
 }
 
-// value is what the last run has for a slot of the report; NaN before the first run.
-func (r *report) value(p *plan.Plan, slot int) float64 {
+// bits are what the last run has for a slot of the report; ok is false before the first run, and for other slots.
+func (r *report) bits(slot int) (bits uint32, ok bool) {
 	i := 1 + slices.Index(r.slots, slot)
+	if i == 0 || i >= len(r.last) {
+		return 0, false
+	}
+	return r.last[i], true
+}
+
+// value is bits as a number; NaN where there are none.
+func (r *report) value(p *plan.Plan, slot int) float64 {
+	bits, ok := r.bits(slot)
 	switch {
-	case i == 0 || i >= len(r.last):
+	case !ok:
 		return math.NaN()
 	case p.Slots[slot].Meta.DType == graph.Int32:
-		return float64(int32(r.last[i]))
+		return float64(int32(bits))
 	}
-	return float64(math.Float32frombits(r.last[i]))
+	return float64(math.Float32frombits(bits))
 }

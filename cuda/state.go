@@ -55,7 +55,7 @@ func (s *state) settle(keep int) error {
 		if err := s.x.drv.sync(); err != nil {
 			return err
 		}
-		if err := s.x.drv.zero(s.stop, 4); err != nil {
+		if err := s.x.drv.fill(s.stop, 0, 1); err != nil {
 			return err
 		}
 		return &plan.LateError{Program: p.prog, Scalars: p.scalars, Err: failed}

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
@@ -27,6 +31,7 @@ type inspectFlags struct {
 	recompute      float64
 	Model          string `flag:"model" usage:"in place of a preset: a run, a folder or a file, as predict --model names it"`
 	Plan           bool   `flag:"plan" usage:"print the plan of the training step"`
+	Launches       bool   `flag:"launches" usage:"with --device cuda: count the launches of a training step, by kernel"`
 	SVG            string `flag:"svg" usage:"draw the forward graph to this file; a name that ends in .dot gets Graphviz's text"`
 }
 
@@ -117,7 +122,7 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	if err != nil {
 		return err
 	}
-	exec, err := f.executor()
+	exec, err := f.planner()
 	if err != nil {
 		return err
 	}
@@ -127,6 +132,9 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 	p, params, err := stepPlan(cfg, batch, context, o)
 	if err != nil {
 		return err
+	}
+	if f.Launches {
+		return f.printLaunches(c.OutOrStdout(), p)
 	}
 	r := inspectResult{Batch: batch, Context: context, Steps: len(p.Steps), FreeBytes: exec.Device().Free, Bytes: bytesOf(p, params)}
 	r.Params, _ = params.Count()
@@ -264,4 +272,22 @@ func drawFile(path string, g *graph.Graph, title string) error {
 		err = e
 	}
 	return errors.Wrap(err, "--svg")
+}
+
+// printLaunches prints what one run of a plan asks a GPU for.
+func (f *inspectFlags) printLaunches(w io.Writer, p *plan.Plan) error {
+	n, err := cuda.Launches(p)
+	if err != nil {
+		return err
+	}
+	if f.JSON {
+		return printJSON(w, n)
+	}
+	fmt.Fprintf(w, "%d launches, %.4g GB read and written, %.4g GFLOPs\n", n.Launches, float64(n.Bytes)/1e9, float64(n.FLOPs)/1e9)
+	for _, name := range slices.SortedFunc(maps.Keys(n.ByKernel), func(a, b string) int {
+		return cmp.Or(cmp.Compare(n.ByKernel[b], n.ByKernel[a]), cmp.Compare(a, b))
+	}) {
+		fmt.Fprintf(w, "  %-32s %6d\n", name, n.ByKernel[name])
+	}
+	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/internal/vec"
 	"github.com/ceto-ml/ceto/train"
@@ -68,7 +67,7 @@ func exitCode(err error) int {
 
 // global are the flags of every command.
 type global struct {
-	Device  string `flag:"device" usage:"auto or cpu" oneof:"auto cpu" default:"auto"`
+	Device  string `flag:"device" usage:"auto (a GPU where one is usable), cpu, cuda, cuda:N (GPU N, from 0) or emulated (a GPU that is emulated and checks every access)" default:"auto"`
 	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,inf)"`
 	JSON    bool   `flag:"json" usage:"print one JSON object as the last line of stdout"`
 }
@@ -119,11 +118,6 @@ func noArgs(c *cobra.Command, args []string) error {
 		return usagef("%s takes no argument, got %q", c.CommandPath(), args[0])
 	}
 	return nil
-}
-
-// executor opens the device.
-func (g *global) executor() (plan.Executor, error) {
-	return plan.CPU(g.Threads), nil
 }
 
 func versionCmd(g *global) *cobra.Command {

@@ -87,7 +87,8 @@ type Access uint8
 // The ways to touch a range.
 const (
 	Reads  Access = 1 << iota // the bytes may be read
-	Writes                    // the bytes may be written; they are marked as unwritten before the launch unless Reads is there too
+	Writes                    // the bytes may be written
+	Fresh                     // the bytes hold nothing yet: they are marked as unwritten before the launch
 )
 
 // Range is a part of memory that a launch may touch. With Row and Stride it is rows of Row bytes, one each Stride bytes.

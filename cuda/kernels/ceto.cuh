@@ -13,5 +13,51 @@ typedef long long int64;
 #define STOP_IF(stop) \
   if ((stop) != 0 && *(stop) != 0) return
 
+#define NAN_BITS 0x7fc00000
+
 // index of the thread in a grid of one dimension.
 __device__ static inline uint64 thread_index() { return (uint64)blockIdx.x * blockDim.x + threadIdx.x; }
+
+// A walk is how operands are read while a result is written in order: the number of axes, their extents from the last
+// axis on, and the steps of up to three operands along each.
+struct walk {
+  int32 n, pad;
+  uint32 ext[8];
+  int64 step[3][8];
+};
+
+// where operands lie for element i of the result: N of them.
+template <int N>
+__device__ static inline void walk_to(const walk *w, uint64 i, int64 *at) {
+#pragma unroll
+  for (int k = 0; k < N; k++) at[k] = 0;
+  for (int32 a = 0; a < w->n; a++) {
+    uint32 e = w->ext[a];
+    uint64 q;
+    uint32 r;
+    if (i >> 32) {
+      q = i / e;
+    } else {
+      q = (uint32)i / e;
+    }
+    r = (uint32)(i - q * e);
+    i = q;
+#pragma unroll
+    for (int k = 0; k < N; k++) at[k] += r * w->step[k][a];
+  }
+}
+
+// the sum over a block of 32·n threads, to all of them; shared has room for 33 numbers.
+__device__ static inline double block_sum(double v, double *shared) {
+  for (int d = 16; d > 0; d >>= 1) v += __shfl_xor_sync(0xffffffffu, v, d);
+  uint32 warp = threadIdx.x / 32u, lane = threadIdx.x % 32u;
+  if (lane == 0) shared[warp] = v;
+  __syncthreads();
+  if (warp == 0) {
+    v = lane < blockDim.x / 32u ? shared[lane] : 0.0;
+    for (int d = 16; d > 0; d >>= 1) v += __shfl_xor_sync(0xffffffffu, v, d);
+    if (lane == 0) shared[32] = v;
+  }
+  __syncthreads();
+  return shared[32];
+}

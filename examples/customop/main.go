@@ -1,4 +1,5 @@
-// Command customop trains a small network with an op of its own: a type with three methods, here in one file.
+// Command customop trains a small network with an op of its own: a type with three methods. Its kernels for a GPU are
+// in kernel.go and snake.cu.
 package main
 
 import (
@@ -72,6 +73,9 @@ func snakeGrad[T graph.Float](s SnakeGrad, _ *graph.Ctx, out, in []graph.Buf) er
 }
 
 func main() {
+	if err := registerKernels(); err != nil {
+		log.Fatal(err)
+	}
 	var x [][]float32
 	var y []float32
 	for i := range 256 {

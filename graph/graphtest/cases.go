@@ -6,7 +6,7 @@ func Cases() []Case {
 	for _, family := range [][]Case{
 		binaryCases, whereCases, unaryCases, activationCases, shapeCases, reductionCases, lossCases,
 		matmulCases, softmaxCases, normCases, entropyCases, linearEntropyCases, embeddingCases, updateCases,
-		attentionCases, dropoutCases, rotaryCases, positionCases, oneHotCases,
+		attentionCases, dropoutCases, rotaryCases, positionCases, oneHotCases, primeRows(),
 	} {
 		all = append(all, family...)
 	}

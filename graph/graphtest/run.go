@@ -226,3 +226,13 @@ func (c Case) runWorkers(t T, b *built, how string, pools pools, want []graph.Bu
 		}
 	}
 }
+
+// Evaluate gives the row's float32 graph to e, and returns its error.
+func (c Case) Evaluate(e Evaluator) error {
+	b, err := c.build(graph.Float32)
+	if err != nil {
+		return err
+	}
+	_, err = e.Eval(b.g, b.outputs(), b.in)
+	return err
+}

@@ -1,0 +1,68 @@
+package cuda
+
+import (
+	"time"
+
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/pkg/errors"
+)
+
+// Planner returns an executor that plans for a GPU of compute capability 9.0 and runs nothing: it needs neither a GPU
+// nor the build tag gpu. Compile is [ErrNoDevice].
+func Planner() plan.Executor { return planner{} }
+
+type planner struct{}
+
+// Device implements plan.Executor.
+func (planner) Device() plan.Device {
+	return plan.Device{Kind: "cuda", Name: "compute capability 9.0, not here"}
+}
+
+// Peak implements plan.Executor.
+func (planner) Peak(time.Duration) float64 { return 0 }
+
+// Options implements plan.Executor.
+func (planner) Options() plan.Options { return (*Device)(nil).Options() }
+
+// NewState implements plan.Executor. The state takes no values.
+func (planner) NewState() plan.State {
+	return &state{Values: &plan.Values[addr]{}, x: &Device{closed: true}}
+}
+
+// Compile implements plan.Executor.
+func (planner) Compile(*plan.Plan, plan.State) (plan.Program, error) {
+	return nil, errors.Wrap(ErrNoDevice, "cuda: a planner runs nothing")
+}
+
+// Close implements plan.Executor.
+func (planner) Close() error { return nil }
+
+// Counts are what one run of a plan asks a GPU for.
+type Counts struct {
+	Launches int            `json:"launches"`  // of kernels
+	ByKernel map[string]int `json:"by_kernel"` // launches of each
+	Bytes    int64          `json:"bytes"`     // that the steps read and write
+	FLOPs    int64          `json:"flops"`
+}
+
+// Launches counts the launches of one run of p. A step without a kernel is an error that wraps plan.ErrUnsupported.
+func Launches(p *plan.Plan) (Counts, error) {
+	code, err := compile(p)
+	if err != nil {
+		return Counts{}, err
+	}
+	c := Counts{ByKernel: map[string]int{"ceto_report": 1}, FLOPs: p.FLOPs()}
+	if len(p.Guards) > 0 {
+		c.ByKernel["ceto_guard"] = 1
+	}
+	for i, list := range code.steps {
+		c.Bytes += p.Steps[i].Bytes
+		for _, l := range list {
+			c.ByKernel[l.kernel]++
+		}
+	}
+	for _, n := range c.ByKernel {
+		c.Launches += n
+	}
+	return c, nil
+}
