@@ -50,6 +50,7 @@ type builder struct {
 	scratch  int // bytes
 	checks   []idCheck
 	guarded  bool
+	err      error
 }
 
 // An idCheck says which ids an operand may hold: lo ≤ id < hi, or one that is equal to other.
@@ -70,7 +71,17 @@ func lower(op graph.Op, b *builder) error {
 			return errors.Wrapf(plan.ErrUnsupported, "cuda: %s of float64: kernels are for float32 and int32", graph.OpName(op))
 		}
 	}
-	return f(b, op)
+	if err := f(b, op); err != nil {
+		return err
+	}
+	return b.err
+}
+
+// fail keeps the first error of a lowering.
+func (b *builder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
 }
 
 // dry lowers an op of which only the operands' metas are known: for Options.Supports and Options.Scratch. Results have
