@@ -51,6 +51,7 @@ type builder struct {
 	checks   []idCheck
 	guarded  bool
 	err      error
+	weights  value // of classes, where a cross-entropy has them
 }
 
 // An idCheck says which ids an operand may hold: lo ≤ id < hi, or one that is equal to other.

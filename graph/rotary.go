@@ -103,7 +103,7 @@ func (w *tabled[T]) Part(n, _ int) {
 	lo, hi := Span(n, len(w.ids), rotaryRows)
 	half := w.r.Dim / 2
 	for i := range half {
-		theta := w.r.speed(i)
+		theta := w.r.Speed(i)
 		for p := lo; p < hi; p++ {
 			sin, cos := math.Sincos(float64(w.ids[p]) * theta)
 			row := w.y[p*w.r.Dim:][:w.r.Dim]
@@ -112,8 +112,8 @@ func (w *tabled[T]) Part(n, _ int) {
 	}
 }
 
-// speed is the angle by which pair i turns from one position to the next.
-func (r RotaryTable) speed(i int) float64 {
+// Speed is the angle, in radians, by which pair i turns from one position to the next.
+func (r RotaryTable) Speed(i int) float64 {
 	theta := math.Pow(r.Base, -2*float64(i)/float64(r.Dim))
 	s := r.Scaling
 	if s.Context == 0 {
