@@ -85,6 +85,7 @@ __device__ static inline void bring(float *to, const float *from, int32 step, in
 
 __device__ static inline float dot(const float *a, const float *b, int32 n) {
   float s = 0.0f;
+#pragma unroll 4
   for (int32 i = 0; i < n; i++) s += a[i] * b[i];
   return s;
 }
@@ -131,6 +132,7 @@ __device__ static inline void attend(float *y, float *lse, const float *q, const
       if (on) e *= kept(key, limit, keep, ((uint64)bh * z->t + first + c) * z->s + j);
 #pragma unroll
       for (int r = 0; r < R; r++) out[i][r] *= f;
+      #pragma unroll 4
       for (int32 m = 0; m < 32; m++) {
         float g = __shfl_sync(0xffffffffu, e, m);
 #pragma unroll
@@ -203,6 +205,7 @@ __device__ static inline void query_grad(float *dq, const float *q, const float 
         float m = kept(key, limit, keep, (uint64)at * z->s + j);
         ds = e * (m * dot(gs + c * (hs + 1), vs + lane * (hs + 1), hs) - delta[at]);
       }
+      #pragma unroll 4
       for (int32 m = 0; m < 32; m++) {
         float g = __shfl_sync(0xffffffffu, ds, m);
 #pragma unroll
@@ -264,7 +267,8 @@ __device__ static inline void key_grad(float *dk, float *dv, const float *q, con
           ds = e * (m * dot(gs + lane * (hs + 1), vs + row * (hs + 1), hs) - delta[at]);
           e *= m;
         }
-        for (int32 m = 0; m < 32; m++) {
+        #pragma unroll 4
+      for (int32 m = 0; m < 32; m++) {
           float g = __shfl_sync(0xffffffffu, ds, m), f = __shfl_sync(0xffffffffu, e, m);
 #pragma unroll
           for (int r = 0; r < R; r++) {
