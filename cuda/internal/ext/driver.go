@@ -115,12 +115,12 @@ const MaxParams = 64
 
 // Launch enqueues a kernel. Each parameter lies in params at its offset; nothing of them is kept. The driver reads as
 // many bytes of each as the kernel's list of parameters says, which is not checked here.
-func (f Function) Launch(grid, block [3]uint32, shared int, s Stream, params []byte, offsets []int32) error {
+func (f Function) Launch(grid, block [3]uint32, shared int, s Stream, params []byte, offsets []int) error {
 	if len(offsets) > MaxParams {
 		return errors.Errorf("ext: a launch with %d parameters, at most %d", len(offsets), MaxParams)
 	}
 	code := C.ext_launch(C.handle(f), (*C.uint)(&grid[0]), (*C.uint)(&block[0]), C.uint(shared), C.handle(s),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(params))), (*C.int)(unsafe.SliceData(offsets)), C.int(len(offsets)))
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(params))), (*C.intptr_t)(unsafe.Pointer(unsafe.SliceData(offsets))), C.int(len(offsets)))
 	if code == 0 {
 		return nil
 	}

@@ -98,7 +98,7 @@ int ext_function_get(int *value, int attribute, handle function) { return CALL(c
 int ext_function_set(handle function, int attribute, int value) { return CALL(cuFuncSetAttribute, function, attribute, value); }
 
 int ext_launch(handle function, const unsigned *grid, const unsigned *block, unsigned shared, handle stream,
-	const char *params, const int *offsets, int n) {
+	const char *params, const intptr_t *offsets, int n) {
 	enum { most = 64 };
 	void *place[most];
 	if (n > most)

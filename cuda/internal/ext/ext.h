@@ -27,7 +27,7 @@ int ext_function_set(handle function, int attribute, int value);
 
 // ext_launch passes n parameters, which lie in params at the offsets.
 int ext_launch(handle function, const unsigned *grid, const unsigned *block, unsigned shared, handle stream,
-	const char *params, const int *offsets, int n);
+	const char *params, const intptr_t *offsets, int n);
 
 int ext_copy_in(address to, const void *from, size_t bytes, handle stream);
 int ext_copy_out(void *to, address from, size_t bytes, handle stream);

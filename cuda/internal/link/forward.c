@@ -151,11 +151,14 @@ const char *ceto_link_tried(void) {
 	return tried;
 }
 
-// resolve finds the function behind a slot.
+// resolve finds the function behind a slot. Headers of 12.8 and newer ask for cuEventElapsedTime_v2. Drivers before that
+// have it under its old name alone.
 static entry resolve(enum index i) {
 	entry f;
 	int code = ceto_link_init();
 	*(void **)&f = symbol(names[i]);
+	if (f == NULL && i == index_cuEventElapsedTime_v2)
+		*(void **)&f = symbol("cuEventElapsedTime");
 	if (f == NULL)
 		f = code == -1 ? missing_library : missing_function;
 	atomic_store(&slots[i], f);

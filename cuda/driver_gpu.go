@@ -1,0 +1,221 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"time"
+
+	"github.com/ceto-ml/ceto/cuda/emu"
+	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/ext"
+	"github.com/pkg/errors"
+	"gorgonia.org/cu"
+)
+
+// gpu is the driver that the machine has, or the emulated one that stands in for it.
+type gpu struct {
+	emulated bool
+	dev      cu.Device
+	held     bool // the primary context
+	info     about
+	streams  [copying + 1]ext.Stream
+	modules  []ext.Module
+	shared   map[ext.Function]int // what was set for dynamic shared memory
+}
+
+// open takes the primary context of GPU n for this thread and makes the streams. Where it fails, close gives back what it
+// has taken.
+func (g *gpu) open(n int) error {
+	count, err := devices()
+	if err != nil {
+		return err
+	}
+	if n >= count {
+		return noGPU(errors.Errorf("cuda: there is no GPU %d; the driver has %d", n, count))
+	}
+	if g.dev, g.info, err = describe(n); err != nil {
+		return err
+	}
+	if g.emulated {
+		g.info.kind = "emulated"
+	}
+	g.shared = map[ext.Function]int{}
+	ctx, err := g.dev.RetainPrimaryCtx()
+	if err != nil {
+		return noGPU(cuError("cuDevicePrimaryCtxRetain", err))
+	}
+	g.held = true
+	err = cuError("cuCtxSetCurrent", cu.SetCurrentContext(ctx))
+	for i := range g.streams {
+		if err == nil {
+			g.streams[i], err = ext.NewStream()
+		}
+	}
+	return err
+}
+
+// close gives back all that is left. Memory of a context that failed is gone with it, so the first error counts alone.
+func (g *gpu) close() error {
+	var err error
+	for _, m := range g.modules {
+		err = errorsOf(err, m.Unload())
+	}
+	for i, s := range g.streams {
+		if s != 0 {
+			err = errorsOf(err, s.Destroy())
+			g.streams[i] = 0
+		}
+	}
+	if g.held {
+		err = errorsOf(err, cuError("cuDevicePrimaryCtxRelease", g.dev.ReleasePrimaryCtx()))
+	}
+	g.modules, g.held = nil, false
+	if g.emulated {
+		err = errorsOf(err, entry.Release())
+	}
+	return err
+}
+
+// fault is an error with what the emulated GPU knows of it: who touched what.
+func (g *gpu) fault(err error) error {
+	if err != nil && g.emulated {
+		if f := entry.Fault(); f != nil {
+			return errors.WithMessage(f, err.Error())
+		}
+	}
+	return err
+}
+
+func (g *gpu) about() about { return g.info }
+
+func (g *gpu) free() (uint64, error) {
+	n, _, err := cu.MemInfo()
+	return uint64(n), cuError("cuMemGetInfo", err)
+}
+
+func (g *gpu) alloc(name string, n int) (addr, error) {
+	p, err := cu.MemAlloc(int64(n))
+	if err != nil {
+		return 0, cuError("cuMemAlloc", err)
+	}
+	if g.emulated {
+		entry.Name(uint64(p), name)
+	}
+	return addr(p), nil
+}
+
+func (g *gpu) release(a addr) error { return cuError("cuMemFree", cu.MemFree(cu.DevicePtr(a))) }
+
+func (g *gpu) pin(n int) ([]byte, error) { return ext.Pin(n) }
+func (g *gpu) unpin(b []byte) error      { return ext.Unpin(b) }
+
+func (g *gpu) load(ptx string) error {
+	m, err := ext.Load(ptx)
+	if err != nil {
+		return g.fault(err)
+	}
+	g.modules = append(g.modules, m)
+	return nil
+}
+
+func (g *gpu) find(kernel string) (function, error) {
+	for _, m := range g.modules {
+		if f, err := m.Function(kernel); err == nil {
+			return f, nil
+		}
+	}
+	return nil, errors.Errorf("cuda: no kernel %s", kernel)
+}
+
+// usualShared is the dynamic shared memory that needs no attribute.
+const usualShared = 48 << 10
+
+func (g *gpu) launch(f function, l bound) error {
+	fn, ok := f.(ext.Function)
+	if !ok {
+		return errors.Errorf("cuda: %T is no kernel", f)
+	}
+	if l.shared > usualShared && l.shared > g.shared[fn] {
+		if err := fn.Set(ext.MaxDynamicShared, l.shared); err != nil {
+			return err
+		}
+		g.shared[fn] = l.shared
+	}
+	if g.emulated {
+		entry.Annotate(emulatedRanges(l.ranges), l.what)
+	}
+	return g.fault(fn.Launch(extent(l.grid), extent(l.block), l.shared, g.streams[compute], l.params, l.offsets))
+}
+
+func extent(d dim) [3]uint32 { return [3]uint32{uint32(d.x), uint32(d.y), uint32(d.z)} }
+
+// emulatedRanges are spans as the emulated GPU takes them.
+func emulatedRanges(spans []span) []emu.Range {
+	list := make([]emu.Range, len(spans))
+	for i, s := range spans {
+		list[i] = emu.Range{Name: s.name, Ptr: emu.Ptr(s.at), Bytes: s.bytes, Row: s.row, Stride: s.stride}
+		for _, a := range []struct {
+			ours   access
+			theirs emu.Access
+		}{{reads, emu.Reads}, {writes, emu.Writes}, {fresh, emu.Fresh}} {
+			if s.access&a.ours != 0 {
+				list[i].Access |= a.theirs
+			}
+		}
+	}
+	return list
+}
+
+func (g *gpu) fill(to addr, word uint32, words int) error {
+	return g.fault(ext.Set32(uint64(to), word, words, g.streams[compute]))
+}
+
+func (g *gpu) move(to, from addr, n int) error {
+	return g.fault(ext.Copy(uint64(to), uint64(from), n, g.streams[compute]))
+}
+
+func (g *gpu) copyIn(s stream, to addr, from []byte) error {
+	return g.fault(ext.CopyIn(uint64(to), from, g.streams[s]))
+}
+
+func (g *gpu) copyOut(s stream, to []byte, from addr) error {
+	return g.fault(ext.CopyOut(to, uint64(from), g.streams[s]))
+}
+
+func (g *gpu) event() (event, error) { return ext.NewEvent(true) }
+
+// on calls f with an event of this driver.
+func (g *gpu) on(e event, f func(ext.Event) error) error {
+	x, ok := e.(ext.Event)
+	if !ok {
+		return errors.Errorf("cuda: %T is no event", e)
+	}
+	return g.fault(f(x))
+}
+
+func (g *gpu) drop(e event) error { return g.on(e, ext.Event.Destroy) }
+func (g *gpu) wait(e event) error { return g.on(e, ext.Event.Sync) }
+
+func (g *gpu) record(s stream, e event) error {
+	return g.on(e, func(x ext.Event) error { return x.Record(g.streams[s]) })
+}
+
+func (g *gpu) await(s stream, e event) error { return g.on(e, g.streams[s].Await) }
+
+func (g *gpu) sync() error { return g.fault(cuError("cuCtxSynchronize", cu.Synchronize())) }
+
+func (g *gpu) since(from, to event) (d time.Duration, err error) {
+	err = g.on(to, func(end ext.Event) error {
+		return g.on(from, func(start ext.Event) (err error) {
+			d, err = end.Since(start)
+			return err
+		})
+	})
+	return d, err
+}
+
+func (g *gpu) mark(text string) {
+	if g.emulated {
+		entry.Mark(text)
+	}
+}

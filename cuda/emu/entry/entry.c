@@ -1,0 +1,89 @@
+//go:build gpu
+
+// The table of the functions that stand in for the driver's. They are Go: see the files beside.
+
+#include "entry.h"
+
+#include "_cgo_export.h"
+#include <stdlib.h>
+
+#define ENTRIES(X)                                                                                                   \
+	X("cuInit", emuInit)                                                                                             \
+	X("cuDriverGetVersion", emuVersion)                                                                              \
+	X("cuDeviceGetCount", emuDeviceGetCount)                                                                         \
+	X("cuDeviceGet", emuDeviceGet)                                                                                   \
+	X("cuDeviceGetName", emuDeviceGetName)                                                                           \
+	X("cuDeviceTotalMem_v2", emuDeviceTotalMem)                                                                      \
+	X("cuDeviceGetAttribute", emuDeviceGetAttribute)                                                                 \
+	X("cuDevicePrimaryCtxRetain", emuContextRetain)                                                                  \
+	X("cuDevicePrimaryCtxRelease_v2", emuContextRelease)                                                             \
+	X("cuCtxSetCurrent", emuContextSet)                                                                              \
+	X("cuCtxGetCurrent", emuContextGet)                                                                              \
+	X("cuCtxSynchronize", emuSynchronize)                                                                            \
+	X("cuMemGetInfo_v2", emuMemGetInfo)                                                                              \
+	X("cuMemAlloc_v2", emuMemAlloc)                                                                                  \
+	X("cuMemFree_v2", emuMemFree)                                                                                    \
+	X("cuMemAllocHost_v2", emuMemAllocHost)                                                                          \
+	X("cuMemFreeHost", emuMemFreeHost)                                                                               \
+	X("cuModuleLoadDataEx", emuModuleLoadDataEx)                                                                     \
+	X("cuModuleLoadData", emuModuleLoadData)                                                                         \
+	X("cuModuleUnload", emuModuleUnload)                                                                             \
+	X("cuModuleGetFunction", emuModuleGetFunction)                                                                   \
+	X("cuFuncSetAttribute", emuFuncSetAttribute)                                                                     \
+	X("cuLaunchKernel", emuLaunchKernel)                                                                             \
+	X("cuStreamCreate", emuStreamCreate)                                                                             \
+	X("cuStreamDestroy_v2", emuStreamDestroy)                                                                        \
+	X("cuStreamSynchronize", emuStreamSynchronize)                                                                   \
+	X("cuStreamWaitEvent", emuStreamWaitEvent)                                                                       \
+	X("cuEventCreate", emuEventCreate)                                                                               \
+	X("cuEventDestroy_v2", emuEventDestroy)                                                                          \
+	X("cuEventRecord", emuEventRecord)                                                                               \
+	X("cuEventSynchronize", emuEventSynchronize)                                                                     \
+	X("cuEventQuery", emuEventQuery)                                                                                 \
+	X("cuEventElapsedTime", emuEventElapsedTime)                                                                     \
+	X("cuMemcpyHtoD_v2", emuCopyHtoD)                                                                                \
+	X("cuMemcpyDtoH_v2", emuCopyDtoH)                                                                                \
+	X("cuMemcpyDtoD_v2", emuCopyDtoD)                                                                                \
+	X("cuMemcpyHtoDAsync_v2", emuCopyHtoDAsync)                                                                      \
+	X("cuMemcpyDtoHAsync_v2", emuCopyDtoHAsync)                                                                      \
+	X("cuMemcpyDtoDAsync_v2", emuCopyDtoDAsync)                                                                      \
+	X("cuMemsetD8_v2", emuSet8)                                                                                      \
+	X("cuMemsetD32_v2", emuSet32)                                                                                    \
+	X("cuMemsetD8Async", emuSet8Async)                                                                               \
+	X("cuMemsetD32Async", emuSet32Async)
+
+#define ROW(name, function) { name, (void *)function },
+
+static const struct {
+	const char *name;
+	void *address;
+} entries[] = { ENTRIES(ROW) };
+
+int ceto_entry_count(void) { return sizeof entries / sizeof entries[0]; }
+const char *ceto_entry_name(int i) { return entries[i].name; }
+void *ceto_entry_address(int i) { return entries[i].address; }
+
+static ceto_handle *all; // under the lock of package entry
+
+ceto_handle *ceto_handle_new(uint64_t number) {
+	ceto_handle *h = malloc(sizeof *h);
+	if (h != NULL) {
+		h->number = number;
+		h->next = all;
+		all = h;
+	}
+	return h;
+}
+
+void ceto_handle_free_all(void) {
+	while (all != NULL) {
+		ceto_handle *next = all->next;
+		free(all);
+		all = next;
+	}
+}
+
+void *ceto_pages(size_t n) {
+	void *p;
+	return posix_memalign(&p, 4096, n) == 0 ? p : NULL;
+}

@@ -1,0 +1,39 @@
+package cuda
+
+// MinCapability is the oldest compute capability that the kernels run on.
+const MinCapability = 8
+
+// Probed is what is known of the GPUs of this machine.
+type Probed struct {
+	Available bool        `json:"available"` // a GPU that can be used
+	Reason    string      `json:"reason"`    // why none can; "" where one can
+	Tried     []string    `json:"tried"`     // where a driver was looked for, each with what came of it
+	Driver    string      `json:"driver"`    // the CUDA version of the driver, such as "13.0"
+	Devices   []GPU       `json:"devices"`
+	Libraries []ProbedLib `json:"libraries"`
+}
+
+// GPU is a device of the driver.
+type GPU struct {
+	Name       string `json:"name"`
+	Capability string `json:"capability"` // such as "9.0"
+	BytesTotal int64  `json:"bytes_total"`
+	BytesFree  int64  `json:"bytes_free"`
+	Reason     string `json:"reason,omitempty"` // why it cannot be used
+}
+
+// ProbedLib is a library beside the driver, found or not.
+type ProbedLib struct {
+	Name   string   `json:"name"`
+	Path   string   `json:"path"` // "" where it was not found
+	Reason string   `json:"reason,omitempty"`
+	Tried  []string `json:"tried,omitempty"`
+}
+
+// Probe looks for a driver, its GPUs and cuBLASLt. It holds nothing when it returns. In a build without the tag gpu it
+// looks for nothing, and the reason says so.
+func Probe() Probed {
+	p := Probed{Tried: []string{}, Devices: []GPU{}, Libraries: []ProbedLib{}}
+	p.probe()
+	return p
+}
