@@ -12,7 +12,7 @@ KERNEL ceto_gather(const uint32 *stop, float *y, const float *x, const int32 *id
   y[i] = x[(o * rows + (uint32)ids[r - o * count]) * inner + c];
 }
 
-// Adds dy (outer, count, inner) to y at ids. A block has position blockIdx.x of the ids, group blockIdx.y: where an
+// Adds dy (outer, count, inner) to y at ids. A block has position x of the ids, group y and some columns, z: where an
 // earlier position has the same id it leaves that to it.
 KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *ids, uint32 count, uint32 rows, uint32 inner) {
   STOP_IF(stop);
@@ -22,7 +22,7 @@ KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *
   if (__syncthreads_or(earlier)) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
-  for (uint32 c = threadIdx.x; c < inner; c += blockDim.x) {
+  for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
     float v = y[c];
     for (uint32 j = at; j < count; j++) {
       if (ids[j] == id) v += dy[(uint64)j * inner + c];
@@ -31,7 +31,7 @@ KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *
   }
 }
 
-// The same with positions that are sorted by id, equal ids in order: a block has place blockIdx.x of the sorted list.
+// The same with positions that are sorted by id, equal ids in order: a block has place x of the sorted list.
 KERNEL ceto_scatter_sorted(const uint32 *stop, float *y, const float *dy, const int32 *sorted, const int32 *place, uint32 count, uint32 rows, uint32 inner) {
   STOP_IF(stop);
   uint32 at = blockIdx.x;
@@ -39,7 +39,7 @@ KERNEL ceto_scatter_sorted(const uint32 *stop, float *y, const float *dy, const 
   if (at > 0 && sorted[at - 1] == id) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
-  for (uint32 c = threadIdx.x; c < inner; c += blockDim.x) {
+  for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
     float v = y[c];
     for (uint32 j = at; j < count && sorted[j] == id; j++) v += dy[(uint64)(uint32)place[j] * inner + c];
     y[c] = v;
