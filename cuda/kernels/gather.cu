@@ -1,15 +1,16 @@
 #include "ceto.cuh"
 
 // A table is seen as (outer, rows, inner); ids (count) name rows. The derivative adds rows of one id in the order of
-// the ids, without atomics on floats, so its bits are the same in every run.
+// the ids, without atomics on floats, so its bits are the same in every run. It leaves out ids that the table does not have.
 
-// y (outer, count, inner) = x (outer, rows, inner) at ids; n elements.
+// y (outer, count, inner) = x (outer, rows, inner) at ids; n elements. NaN at an id that the table does not have.
 KERNEL ceto_gather(const uint32 *stop, float *y, const float *x, const int32 *ids, uint32 count, uint32 rows, uint32 inner, uint64 n) {
   STOP_IF(stop);
   uint64 i = thread_index();
   if (i >= n) return;
   uint64 r = i / inner, c = i - r * inner, o = r / count;
-  y[i] = x[(o * rows + (uint32)ids[r - o * count]) * inner + c];
+  uint32 id = (uint32)ids[r - o * count];
+  y[i] = id < rows ? x[(o * rows + id) * inner + c] : __int_as_float(NAN_BITS);
 }
 
 // Adds dy (outer, count, inner) to y at ids. A block has position x of the ids, group y and some columns, z: where an
@@ -19,7 +20,7 @@ KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *
   uint32 at = blockIdx.x;
   int32 id = ids[at], earlier = 0;
   for (uint32 j = threadIdx.x; j < at; j += blockDim.x) earlier |= ids[j] == id;
-  if (__syncthreads_or(earlier)) return;
+  if (__syncthreads_or(earlier) || (uint32)id >= rows) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
   for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
@@ -36,7 +37,7 @@ KERNEL ceto_scatter_sorted(const uint32 *stop, float *y, const float *dy, const 
   STOP_IF(stop);
   uint32 at = blockIdx.x;
   int32 id = sorted[at];
-  if (at > 0 && sorted[at - 1] == id) return;
+  if (at > 0 && sorted[at - 1] == id || (uint32)id >= rows) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
   for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
