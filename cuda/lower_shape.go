@@ -52,6 +52,7 @@ var (
 	})
 	_ = lowered(lowerCacheWrite)
 	_ = lowered(lowerOneHot)
+	_ = lowered(lowerAttentionMask)
 )
 
 // copy copies a contiguous value, unless the two are one.
@@ -139,5 +140,19 @@ func lowerOneHot(b *builder, op graph.OneHot) error {
 		b.ids(0, 0, op.V)
 	}
 	b.each("ceto_one_hot", b.out[0].Size(), b.out[0], b.in[0], op.V, ignored, b.out[0].Size())
+	return nil
+}
+
+func lowerAttentionMask(b *builder, op graph.AttentionMask) error {
+	args, ids := []any{b.out[0]}, b.in[1:]
+	for _, has := range []bool{op.Of.Lengths, op.Of.Segments, op.Of.Start} {
+		if has {
+			args, ids = append(args, ids[0]), ids[1:]
+		} else {
+			args = append(args, nil)
+		}
+	}
+	n := b.out[0].Size()
+	b.each("ceto_attention_mask", n, append(args, op.Of.Causal, op.Of.Window, b.out[0].Shape[2], op.S, n)...)
 	return nil
 }

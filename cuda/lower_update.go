@@ -90,13 +90,14 @@ func lowerGatherGrad(b *builder, op graph.GatherGrad) error {
 // fewIDs is the number of ids up to which each block looks for its own among all. More are sorted first.
 const fewIDs = 2048
 
-// maxGroups is the most groups of one launch: the y extent of a grid.
+// maxGroups is the most groups of one launch: the y extent of a grid, and the z extent.
 const maxGroups = 65535
 
 // scatter adds rows of dy (outer, ids, inner) to y (outer, rows, inner), those of one id in their order.
 func (b *builder) scatter(y, dy, ids value, outer, rows, inner int) {
 	n := ids.Size()
 	block := dim{32 * warps(inner), 1, 1}
+	columns := min(maxGroups, (inner+block.x-1)/block.x)
 	kernel, list := "ceto_scatter", []any{ids}
 	if n > fewIDs {
 		sorted, place := b.sorted(ids, rows)
@@ -104,7 +105,7 @@ func (b *builder) scatter(y, dy, ids value, outer, rows, inner int) {
 	}
 	for o := 0; o < outer; o += maxGroups {
 		args := append(append([]any{y.at(o * rows * inner), dy.at(o * n * inner)}, list...), n, rows, inner)
-		b.launch(kernel, dim{n, min(maxGroups, outer-o), 1}, block, args...)
+		b.launch(kernel, dim{n, min(maxGroups, outer-o), columns}, block, args...)
 	}
 }
 

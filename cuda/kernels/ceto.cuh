@@ -31,19 +31,18 @@ template <int N>
 __device__ static inline void walk_to(const walk *w, uint64 i, int64 *at) {
 #pragma unroll
   for (int k = 0; k < N; k++) at[k] = 0;
-  for (int32 a = 0; a < w->n; a++) {
-    uint32 e = w->ext[a];
-    uint64 q;
-    uint32 r;
-    if (i >> 32) {
-      q = i / e;
-    } else {
-      q = (uint32)i / e;
+  int32 last = w->n - 1;
+#pragma unroll 1
+  for (int32 a = 0; a <= last; a++) {
+    uint64 q = 0;
+    if (a < last) {
+      uint32 e = w->ext[a];
+      q = i >> 32 ? i / e : (uint32)i / e;
+      i -= q * e;
     }
-    r = (uint32)(i - q * e);
-    i = q;
 #pragma unroll
-    for (int k = 0; k < N; k++) at[k] += r * w->step[k][a];
+    for (int k = 0; k < N; k++) at[k] += (int64)i * w->step[k][a];
+    i = q;
   }
 }
 

@@ -1,28 +1,29 @@
 #include "ceto.cuh"
 
 // A table is seen as (outer, rows, inner); ids (count) name rows. The derivative adds rows of one id in the order of
-// the ids, without atomics on floats, so its bits are the same in every run.
+// the ids, without atomics on floats, so its bits are the same in every run. It leaves out ids that the table does not have.
 
-// y (outer, count, inner) = x (outer, rows, inner) at ids; n elements.
+// y (outer, count, inner) = x (outer, rows, inner) at ids; n elements. NaN at an id that the table does not have.
 KERNEL ceto_gather(const uint32 *stop, float *y, const float *x, const int32 *ids, uint32 count, uint32 rows, uint32 inner, uint64 n) {
   STOP_IF(stop);
   uint64 i = thread_index();
   if (i >= n) return;
   uint64 r = i / inner, c = i - r * inner, o = r / count;
-  y[i] = x[(o * rows + (uint32)ids[r - o * count]) * inner + c];
+  uint32 id = (uint32)ids[r - o * count];
+  y[i] = id < rows ? x[(o * rows + id) * inner + c] : __int_as_float(NAN_BITS);
 }
 
-// Adds dy (outer, count, inner) to y at ids. A block has position blockIdx.x of the ids, group blockIdx.y: where an
+// Adds dy (outer, count, inner) to y at ids. A block has position x of the ids, group y and some columns, z: where an
 // earlier position has the same id it leaves that to it.
 KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *ids, uint32 count, uint32 rows, uint32 inner) {
   STOP_IF(stop);
   uint32 at = blockIdx.x;
   int32 id = ids[at], earlier = 0;
   for (uint32 j = threadIdx.x; j < at; j += blockDim.x) earlier |= ids[j] == id;
-  if (__syncthreads_or(earlier)) return;
+  if (__syncthreads_or(earlier) || (uint32)id >= rows) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
-  for (uint32 c = threadIdx.x; c < inner; c += blockDim.x) {
+  for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
     float v = y[c];
     for (uint32 j = at; j < count; j++) {
       if (ids[j] == id) v += dy[(uint64)j * inner + c];
@@ -31,15 +32,15 @@ KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *
   }
 }
 
-// The same with positions that are sorted by id, equal ids in order: a block has place blockIdx.x of the sorted list.
+// The same with positions that are sorted by id, equal ids in order: a block has place x of the sorted list.
 KERNEL ceto_scatter_sorted(const uint32 *stop, float *y, const float *dy, const int32 *sorted, const int32 *place, uint32 count, uint32 rows, uint32 inner) {
   STOP_IF(stop);
   uint32 at = blockIdx.x;
   int32 id = sorted[at];
-  if (at > 0 && sorted[at - 1] == id) return;
+  if (at > 0 && sorted[at - 1] == id || (uint32)id >= rows) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
-  for (uint32 c = threadIdx.x; c < inner; c += blockDim.x) {
+  for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
     float v = y[c];
     for (uint32 j = at; j < count && sorted[j] == id; j++) v += dy[(uint64)(uint32)place[j] * inner + c];
     y[c] = v;

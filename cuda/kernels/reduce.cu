@@ -18,19 +18,30 @@ __device__ static inline double join_min(double a, double b) { return a != a ? a
     for (uint32 i = 1; i < blockDim.x / 32u; i++) v = join(v, shared[i]);                                                   \
     return v;                                                                                                               \
   }                                                                                                                         \
+  /* joins elements k, k + by, … under hi of those that go */                                                               \
+  __device__ static inline double name##_run(const float *x, const walk *gone, uint64 k, uint64 hi, uint32 by) {            \
+    double v = first;                                                                                                       \
+    if (gone->n <= 1) {                                                                                                     \
+      int64 step = gone->step[0][0];                                                                                        \
+      for (; k < hi; k += by) v = join(v, (double)x[(int64)k * step]);                                                      \
+      return v;                                                                                                             \
+    }                                                                                                                       \
+    for (; k < hi; k += by) {                                                                                               \
+      int64 at[1];                                                                                                          \
+      walk_to<1>(gone, k, at);                                                                                              \
+      v = join(v, (double)x[at[0]]);                                                                                        \
+    }                                                                                                                       \
+    return v;                                                                                                               \
+  }                                                                                                                         \
   /* a block for each chunk of each result: per elements of len; y where there is one chunk, else part */                   \
   KERNEL ceto_reduce_##name(const uint32 *stop, float *y, double *part, const float *x, const walk *stay, const walk *gone, \
                             uint32 chunks, uint64 per, uint64 len) {                                                        \
     __shared__ double shared[32];                                                                                           \
     STOP_IF(stop);                                                                                                          \
     uint64 r = blockIdx.x / chunks, c = blockIdx.x - r * chunks, hi = (c + 1) * per < len ? (c + 1) * per : len;            \
-    int64 base[1], at[1];                                                                                                   \
+    int64 base[1];                                                                                                          \
     walk_to<1>(stay, r, base);                                                                                              \
-    double v = first;                                                                                                       \
-    for (uint64 k = c * per + threadIdx.x; k < hi; k += blockDim.x) {                                                       \
-      walk_to<1>(gone, k, at);                                                                                              \
-      v = join(v, (double)x[base[0] + at[0]]);                                                                              \
-    }                                                                                                                       \
+    double v = name##_run(x + base[0], gone, c * per + threadIdx.x, hi, blockDim.x);                                        \
     v = name##_block(v, shared);                                                                                            \
     if (threadIdx.x != 0) return;                                                                                           \
     if (part != 0) {                                                                                                        \
@@ -46,13 +57,9 @@ __device__ static inline double join_min(double a, double b) { return a != a ? a
     uint64 i = thread_index();                                                                                              \
     if (i >= n * chunks) return;                                                                                            \
     uint64 c = i / n, r = i - c * n, hi = (c + 1) * per < len ? (c + 1) * per : len;                                        \
-    int64 base[1], at[1];                                                                                                   \
+    int64 base[1];                                                                                                          \
     walk_to<1>(stay, r, base);                                                                                              \
-    double v = first;                                                                                                       \
-    for (uint64 k = c * per; k < hi; k++) {                                                                                 \
-      walk_to<1>(gone, k, at);                                                                                              \
-      v = join(v, (double)x[base[0] + at[0]]);                                                                              \
-    }                                                                                                                       \
+    double v = name##_run(x + base[0], gone, c * per, hi, 1);                                                               \
     if (part != 0) {                                                                                                        \
       part[r * chunks + c] = v;                                                                                             \
     } else {                                                                                                                \

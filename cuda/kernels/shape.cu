@@ -67,3 +67,20 @@ KERNEL ceto_one_hot(const uint32 *stop, float *y, const int32 *ids, uint32 v, ui
     y[i] = id != ignored && id == (uint32)(i - r * v) ? 1.0f : 0.0f;
   }
 }
+
+// y (B, 1, T, S) is 0 where query i of row b sees key j, and −∞ elsewhere; n is B·T·S. A query stands at position
+// start[b] + i. lengths (B), segments (B, S) and start (B) have address 0, and window is 0, where they do not count.
+KERNEL ceto_attention_mask(const uint32 *stop, float *y, const int32 *lengths, const int32 *segments, const int32 *start,
+                           uint32 causal, int64 window, uint32 t, uint32 s, uint64 n) {
+  STOP_IF(stop);
+  uint64 at = thread_index();
+  if (at >= n) return;
+  uint64 r = at / s, b = r / t;
+  int64 j = (int64)(at - r * s), p = (int64)(r - b * t) + (start != 0 ? start[b] : 0);
+  bool sees = !(causal != 0 && j > p) && !(window > 0 && (p - j >= window || j - p >= window)) && !(lengths != 0 && j >= lengths[b]);
+  if (sees && segments != 0) {
+    const int32 *row = segments + b * s;
+    sees = p >= 0 && p < s && row[j] == row[p];
+  }
+  y[at] = sees ? 0.0f : __int_as_float(0xff800000);
+}
