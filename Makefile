@@ -29,7 +29,7 @@ FUZZ = \
 	FuzzAugment:./data/record
 
 .PHONY: help test ci rules docs fuzz golden generate
-.PHONY: cuda-headers ceto-gpu test-cuda kernels kernel-report kernel-report-update
+.PHONY: gpu-bundle mutants cuda-headers ceto-gpu test-cuda kernels kernel-report kernel-report-update
 .PHONY: bench gradcheck xor shakespeare smollm2 finetune-sms finetune-rates finetune-tasks
 
 help: ## list the targets
@@ -80,6 +80,12 @@ ceto-gpu: cuda-headers ## build ceto for GPUs; it starts without one too
 
 test-cuda: cuda-headers ## run the tests of the packages for GPUs; none needs a GPU
 	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && go test -tags gpu ./cuda/...
+
+gpu-bundle: ceto-gpu ## build what bench/gpu.sh needs on a machine without Go: ceto-gpu and cuda-test
+	eval "$$(go run ./cuda/toolkit env)" && go test -tags gpu -c -o cuda-test ./cuda
+
+mutants: kernels ## plant faults in the kernels, and see that the tests find them: some minutes
+	go run ./cuda/mutants
 
 kernels: ## compile cuda/kernels/*.cu to PTX: fetches 120 MB at first; x86-64 Linux
 	@go run ./cuda/toolkit kernels

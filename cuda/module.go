@@ -14,18 +14,21 @@ import (
 //go:embed kernels
 var kernelFiles embed.FS
 
+// kernelFS has the texts that ship; a test of faulty kernels has others.
+var kernelFS fs.FS = kernelFiles
+
 // A param is a parameter of a kernel.
 type param struct{ offset, bytes int }
 
 // ptxModules returns the PTX texts that ship and those of programs, by file.
 func ptxModules() (map[string]string, error) {
-	files, err := fs.Glob(kernelFiles, "kernels/*.ptx")
+	files, err := fs.Glob(kernelFS, "kernels/*.ptx")
 	if err != nil {
 		return nil, errors.WithStack(err)
 	}
 	texts := map[string]string{}
 	for _, f := range files {
-		b, err := kernelFiles.ReadFile(f)
+		b, err := fs.ReadFile(kernelFS, f)
 		if err != nil {
 			return nil, errors.WithStack(err)
 		}

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -38,7 +39,10 @@ func newDevice(t testing.TB) *Device {
 // newEmulated opens an executor on an emulated GPU.
 func newEmulated(t testing.TB) *Device {
 	t.Helper()
-	d := newDirect(emu.Options{})
+	d := newDirect(emu.Options{Unchecked: os.Getenv("CETO_TEST_UNCHECKED") != ""})
+	if dir := os.Getenv("CETO_TEST_KERNELS"); dir != "" { // of cuda/mutants
+		kernelFS = os.DirFS(filepath.Dir(dir))
+	}
 	x, err := open(newThread(), d)
 	if err != nil {
 		t.Fatal(err)

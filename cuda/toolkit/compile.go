@@ -49,6 +49,19 @@ func compileAll() error {
 	return nil
 }
 
+// compileTo compiles one source to a file. It may include what the kernels do.
+func compileTo(source, out string) error {
+	path, err := filepath.Abs(source)
+	if err != nil {
+		return errors.WithStack(err)
+	}
+	ptx, err := compile(path)
+	if err != nil {
+		return err
+	}
+	return write(out, ptx)
+}
+
 // write leaves a file alone that has the text already, so that its time does not change.
 func write(name string, text []byte) error {
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, text) {
@@ -68,7 +81,7 @@ func compile(source string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.WithStack(err)
 	}
-	if _, err := tool(cuda13, "nvcc", "-ptx", "-arch=compute_80", "-O3", "-o", out, source); err != nil {
+	if _, err := tool(cuda13, "nvcc", "-ptx", "-arch=compute_80", "-O3", "-I.", "-o", out, source); err != nil {
 		return nil, errors.Wrap(err, source)
 	}
 	text, err := os.ReadFile(out)

@@ -4,6 +4,7 @@
 //	go run ./cuda/toolkit compiler         these and the compiler: 120 MB
 //	go run ./cuda/toolkit kernels          cuda/kernels/*.cu to PTX
 //	go run ./cuda/toolkit report [-update] registers, shared and spilled memory against cuda/kernels/report.txt
+//	go run ./cuda/toolkit ptx SOURCE FILE  one source, anywhere, to PTX
 //	go run ./cuda/toolkit env              what a build with the tag gpu needs in its environment, for eval
 //
 // It runs in the root of the repository. What it fetches are Python wheels of fixed version and sum, by pip, into the
@@ -53,6 +54,9 @@ func run(args []string) error {
 			return err
 		}
 		return report(len(what) == 2)
+	}
+	if len(args) == 3 && args[0] == "ptx" {
+		return compileTo(args[1], args[2])
 	}
 	return errors.Errorf("%q: want headers, compiler, kernels, report, report -update or env", args)
 }
