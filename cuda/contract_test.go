@@ -57,8 +57,8 @@ func weights(t *testing.T, s plan.State) []float32 {
 	return d.Data().([]float32)
 }
 
-// TestLate: a run whose guard is not finite changes nothing, is reported once by the next call that waits, and the runs
-// behind it have no effect. Its loss can be read, and what comes behind works.
+// TestLate: a run whose guard is not finite changes nothing, and the next call that waits reports it. The runs behind
+// it have no effect. Its loss can be read, and what comes after the report works.
 func TestLate(t *testing.T) {
 	x := newEmulated(t)
 	for _, behind := range []int{0, 1} {

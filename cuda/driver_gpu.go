@@ -23,8 +23,8 @@ type gpu struct {
 	shared   map[ext.Function]int // what was set for dynamic shared memory
 }
 
-// open takes the primary context of GPU n for this thread and makes the streams. Where it fails, close gives back what it
-// has taken.
+// open takes the primary context of GPU n for this thread and makes the streams. Where it fails, close gives back what
+// it has taken.
 func (g *gpu) open(n int) error {
 	count, err := devices()
 	if err != nil {

@@ -7,8 +7,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// direct is a driver that runs everything at once on an emulated GPU, in plain Go: for tests of kernels and executor
-// without a C compiler. The emulated GPU of the program stands behind the bindings instead, with streams that are late.
+// direct is a driver that runs everything at once on an emulated GPU, in plain Go. With it kernels and executor are
+// tested without a C compiler. The emulated GPU of the program stands behind the bindings instead, with streams that
+// are late.
 type direct struct {
 	dev     *emu.Device
 	modules []*emu.Module

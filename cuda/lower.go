@@ -104,9 +104,9 @@ func dry(op graph.Op, in []graph.Meta) (*builder, error) {
 	return b, lower(op, b)
 }
 
-// launch adds a run of a kernel. The first argument of every kernel is the guard's flag; args are those behind it: a
-// value (its address), an int, uint32, int64, uint64 or float32, a []int32 (the address of these constants), or a
-// scalar (the address of its 8 bytes). nil is address 0.
+// launch adds a run of a kernel. The first argument of every kernel is the guard's flag, and args are those behind it.
+// Numbers have one of the types of [argOf]. Addresses are those of a value, of a []int32 of constants, or of the 8
+// bytes of a scalar. nil is address 0.
 func (b *builder) launch(kernel string, grid, block dim, args ...any) {
 	b.launchShared(kernel, grid, block, 0, args...)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Planner returns an executor that plans for a GPU of compute capability 9.0 and runs nothing: it needs neither a GPU
-// nor the build tag gpu. Compile is [ErrNoDevice].
+// Planner returns an executor that plans for a GPU of compute capability 9.0 and runs nothing. It needs no GPU
+// and no build tag. Compile is [ErrNoDevice].
 func Planner() plan.Executor { return planner{} }
 
 type planner struct{}

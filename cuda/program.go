@@ -9,8 +9,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ringSize is the number of runs whose inputs and results have pinned memory of their own: one that is being made, one
-// that is looked at, and one between.
+// ringSize is the number of runs whose inputs and results have pinned memory of their own. One is being made, one is
+// looked at, and one is between.
 const ringSize = 3
 
 // program implements plan.Program.

@@ -20,8 +20,9 @@ type Value struct {
 // Launch is one run of a kernel on a grid of blocks.
 //
 // The first parameter of every kernel is a pointer to a 32-bit word, or 0. Where the word is there and is not 0 the
-// kernel must write nothing: a loss or a norm was not finite. Args are the parameters behind it: a [Value] (its
-// address), an int, uint32, int64, uint64 or float32, or a []int32, which becomes the address of these constants.
+// kernel must write nothing: a loss or a norm was not finite. Args are the parameters behind it. They
+// are numbers (int, uint32, int64, uint64, float32), a [Value], which becomes its address, or a []int32, which becomes
+// the address of these constants.
 type Launch struct {
 	Kernel      string
 	Grid, Block [3]int // x, y, z; a block has at most 1,024 threads, and y and z of a grid are at most 65,535

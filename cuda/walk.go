@@ -2,9 +2,9 @@ package cuda
 
 import "github.com/ceto-ml/ceto/graph"
 
-// A walk says how operands are read while a result is written in order, as struct walk of kernels/ceto.cuh: extents
-// from the last axis on, and the steps of up to three operands along each. Axes of 1 are left out, and neighbours that
-// all operands step through alike are one.
+// A walk says how operands are read while a result is written in order; struct walk of kernels/ceto.cuh is the same.
+// It has extents from the last axis on, and the steps of up to three operands along each. Axes of 1 are left out, and
+// neighbours that all operands step through alike are one.
 type walk struct {
 	ext  []int
 	step [3][]int

@@ -91,7 +91,8 @@ const (
 	Fresh                     // the bytes hold nothing yet: they are marked as unwritten before the launch
 )
 
-// Range is a part of memory that a launch may touch. With Row and Stride it is rows of Row bytes, one each Stride bytes.
+// Range is a part of memory that a launch may touch. With Row and Stride it is rows of Row bytes, one each Stride
+// bytes.
 type Range struct {
 	Name        string
 	Ptr         Ptr

@@ -2,9 +2,9 @@
 //
 //	go run ./cuda/mutants [-only NAME]
 //
-// Each fault is compiled with the toolkit and run through rows of the table of cases on the emulated GPU: once with all
-// its checks, and once with the numbers alone. The list says what killed each; one that survives stays in the list, and
-// makes the program end with 1. It runs in the root of the repository, after make kernels.
+// Each fault is compiled with the toolkit and run through rows of the table of cases on the emulated GPU. It runs once
+// with all checks, and once with the numbers alone. The list says what killed each; one that survives stays in the
+// list, and makes the program end with 1. It runs in the root of the repository, after make kernels.
 package main
 
 import (

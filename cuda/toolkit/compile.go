@@ -11,7 +11,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ptxVersion is that of the drivers since 525. The kernels use no newer instruction: the assembler of CUDA 12.0 checks it.
+// ptxVersion is that of the drivers since 525. The kernels use no newer instruction: the assembler of CUDA 12.0 checks
+// it.
 const ptxVersion = "8.0"
 
 // architectures are those for which the PTX is checked and reported.

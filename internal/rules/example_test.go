@@ -9,7 +9,7 @@ import (
 )
 
 // programs lists the folders whose packages no program of a user's imports.
-var programs = []string{"cmd", "bench", "examples", "testdata", "cuda/toolkit"}
+var programs = []string{"cmd", "bench", "examples", "testdata", "cuda/toolkit", "cuda/mutants"}
 
 // TestExamples counts the packages a user imports that have no runnable Example: one with an "Output:" comment.
 // Packages for tests alone need none: no program of a user's imports them, and the tests that do show their use.

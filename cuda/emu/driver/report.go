@@ -26,8 +26,8 @@ func (k *kernelStats) add(s emu.Stats) {
 // Counts are how many allocations of device memory and launches were asked for so far.
 func (d *Driver) Counts() (allocations, launches int) { return d.allocs, d.starts }
 
-// Report writes what was done: calls by name, launches by kernel with the sectors of 32 bytes that they touched beside
-// those that the bytes asked for would fill, and what is left.
+// Report writes what was done and what is left. Calls stand by name, launches by kernel. A launch has the sectors of 32
+// bytes that it touched, beside those that the bytes asked for would fill.
 func (d *Driver) Report(w io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(d.calls)) {
 		fmt.Fprintf(w, "%8d %s\n", d.calls[name], name)

@@ -12,8 +12,8 @@ import (
 	"github.com/ceto-ml/ceto/cuda/emu/driver"
 )
 
-// late tells whether memory of the host is pinned, so that a copy of it may run after the call. As with a GPU, a copy of
-// other memory is done with it when the call returns.
+// late tells whether memory of the host is pinned, so that a copy of it may run after the call. As with a GPU, a copy
+// of other memory is done with it when the call returns.
 func late(host unsafe.Pointer, n C.size_t) bool {
 	for at, bytes := range now.pinned {
 		if p := uintptr(host); at <= p && p+uintptr(n) <= at+uintptr(bytes) {

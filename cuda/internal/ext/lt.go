@@ -63,8 +63,8 @@ func (e Epilogue) aux() bool {
 	return false
 }
 
-// Layout is how a matrix lies in memory: by columns, each LD elements after the one before. There are Batch of them, each
-// Stride elements after the one before; 0 is one.
+// Layout is how a matrix lies in memory: by columns, each LD elements after the one before. There are Batch of them,
+// each Stride elements after the one before; 0 is one.
 type Layout struct {
 	Type           Type
 	Rows, Cols, LD int
@@ -101,7 +101,8 @@ type Prepared struct {
 	preference C.handle
 }
 
-// The attributes: cublasLtMatmulDescAttributes_t, cublasLtMatrixLayoutAttribute_t, cublasLtMatmulPreferenceAttributes_t.
+// The attributes: cublasLtMatmulDescAttributes_t, cublasLtMatrixLayoutAttribute_t,
+// cublasLtMatmulPreferenceAttributes_t.
 const (
 	productTransA     = 3
 	productTransB     = 4
@@ -219,8 +220,8 @@ func (x *Prepared) prefer(p *Product) error {
 	return refused("cublasLtMatmulPreference", code)
 }
 
-// Algorithms asks for at most n algorithms, the one that the library expects to be fastest first. There are none where it
-// does not have the epilogue, or not for these layouts.
+// Algorithms asks for at most n algorithms, the one that the library expects to be fastest first. There are none where
+// it does not have the epilogue, or not for these layouts.
 func (x *Prepared) Algorithms(n int) ([]Algorithm, error) {
 	found := make([]C.ext_algorithm, max(n, 1))
 	var count C.int

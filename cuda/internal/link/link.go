@@ -93,9 +93,9 @@ func Symbol(name string) unsafe.Pointer {
 // overridden tells that a table stands in for the driver.
 var overridden bool
 
-// Override makes functions of C the driver, by name, and forgets what was opened before; an empty table gives it back to
-// the library. What is not in the table is missing. Nothing else may use the driver meanwhile, and handles of the driver
-// before mean nothing to the new one.
+// Override makes functions of C the driver, by name, and forgets what was opened before; an empty table gives it back
+// to the library. What is not in the table is missing. Nothing else may use the driver meanwhile, and handles of the
+// driver before mean nothing to the new one.
 func Override(table map[string]unsafe.Pointer) error {
 	var names []*C.char
 	var addresses []unsafe.Pointer
