@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/hub":     {},
 	"internal/setting": {},
 	"internal/weights": {"graph"},
+	"cuda/emu":         {},
 }
 
 var leaves = map[string]bool{"data/field": true, "internal/safetensors": true, "internal/atomicfile": true, "internal/gguf": true, "internal/half": true, "internal/jinja": true, "internal/splitmix": true}
