@@ -7,7 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// lanes are one register of the 32 threads of a warp. A value of 8, 16 or 32 bits lies in the low bits, the others are 0.
+// lanes are one register of the 32 threads of a warp. A value of 8, 16 or 32 bits lies in the low bits, the others
+// are 0.
 type lanes [32]uint64
 
 // A vop computes a register for all lanes. Where only some are active, the others' results are dropped.

@@ -139,7 +139,8 @@ func (d *decoder) dst(o operand) (int32, error) {
 	return d.register(o.name)
 }
 
-// src returns the register of an operand. Numbers, addresses of variables and what the hardware says have registers too.
+// src returns the register of an operand. Numbers, addresses of variables and what the hardware says have registers
+// too.
 func (d *decoder) src(o operand, typ string) (int32, error) {
 	switch {
 	case o.kind == opNumber:

@@ -1,6 +1,6 @@
 // Package emu is an emulated GPU: it runs kernels in PTX, the assembly that NVIDIA's drivers load, and checks every
-// access. It finds what a GPU hides: memory that is read before it is written, accesses past a value, races, barriers
-// that a part of a block reaches, and launches that the hardware would refuse.
+// access. It finds what a GPU hides: memory that is read before it is written, accesses past a value and races. It
+// finds barriers that a part of a block reaches, and refuses launches that the hardware would refuse.
 //
 // It knows nothing of who runs on it. A test of a kernel needs no more than [Run].
 package emu
@@ -75,10 +75,13 @@ type Access uint8
 // The ways to touch a range.
 const (
 	Reads  Access = 1 << iota // the bytes may be read
-	Writes                    // the bytes may be written; they are marked as unwritten before the launch unless Reads is there too
+	// Writes says that the bytes may be written. They are marked as unwritten before the launch, unless Reads is
+	// there too.
+	Writes
 )
 
-// Range is a part of memory that a launch may touch. With Row and Stride it is rows of Row bytes, one each Stride bytes.
+// Range is a part of memory that a launch may touch. With Row and Stride it is rows of Row bytes, one each Stride
+// bytes.
 type Range struct {
 	Name        string
 	Ptr         Ptr

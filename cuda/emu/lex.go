@@ -6,7 +6,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A token is a word or a mark of a PTX text. Words keep their dots, so that an opcode with its modifiers is one token.
+// A token is a word or a mark of a PTX text. Words keep their dots, so that an opcode with its modifiers is one
+// token.
 type token struct {
 	text string
 	line int

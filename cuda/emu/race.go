@@ -2,8 +2,8 @@ package emu
 
 import "sync/atomic"
 
-// A raceMap says for each cell of an allocation which block touched it, and how, in which launch: 11 bits of the launch,
-// 3 of the kind, 18 of the block.
+// A raceMap says for each cell of an allocation which block touched it, and how, in which launch. A cell has 11
+// bits of the launch, 3 of the kind and 18 of the block.
 type raceMap []uint32
 
 const (
@@ -101,8 +101,8 @@ func (s blockSet) add(id int64) blockSet {
 	return s
 }
 
-// knows tells whether fences and atomic operations put the accesses of another block before this one. Of many blocks it
-// is enough to know some.
+// knows tells whether fences and atomic operations put the accesses of another block before this one. Where
+// many blocks touched a cell, it is enough to know some.
 func (b *block) knows(who int64, was uint32) bool {
 	if b.known == nil {
 		return false
@@ -110,8 +110,8 @@ func (b *block) knows(who int64, was uint32) bool {
 	return was == readMany || was == atomicMany || b.known.has(who)
 }
 
-// order notes an atomic operation at an address, with the lock of the run held: what a block did before a fence is known
-// to the blocks that come to the same address later.
+// order notes an atomic operation at an address. What a block did before a fence is known to the blocks that come
+// to the same address later. The lock of the run is held.
 func (b *block) order(addr uint64) {
 	if !b.run.code.fences {
 		return
@@ -127,7 +127,7 @@ func (b *block) order(addr uint64) {
 	}
 }
 
-// A cell is what is known of some bytes of shared memory: the epoch of barriers and the warp of the last write and read.
+// A cell is what is known of some bytes of shared memory: epoch of barriers and warp of the last write and read.
 type cell struct{ write, read uint32 }
 
 const (

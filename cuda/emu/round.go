@@ -14,8 +14,8 @@ const (
 
 var roundings = map[string]rounding{"rn": nearest, "rz": toZero, "rm": down, "rp": up}
 
-// odd makes s round to odd: where the exact value is s + e with an e that is not 0, the last bit of s becomes 1. A
-// result in this form may be rounded to any format of at most 51 bits and comes out as if rounded once.
+// odd makes s round to odd: where the exact value is s + e, and e is not 0, the last bit of s becomes 1. A result
+// in this form may be rounded to any format of at most 51 bits and comes out as if rounded once.
 func odd(s, e float64) float64 {
 	b := math.Float64bits(s)
 	if e == 0 || e != e || b&1 != 0 || math.IsInf(s, 0) {
@@ -73,7 +73,8 @@ func narrow32(v float64, mode rounding) float32 {
 	return step32(r, v < float64(r), mode, v < 0)
 }
 
-// step32 moves a result that was rounded to nearest to what another mode gives: the exact value is below r or above it.
+// step32 moves a result that was rounded to nearest to what another mode gives: the exact value is below r or above
+// it.
 func step32(r float32, below bool, mode rounding, negative bool) float32 {
 	if mode == toZero {
 		mode = down
@@ -135,7 +136,7 @@ func (f format) narrow(v float64, mode rounding) uint16 {
 		}
 		return sign | uint16(f.infinity) - 1
 	}
-	// Of a normal number n has a leading one, which counts as an exponent more.
+	// A normal number has a leading one in n, which counts as an exponent more.
 	return sign | uint16(uint64(e-f.lowest)<<f.fraction+uint64(n))
 }
 

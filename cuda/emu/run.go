@@ -15,8 +15,8 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// Run runs a kernel of a PTX text on a new device and fails the test where the kernel does what it must not. Slices of
-// numbers are copied to the device and back; scalars, and nil for an address of 0, are passed as they are.
+// Run runs a kernel of a PTX text on a new device and fails the test where the kernel does what it must not. Slices
+// of numbers are copied to the device and back. Scalars, and nil for an address of 0, are passed as they are.
 func Run(t TB, ptx, kernel string, grid, block Dim, args ...any) Stats {
 	t.Helper()
 	s, err := Try(Options{}, ptx, Launch{Grid: grid, Block: block}, kernel, args...)
@@ -26,8 +26,8 @@ func Run(t TB, ptx, kernel string, grid, block Dim, args ...any) Stats {
 	return s
 }
 
-// Unset is an argument of [Run] and [Try]: a slice that the kernel fills. Its memory is unwritten before the launch, and
-// what the kernel leaves unwritten is an error.
+// Unset is an argument of [Run] and [Try]: a slice that the kernel fills. Its memory is unwritten before the
+// launch, and what the kernel leaves unwritten is an error.
 type Unset struct{ Slice any }
 
 // Try is [Run] with options and what a launch says beside grid and block; it returns the error.

@@ -2,7 +2,8 @@ package emu
 
 import "maps"
 
-// table has a row for each opcode: by its whole name, by its first part with its last type, or by its first part alone.
+// table has a row for each opcode: by its whole name, by its first part with its last type, or by its first part
+// alone.
 var table map[string]opcode
 
 func init() {

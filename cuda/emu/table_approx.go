@@ -4,8 +4,8 @@ import (
 	"math"
 )
 
-// The largest errors of approximate operations, from the manual (PTX ISA 9.0, section 9.7.3): relative ones, but for
-// those of sin, cos and lg2 near 1.
+// The largest errors of approximate operations, from the manual (PTX ISA 9.0, section 9.7.3). They are relative,
+// but for those of sin, cos and lg2 near 1.
 const (
 	rcpError   = 0x1p-23
 	sqrtError  = 0x1p-23
@@ -50,8 +50,8 @@ func absoluteBy(e float64) func(v, x float64) float64 {
 	return func(_, _ float64) float64 { return e }
 }
 
-// off moves a result by the largest error in the direction of the device's options. Results that are exact by the manual,
-// such as 0 and infinity, stay.
+// off moves a result by the largest error in the direction of the device's options. Results that are exact by the
+// manual, such as 0 and infinity, stay.
 func off(v, e float64, direction int) float64 {
 	if direction == 0 || v == 0 || math.IsInf(v, 0) {
 		return v

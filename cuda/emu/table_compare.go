@@ -100,8 +100,8 @@ func (d *decoder) orderOf(t string) order {
 	return floatOrder(d.read(t))
 }
 
-// comparisons say how each comparison follows from the order: its index, whether the operands are swapped, and whether
-// the result is negated.
+// comparisons say how each comparison follows from the order: its index, whether the operands are swapped, and
+// whether the result is negated.
 var comparisons = map[string]struct {
 	of        int
 	swap, not bool

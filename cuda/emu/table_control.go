@@ -85,8 +85,8 @@ func callParts(s *stmt) (name string, results, args []operand) {
 	return name, results, args
 }
 
-// call decodes the call of a function. Arguments are copied to where the function has its parameters; its results stay
-// where it leaves them.
+// call decodes the call of a function. Arguments are copied to where the function has its parameters; its results
+// stay where it leaves them.
 func call(d *decoder, in *inst) error {
 	name, results, args := callParts(d.s)
 	f := d.m.source.fns[name]

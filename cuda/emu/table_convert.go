@@ -60,7 +60,7 @@ func limits(t string) (lo, hi *big.Int) {
 	return new(big.Int), hi.Sub(hi, big.NewInt(1))
 }
 
-// registerMask keeps what a register of the destination holds: a conversion to 8 bits fills a register of 16 bits or
+// registerMask keeps what a register of the destination holds. A conversion to 8 bits fills a register of 16 bits or
 // more, with the sign where the type has one.
 func (d *decoder) registerMask(to string) uint64 {
 	n := sizes[to]

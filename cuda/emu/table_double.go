@@ -28,7 +28,7 @@ func doubleRows() map[string]opcode {
 		"mul.f64": {mods, double(2, func(a, b, _ float64) float64 { return a * b }, times)},
 		"fma.f64": {mods, double(3, math.FMA, fused)},
 		"mad.f64": {mods, double(3, math.FMA, fused)},
-		// Of a quotient or a root it is enough to compare the product with the operand.
+		// For a quotient or a root it is enough to compare the product with the operand.
 		"div.f64":      {mods, double(2, func(a, b, _ float64) float64 { return a / b }, nil)},
 		"rcp.f64":      {mods + " approx ftz", double(1, func(a, _, _ float64) float64 { return 1 / a }, nil)},
 		"sqrt.f64":     {mods, double(1, func(a, _, _ float64) float64 { return math.Sqrt(a) }, nil)},
@@ -42,8 +42,8 @@ func doubleRows() map[string]opcode {
 
 func newBig() *big.Float { return new(big.Float).SetPrec(4400) }
 
-// double decodes an operation on n float64. Directed roundings compare the result to nearest with the exact one; without
-// exact, the operation is a quotient or a root.
+// double decodes an operation on n float64. Directed roundings compare the result to nearest with the exact one.
+// Where exact is nil, the operation is a quotient or a root.
 func double(n int, f func(a, b, c float64) float64, exact func(a, b, c *big.Float) *big.Float) func(d *decoder, in *inst) error {
 	sig := []string{"", sig1("f64"), sig2("f64"), sig3("f64")}[n]
 	return func(d *decoder, in *inst) error {

@@ -147,8 +147,8 @@ func mulF32(d, a, b, _ *lanes) {
 	}
 }
 
-// fmaF32 is a·b + c. The product is exact in float64, and the sum in float64 is all right unless it lies half-way
-// between two float32, or among the subnormal ones.
+// fmaF32 is a·b + c. The product is exact in float64. The sum in float64 will do, unless it lies half-way between two
+// float32 or among the subnormal ones.
 func fmaF32(d, a, b, c *lanes) {
 	for i := range d {
 		s := float64(f32(a[i]))*float64(f32(b[i])) + float64(f32(c[i]))

@@ -66,7 +66,7 @@ func orderedRows[T anyInt](rows map[string]opcode, t string) {
 	})}
 }
 
-// quotient divides. Of a division by 0 the manual says nothing; hardware gives all ones.
+// quotient divides. The manual does not say what a division by 0 gives; hardware gives all ones.
 func quotient[T anyInt](a, b T) T {
 	if b == 0 {
 		return ^T(0)
@@ -74,7 +74,7 @@ func quotient[T anyInt](a, b T) T {
 	return a / b
 }
 
-// remainder is that of quotient. Of a division by 0 the manual says nothing; hardware gives a.
+// remainder is that of quotient. The manual does not say what a division by 0 gives; hardware gives a.
 func remainder[T anyInt](a, b T) T {
 	if b == 0 {
 		return a

@@ -2,8 +2,8 @@ package emu
 
 import "math/bits"
 
-// A warp runs 32 threads in step. Where their ways part, the warp splits; the part at the lowest place runs first, and
-// parts that meet are one again.
+// A warp runs 32 threads in step. Where their ways part, the warp splits; the part at the lowest place runs first,
+// and parts that meet are one again.
 type warp struct {
 	block *block
 	code  []inst
