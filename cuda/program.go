@@ -90,7 +90,7 @@ func (g *program) make() error {
 		n    int
 	}{{&g.given, "inputs", in}, {&g.incoming[0], "incoming inputs", in}, {&g.incoming[1], "incoming inputs", in},
 		{&g.scratch, "scratch", g.code.scratch}, {&g.constants, "constants", 4 * len(g.code.tables)},
-		{&g.report.addresses, "addresses", 8 * len(g.report.slots)}, {&g.report.words, "report", 4 * (1 + len(g.report.slots))}} {
+		{&g.report.addresses, "addresses", 8 * max(1, len(g.report.slots))}, {&g.report.words, "report", 4 * (1 + len(g.report.slots))}} {
 		if *m.at, err = x.alloc(m.name, m.n); err != nil {
 			return err
 		}
