@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/graph/plan"
 )
 
 // elementwise lowers an elementwise op of two operands that broadcast.
@@ -36,6 +37,7 @@ var (
 	})
 	_ = lowered(func(b *builder, op graph.Permute) error { return b.copyWalk(permuted(b.in[0].Shape, op.Perm.Shape())) })
 	_ = lowered(func(b *builder, _ graph.Reshape) error { return b.copy(b.out[0], b.in[0]) })
+	_ = lowered(func(b *builder, _ plan.Copy) error { return b.copy(b.out[0], b.in[0]) })
 	_ = lowered(lowerSlice)
 	_ = lowered(lowerPad)
 	_ = lowered(lowerConcat)
