@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ceto-ml/ceto/cuda/emu/entry"
@@ -133,7 +132,7 @@ func (p *Probed) probe() {
 	l := ProbedLib{Name: "cublasLt"}
 	l.Path, l.Tried, err = ext.LoadLt()
 	if err == nil {
-		l.Name += " " + strconv.Itoa(ext.LtVersion())
+		l.Version = ext.LtVersion()
 	} else {
 		l.Reason = err.Error()
 	}

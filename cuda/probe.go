@@ -24,10 +24,11 @@ type GPU struct {
 
 // ProbedLib is a library beside the driver, found or not.
 type ProbedLib struct {
-	Name   string   `json:"name"`
-	Path   string   `json:"path"` // "" where it was not found
-	Reason string   `json:"reason,omitempty"`
-	Tried  []string `json:"tried,omitempty"`
+	Name    string   `json:"name"`
+	Path    string   `json:"path"`              // "" where it was not found
+	Version int      `json:"version,omitempty"` // as it says itself, such as 130100
+	Reason  string   `json:"reason,omitempty"`
+	Tried   []string `json:"tried,omitempty"`
 }
 
 // Probe looks for a driver, its GPUs and cuBLASLt. It holds nothing when it returns. In a build without the tag gpu it

@@ -10,7 +10,6 @@ import "C"
 import (
 	"maps"
 	"os"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -61,6 +60,9 @@ func LoadLt() (path string, tried []string, err error) {
 	return library.path, library.tried, library.err
 }
 
+// newest is the CUDA version of the newest library that is sought.
+const newest = 13000
+
 // load fills the table of functions. The lock is held.
 func load() error {
 	if library.table != nil {
@@ -72,28 +74,25 @@ func load() error {
 	}
 	version, err := link.Version()
 	if err != nil {
-		return err
+		version = newest // no driver: what lies here is found all the same
 	}
 	for _, place := range ltPlaces(os.Getenv, version) {
 		c := C.CString(place)
 		lib := C.dlopen(c, C.RTLD_NOW|C.RTLD_LOCAL)
 		C.free(unsafe.Pointer(c))
 		if lib == nil {
-			library.tried = append(library.tried, place+": "+reason(C.GoString(C.dlerror()), place))
+			library.tried = append(library.tried, link.Attempt(place, C.GoString(C.dlerror())))
 			continue
 		}
-		library.tried, library.path = append(library.tried, place+": found"), place
+		library.tried, library.path = append(library.tried, link.Attempt(place, "found")), place
 		return take(func(name string) unsafe.Pointer {
 			c := C.CString(name)
 			defer C.free(unsafe.Pointer(c))
 			return C.dlsym(lib, c)
 		})
 	}
-	return errors.Errorf("ext: no cuBLASLt; tried %s", strings.Join(library.tried, "; "))
+	return errors.Errorf("ext: no cuBLASLt; tried %s", link.Places(library.tried))
 }
-
-// reason is what the loader said without the place, which it begins with.
-func reason(said, place string) string { return strings.TrimPrefix(said, place+": ") }
 
 // take fills the table of functions.
 func take(find func(name string) unsafe.Pointer) error {

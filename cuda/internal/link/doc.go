@@ -13,7 +13,25 @@
 // It is opened by the first call that needs it, not at the start of the program.
 package link
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // VersionString writes a CUDA version, 13000, as people do: 13.0.
 func VersionString(v int) string { return fmt.Sprintf("%d.%d", v/1000, v%1000/10) }
+
+// Attempt writes what the loader said of a place: "PLACE: words".
+func Attempt(place, said string) string {
+	said = strings.TrimPrefix(said, place+": ")
+	return place + ": " + strings.TrimPrefix(said, "cannot open shared object file: ")
+}
+
+// Places writes attempts in short: where there is nothing, the place alone.
+func Places(attempts []string) string {
+	var short []string
+	for _, a := range attempts {
+		short = append(short, strings.TrimSuffix(a, ": No such file or directory"))
+	}
+	return strings.Join(short, ", ")
+}

@@ -32,7 +32,7 @@ var required = []string{
 func Err() error {
 	code := int(C.ceto_link_init())
 	if code == -1 {
-		return errors.Errorf("link: no CUDA driver; tried %s", strings.Join(Tried(), "; "))
+		return errors.Errorf("link: no CUDA driver; tried %s", Places(Tried()))
 	}
 	if code == -2 {
 		return errors.Errorf("link: %s lacks cuInit; it is no CUDA driver", Library())
@@ -58,11 +58,12 @@ func Err() error {
 
 // Tried lists the places where a driver was looked for, each with what came of it.
 func Tried() []string {
-	text := strings.TrimSpace(C.GoString(C.ceto_link_tried()))
-	if text == "" {
-		return nil
+	var list []string
+	for line := range strings.Lines(C.GoString(C.ceto_link_tried())) {
+		place, said, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		list = append(list, Attempt(place, said))
 	}
-	return strings.Split(text, "\n")
+	return list
 }
 
 // Library is the file of the driver, or a word for what stands in for it; "" where there is none.
