@@ -20,7 +20,8 @@ KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *
   uint32 at = blockIdx.x;
   int32 id = ids[at], earlier = 0;
   for (uint32 j = threadIdx.x; j < at; j += blockDim.x) earlier |= ids[j] == id;
-  if (__syncthreads_or(earlier) || (uint32)id >= rows) return;
+  if (__syncthreads_or(earlier)) return;
+  if ((uint32)id >= rows) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
   for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {
