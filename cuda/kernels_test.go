@@ -77,8 +77,8 @@ func TestFar(t *testing.T) {
 	}
 }
 
-// TestBits: what moves elements, draws them or adds them up in one order has the bits of the CPU, with more ids, groups
-// and columns than one launch, one pass or one block takes.
+// TestBits: what moves elements, draws them or adds them up in one order has the bits of the CPU. There are more ids,
+// groups and columns than one launch, one pass or one block takes.
 func TestBits(t *testing.T) {
 	p := pairOf(t, true)
 	embed := func(g *graph.Graph, x []*graph.Node) *graph.Node { return g.Embedding(x[1], x[0]) }
