@@ -1,7 +1,8 @@
 #include "ceto.cuh"
 
 // A table is seen as (outer, rows, inner); ids (count) name rows. The derivative adds rows of one id in the order of
-// the ids, without atomics on floats, so its bits are the same in every run. It leaves out ids that the table does not have.
+// the ids, without atomics on floats, so its bits are the same in every run. It leaves out ids that the table does not
+// have.
 
 // y (outer, count, inner) = x (outer, rows, inner) at ids; n elements. NaN at an id that the table does not have.
 KERNEL ceto_gather(const uint32 *stop, float *y, const float *x, const int32 *ids, uint32 count, uint32 rows, uint32 inner, uint64 n) {
