@@ -74,7 +74,7 @@ type Access uint8
 
 // The ways to touch a range.
 const (
-	Reads  Access = 1 << iota // the bytes may be read
+	Reads Access = 1 << iota // the bytes may be read
 	// Writes says that the bytes may be written. They are marked as unwritten before the launch, unless Reads is
 	// there too.
 	Writes
