@@ -15,6 +15,7 @@ type run struct {
 	code    *code
 	windows []window
 	checked bool
+	alone   bool  // one goroutine runs all blocks
 	shared  int   // bytes of a block, dynamic ones included
 	threads int   // of a block
 	warps   int   // of a block
@@ -71,7 +72,9 @@ func (d *Device) Launch(l Launch) (Stats, error) {
 		return Stats{}, err
 	}
 	var group sync.WaitGroup
-	for range min(int64(d.o.Workers), r.blocks) {
+	workers := min(int64(d.o.Workers), r.blocks)
+	r.alone = workers == 1
+	for range workers {
 		group.Add(1)
 		go func() {
 			defer group.Done()
