@@ -117,7 +117,7 @@ func (b *block) loop() *Fault {
 // turn runs a warp for a slice of the budget.
 func (b *block) turn(w *warp) *Fault {
 	from := w.count
-	w.slice = from + slice
+	w.slice = from + min(slice, max(b.run.left.Load(), 0)+1)
 	w.resume()
 	used := w.count - from
 	b.stats.Instructions += used

@@ -56,7 +56,10 @@ type code struct {
 	formals     map[string][]int
 }
 
-const full = ^uint32(0)
+const (
+	full     = ^uint32(0)
+	maxLocal = 512 << 10 // bytes of local memory that hardware gives a thread
+)
 
 // scratch is the register that takes results nobody reads.
 const scratch = 0
@@ -72,6 +75,9 @@ func link(m *Module, f *fn) (*code, error) {
 		return nil, err
 	}
 	c.start = c.entries[f.name]
+	if c.local > maxLocal || c.frame > maxLocal {
+		return nil, errors.Errorf("emu: line %d: %s takes %d bytes of local memory, and %d for calls; want at most %d", f.line, f.name, c.local, c.frame, maxLocal)
+	}
 	for _, name := range c.dynamic {
 		c.shared = roundUp(c.shared, max(16, m.shared[name].align))
 	}

@@ -278,7 +278,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(program(c.body))
 	}
 	f.Fuzz(func(t *testing.T, src string) {
-		d := New(Options{Budget: 2000, Workers: 1})
+		d := New(Options{Budget: 2000, Workers: 1, Bytes: 1 << 16})
 		m, err := d.Load(src)
 		if err != nil {
 			return
