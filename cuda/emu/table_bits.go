@@ -100,12 +100,19 @@ func logic(f func(a, b uint32) uint32) func(d *decoder, in *inst) error {
 	}
 }
 
-// predicateSource is a predicate that is read. A number is one that is always the same.
+// predicateSource is a predicate that is read. A number is one that is always on, or off for 0.
 func (d *decoder) predicateSource(o operand) (int32, error) {
 	if o.kind != opNumber {
 		return d.predicate(o)
 	}
-	return 0, d.errorf("%s: a number is no predicate", d.s.op)
+	set := o.value != 0
+	if r, ok := d.c.constPreds[set]; ok {
+		return r, nil
+	}
+	r := int32(d.c.preds)
+	d.c.preds++
+	d.c.constPreds[set] = r
+	return r, nil
 }
 
 // pred reads a predicate, negated where not is set.
