@@ -44,6 +44,11 @@ func newBlock(r *run) *block {
 				w.r[reg][l] = v
 			}
 		}
+		for on, p := range c.constPreds {
+			if on {
+				w.p[p] = full
+			}
+		}
 		for name, reg := range c.dynamicRegs {
 			same(func(*warp) int { return c.sharedAt[name] })(w, &w.r[reg])
 		}

@@ -361,6 +361,8 @@ func moveCases() (list []opCase) {
 	}
 	return append(list, opCase{"not.pred", "pred pred", func(x []uint64) uint64 { return x[0] ^ 1 }},
 		opCase{"mov.pred", "pred pred", func(x []uint64) uint64 { return x[0] }},
+		opCase{"mov.pred $0, -1;\nand.pred $0, $0, $1", "pred pred", func(x []uint64) uint64 { return x[0] }},
+		opCase{"mov.pred $0, 0;\nor.pred $0, $0, $1", "pred pred", func(x []uint64) uint64 { return x[0] }},
 		opCase{"mov.b64 $0, {$1, $2}", "b64 b32 b32", func(x []uint64) uint64 { return x[0] | x[1]<<32 }},
 		opCase{"mov.b32 $0, {$1, $2}", "b32 b16 b16", func(x []uint64) uint64 { return x[0] | x[1]<<16 }},
 		opCase{"mov.b64 {%t5, %t6}, $1;\nxor.b32 $0, %t5, %t6", "b32 b64", func(x []uint64) uint64 { return x[0]&0xffffffff ^ x[0]>>32 }},
