@@ -49,13 +49,14 @@ func (w *warp) addresses(m *memory) *lanes {
 		return r
 	}
 	off := m.offset
+	if m.space == shared || m.space == local {
+		for i := range r {
+			w.addr[i] = (r[i] + off) & 0xffffffff
+		}
+		return &w.addr
+	}
 	for i := range r {
 		w.addr[i] = r[i] + off
-	}
-	if m.space == shared || m.space == local {
-		for i := range w.addr {
-			w.addr[i] &= 0xffffffff
-		}
 	}
 	return &w.addr
 }
@@ -120,7 +121,7 @@ func (w *warp) moveGlobal(in *inst, at *lanes, on uint32) {
 		return
 	}
 	w.countSectors(at, on, n)
-	if n == 4 && in.mem.count == 1 && in.mem.sign == 0 && access == Reads && w.block.run.checked && w.global4(in, at, on, access) {
+	if n == 4 && in.mem.count == 1 && w.global4(in, at, on, access) {
 		return
 	}
 	for left := on; left != 0; left &= left - 1 {
@@ -220,17 +221,25 @@ var ones32 = [32]byte{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
 
 // elements moves 32 lanes that lie n bytes apart.
 func (w *warp) elements(in *inst, data []byte, n uint64) {
-	if in.mem.count == 1 && in.size == 4 && in.mem.sign == 0 {
-		r := &w.r[in.regs[0]]
+	r := &w.r[in.regs[0]]
+	switch load := in.mode != storing; {
+	case in.mem.count > 1 || in.size < 4:
+	case in.size == 4 && load:
 		data = data[:128]
-		if in.mode == storing {
-			for i := range r {
-				binary.LittleEndian.PutUint32(data[4*i:], uint32(r[i]))
-			}
-			return
-		}
 		for i := range r {
 			r[i] = uint64(binary.LittleEndian.Uint32(data[4*i:]))
+		}
+		in.mem.extend(r)
+		return
+	case in.size == 4:
+		data = data[:128]
+		for i := range r {
+			binary.LittleEndian.PutUint32(data[4*i:], uint32(r[i]))
+		}
+		return
+	case load:
+		for i := range r {
+			r[i] = binary.LittleEndian.Uint64(data[8*i:])
 		}
 		return
 	}

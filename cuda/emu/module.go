@@ -34,6 +34,7 @@ type Kernel struct {
 	exact     bool
 	registers int // of a thread, 0 where that is not known
 	code      *code
+	idle      []*block // that the last launch left
 }
 
 // Load reads a PTX text. An unknown opcode, or a version above [Newest], is an error with its line.

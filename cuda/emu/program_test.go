@@ -234,3 +234,48 @@ func TestMMA(t *testing.T) {
 		}
 	}
 }
+
+// TestShuffles compares all ways of a shuffle with the manual's pseudocode, for random lanes, clamps and segments.
+func TestShuffles(t *testing.T) {
+	for _, way := range []string{"up", "down", "bfly", "idx"} {
+		src := opProgram("shfl.sync."+way+".b32 $0|%p1, $1, $2, $3, -1;\n@!%p1 add.u32 $0, $0, 1000", "b32 b32 b32 b32")
+		x, y := make([]uint64, 3*512), make([]uint64, 512)
+		for i := range 512 {
+			r := uint64(i)*0x9e3779b97f4a7c15 ^ uint64(i)<<7
+			x[3*i], x[3*i+1], x[3*i+2] = uint64(i), r>>20&31, r>>30&0x1f1f
+		}
+		if _, err := Try(Options{}, src, Launch{Grid: one1(4), Block: one1(128)}, "k", Unset{y}, x); err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range y {
+			lane, b, c := i&31, int(x[3*i+1]), int(x[3*i+2])
+			segment, clamp := c>>8&31, c&31
+			most, least := lane&segment|clamp&^segment, lane&segment
+			var j int
+			var p bool
+			switch way {
+			case "up":
+				j = lane - b
+				p = j >= most
+			case "down":
+				j = lane + b
+				p = j <= most
+			case "bfly":
+				j = lane ^ b
+				p = j <= most
+			case "idx":
+				j = least | b&^segment
+				p = j <= most
+			}
+			want := uint64(i)
+			if p {
+				want = uint64(i&^31 | j)
+			} else {
+				want += 1000
+			}
+			if got != want {
+				t.Fatalf("%s: lane %d, b %d, c %#x: got %d, want %d", way, lane, b, c, got, want)
+			}
+		}
+	}
+}

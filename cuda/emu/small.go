@@ -8,7 +8,7 @@ import (
 func (w *warp) moveSmall(in *inst, at *lanes, on uint32, space uint8) {
 	n := uint64(in.size) * uint64(in.mem.count)
 	if space == shared {
-		if n == 4 && in.mem.count == 1 && in.mem.sign == 0 && in.mem.kind != atomicOne && w.small4(in, at, on) {
+		if n == 4 && in.mem.count == 1 && in.mem.kind != atomicOne && w.small4(in, at, on) {
 			return
 		}
 		w.countBanks(at, on, n)
