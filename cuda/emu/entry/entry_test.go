@@ -89,9 +89,9 @@ func words(t *testing.T, n int) ([]byte, []float32) {
 	return b, unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), n)
 }
 
-// TestStandIn: package cu and ext work on the emulated GPU as on a GPU.
-func TestStandIn(t *testing.T) {
-	install(t, "order:7")
+// context takes the only device.
+func context(t *testing.T) {
+	t.Helper()
 	n, err := cu.NumDevices()
 	if n != 1 || err != nil {
 		t.Fatalf("%d devices, error %v", n, err)
@@ -103,6 +103,12 @@ func TestStandIn(t *testing.T) {
 	ctx, err := cu.Device(0).RetainPrimaryCtx()
 	ok(t, err)
 	ok(t, cu.SetCurrentContext(ctx))
+}
+
+// TestStandIn: package cu and ext work on the emulated GPU as on a GPU.
+func TestStandIn(t *testing.T) {
+	install(t, "order:7")
+	context(t)
 	const count = 8
 	in, x := words(t, count)
 	out, y := words(t, count)
