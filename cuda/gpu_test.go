@@ -56,3 +56,31 @@ func TestEmulatedTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestRates: copies and launches are measured on the emulated GPU too, and what cannot be has its reason.
+func TestRates(t *testing.T) {
+	x, err := Emulated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	g, ok := x.drv.(*gpu)
+	if !ok {
+		t.Fatalf("the driver is a %T", x.drv)
+	}
+	var r Rates
+	free := x.Device().Free
+	err = x.do(func() error { return r.starts(g) })
+	if err != nil || r.Launch <= 0 {
+		t.Errorf("a launch in %g µs, error %v", r.Launch, err)
+	}
+	if err := x.do(func() error { return r.copies(g) }); err != nil {
+		t.Errorf("copies: %v", err) // they take no time there
+	}
+	if err := x.do(func() error { return r.products(g) }); err == nil && r.Product <= 0 {
+		t.Error("products were measured as 0")
+	}
+	if now := x.Device().Free; now != free {
+		t.Errorf("%d bytes free, want %d as before", now, free)
+	}
+}
