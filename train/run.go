@@ -60,6 +60,9 @@ func newRun(t *Trainer, fields []data.Field) (*Run, error) {
 	return r, nil
 }
 
+// Executor is what the run's values lie on. A generator of its state needs the same one.
+func (r *Run) Executor() plan.Executor { return r.exec }
+
 // Close frees what the run has on its device: the programs of evaluations and the values. It also closes the executor
 // where the Trainer was given none. Values that are to be kept must be read before. A second Close does nothing.
 func (r *Run) Close() error {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/train"
 )
 
@@ -21,12 +22,13 @@ type Result struct {
 	Run         string         `json:"run"`    // the run folder
 	History     []train.Status `json:"-"`      // a status for each step of this process
 	State       *train.State   `json:"-"`
+	exec        plan.Executor  // of State
 }
 
 // result gathers the figures of a run.
 func (j *Job) result(run *train.Run, out string) (*Result, error) {
 	h, s := run.History, j.Settings
-	r := &Result{Steps: s.Train.Steps, Run: out, WallSeconds: run.FitSeconds, History: h, State: run.State}
+	r := &Result{Steps: s.Train.Steps, Run: out, WallSeconds: run.FitSeconds, History: h, State: run.State, exec: run.Executor()}
 	r.Params, _ = run.State.Params.Count()
 	var err error
 	if r.Digest, err = run.State.Digest(); err != nil {
@@ -78,7 +80,7 @@ func (j *Job) Sample(r *Result) ([]byte, error) {
 	if err != nil {
 		ids = []int32{0} // the text has no line's end
 	}
-	g := generate.Generator{Model: j.Settings.Model, State: r.State}
+	g := generate.Generator{Model: j.Settings.Model, State: r.State, Executor: r.exec}
 	more, err := g.Sample(ids, generate.Options{Tokens: sampleTokens, Temperature: 0.8, TopK: 40, Seed: j.Settings.Train.Seed})
 	if err != nil {
 		return nil, err
