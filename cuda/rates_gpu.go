@@ -11,13 +11,12 @@ import (
 	"github.com/ceto-ml/ceto/internal/half"
 )
 
-// What is measured: copies of this many bytes within the device, launches of a kernel that does nothing, and products of
-// square matrices of bfloat16 with this many rows.
+// What is measured.
 const (
-	rateBytes   = 1 << 30
-	rateRounds  = 10
-	rateStarts  = 1000
-	rateRows    = 8192
+	rateBytes   = 1 << 30 // of a copy
+	rateRounds  = 10      // copies and products
+	rateStarts  = 1000    // launches
+	rateRows    = 8192    // and columns of the factors
 	rateScratch = 32 << 20
 )
 
