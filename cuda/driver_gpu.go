@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/cuda/emu"
-	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
+	"github.com/ceto-ml/ceto/cuda/internal/link"
 	"github.com/pkg/errors"
 	"gorgonia.org/cu"
 )
@@ -120,8 +121,8 @@ func (g *gpu) load(ptx string) error {
 
 func (g *gpu) find(kernel string) (function, error) {
 	for _, m := range g.modules {
-		if f, err := m.Function(kernel); err == nil {
-			return f, nil
+		if f, err := m.Function(kernel); err == nil || !errors.Is(err, link.NotFound) {
+			return f, err
 		}
 	}
 	return nil, errors.Errorf("cuda: no kernel %s", kernel)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
 	"github.com/ceto-ml/ceto/cuda/internal/link"
 	"github.com/pkg/errors"

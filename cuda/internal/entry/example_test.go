@@ -5,7 +5,7 @@ package entry_test
 import (
 	"fmt"
 
-	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"gorgonia.org/cu"
 )
 

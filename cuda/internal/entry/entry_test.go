@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
 	"github.com/ceto-ml/ceto/cuda/internal/link"
 	"github.com/pkg/errors"
