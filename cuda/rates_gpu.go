@@ -40,7 +40,7 @@ func (g *gpu) timed(n int, f func() error) (d time.Duration, err error) {
 		if at[i], err = g.event(); err != nil {
 			return 0, err
 		}
-		defer g.on(at[i], ext.Event.Destroy)
+		defer g.drop(at[i])
 	}
 	err = f()
 	err = errorsOf(err, g.record(compute, at[0]))
