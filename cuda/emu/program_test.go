@@ -279,3 +279,22 @@ func TestShuffles(t *testing.T) {
 		}
 	}
 }
+
+// TestFMAMidpoints rounds once where float64 lies half-way between two float32: a·b is half-way, and c decides.
+func TestFMAMidpoints(t *testing.T) {
+	var x []uint64
+	for i := range 128 {
+		a := math.Float32bits(1 + 0x1p-12*float32(1+2*(i%8)))
+		c := math.Float32bits([]float32{0x1p-60, -0x1p-60, 0, 0x1p-100, -0x1p-140, 0x1p-149}[i%6])
+		x = append(x, uint64(a), uint64(math.Float32bits(1+0x1p-12)), uint64(c))
+	}
+	y := make([]uint64, 128)
+	if _, err := Try(Options{}, opProgram("fma.rn.f32", "f32 f32 f32 f32"), Launch{Grid: one1(1), Block: one1(128)}, "k", Unset{y}, x); err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range y {
+		if want := bits32(exactSum("rn", float32Of(x[3*i]), float32Of(x[3*i+1]), float32Of(x[3*i+2]))); got != want {
+			t.Errorf("%#x: got %#x, want %#x", x[3*i:3*i+3], got, want)
+		}
+	}
+}
