@@ -26,8 +26,8 @@ type block struct {
 // slice is how many instructions a warp runs before the others have their turn.
 const slice = 1 << 16
 
-// block returns a value that runs blocks of the launch: one that an earlier launch of the kernel left, or a new one. The
-// lock of the run is held.
+// block returns a value that runs blocks of the launch: one that an earlier launch of the kernel left, or a new
+// one. The lock of the run is held.
 func (r *run) block() *block {
 	k := r.l.Kernel
 	for n := len(k.idle); n > 0; n = len(k.idle) {

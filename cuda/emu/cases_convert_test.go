@@ -283,22 +283,24 @@ func pairCases() (list []opCase) {
 	}})
 }
 
-func compareCases() (list []opCase) {
-	holds := func(cmp string, c int) bool {
-		switch cmp {
-		case "eq", "equ":
-			return c == 0
-		case "ne", "neu":
-			return c != 0
-		case "lt", "ltu", "lo":
-			return c < 0
-		case "le", "leu", "ls":
-			return c <= 0
-		case "gt", "gtu", "hi":
-			return c > 0
-		}
-		return c >= 0
+// holds tells whether a comparison holds of what Cmp returned.
+func holds(cmp string, c int) bool {
+	switch cmp {
+	case "eq", "equ":
+		return c == 0
+	case "ne", "neu":
+		return c != 0
+	case "lt", "ltu", "lo":
+		return c < 0
+	case "le", "leu", "ls":
+		return c <= 0
+	case "gt", "gtu", "hi":
+		return c > 0
 	}
+	return c >= 0
+}
+
+func compareCases() (list []opCase) {
 	add := func(cmp, t string, f func(x []uint64) bool) {
 		sig := "pred " + t + " " + t
 		list = append(list, opCase{"setp." + cmp + "." + t, sig, func(x []uint64) uint64 { return yes(f(x)) }},

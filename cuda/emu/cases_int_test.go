@@ -216,6 +216,11 @@ func permuteCases() (list []opCase) {
 			return d
 		}})
 	}
+	return append(list, funnelCases()...)
+}
+
+func funnelCases() (list []opCase) {
+	b := same2("b32") + " b32"
 	for _, mode := range []string{"wrap", "clamp"} {
 		amount := func(c uint64) uint {
 			if mode == "wrap" {
@@ -234,6 +239,11 @@ func permuteCases() (list []opCase) {
 			return d
 		}})
 	}
+	return append(append(list, dotCases()...), maskCases()...)
+}
+
+func dotCases() (list []opCase) {
+	b := same2("b32") + " b32"
 	for _, a := range []string{"s32", "u32"} {
 		for _, c := range []string{"s32", "u32"} {
 			part := func(v uint64, n int, signed bool) int64 {
@@ -257,6 +267,10 @@ func permuteCases() (list []opCase) {
 			}
 		}
 	}
+	return list
+}
+
+func maskCases() (list []opCase) {
 	for _, mode := range []string{"clamp", "wrap"} {
 		list = append(list, opCase{"bmsk." + mode + ".b32", "b32 u32# u32#", func(x []uint64) (d uint64) {
 			a, n := x[0], x[1]

@@ -45,8 +45,8 @@ func (d *decoder) lookup() (opcode, bool) {
 	return row, ok
 }
 
-// rowOf returns the key of an opcode's row, its types and the other modifiers. The key is the whole name, or its first
-// part with the last type, or its first part.
+// rowOf returns the key of an opcode's row, its types and the other modifiers. The key is the whole name, or its
+// first part with the last type, or its first part.
 func rowOf(op string) (key string, types, mods []string) {
 	parts := strings.Split(op, ".")
 	for _, p := range parts[1:] {

@@ -57,14 +57,7 @@ func TestMemory(t *testing.T) {
 	if d.Read(b, q) == nil {
 		t.Error("forgotten bytes count as written")
 	}
-	for name, err := range map[string]error{"write": d.Write(p+97, b[:4]), "free": d.Free(p + 1), "fill": d.Fill(q, 0, 3), "name": d.Name(q+1, ""), "copy": d.Copy(q, p+200, 1)} {
-		if err == nil {
-			t.Errorf("%s: got no error, want one for what is no allocation", name)
-		}
-	}
-	if n, bytes := d.Allocations(); n != 2 || bytes != 108 {
-		t.Errorf("got %d allocations of %d bytes, want 2 of 108", n, bytes)
-	}
+	refusals(t, d, p, q)
 	check(d.Free(p))
 	check(d.Free(q))
 	if n, _ := d.Allocations(); n != 0 {
@@ -75,10 +68,23 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// rangesPTX copies b to a, a word for each thread.
+// refusals tries what is outside of two allocations of 100 and 8 bytes.
+func refusals(t *testing.T, d *Device, p, q Ptr) {
+	b := make([]byte, 8)
+	for name, err := range map[string]error{"write": d.Write(p+97, b[:4]), "free": d.Free(p + 1), "fill": d.Fill(q, 0, 3), "name": d.Name(q+1, ""), "copy": d.Copy(q, p+200, 1)} {
+		if err == nil {
+			t.Errorf("%s: got no error, want one for what is no allocation", name)
+		}
+	}
+	if n, bytes := d.Allocations(); n != 2 || bytes != 108 {
+		t.Errorf("got %d allocations of %d bytes, want 2 of 108", n, bytes)
+	}
+}
+
+// copyBody copies b to a, a word for each thread.
 const copyBody = "ld.global.u32 %r9, [%rd5];\nst.global.u32 [%rd4], %r9;"
 
-// A rangeCase is a launch of copyBody over ranges of an arena of 256 bytes: a at 0, b at 128, n threads.
+// TestRanges launches bodies over ranges of an arena of 256 bytes: a at 0, b at 128, n threads.
 func TestRanges(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -128,8 +134,8 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestForgets checks that what a launch leaves unwritten of its results is found by who reads it, and that the gaps of
-// rows keep what they hold.
+// TestForgets checks that what a launch leaves unwritten of its results is found by who reads it. The gaps of rows
+// keep what they hold.
 func TestForgets(t *testing.T) {
 	d := New(Options{})
 	m, err := d.Load(program(copyBody))
@@ -216,7 +222,8 @@ func TestApprox(t *testing.T) {
 	}
 }
 
-// TestRepeat checks that what is noted of a launch does not outlive it, over more launches than the notes have numbers for.
+// TestRepeat checks that what is noted of a launch does not outlive it, over more launches than the notes have
+// numbers for.
 func TestRepeat(t *testing.T) {
 	d := New(Options{Workers: 2})
 	m, err := d.Load(program("setp.eq.u32 %p1, %r2, 0;\nmul.wide.u32 %rd6, %r3, 4;\nadd.u64 %rd6, %rd6, %rd1;\n@%p1 st.global.u32 [%rd6], %r3;"))

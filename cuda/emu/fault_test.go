@@ -81,6 +81,14 @@ var faults = []faulty{
 	{name: "atomic and plain", kind: Race, block: 64, body: "setp.eq.u32 %p1, %r2, 0;\n@%p1 st.shared.u32 [%r7], 0;\nbar.sync 0;\nred.shared.add.u32 [%r7], 1; // here\nld.shared.u32 %r9, [%r7];", thread: 32},
 	{name: "blocks write", kind: Race, grid: 2, body: "setp.eq.u32 %p1, %r2, 0;\n@%p1 st.global.u32 [%rd1], %r1; // here"},
 	{name: "block reads what another wrote", kind: Race, grid: 2, body: "setp.ne.u32 %p1, %r2, 0;\n@%p1 ret;\nsetp.eq.u32 %p2, %r3, 0;\n@%p2 st.global.u32 [%rd1], 1;\n@!%p2 ld.global.u32 %r9, [%rd1]; // here"},
+	{name: "block reads what another read and wrote", kind: Race, grid: 2, body: "setp.ne.u32 %p1, %r2, 0;\n@%p1 ret;\nsetp.eq.u32 %p2, %r3, 0;\nld.global.u32 %r9, [%rd1];\n@%p2 st.global.u32 [%rd1], 1;\n@!%p2 ld.global.u32 %r9, [%rd1];"},
+	{name: "block writes what others read", kind: Race, grid: 3, body: "setp.ne.u32 %p1, %r2, 0;\n@%p1 ret;\nsetp.eq.u32 %p2, %r3, 2;\nld.global.u32 %r9, [%rd1];\n@%p2 st.global.u32 [%rd1], 1; // here"},
+	{name: "block changes what another wrote", kind: Race, grid: 2, body: "setp.ne.u32 %p1, %r2, 0;\n@%p1 ret;\nsetp.eq.u32 %p2, %r3, 0;\n@%p2 st.global.u32 [%rd1], 1;\n@!%p2 red.global.add.u32 [%rd1], 1;"},
+	{name: "reads what another warp wrote", kind: Race, block: 64, body: "st.shared.u32 [%r8], %r2;\nbar.sync 0;\nsetp.lt.u32 %p1, %r2, 32;\n@%p1 st.shared.u32 [%r8], %r5;\n@!%p1 ld.shared.u32 %r9, [%r8+-128]; // here", thread: 32},
+	{name: "writes what two warps read", kind: Race, block: 64, body: "st.shared.u32 [%r8], %r2;\nbar.sync 0;\nld.shared.u32 %r9, [%r7];\nsetp.eq.u32 %p1, %r2, 40;\n@%p1 st.shared.u32 [%r7], 5; // here", thread: 40},
+	{name: "writes 8 bytes that two warps read", kind: Race, block: 64, body: "st.shared.u32 [%r8], %r2;\nbar.sync 0;\nld.shared.u64 %rd9, [%r7];\nsetp.eq.u32 %p1, %r2, 40;\n@%p1 st.shared.u64 [%r7], 5; // here", thread: 40},
+	{name: "shared memory of the block before", kind: Unwritten, grid: 3, body: "setp.lt.u32 %p1, %r3, 2;\n@%p1 st.shared.u32 [%r8], %r2;\nld.shared.u32 %r9, [%r8]; // here"},
+	{name: "local memory of the block before", kind: Unwritten, grid: 3, body: "mov.u64 %rd6, own;\nsetp.lt.u32 %p1, %r3, 2;\n@%p1 st.local.u32 [%rd6], %r2;\nld.local.u32 %r9, [%rd6]; // here"},
 	{name: "copy over a read", kind: Race, block: 64, body: "st.shared.u32 [%r8], %r2;\nbar.sync 0;\nld.shared.u32 %r9, [%r7];\nsetp.ne.u32 %p1, %r2, 32;\n@%p1 ret;\ncp.async.ca.shared.global [%r7], [%rd1], 4; // here", thread: 32},
 	{name: "barrier in a part of a warp", kind: Divergent, body: "setp.lt.u32 %p1, %r2, 16;\n@!%p1 bra L;\nbar.sync 0; // here\nbra E;\nL:\nbar.sync 0;\nE:"},
 	{name: "barrier under a predicate", kind: Divergent, body: "setp.lt.u32 %p1, %r2, 16;\n@%p1 bar.sync 0; // here"},
@@ -110,8 +118,11 @@ func TestFaults(t *testing.T) {
 				l.Block = one1(c.block)
 			}
 			out := Unset{make([]uint32, 32)}
-			_, err := Try(Options{Budget: 1 << 18, Workers: 2}, src, l, "k", make([]uint32, 32), out, uint32(32))
+			_, err := Try(Options{Budget: 1 << 18, Workers: 1}, src, l, "k", make([]uint32, 32), out, uint32(32))
 			var f *Fault
+			if _, err := Try(Options{Budget: 1 << 18, Workers: 2}, src, l, "k", make([]uint32, 32), out, uint32(32)); !errors.As(err, &f) || f.Kind != c.kind {
+				t.Errorf("two workers: got %v, want %s", err, c.kind)
+			}
 			if !errors.As(err, &f) {
 				t.Fatalf("got error %v, want a fault", err)
 			}

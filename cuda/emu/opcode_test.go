@@ -129,7 +129,8 @@ func TestOpcodes(t *testing.T) {
 	}
 }
 
-// TestTable checks that every row of the table is exercised: by an opCase, a kernel of testdata or a program of these tests.
+// TestTable checks that every row of the table is exercised: by an opCase, a kernel of testdata or a program of
+// these tests.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	note := func(src string) {

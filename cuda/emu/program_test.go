@@ -145,28 +145,77 @@ var mmas = []struct {
 	{"m16n8k8.row.col.f32.tf32.tf32.f32", 8, "tf32", false}, {"m16n8k4.row.col.f32.tf32.tf32.f32", 4, "tf32", false},
 }
 
-// TestMMA packs matrices as sections 9.7.14.5.7 and 9.7.14.5.8 of the manual draw them, element by element.
+// An mmaCase has the matrices of one mma: A (16, k), B (k, 8) and C (16, 8).
+type mmaCase struct {
+	k       int
+	kind    string
+	halfD   bool
+	a, b, c []float32
+}
+
+// bits are those of element e of a fragment of A or B, or of two elements where they have 16 bits.
+func (m mmaCase) bits(get func(e int) float32, e int) uint32 {
+	switch m.kind {
+	case "tf32":
+		return math.Float32bits(get(e))
+	case "f16":
+		return uint32(half.ToF16(get(2*e))) | uint32(half.ToF16(get(2*e+1)))<<16
+	}
+	return uint32(half.ToBF16(get(2*e))) | uint32(half.ToBF16(get(2*e+1)))<<16
+}
+
+// lane packs the registers of one lane as the manual draws them, element by element: sections 9.7.14.5.7 and
+// 9.7.14.5.8.
+func (m mmaCase) lane(lane int, n [4]int) (x []uint32) {
+	g, tid := lane>>2, lane&3
+	for e := range n[1] {
+		x = append(x, m.bits(func(i int) float32 {
+			row, col := g, 2*tid+i&1
+			if m.kind == "tf32" {
+				row, col = g+8*(i&1), tid+4*(i>>1)
+			} else {
+				if i >= 2 && i < 4 || i >= 6 {
+					row += 8
+				}
+				if i >= 4 {
+					col += 8
+				}
+			}
+			return m.a[row*m.k+col]
+		}, e))
+	}
+	for e := range n[2] {
+		x = append(x, m.bits(func(i int) float32 {
+			row := 2*tid + i&1 + i/2*8
+			if m.kind == "tf32" {
+				row = tid + 4*i
+			}
+			return m.b[row*8+g]
+		}, e))
+	}
+	at := func(i int) float32 { return m.c[(g+i/2*8)*8+2*tid+i&1] }
+	for e := range n[3] {
+		if m.halfD {
+			x = append(x, uint32(half.ToF16(at(2*e)))|uint32(half.ToF16(at(2*e+1)))<<16)
+		} else {
+			x = append(x, math.Float32bits(at(e)))
+		}
+	}
+	return x
+}
+
 func TestMMA(t *testing.T) {
 	for _, c := range mmas {
 		round := map[string]func(f float32) float32{
 			"bf16": func(f float32) float32 { return half.BF16(half.ToBF16(f)) }, "f16": func(f float32) float32 { return half.F16(half.ToF16(f)) },
 			"tf32": func(f float32) float32 { return math.Float32frombits(math.Float32bits(f) &^ 0x1fff) },
 		}[c.kind]
-		a, b, cc := randoms(16*c.k, 1), randoms(c.k*8, 2), randoms(16*8, 3)
-		for i := range a {
-			a[i] = round(a[i])
+		m := mmaCase{c.k, c.kind, c.halfD, randoms(16*c.k, 1), randoms(c.k*8, 2), randoms(16*8, 3)}
+		for i := range m.a {
+			m.a[i] = round(m.a[i])
 		}
-		for i := range b {
-			b[i] = round(b[i])
-		}
-		pack := func(get func(e int) float32, e, n int) uint32 { // register e of n
-			switch c.kind {
-			case "tf32":
-				return math.Float32bits(get(e))
-			case "f16":
-				return uint32(half.ToF16(get(2*e))) | uint32(half.ToF16(get(2*e+1)))<<16
-			}
-			return uint32(half.ToBF16(get(2*e))) | uint32(half.ToBF16(get(2*e+1)))<<16
+		for i := range m.b {
+			m.b[i] = round(m.b[i])
 		}
 		n := [4]int{4, c.k / 4, c.k / 8, 4}
 		if c.kind == "tf32" {
@@ -177,60 +226,22 @@ func TestMMA(t *testing.T) {
 		}
 		var x []uint32
 		for lane := range 32 {
-			g, tid := lane>>2, lane&3
-			for e := range n[1] {
-				x = append(x, pack(func(i int) float32 {
-					row, col := g, 2*tid+i&1
-					if c.kind == "tf32" {
-						if row, col = g+8*(i&1), tid; i >= 2 {
-							col += 4
-						}
-					} else {
-						if i >= 2 && i < 4 || i >= 6 {
-							row += 8
-						}
-						if i >= 4 {
-							col += 8
-						}
-					}
-					return a[row*c.k+col]
-				}, e, n[1]))
-			}
-			for e := range n[2] {
-				x = append(x, pack(func(i int) float32 {
-					row := 2*tid + i&1 + i/2*8
-					if c.kind == "tf32" {
-						row = tid + 4*i
-					}
-					return b[row*8+g]
-				}, e, n[2]))
-			}
-			at := func(i int) float32 { return cc[(g+i/2*8)*8+2*tid+i&1] }
-			for e := range n[3] {
-				if c.halfD {
-					x = append(x, uint32(half.ToF16(at(2*e)))|uint32(half.ToF16(at(2*e+1)))<<16)
-				} else {
-					x = append(x, math.Float32bits(at(e)))
-				}
-			}
+			x = append(x, m.lane(lane, n)...)
 		}
 		d := make([]uint32, 32*n[0])
 		Run(t, mmaProgram("mma.sync.aligned."+c.name, n), "k", one1(1), one1(32), Unset{d}, x)
-		for lane := range 32 {
-			for i := range 4 {
-				row, col := lane>>2+i/2*8, 2*(lane&3)+i&1
-				want := float64(cc[row*8+col])
-				for l := range c.k {
-					want += float64(a[row*c.k+l]) * float64(b[l*8+col])
-				}
-				got, tolerance := float64(0), 1e-5
-				if c.halfD {
-					got, tolerance = float64(half.F16(uint16(d[lane*2+i/2]>>(16*(i&1))))), 2e-3
-				} else {
-					got = float64(math.Float32frombits(d[lane*4+i]))
-				}
-				near(t, fmt.Sprintf("%s row %d, column %d", c.name, row, col), got, want, tolerance)
+		for i := range 128 {
+			lane, e := i/4, i%4
+			row, col := lane>>2+e/2*8, 2*(lane&3)+e&1
+			want := float64(m.c[row*8+col])
+			for l := range c.k {
+				want += float64(m.a[row*c.k+l]) * float64(m.b[l*8+col])
 			}
+			got, tolerance := float64(math.Float32frombits(d[i%len(d)])), 1e-5
+			if c.halfD { // rounded to half of 2⁻¹⁰
+				got, tolerance = float64(half.F16(uint16(d[lane*2+e/2]>>(16*(e&1))))), 2e-3
+			}
+			near(t, fmt.Sprintf("%s row %d, column %d", c.name, row, col), got, want, tolerance)
 		}
 	}
 }
@@ -276,6 +287,25 @@ func TestShuffles(t *testing.T) {
 			if got != want {
 				t.Fatalf("%s: lane %d, b %d, c %#x: got %d, want %d", way, lane, b, c, got, want)
 			}
+		}
+	}
+}
+
+// TestFMAMidpoints rounds once where float64 lies half-way between two float32: a·b is half-way, and c decides.
+func TestFMAMidpoints(t *testing.T) {
+	var x []uint64
+	for i := range 128 {
+		a := math.Float32bits(1 + 0x1p-12*float32(1+2*(i%8)))
+		c := math.Float32bits([]float32{0x1p-60, -0x1p-60, 0, 0x1p-100, -0x1p-140, 0x1p-149}[i%6])
+		x = append(x, uint64(a), uint64(math.Float32bits(1+0x1p-12)), uint64(c))
+	}
+	y := make([]uint64, 128)
+	if _, err := Try(Options{}, opProgram("fma.rn.f32", "f32 f32 f32 f32"), Launch{Grid: one1(1), Block: one1(128)}, "k", Unset{y}, x); err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range y {
+		if want := bits32(exactSum("rn", float32Of(x[3*i]), float32Of(x[3*i+1]), float32Of(x[3*i+2]))); got != want {
+			t.Errorf("%#x: got %#x, want %#x", x[3*i:3*i+3], got, want)
 		}
 	}
 }
