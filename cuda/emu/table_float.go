@@ -155,6 +155,8 @@ func fmaF32(d, a, b, c *lanes) {
 		bits := math.Float64bits(s)
 		if bits&0x1fffffff != 0x10000000 && bits>>52&0x7ff-897 < 0x7ff-897 {
 			d[i] = uint64(math.Float32bits(float32(s)))
+		} else if bits<<1 == 0 { // a sum of float64 is 0 where it is so exactly
+			d[i] = bits >> 32
 		} else {
 			d[i] = canonical(narrow32(fma64(float64(f32(a[i])), float64(f32(b[i])), float64(f32(c[i]))), nearest))
 		}
