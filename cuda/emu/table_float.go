@@ -172,8 +172,9 @@ func fma64(a, b, c float64) float64 {
 func extreme(least bool) func(d *decoder, in *inst) error {
 	return func(d *decoder, in *inst) error {
 		ftz, nan := d.has("ftz"), d.has("NaN")
-		if d.has("xorsign") || d.has("abs") {
-			return d.errorf("%s: .xorsign.abs is not supported", d.s.op)
+		xor := d.has("xorsign")
+		if xor != d.has("abs") {
+			return d.errorf("%s: want .xorsign and .abs together", d.s.op)
 		}
 		f := func(a, b uint32) uint32 {
 			if ftz {
@@ -196,6 +197,16 @@ func extreme(least bool) func(d *decoder, in *inst) error {
 				return a
 			}
 			return b
+		}
+		if xor { // of the absolute values, with the product's sign
+			return ops("f32 f32 f32", two(func(a, b uint32) uint32 {
+				const sign = 1 << 31
+				r := f(a&^sign, b&^sign)
+				if r == nan32 {
+					return r
+				}
+				return r | (a^b)&sign
+			}))(d, in)
 		}
 		return ops("f32 f32 f32", two(f))(d, in)
 	}
