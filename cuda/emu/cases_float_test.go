@@ -139,6 +139,10 @@ func signCases() (list []opCase) {
 				return bits64(f(math.Float64frombits(x[0]), math.Float64frombits(x[1])))
 			}})
 	}
+	return append(list, kindCases()...)
+}
+
+func kindCases() (list []opCase) {
 	for kind, f := range map[string]func(v, tiny float64) bool{
 		"finite": func(v, _ float64) bool { return finite(v) }, "infinite": func(v, _ float64) bool { return math.IsInf(v, 0) },
 		"number": func(v, _ float64) bool { return v == v }, "notanumber": func(v, _ float64) bool { return v != v },
