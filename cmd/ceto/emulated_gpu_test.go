@@ -98,8 +98,8 @@ func TestEmulatedOrder(t *testing.T) {
 	}
 }
 
-// TestEmulatedResume: a run whose GPU was lost goes on from its checkpoint, to the bits of a run that nothing stopped. On
-// the CPU it goes on to the same losses.
+// TestEmulatedResume: a run whose GPU was lost goes on from its checkpoint, to the bits of a run that nothing stopped.
+// On the CPU it goes on to the same losses.
 func TestEmulatedResume(t *testing.T) {
 	dir := t.TempDir()
 	steps := []string{"--steps", "4", "--checkpoint-every", "1"}
@@ -164,11 +164,11 @@ func TestEmulatedFaults(t *testing.T) {
 
 // TestEmulatedGenerate: greedy and beam ids are the CPU's.
 func TestEmulatedGenerate(t *testing.T) {
-	for _, model := range []string{"gpt2", "llama", "mistral", "qwen3"} {
+	for _, model := range []string{"hf/llama-chat", "gguf/llama-chat.gguf"} {
 		for _, more := range [][]string{{"--temperature", "0"}, {"--beams", "3"}} {
 			ids := map[string]string{}
 			for _, device := range []string{"cpu", "emulated"} {
-				args := append([]string{"generate", "--model", "../../gpt/testdata/hf/" + model, "--prompt", "ab", "--tokenizer", "byte", "--tokens", "6",
+				args := append([]string{"generate", "--model", "../../gpt/testdata/" + model, "--prompt", "ab", "--tokens", "6",
 					"--json", "--device", device, "--threads", "1"}, more...)
 				out, errs, err := child(t, nil, args...)
 				if err != nil {
