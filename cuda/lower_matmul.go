@@ -82,50 +82,106 @@ func (w *walk) times(a, b int) *walk {
 	return w
 }
 
-// The tile of a product's kernel, and the number of tiles that keep a device busy.
-const (
-	tileSide  = 64
-	tileDeep  = 16
-	busyTiles = 256
-	maxBatch  = 65535 // the z extent of a grid
+// A tiling is a kernel of products, by the side of its tiles and the steps of k that it takes at a time.
+type tiling struct {
+	kernel     string
+	side, deep int
+}
+
+// The kernels of products, and the bounds that tell which one a shape takes.
+var (
+	tiles64  = tiling{"ceto_matmul", 64, 16}
+	tiles128 = tiling{"ceto_matmul_large", 128, 8}
 )
 
-// thinRows is the most rows of a product that waits for memory: its kernels read B once for each row.
-const thinRows = 8
+const (
+	manyTiles = 32    // of side 128: with fewer a device has more to do with small ones
+	busyTiles = 256   // blocks that keep a device busy
+	maxBatch  = 65535 // the z extent of a grid
+	minChunk  = 128   // steps of k that are worth a chunk of their own
+)
 
-// thin launches a product of few rows.
-func (b *builder) thin(p product) {
-	kernel, step := "ceto_matmul_thin", p.br
-	if p.bc != 1 {
-		kernel, step = "ceto_matmul_dots", p.bc
+// count is the number of tiles that cover a product.
+func (t tiling) count(p product) int {
+	return parts(p.m, t.side) * parts(p.n, t.side) * p.batches
+}
+
+// tiling is the kernel of a product: the large tiles where there are enough of them and they cover little that is not
+// there.
+func (p product) tiling() tiling {
+	if large, small := tiles128.count(p), tiles64.count(p); large >= manyTiles && 4*large*5 <= small*6 {
+		return tiles128
 	}
-	b.launch(kernel, dim{(p.n + 31) / 32, p.m, 1}, dim{256, 1, 1}, p.c, p.a, p.b, p.bias, p.acc, p.n, p.k, p.ar, p.ac, step, int(p.act))
+	return tiles64
+}
+
+// cut cuts k into chunks of per steps, a multiple of deep, so that there are about as many blocks as keep a device
+// busy. A chunk has at least least steps where there are several.
+func cut(k, blocks, deep, least int) (count, per int) {
+	count = max(1, min(busyTiles/blocks, k/least))
+	per = parts(parts(k, count), deep) * deep
+	return parts(k, per), per
+}
+
+// parts is the number of parts of n, of size each but for the last one.
+func parts(n, size int) int { return (n + size - 1) / size }
+
+// chunked is memory for the sums of chunks, nothing where there is one.
+func (b *builder) chunked(p product, count int) any {
+	if count == 1 {
+		return nil
+	}
+	return b.temp(graph.Of(graph.Float32, p.batches*count*p.m*p.n))
+}
+
+// join adds the sums of chunks.
+func (b *builder) join(p product, part any, count int) {
+	if mn := p.m * p.n; count > 1 {
+		b.each("ceto_matmul_join", p.batches*mn, p.c, part, p.bias, p.acc, count, mn, p.n, int(p.act), p.batches*mn)
+	}
+}
+
+// thinRows is the most rows of a product that waits for memory, and thinChunk the fewest steps of k of its chunks.
+const (
+	thinRows  = 8
+	thinChunk = 256
+)
+
+// thin launches a product of few rows. A block has 8 warps: with contiguous rows of B a block has 32 columns, else each
+// warp has some in turn.
+func (b *builder) thin(p product) {
+	kernel, step, wide, each := "ceto_matmul_thin", p.br, 32, []any{}
+	if p.bc != 1 {
+		n := 4
+		if p.n*p.m < 32*busyTiles {
+			n = 1
+		}
+		kernel, step, wide, each = "ceto_matmul_dots", p.bc, 8*n, []any{n}
+	}
+	blocks := parts(p.n, wide) * p.m
+	count, per := cut(p.k, blocks, 1, thinChunk)
+	part := b.chunked(p, count)
+	args := []any{p.c, part, p.a, p.b, p.bias, p.acc, p.m, p.n, p.k, per, p.ar, p.ac, step, int(p.act)}
+	b.launch(kernel, dim{blocks, count, 1}, dim{256, 1, 1}, append(args, each...)...)
+	b.join(p, part, count)
 }
 
 // product launches a product. Where there are few tiles and k is long, k is cut into chunks, whose sums a second kernel
-// adds up in order. How it is cut follows from the shape alone.
+// adds up in order. Kernel and chunks follow from the shape alone.
 func (b *builder) product(p product) {
 	if p.m <= thinRows && p.batches == 1 {
 		b.thin(p)
 		return
 	}
-	down, across := (p.m+tileSide-1)/tileSide, (p.n+tileSide-1)/tileSide
-	tiles := down * across * p.batches
-	count := max(1, min(busyTiles/tiles, p.k/(8*tileDeep)))
-	per := ((p.k+count-1)/count + tileDeep - 1) / tileDeep * tileDeep
-	count = (p.k + per - 1) / per
-	var part any
-	mn := p.m * p.n
-	if count > 1 {
-		part = b.temp(graph.Of(graph.Float32, p.batches*count*mn))
-	}
 	if p.batches > maxBatch {
 		b.fail(unsupported(graph.MatMul{}, "more than 65,535 products"))
 		return
 	}
-	b.launch("ceto_matmul", dim{down * across, count, p.batches}, dim{256, 1, 1}, p.c, part, p.a, p.b, p.bias, p.acc,
-		p.batch.table(), p.m, p.n, p.k, per, p.ar, p.ac, p.br, p.bc, int(p.act))
-	if count > 1 {
-		b.each("ceto_matmul_join", p.batches*mn, p.c, part, p.bias, p.acc, count, mn, p.n, int(p.act), p.batches*mn)
-	}
+	t := p.tiling()
+	count, per := cut(p.k, t.count(p), t.deep, minChunk)
+	part := b.chunked(p, count)
+	grid := dim{parts(p.m, t.side) * parts(p.n, t.side), count, p.batches}
+	b.launch(t.kernel, grid, dim{256, 1, 1}, p.c, part, p.a, p.b, p.bias, p.acc, p.batch.table(), p.m, p.n, p.k, per,
+		p.ar, p.ac, p.br, p.bc, int(p.act))
+	b.join(p, part, count)
 }

@@ -95,47 +95,163 @@ KERNEL ceto_matmul_join(const uint32 *stop, float *c, const float *part, const f
   c[i] = activated(v, act);
 }
 
-// Products with few rows, which wait for memory: y (m, n) of one row of A and 32 columns of B for each block, x the
-// block of columns, y the row. A block has 8 warps.
-__device__ static inline void thin_result(float *c, const float *bias, const float *acc, uint32 row, uint32 col, uint32 n, uint32 act, float v) {
+// The same for large products: a block of 256 threads has a tile of 128×128, each thread 8×8 of it, and goes along k by
+// 8. While it multiplies one tile it loads the next one.
+
+#define WIDE 128u
+#define STEP 8u
+
+// A thread's four elements of a tile of one operand: which of them there are, where the first one lies, and how far the
+// others lie behind it, in the tile and in memory. along says that k is the axis without gaps.
+struct share {
+  uint32 side, s, ds, place, further, there;
+  uint64 skip;
+  __device__ share(bool along, uint64 step, uint64 deep, uint32 sides) {
+    side = along ? threadIdx.x / STEP : threadIdx.x % WIDE;
+    s = along ? threadIdx.x % STEP : threadIdx.x / WIDE;
+    ds = along ? 0u : 2u;
+    skip = along ? 32u * step : 2u * deep;
+    place = s * (WIDE + 4u) + side;
+    further = along ? 32u : 2u * (WIDE + 4u);
+    there = 0;
+    for (uint32 q = 0; q < 4; q++) there |= side + (along ? 32u * q : 0u) < sides ? 1u << q : 0u;
+  }
+  __device__ void load(float *x, const float *from, uint32 steps) const {
+#pragma unroll
+    for (uint32 q = 0; q < 4; q++, from += skip) x[q] = (there >> q & 1u) != 0 && s + q * ds < steps ? *from : 0.0f;
+  }
+  __device__ void store(float *to, const float *x) const {
+#pragma unroll
+    for (uint32 q = 0; q < 4; q++) to[place + q * further] = x[q];
+  }
+};
+
+// Arguments and grid are those of ceto_matmul, with tiles of 128×128.
+KERNEL __launch_bounds__(256, 2)
+    ceto_matmul_large(const uint32 *stop, float *c, float *part, const float *a, const float *b, const float *bias, const float *acc,
+                      const walk *batch, uint32 m, uint32 n, uint32 k, uint32 per, uint64 ar, uint64 ac, uint64 br, uint64 bc, uint32 act) {
+  __shared__ float as[2][STEP][WIDE + 4], bs[2][STEP][WIDE + 4];
+  STOP_IF(stop);
+  uint32 across = (n + WIDE - 1) / WIDE, down = blockIdx.x / across;
+  uint32 row0 = down * WIDE, col0 = (blockIdx.x - down * across) * WIDE;
+  uint32 lo = blockIdx.y * per, hi = lo + per < k ? lo + per : k;
+  int64 at[2];
+  walk_to<2>(batch, blockIdx.z, at);
+  share sa(ac == 1, ar, ac, m - row0), sb(bc != 1, bc, br, n - col0);
+  a += at[0] + (row0 + sa.side) * ar + (lo + sa.s) * ac;
+  b += at[1] + (lo + sb.s) * br + (col0 + sb.side) * bc;
+  uint32 ty = threadIdx.x / 16u, tx = threadIdx.x % 16u, now = 0;
+  float sum[8][8] = {}, xa[4], xb[4];
+  sa.load(xa, a, hi - lo);
+  sb.load(xb, b, hi - lo);
+  sa.store(as[0][0], xa);
+  sb.store(bs[0][0], xb);
+  __syncthreads();
+#pragma unroll 1
+  for (uint32 p = lo; p < hi; p += STEP) {
+    bool more = p + STEP < hi;
+    if (more) {
+      a += STEP * ac;
+      b += STEP * br;
+      sa.load(xa, a, hi - p - STEP);
+      sb.load(xb, b, hi - p - STEP);
+    }
+#pragma unroll 4
+    for (uint32 s = 0; s < STEP; s++) {
+      float x[8], y[8];
+      *(float4 *)x = *(const float4 *)&as[now][s][4 * ty];
+      *(float4 *)(x + 4) = *(const float4 *)&as[now][s][64 + 4 * ty];
+      *(float4 *)y = *(const float4 *)&bs[now][s][4 * tx];
+      *(float4 *)(y + 4) = *(const float4 *)&bs[now][s][64 + 4 * tx];
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+#pragma unroll
+        for (int j = 0; j < 8; j++) sum[i][j] += x[i] * y[j];
+      }
+    }
+    if (more) {
+      now ^= 1u;
+      sa.store(as[now][0], xa);
+      sb.store(bs[now][0], xb);
+      __syncthreads();
+    }
+  }
+  uint64 z = part != 0 ? (uint64)blockIdx.z * gridDim.y + blockIdx.y : blockIdx.z, matrix = (uint64)m * n;
+  if (part != 0) c = part;
+  c += z * matrix;
+  if (acc != 0) acc += z * matrix;
+  // The rows pass through sum[0], so that the code of an activation is there 8 times and not 64.
+#pragma unroll 1
+  for (uint32 i = 0; i < 8; i++) {
+    uint32 row = row0 + 4 * ty + i + (i < 4 ? 0u : 60u);
+#pragma unroll
+    for (uint32 j = 0; j < 8; j++) {
+      uint32 col = col0 + 4 * tx + j + (j < 4 ? 0u : 60u);
+      float v = sum[0][j];
+      if (row < m && col < n) {
+        uint64 o = (uint64)row * n + col;
+        if (part == 0) {
+          if (bias != 0) v += bias[col];
+          if (acc != 0) v += acc[o];
+          v = activated(v, act);
+        }
+        c[o] = v;
+      }
+#pragma unroll
+      for (int q = 0; q < 7; q++) sum[q][j] = sum[q + 1][j];
+    }
+  }
+}
+
+// Products with few rows, which wait for memory: a block has one row and some columns, x is (columns)·m + row, so that
+// the rows read B at about the same time and its memory once. y is the chunk of k, which has per steps. With part each
+// chunk leaves its sums there, (chunk, m, n), for ceto_matmul_join. A block has 8 warps.
+__device__ static inline void thin_result(float *c, float *part, const float *bias, const float *acc, uint32 m, uint32 n, uint32 row, uint32 col,
+                                          uint32 act, float v) {
   uint64 o = (uint64)row * n + col;
+  if (part != 0) {
+    part[(uint64)blockIdx.y * m * n + o] = v;
+    return;
+  }
   if (bias != 0) v += bias[col];
   if (acc != 0) v += acc[o];
   c[o] = activated(v, act);
 }
 
-// Contiguous rows of B: a lane has a column, a warp every eighth step of k.
-KERNEL ceto_matmul_thin(const uint32 *stop, float *c, const float *a, const float *b, const float *bias, const float *acc, uint32 n,
-                        uint32 k, uint64 ar, uint64 ac, uint64 br, uint32 act) {
+// Contiguous rows of B: a lane has a column, a warp every eighth step of k. A block has 32 columns.
+KERNEL ceto_matmul_thin(const uint32 *stop, float *c, float *part, const float *a, const float *b, const float *bias, const float *acc,
+                        uint32 m, uint32 n, uint32 k, uint32 per, uint64 ar, uint64 ac, uint64 br, uint32 act) {
   __shared__ float sums[8][33];
   STOP_IF(stop);
-  uint32 lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, col = blockIdx.x * 32u + lane, row = blockIdx.y;
+  uint32 lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, cols = blockIdx.x / m, row = blockIdx.x - cols * m, col = cols * 32u + lane;
+  uint32 lo = blockIdx.y * per, hi = lo + per < k ? lo + per : k;
   a += row * ar;
   float v = 0.0f;
   if (col < n) {
-#pragma unroll 4
-    for (uint32 p = warp; p < k; p += 8) v += a[p * ac] * b[p * br + col];
+#pragma unroll 8
+    for (uint32 p = lo + warp; p < hi; p += 8) v += a[p * ac] * b[p * br + col];
   }
   sums[warp][lane] = v;
   __syncthreads();
   if (warp != 0 || col >= n) return;
   for (uint32 i = 1; i < 8; i++) v += sums[i][lane];
-  thin_result(c, bias, acc, row, col, n, act, v);
+  thin_result(c, part, bias, acc, m, n, row, col, act, v);
 }
 
-// Contiguous columns of B: a warp has four columns in turn, its lanes go along k.
-KERNEL ceto_matmul_dots(const uint32 *stop, float *c, const float *a, const float *b, const float *bias, const float *acc, uint32 n,
-                        uint32 k, uint64 ar, uint64 ac, uint64 bc, uint32 act) {
+// Contiguous columns of B: a warp has each columns in turn, its lanes go along k.
+KERNEL ceto_matmul_dots(const uint32 *stop, float *c, float *part, const float *a, const float *b, const float *bias, const float *acc,
+                        uint32 m, uint32 n, uint32 k, uint32 per, uint64 ar, uint64 ac, uint64 bc, uint32 act, uint32 each) {
   STOP_IF(stop);
-  uint32 lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, row = blockIdx.y;
+  uint32 lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, cols = blockIdx.x / m, row = blockIdx.x - cols * m;
+  uint32 lo = blockIdx.y * per, hi = lo + per < k ? lo + per : k;
   a += row * ar;
-  for (uint32 q = 0; q < 4; q++) {
-    uint32 col = blockIdx.x * 32u + warp * 4u + q;
+  for (uint32 q = 0; q < each; q++) {
+    uint32 col = (cols * 8u + warp) * each + q;
     if (col >= n) return;
     float v = 0.0f;
 #pragma unroll 4
-    for (uint32 p = lane; p < k; p += 32) v += a[p * ac] * b[col * bc + p];
+    for (uint32 p = lo + lane; p < hi; p += 32) v += a[p * ac] * b[col * bc + p];
     for (int d = 16; d > 0; d >>= 1) v += __shfl_xor_sync(0xffffffffu, v, d);
-    if (lane == 0) thin_result(c, bias, acc, row, col, n, act, v);
+    if (lane == 0) thin_result(c, part, bias, acc, m, n, row, col, act, v);
   }
 }
