@@ -28,11 +28,14 @@ KERNEL ceto_cross_entropy(const uint32 *stop, float *loss, double *sum, float *d
     }
     return;
   }
+  bool there = (uint32)t < v; // ids from the host are checked there; any other that is no class gives NaN
+  if (!there) t = 0;
   float aim = x[t], top = __int_as_float(0xff800000); // read before d, which may be the logits, is written
   for (uint32 k = threadIdx.x; k < v; k += blockDim.x) top = larger(x[k], top);
   for (int o = 16; o > 0; o >>= 1) top = larger(top, __shfl_xor_sync(0xffffffffu, top, o));
   if (threadIdx.x % 32u == 0) tops[threadIdx.x / 32u] = top;
   __syncthreads();
+  if (!there) aim = __int_as_float(NAN_BITS);
   top = tops[0];
   for (uint32 i = 1; i < blockDim.x / 32u; i++) top = larger(top, tops[i]);
   double e = 0.0, ws = 0.0, wx = 0.0, part = (double)smoothing / v;

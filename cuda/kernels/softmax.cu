@@ -26,6 +26,9 @@ __device__ static inline float block_max(float v, float *shared) {
 
 #define NEG_INF __int_as_float(0xff800000)
 
+// what exponents are taken from: the maximum, and 0 where all are −∞, so that −∞ gives 0 and NaN stays NaN.
+__device__ static inline float base_of(float top) { return top == NEG_INF ? 0.0f : top; }
+
 __device__ static inline float soft(float x, float top, double sum, uint32 log_of) {
   if (log_of != 0) return (float)((double)x - ((double)top + log(sum)));
   return sum == 0.0 ? 0.0f : (float)((double)expf(x - top) / sum);
@@ -39,11 +42,9 @@ KERNEL ceto_softmax(const uint32 *stop, float *y, const float *x, uint32 n, uint
   line l(blockIdx.x, n, inner);
   float top = NEG_INF;
   for (uint32 k = threadIdx.x; k < n; k += blockDim.x) top = larger(x[l.at(k)], top);
-  top = block_max(top, tops);
+  top = base_of(block_max(top, tops));
   double sum = 0.0;
-  if (top != NEG_INF || log_of != 0) {
-    for (uint32 k = threadIdx.x; k < n; k += blockDim.x) sum += (double)expf(x[l.at(k)] - top);
-  }
+  for (uint32 k = threadIdx.x; k < n; k += blockDim.x) sum += (double)expf(x[l.at(k)] - top);
   sum = block_sum(sum, sums);
   for (uint32 k = threadIdx.x; k < n; k += blockDim.x) y[l.at(k)] = soft(x[l.at(k)], top, sum, log_of);
 }
@@ -56,10 +57,9 @@ KERNEL ceto_softmax_lines(const uint32 *stop, float *y, const float *x, uint32 n
   line l(i, n, inner);
   float top = NEG_INF;
   for (uint32 k = 0; k < n; k++) top = larger(x[l.at(k)], top);
+  top = base_of(top);
   double sum = 0.0;
-  if (top != NEG_INF || log_of != 0) {
-    for (uint32 k = 0; k < n; k++) sum += (double)expf(x[l.at(k)] - top);
-  }
+  for (uint32 k = 0; k < n; k++) sum += (double)expf(x[l.at(k)] - top);
   for (uint32 k = 0; k < n; k++) y[l.at(k)] = soft(x[l.at(k)], top, sum, log_of);
 }
 
