@@ -94,10 +94,42 @@ func lowerAttention(b *builder, op graph.Attention) error {
 	if y.empty() {
 		y.Shape = nil
 	}
+	if q.Shape[1] <= fewQueries && op.Drop == 0 {
+		b.few(op, width, y)
+		return nil
+	}
 	blocks := (q.Shape[1] + attnTile - 1) / attnTile * q.Shape[0] * q.Shape[2]
 	args := append([]any{y, b.out[1], q, k, v}, attnArgs(op, b.in[3:], attnShape(op, q, k, v, y), hs)...)
 	b.launchShared("ceto_attention_"+width, dim{blocks, 1, 1}, dim{128, 1, 1}, 4*(attnTile+2*attnLanes)*(hs+1), args...)
 	return nil
+}
+
+// fewQueries is the most queries of a head that have kernels of their own, fewWarps the warps of their blocks, and
+// fewKeys the fewest keys of a chunk where a query's keys are cut into several.
+const (
+	fewQueries = 4
+	fewWarps   = 4
+	fewKeys    = 64
+)
+
+// few launches an attention of few queries, such as a decoding step. A block has one query. Where there are few blocks
+// and many keys, each query's keys are cut into chunks, whose results a second kernel joins.
+func (b *builder) few(op graph.Attention, width string, y value) {
+	q, k, v := b.in[0], b.in[1], b.in[2]
+	rows, hs := q.Shape[:3].Size(), q.Shape[3]
+	count, per := cut(k.Shape[1], rows, 1, fewKeys)
+	var part any
+	if count > 1 {
+		part = b.temp(graph.Of(graph.Float32, rows*count, hs+2))
+	}
+	shape := attnShape(op, q, k, v, y)
+	args := attnArgs(op, b.in[3:], shape, hs) // lengths, segments, start, shape, …, scale
+	ids, scale := args[:4], args[len(args)-1]
+	b.launchShared("ceto_attention_few_"+width, dim{rows * count, 1, 1}, dim{32 * fewWarps, 1, 1}, 4*fewWarps*(hs+2),
+		append(append([]any{y, b.out[1], part, q, k, v}, ids...), count, per, scale)...)
+	if count > 1 {
+		b.launch("ceto_attention_join", dim{parts(rows, 8), 1, 1}, dim{256, 1, 1}, y, b.out[1], part, shape, count, rows)
+	}
 }
 
 func lowerAttentionGrad(b *builder, op graph.AttentionGrad) error {

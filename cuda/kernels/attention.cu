@@ -70,6 +70,10 @@ __device__ static inline float warp_max(float v) {
 }
 
 #define NEG_INF __int_as_float(0xff800000)
+
+// what exponents are taken from: the largest score, and 0 where all are −∞, so that −∞ gives 0 and NaN stays NaN.
+__device__ static inline float base_of(float top) { return top == NEG_INF ? 0.0f : top; }
+
 #define QUERIES 16
 #define WARPS 4
 
@@ -124,9 +128,9 @@ __device__ static inline void attend(float *y, float *lse, const float *q, const
       keys_of(z, w, b, p, &l, &u);
       bool on = sees(z, w, b, p, l, u, j);
       float x = on ? scale * dot(qs + c * (hs + 1), ks + lane * (hs + 1), hs) : NEG_INF;
-      float now = fmaxf(top[i], warp_max(x));
-      if (now == NEG_INF) continue;
-      float e = on ? expf(x - now) : 0.0f, f = expf(top[i] - now);
+      if (!__any_sync(0xffffffffu, on)) continue;
+      float now = fmaxf(top[i], warp_max(x)), from = base_of(now);
+      float e = on ? expf(x - from) : 0.0f, f = expf(top[i] - from);
       top[i] = now;
       sum[i] = sum[i] * f + warp_sum(e);
       if (on) e *= kept(key, limit, keep, ((uint64)bh * z->t + first + c) * z->s + j);
@@ -146,7 +150,7 @@ __device__ static inline void attend(float *y, float *lse, const float *q, const
   for (int i = 0; i < QUERIES / WARPS; i++) {
     int32 c = warp + i * WARPS;
     if (c >= n) continue;
-    bool any = top[i] != NEG_INF;
+    bool any = sum[i] != 0.0f;
     if (lse != 0 && lane == 0) lse[(int64)bh * z->t + first + c] = any ? top[i] + logf(sum[i]) : 0.0f;
     if (y == 0) continue;
     float *o = y + (int64)b * z->yb + (int64)(first + c) * z->yt + (int64)h * z->yh;
@@ -154,6 +158,118 @@ __device__ static inline void attend(float *y, float *lse, const float *q, const
     for (int r = 0; r < R; r++) {
       if (lane + 32 * r < hs) o[lane + 32 * r] = any ? out[i][r] / sum[i] : 0.0f;
     }
+  }
+}
+
+// A few queries and many keys, without dropout: a block has a query and per of its keys, each of 4 warps every fourth
+// group of 4 of them, a lane the elements lane + 32·r of a head. x is (row of B·NH·T)·chunks + chunk. With part each chunk
+// leaves there, (row, chunk, hs + 2), its maximum, sum and weighted values, for ceto_attention_join.
+#define SOME 4
+
+template <int R>
+__device__ static inline void decode(float *y, float *lse, float *part, const float *q, const float *k, const float *v, const sight &w,
+                                     const shape *z, uint32 chunks, int32 per, float scale) {
+  uint32 row = blockIdx.x / chunks, chunk = blockIdx.x - row * chunks;
+  int32 hs = z->hs, i = row % z->t, bh = row / z->t, b = bh / z->nh, h = bh - b * z->nh, kv = h / z->group;
+  int32 warp = threadIdx.x / 32, lane = threadIdx.x % 32, p = i + (w.start != 0 ? w.start[b] : 0), lo, hi;
+  keys_of(z, w, b, p, &lo, &hi);
+  int32 first = most(lo, (int32)chunk * per), end = least(hi, (int32)(chunk + 1) * per);
+  q += (int64)b * z->qb + (int64)i * z->qt + (int64)h * z->qh;
+  k += (int64)b * z->kb + (int64)kv * z->kh;
+  v += (int64)b * z->vb + (int64)kv * z->vh;
+  float qs[R], out[R], top = NEG_INF, sum = 0.0f;
+#pragma unroll
+  for (int r = 0; r < R; r++) {
+    qs[r] = lane + 32 * r < hs ? q[lane + 32 * r] : 0.0f;
+    out[r] = 0.0f;
+  }
+  for (int32 j = first + warp * SOME; j < end; j += WARPS * SOME) {
+    float x[SOME], now = top;
+#pragma unroll
+    for (int c = 0; c < SOME; c++) {
+      x[c] = 0.0f;
+#pragma unroll
+      for (int r = 0; r < R; r++) {
+        if (j + c < end && lane + 32 * r < hs) x[c] += qs[r] * k[(int64)(j + c) * z->kt + lane + 32 * r];
+      }
+    }
+#pragma unroll
+    for (int c = 0; c < SOME; c++) {
+      x[c] = warp_sum(x[c]);
+      x[c] = j + c < end && sees(z, w, b, p, lo, hi, j + c) ? scale * x[c] : NEG_INF;
+      now = fmaxf(now, x[c]);
+    }
+    float from = base_of(now), f = expf(top - from);
+    top = now;
+    sum *= f;
+#pragma unroll
+    for (int r = 0; r < R; r++) out[r] *= f;
+#pragma unroll
+    for (int c = 0; c < SOME; c++) {
+      if (x[c] == NEG_INF) continue;
+      float e = expf(x[c] - from);
+      sum += e;
+#pragma unroll
+      for (int r = 0; r < R; r++) {
+        if (lane + 32 * r < hs) out[r] += e * v[(int64)(j + c) * z->vt + lane + 32 * r];
+      }
+    }
+  }
+  // the warps' results, hs + 2 numbers each
+  float *mine = tile + warp * (hs + 2);
+  if (lane == 0) {
+    mine[0] = top;
+    mine[1] = sum;
+  }
+#pragma unroll
+  for (int r = 0; r < R; r++) {
+    if (lane + 32 * r < hs) mine[2 + lane + 32 * r] = out[r];
+  }
+  __syncthreads();
+  top = NEG_INF;
+  for (int32 c = 0; c < WARPS; c++) top = fmaxf(top, tile[c * (hs + 2)]);
+  float *o = y == 0 ? 0 : y + (int64)b * z->yb + (int64)i * z->yt + (int64)h * z->yh;
+  float from = base_of(top);
+  for (int32 e = threadIdx.x; e < hs; e += blockDim.x) {
+    float s = 0.0f, a = 0.0f;
+    for (int32 c = 0; c < WARPS; c++) {
+      float f = expf(tile[c * (hs + 2)] - from);
+      s += f * tile[c * (hs + 2) + 1];
+      a += f * tile[c * (hs + 2) + 2 + e];
+    }
+    float *to = part + (int64)blockIdx.x * (hs + 2);
+    if (part != 0) to[2 + e] = a;
+    if (part == 0 && o != 0) o[e] = s == 0.0f ? 0.0f : a / s;
+    if (e != 0) continue;
+    if (part != 0) {
+      to[0] = top;
+      to[1] = s;
+    } else if (lse != 0) {
+      lse[row] = s == 0.0f ? 0.0f : top + logf(s);
+    }
+  }
+}
+
+// y and lse of what the chunks of each row left: a warp for each of rows rows.
+KERNEL ceto_attention_join(const uint32 *stop, float *y, float *lse, const float *part, const shape *z, uint32 chunks, uint32 rows) {
+  STOP_IF(stop);
+  uint32 row = blockIdx.x * (blockDim.x / 32u) + threadIdx.x / 32u;
+  if (row >= rows) return;
+  int32 lane = threadIdx.x % 32, hs = z->hs, i = row % z->t, bh = row / z->t, b = bh / z->nh, h = bh - b * z->nh;
+  float *o = y == 0 ? 0 : y + (int64)b * z->yb + (int64)i * z->yt + (int64)h * z->yh;
+  part += (uint64)row * chunks * (hs + 2);
+  float top = NEG_INF, sum = 0.0f;
+  for (uint32 c = lane; c < chunks; c += 32) top = fmaxf(top, part[c * (hs + 2)]);
+  top = warp_max(top);
+  float from = base_of(top);
+  for (uint32 c = lane; c < chunks; c += 32) sum += expf(part[c * (hs + 2)] - from) * part[c * (hs + 2) + 1];
+  sum = warp_sum(sum);
+  if (lse != 0 && lane == 0) lse[row] = sum == 0.0f ? 0.0f : top + logf(sum);
+  if (o == 0) return;
+  for (int32 e = lane; e < hs; e += 32) {
+    float a = 0.0f;
+    for (uint32 c = 0; c < chunks; c++) a += expf(part[c * (hs + 2)] - from) * part[c * (hs + 2) + 2 + e];
+    o[e] = sum == 0.0f ? 0.0f : a / sum;
   }
 }
 
@@ -303,6 +419,13 @@ __device__ static inline void key_grad(float *dk, float *dv, const float *q, con
     STOP_IF(stop);                                                                                                                       \
     sight w = {lengths, segments, start};                                                                                                \
     attend<R>(y, lse, q, k, v, w, z, key, limit, keep, scale);                                                                           \
+  }                                                                                                                                      \
+  KERNEL ceto_attention_few_##width(const uint32 *stop, float *y, float *lse, float *part, const float *q, const float *k,               \
+                                    const float *v, const int32 *lengths, const int32 *segments, const int32 *start, const shape *z,     \
+                                    uint32 chunks, uint32 per, float scale) {                                                            \
+    STOP_IF(stop);                                                                                                                       \
+    sight w = {lengths, segments, start};                                                                                                \
+    decode<R>(y, lse, part, q, k, v, w, z, chunks, (int32)per, scale);                                                                   \
   }                                                                                                                                      \
   KERNEL ceto_attention_dq_##width(const uint32 *stop, float *dq, const float *q, const float *k, const float *v, const float *lse,      \
                                    const float *dy, const float *delta, const int32 *lengths, const int32 *segments, const int32 *start, \
