@@ -79,7 +79,8 @@ ceto-gpu: cuda-headers ## build ceto for GPUs; it starts without one too
 	eval "$$(go run ./cuda/toolkit env)" && go build -tags gpu -o ceto-gpu ./cmd/ceto
 
 test-cuda: cuda-headers ## run the tests of the packages for GPUs; none needs a GPU
-	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && go test -tags gpu ./cuda/...
+	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && go test -tags gpu ./cuda/... && \
+		go test -tags gpu ./cmd/ceto -run 'TestDoctor|TestFakeDriver|TestNoGPU'
 
 gpu-bundle: ceto-gpu ## build what bench/gpu.sh needs on a machine without Go: ceto-gpu and cuda-test
 	eval "$$(go run ./cuda/toolkit env)" && go test -tags gpu -c -o cuda-test ./cuda

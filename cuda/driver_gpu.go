@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/cuda/emu"
-	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
+	"github.com/ceto-ml/ceto/cuda/internal/link"
 	"github.com/pkg/errors"
 	"gorgonia.org/cu"
 )
@@ -21,6 +22,11 @@ type gpu struct {
 	streams  [copying + 1]ext.Stream
 	modules  []ext.Module
 	shared   map[ext.Function]int // what was set for dynamic shared memory
+
+	// What was not given back yet.
+	memory map[addr]bool
+	pinned map[*byte][]byte
+	events map[ext.Event]bool
 }
 
 // open takes the primary context of GPU n for this thread and makes the streams. Where it fails, close gives back what
@@ -39,7 +45,7 @@ func (g *gpu) open(n int) error {
 	if g.emulated {
 		g.info.kind = "emulated"
 	}
-	g.shared = map[ext.Function]int{}
+	g.shared, g.memory, g.pinned, g.events = map[ext.Function]int{}, map[addr]bool{}, map[*byte][]byte{}, map[ext.Event]bool{}
 	ctx, err := g.dev.RetainPrimaryCtx()
 	if err != nil {
 		return noGPU(cuError("cuDevicePrimaryCtxRetain", err))
@@ -54,22 +60,34 @@ func (g *gpu) open(n int) error {
 	return err
 }
 
-// close gives back all that is left. Memory of a context that failed is gone with it, so the first error counts alone.
-func (g *gpu) close() error {
-	var err error
-	for _, m := range g.modules {
-		err = errorsOf(err, m.Unload())
+// close gives back all that is left. After a call that failed there are no more: what a context held is gone with it.
+func (g *gpu) close() (err error) {
+	back := func(f func() error) {
+		if err == nil {
+			err = f()
+		}
 	}
-	for i, s := range g.streams {
+	for a := range g.memory {
+		back(func() error { return g.release(a) })
+	}
+	for _, b := range g.pinned {
+		back(func() error { return g.unpin(b) })
+	}
+	for e := range g.events {
+		back(func() error { return g.drop(e) })
+	}
+	for _, m := range g.modules {
+		back(m.Unload)
+	}
+	for _, s := range g.streams {
 		if s != 0 {
-			err = errorsOf(err, s.Destroy())
-			g.streams[i] = 0
+			back(s.Destroy)
 		}
 	}
 	if g.held {
-		err = errorsOf(err, cuError("cuDevicePrimaryCtxRelease", g.dev.ReleasePrimaryCtx()))
+		back(func() error { return cuError("cuDevicePrimaryCtxRelease", g.dev.ReleasePrimaryCtx()) })
 	}
-	g.modules, g.held = nil, false
+	g.modules, g.streams, g.held = nil, [copying + 1]ext.Stream{}, false
 	if g.emulated {
 		err = errorsOf(err, entry.Release())
 	}
@@ -101,13 +119,27 @@ func (g *gpu) alloc(name string, n int) (addr, error) {
 	if g.emulated {
 		entry.Name(uint64(p), name)
 	}
+	g.memory[addr(p)] = true
 	return addr(p), nil
 }
 
-func (g *gpu) release(a addr) error { return cuError("cuMemFree", cu.MemFree(cu.DevicePtr(a))) }
+func (g *gpu) release(a addr) error {
+	delete(g.memory, a)
+	return cuError("cuMemFree", cu.MemFree(cu.DevicePtr(a)))
+}
 
-func (g *gpu) pin(n int) ([]byte, error) { return ext.Pin(n) }
-func (g *gpu) unpin(b []byte) error      { return ext.Unpin(b) }
+func (g *gpu) pin(n int) ([]byte, error) {
+	b, err := ext.Pin(n)
+	if err == nil {
+		g.pinned[&b[0]] = b
+	}
+	return b, err
+}
+
+func (g *gpu) unpin(b []byte) error {
+	delete(g.pinned, &b[0])
+	return ext.Unpin(b)
+}
 
 func (g *gpu) load(ptx string) error {
 	m, err := ext.Load(ptx)
@@ -120,8 +152,8 @@ func (g *gpu) load(ptx string) error {
 
 func (g *gpu) find(kernel string) (function, error) {
 	for _, m := range g.modules {
-		if f, err := m.Function(kernel); err == nil {
-			return f, nil
+		if f, err := m.Function(kernel); err == nil || !errors.Is(err, link.NotFound) {
+			return f, err
 		}
 	}
 	return nil, errors.Errorf("cuda: no kernel %s", kernel)
@@ -182,7 +214,13 @@ func (g *gpu) copyOut(s stream, to []byte, from addr) error {
 	return g.fault(ext.CopyOut(to, uint64(from), g.streams[s]))
 }
 
-func (g *gpu) event() (event, error) { return ext.NewEvent(true) }
+func (g *gpu) event() (event, error) {
+	e, err := ext.NewEvent(true)
+	if err == nil {
+		g.events[e] = true
+	}
+	return e, err
+}
 
 // on calls f with an event of this driver.
 func (g *gpu) on(e event, f func(ext.Event) error) error {
@@ -193,7 +231,13 @@ func (g *gpu) on(e event, f func(ext.Event) error) error {
 	return g.fault(f(x))
 }
 
-func (g *gpu) drop(e event) error { return g.on(e, ext.Event.Destroy) }
+func (g *gpu) drop(e event) error {
+	return g.on(e, func(x ext.Event) error {
+		delete(g.events, x)
+		return x.Destroy()
+	})
+}
+
 func (g *gpu) wait(e event) error { return g.on(e, ext.Event.Sync) }
 
 func (g *gpu) record(s stream, e event) error {

@@ -90,9 +90,25 @@ const (
 	maxBatch  = 65535 // the z extent of a grid
 )
 
+// thinRows is the most rows of a product that waits for memory: its kernels read B once for each row.
+const thinRows = 8
+
+// thin launches a product of few rows.
+func (b *builder) thin(p product) {
+	kernel, step := "ceto_matmul_thin", p.br
+	if p.bc != 1 {
+		kernel, step = "ceto_matmul_dots", p.bc
+	}
+	b.launch(kernel, dim{(p.n + 31) / 32, p.m, 1}, dim{256, 1, 1}, p.c, p.a, p.b, p.bias, p.acc, p.n, p.k, p.ar, p.ac, step, int(p.act))
+}
+
 // product launches a product. Where there are few tiles and k is long, k is cut into chunks, whose sums a second kernel
 // adds up in order. How it is cut follows from the shape alone.
 func (b *builder) product(p product) {
+	if p.m <= thinRows && p.batches == 1 {
+		b.thin(p)
+		return
+	}
 	down, across := (p.m+tileSide-1)/tileSide, (p.n+tileSide-1)/tileSide
 	tiles := down * across * p.batches
 	count := max(1, min(busyTiles/tiles, p.k/(8*tileDeep)))

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ceto-ml/ceto/cuda/emu/entry"
+	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
 	"github.com/ceto-ml/ceto/cuda/internal/link"
 	"github.com/pkg/errors"
@@ -142,23 +142,31 @@ func (p *Probed) probe() {
 // plain is an error without the words that say that it is one of no device.
 func plain(err error) string { return strings.TrimSuffix(err.Error(), ": "+ErrNoDevice.Error()) }
 
-// probeGPU describes a GPU. To ask for its free memory it opens a context, which may fail where the GPU is taken.
+// probeGPU describes and measures a GPU. For that it opens a context, which may fail where the GPU is taken.
 func probeGPU(n int) GPU {
 	t := newThread()
 	defer t.stop()
 	drv := &gpu{}
 	var free uint64
+	var r Rates
+	var missing error
 	err := t.do(func() error {
 		err := drv.open(n)
 		if err == nil {
 			free, err = drv.free()
 		}
+		if err == nil {
+			missing = r.measure(drv)
+		}
 		return errorsOf(err, drv.close())
 	})
-	g := GPU{Name: drv.info.name, Capability: fmt.Sprintf("%d.%d", drv.info.capability[0], drv.info.capability[1]),
+	g := GPU{Rates: r, Name: drv.info.name, Capability: fmt.Sprintf("%d.%d", drv.info.capability[0], drv.info.capability[1]),
 		BytesTotal: int64(drv.info.total), BytesFree: int64(free)}
 	if err != nil {
 		g.Reason = plain(err)
+	}
+	if missing != nil {
+		g.Note = missing.Error()
 	}
 	return g
 }

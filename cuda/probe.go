@@ -20,6 +20,15 @@ type GPU struct {
 	BytesTotal int64  `json:"bytes_total"`
 	BytesFree  int64  `json:"bytes_free"`
 	Reason     string `json:"reason,omitempty"` // why it cannot be used
+	Rates
+	Note string `json:"note,omitempty"` // why a rate is missing
+}
+
+// Rates are what a GPU was measured to do; 0 where it was not.
+type Rates struct {
+	Copy    float64 `json:"gb_per_s,omitempty"`  // of copies within it, bytes read and bytes written
+	Launch  float64 `json:"launch_us,omitempty"` // microseconds from one kernel that does nothing to the next
+	Product float64 `json:"tflops,omitempty"`    // of products of bfloat16 matrices by cuBLASLt
 }
 
 // ProbedLib is a library beside the driver, found or not.

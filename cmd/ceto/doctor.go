@@ -127,7 +127,10 @@ func (c checkup) print(w io.Writer) error {
 		if d.Reason != "" {
 			fmt.Fprintf(&b, "; not usable: %s", d.Reason)
 		}
-		b.WriteString("\n")
+		fmt.Fprintf(&b, "\n         copies at %.0f GB/s, a launch in %.1f µs, products of bfloat16 at %.0f TFLOP/s\n", d.Copy, d.Launch, d.Product)
+		if d.Note != "" {
+			fmt.Fprintf(&b, "         0 was not measured: %s\n", d.Note)
+		}
 	}
 	for _, t := range c.CUDA.Tried {
 		fmt.Fprintf(&b, "         tried %s\n", t)

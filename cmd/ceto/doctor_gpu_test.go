@@ -29,7 +29,7 @@ func fakeDriver(t *testing.T, flags ...string) string {
 
 // TestFakeDriver: what a driver says comes out of doctor, and each thing that can be wrong with one has its reason.
 func TestFakeDriver(t *testing.T) {
-	gpu := cuda.GPU{Name: "Fake GPU 3000", Capability: "9.0", BytesTotal: 80 << 30, BytesFree: 79 << 30}
+	gpu := cuda.GPU{Name: "Fake GPU 3000", Capability: "9.0", BytesTotal: 80 << 30, BytesFree: 79 << 30, Note: "cuda: cuMemAlloc: CUDA_ERROR_UNKNOWN (999)"}
 	for _, c := range []struct {
 		name   string
 		flags  []string

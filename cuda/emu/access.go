@@ -49,13 +49,14 @@ func (w *warp) addresses(m *memory) *lanes {
 		return r
 	}
 	off := m.offset
+	if m.space == shared || m.space == local {
+		for i := range r {
+			w.addr[i] = (r[i] + off) & 0xffffffff
+		}
+		return &w.addr
+	}
 	for i := range r {
 		w.addr[i] = r[i] + off
-	}
-	if m.space == shared || m.space == local {
-		for i := range w.addr {
-			w.addr[i] &= 0xffffffff
-		}
 	}
 	return &w.addr
 }
@@ -63,6 +64,9 @@ func (w *warp) addresses(m *memory) *lanes {
 // move runs a load or a store.
 func move(w *warp, in *inst, on uint32) {
 	m := in.mem
+	if m.space == param && in.mode == loading && w.parameter(in, on) {
+		return
+	}
 	at := w.addresses(m)
 	switch m.space {
 	case global:
@@ -106,7 +110,6 @@ func (w *warp) moveGeneric(in *inst, at *lanes, on uint32) {
 // moveGlobal moves between registers and global memory.
 func (w *warp) moveGlobal(in *inst, at *lanes, on uint32) {
 	n := uint64(in.size) * uint64(in.mem.count)
-	w.countSectors(at, on, n)
 	access := Reads
 	if in.mode == storing {
 		access = Writes
@@ -114,7 +117,11 @@ func (w *warp) moveGlobal(in *inst, at *lanes, on uint32) {
 	if in.mem.order {
 		w.ordered(at, on)
 	}
-	if on == full && !w.block.run.d.o.Unchecked && w.moveRow(in, at, n, access) {
+	if on == full && w.moveRow(in, at, n, access) {
+		return
+	}
+	w.countSectors(at, on, n)
+	if n == 4 && in.mem.count == 1 && w.global4(in, at, on, access) {
 		return
 	}
 	for left := on; left != 0; left &= left - 1 {
@@ -195,14 +202,17 @@ func (w *warp) moveRow(in *inst, at *lanes, n uint64, access Access) bool {
 	}
 	off := lo - v.lo
 	s := v.shadow[off : off+32*n]
-	if access == Reads && !allWritten(s) || w.block.touch(v, off, 32*n, in.mem.kind) >= 0 {
+	checked := w.block.run.checked
+	if checked && (access == Reads && !allWritten(s) || w.block.touch(v, off, 32*n, in.mem.kind) >= 0) {
 		return false
 	}
-	if access == Writes {
+	if access == Writes && checked {
 		for i := 0; i < len(s); i += 32 { // 32·n bytes
 			*(*[32]byte)(s[i:]) = ones32
 		}
 	}
+	w.block.stats.IdealSectors += int64(n)
+	w.block.stats.Sectors += int64((lo+32*n-1)>>5 - lo>>5 + 1)
 	w.elements(in, v.data[off:off+32*n], n)
 	return true
 }
@@ -211,17 +221,25 @@ var ones32 = [32]byte{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
 
 // elements moves 32 lanes that lie n bytes apart.
 func (w *warp) elements(in *inst, data []byte, n uint64) {
-	if in.mem.count == 1 && in.size == 4 && in.mem.sign == 0 {
-		r := &w.r[in.regs[0]]
+	r := &w.r[in.regs[0]]
+	switch load := in.mode != storing; {
+	case in.mem.count > 1 || in.size < 4:
+	case in.size == 4 && load:
 		data = data[:128]
-		if in.mode == storing {
-			for i := range r {
-				binary.LittleEndian.PutUint32(data[4*i:], uint32(r[i]))
-			}
-			return
-		}
 		for i := range r {
 			r[i] = uint64(binary.LittleEndian.Uint32(data[4*i:]))
+		}
+		in.mem.extend(r)
+		return
+	case in.size == 4:
+		data = data[:128]
+		for i := range r {
+			binary.LittleEndian.PutUint32(data[4*i:], uint32(r[i]))
+		}
+		return
+	case load:
+		for i := range r {
+			r[i] = binary.LittleEndian.Uint64(data[8*i:])
 		}
 		return
 	}

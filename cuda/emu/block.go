@@ -26,10 +26,38 @@ type block struct {
 // slice is how many instructions a warp runs before the others have their turn.
 const slice = 1 << 16
 
+// block returns a value that runs blocks of the launch: one that an earlier launch of the kernel left, or a new
+// one. The lock of the run is held.
+func (r *run) block() *block {
+	k := r.l.Kernel
+	for n := len(k.idle); n > 0; n = len(k.idle) {
+		b := k.idle[n-1]
+		k.idle = k.idle[:n-1]
+		if len(b.warps) == r.warps && len(b.shared) == r.shared {
+			b.reuse(r)
+			return b
+		}
+	}
+	return newBlock(r)
+}
+
+// reuse makes a block ready for another launch. What its cells say of earlier epochs counts no more.
+func (b *block) reuse(r *run) {
+	b.run, b.stats = r, Stats{}
+	if r.checked && (b.cells == nil || b.epoch > 1<<24) {
+		b.cells, b.epoch = make([]cell, r.shared>>b.unit+1), 0
+	}
+	for _, w := range b.warps {
+		clear(w.sites)
+		w.count = 0
+		w.constants()
+	}
+}
+
 func newBlock(r *run) *block {
 	c := r.code
 	b := &block{run: r, shared: make([]byte, r.shared), shadow: make([]byte, r.shared)}
-	b.unit = map[int]uint{1: 0, 2: 1, 4: 2}[c.sharedUnit]
+	b.unit = uint(bits.TrailingZeros(uint(c.sharedUnit)))
 	if r.checked {
 		b.cells = make([]cell, r.shared>>b.unit+1)
 	}
@@ -40,19 +68,36 @@ func newBlock(r *run) *block {
 			sites: make([]*window, c.sites),
 		}
 		for v, reg := range c.consts {
-			for l := range w.r[reg] {
-				w.r[reg][l] = v
+			w.fill(reg, v)
+		}
+		for on, p := range c.constPreds {
+			if on {
+				w.p[p] = full
 			}
 		}
-		for name, reg := range c.dynamicRegs {
-			same(func(*warp) int { return c.sharedAt[name] })(w, &w.r[reg])
-		}
-		for name, reg := range c.specials {
-			specials[name](w, &w.r[reg])
-		}
+		w.constants()
 		b.warps = append(b.warps, w)
 	}
 	return b
+}
+
+// fill sets a register of all lanes.
+func (w *warp) fill(reg int32, v uint64) {
+	r := &w.r[reg]
+	for i := range r {
+		r[i] = v
+	}
+}
+
+// constants sets the registers that stay as they are during a launch.
+func (w *warp) constants() {
+	c := w.block.run.code
+	for name, reg := range c.dynamicRegs {
+		w.fill(reg, uint64(c.sharedAt[name]))
+	}
+	for name, reg := range c.specials {
+		specials[name](w, &w.r[reg])
+	}
 }
 
 // thread is the place of a thread in its block.
@@ -117,7 +162,7 @@ func (b *block) loop() *Fault {
 // turn runs a warp for a slice of the budget.
 func (b *block) turn(w *warp) *Fault {
 	from := w.count
-	w.slice = from + slice
+	w.slice = from + min(slice, max(b.run.left.Load(), 0)+1)
 	w.resume()
 	used := w.count - from
 	b.stats.Instructions += used
@@ -143,8 +188,12 @@ func (b *block) release() (some, free bool) {
 		alive += bits.OnesCount32(w.live)
 		if w.state == waiting {
 			some = true
-			threads[w.barrier] += bits.OnesCount32(w.live)
 			expect[w.barrier] = w.expect
+			if w.expect > 0 { // a part of a warp counts as a whole one
+				threads[w.barrier] += 32
+			} else {
+				threads[w.barrier] += bits.OnesCount32(w.live)
+			}
 		}
 	}
 	for i := range threads {

@@ -34,15 +34,16 @@ type inst struct {
 
 // A code is a kernel with the functions it calls, decoded.
 type code struct {
-	insts    []inst
-	start    int32
-	regs     int // registers of a warp
-	preds    int
-	consts   map[uint64]int32 // registers that hold numbers
-	specials map[string]int32 // registers that hold what the hardware says
-	shared   int              // bytes of shared memory but for the dynamic part
-	sharedAt map[string]int
-	dynamic  []string // names of the dynamic part
+	insts      []inst
+	start      int32
+	regs       int // registers of a warp
+	preds      int
+	consts     map[uint64]int32 // registers that hold numbers
+	constPreds map[bool]int32   // predicates that are always on or off
+	specials   map[string]int32 // registers that hold what the hardware says
+	shared     int              // bytes of shared memory but for the dynamic part
+	sharedAt   map[string]int
+	dynamic    []string // names of the dynamic part
 	// dynamicRegs are registers that hold the address of the dynamic part.
 	dynamicRegs map[string]int32
 	local       int // bytes of a thread
@@ -56,7 +57,10 @@ type code struct {
 	formals     map[string][]int
 }
 
-const full = ^uint32(0)
+const (
+	full     = ^uint32(0)
+	maxLocal = 512 << 10 // bytes of local memory that hardware gives a thread
+)
 
 // scratch is the register that takes results nobody reads.
 const scratch = 0
@@ -65,13 +69,16 @@ const scratch = 0
 // run a function come back before the others go on.
 func link(m *Module, f *fn) (*code, error) {
 	c := &code{
-		regs: 1, consts: map[uint64]int32{}, specials: map[string]int32{}, dynamicRegs: map[string]int32{}, sharedAt: map[string]int{}, globalUnit: 4,
+		regs: 1, consts: map[uint64]int32{}, constPreds: map[bool]int32{}, specials: map[string]int32{}, dynamicRegs: map[string]int32{}, sharedAt: map[string]int{}, globalUnit: 4,
 		sharedUnit: 4, entries: map[string]int32{}, results: map[string][]int{}, formals: map[string][]int{},
 	}
 	if err := c.add(m, f, nil); err != nil {
 		return nil, err
 	}
 	c.start = c.entries[f.name]
+	if c.local > maxLocal || c.frame > maxLocal {
+		return nil, errors.Errorf("emu: line %d: %s takes %d bytes of local memory, and %d for calls; want at most %d", f.line, f.name, c.local, c.frame, maxLocal)
+	}
 	for _, name := range c.dynamic {
 		c.shared = roundUp(c.shared, max(16, m.shared[name].align))
 	}

@@ -37,29 +37,34 @@ func (d *decoder) statement(s *stmt) (in inst, err error) {
 	return in, row.decode(d, &in)
 }
 
-// lookup finds the row of the statement's opcode: by its whole name, by its first part with the last type, or by its
-// first part.
+// lookup finds the row of the statement's opcode.
 func (d *decoder) lookup() (opcode, bool) {
-	parts := strings.Split(d.s.op, ".")
-	d.types, d.mods = nil, nil
+	key, types, mods := rowOf(d.s.op)
+	d.types, d.mods = types, mods
+	row, ok := table[key]
+	return row, ok
+}
+
+// rowOf returns the key of an opcode's row, its types and the other modifiers. The key is the whole name, or its
+// first part with the last type, or its first part.
+func rowOf(op string) (key string, types, mods []string) {
+	parts := strings.Split(op, ".")
 	for _, p := range parts[1:] {
 		if sizes[p] > 0 || p == "pred" {
-			d.types = append(d.types, p)
+			types = append(types, p)
 		} else {
-			d.mods = append(d.mods, p)
+			mods = append(mods, p)
 		}
 	}
-	if row, ok := table[d.s.op]; ok {
-		d.mods = nil
-		return row, true
+	if _, ok := table[op]; ok {
+		return op, types, nil
 	}
-	if n := len(d.types); n > 0 {
-		if row, ok := table[parts[0]+"."+d.types[n-1]]; ok {
-			return row, n == 1 || twoTypes[parts[0]]
+	if n := len(types); n == 1 || n == 2 && twoTypes[parts[0]] {
+		if key := parts[0] + "." + types[n-1]; table[key].decode != nil {
+			return key, types, mods
 		}
 	}
-	row, ok := table[parts[0]]
-	return row, ok
+	return parts[0], types, mods
 }
 
 // twoTypes are the opcodes with more than one type.

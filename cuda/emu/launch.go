@@ -2,6 +2,7 @@ package emu
 
 import (
 	"bytes"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ type run struct {
 	code    *code
 	windows []window
 	checked bool
+	alone   bool  // one goroutine runs all blocks
 	shared  int   // bytes of a block, dynamic ones included
 	threads int   // of a block
 	warps   int   // of a block
@@ -71,7 +73,9 @@ func (d *Device) Launch(l Launch) (Stats, error) {
 		return Stats{}, err
 	}
 	var group sync.WaitGroup
-	for range min(int64(d.o.Workers), r.blocks) {
+	workers := min(int64(d.o.Workers), r.blocks)
+	r.alone = workers == 1
+	for range workers {
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -130,10 +134,7 @@ func (r *run) open() error {
 		}
 	}
 	r.epoch = d.epoch << epochShift
-	r.unit = uint(bytes.IndexByte([]byte{1, 2, 0, 4}[:], byte(r.code.globalUnit)))
-	if r.unit == 3 {
-		r.unit = 2
-	}
+	r.unit = uint(bits.TrailingZeros(uint(r.code.globalUnit)))
 	if r.l.Ranges == nil || !r.checked {
 		for _, a := range d.allocs {
 			r.windows = append(r.windows, r.window(a, 0, len(a.data), Reads|Writes))
@@ -161,6 +162,11 @@ func (r *run) open() error {
 		}
 	}
 	r.forget()
+	for i := range r.windows { // what nothing writes has no races
+		if w := &r.windows[i]; w.access == Reads && !r.overlaps(w, Writes) {
+			w.cells = nil
+		}
+	}
 	return nil
 }
 
@@ -189,9 +195,21 @@ func (r *run) forget() {
 	}
 }
 
+// overlaps tells whether another window with an access shares bytes with one.
+func (r *run) overlaps(w *window, access Access) bool {
+	for i := range r.windows {
+		if v := &r.windows[i]; v != w && v.access&access != 0 && v.lo < w.lo+w.size && w.lo < v.lo+v.size {
+			return true
+		}
+	}
+	return false
+}
+
 // work runs blocks until none is left.
 func (r *run) work() {
-	b := newBlock(r)
+	r.mu.Lock()
+	b := r.block()
+	r.mu.Unlock()
 	for {
 		id := r.next.Add(1) - 1
 		if id >= r.failed.Load() {
@@ -208,5 +226,6 @@ func (r *run) work() {
 	}
 	r.mu.Lock()
 	r.stats.add(b.stats)
+	r.l.Kernel.idle = append(r.l.Kernel.idle, b)
 	r.mu.Unlock()
 }

@@ -34,6 +34,7 @@ type Kernel struct {
 	exact     bool
 	registers int // of a thread, 0 where that is not known
 	code      *code
+	idle      []*block // that the last launch left
 }
 
 // Load reads a PTX text. An unknown opcode, or a version above [Newest], is an error with its line.
@@ -75,8 +76,8 @@ func (m *Module) place() error {
 		n = roundUp(n, v.align)
 		m.symbols[v.name] = uint64(n)
 		n += v.bytes
-		if n > 1<<30 {
-			return errors.Errorf("emu: line %d: the variables of the module take %d bytes, want at most 2³⁰", v.line, n)
+		if free := m.d.o.Bytes - m.d.bytes; int64(n) > free {
+			return errors.Wrapf(ErrMemory, "line %d: the variables of the module take %d bytes, %d are free", v.line, n, free)
 		}
 		image = append(image, make([]byte, n-len(image))...)
 		copy(image[n-v.bytes:], v.init)

@@ -46,6 +46,10 @@ func (b *block) touch(w *window, off, n uint64, kind uint32) int64 {
 			if other >= 0 {
 				return other
 			}
+			if b.run.alone && now != old {
+				*c = now
+				break
+			}
 			if now == old || atomic.CompareAndSwapUint32(c, old, now) {
 				break
 			}

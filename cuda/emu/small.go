@@ -8,6 +8,9 @@ import (
 func (w *warp) moveSmall(in *inst, at *lanes, on uint32, space uint8) {
 	n := uint64(in.size) * uint64(in.mem.count)
 	if space == shared {
+		if n == 4 && in.mem.count == 1 && in.mem.kind != atomicOne && w.small4(in, at, on) {
+			return
+		}
 		w.countBanks(at, on, n)
 	}
 	for left := on; left != 0; left &= left - 1 {

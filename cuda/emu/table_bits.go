@@ -85,11 +85,10 @@ func logic(f func(a, b uint32) uint32) func(d *decoder, in *inst) error {
 		in.b = -1
 		for i, to := range []*int32{&in.a, &in.b}[:len(d.s.args)-1] {
 			o := d.s.args[i+1]
-			one := o.kind == opNumber && o.value != 0
 			if *to, err = d.predicateSource(o); err != nil {
 				return err
 			}
-			if o.not || one {
+			if o.not {
 				in.negate |= 1 << i
 			}
 		}
@@ -101,19 +100,18 @@ func logic(f func(a, b uint32) uint32) func(d *decoder, in *inst) error {
 	}
 }
 
-// predicateSource is a predicate that is read. A number is one that nothing writes, false; the caller negates it where
-// the number is not 0.
+// predicateSource is a predicate that is read. A number is one that is always on, or off for 0.
 func (d *decoder) predicateSource(o operand) (int32, error) {
 	if o.kind != opNumber {
 		return d.predicate(o)
 	}
-	const name = "false" // no register is called so: theirs begin with %
-	r, ok := d.preds[name]
-	if !ok {
-		r = int32(d.c.preds)
-		d.c.preds++
-		d.preds[name] = r
+	set := o.value != 0
+	if r, ok := d.c.constPreds[set]; ok {
+		return r, nil
 	}
+	r := int32(d.c.preds)
+	d.c.preds++
+	d.c.constPreds[set] = r
 	return r, nil
 }
 

@@ -142,7 +142,7 @@ func part8(v uint32, signed bool) int64 {
 // carryRows are sums whose carry goes on to the next.
 func carryRows() map[string]opcode {
 	rows := map[string]opcode{}
-	for _, t := range []string{"b32", "u32", "s32", "b64", "u64", "s64"} {
+	for _, t := range []string{"u32", "s32", "u64", "s64"} {
 		wide := t[1:] == "64"
 		add := func(a, b, carry uint64) (uint64, uint64) { return bits.Add64(a, b, carry) }
 		sub := func(a, b, carry uint64) (uint64, uint64) { return bits.Sub64(a, b, carry) }

@@ -9,18 +9,15 @@ import (
 // controlRows are branches, calls and barriers.
 func controlRows() map[string]opcode {
 	return map[string]opcode{
-		"bra":            {"uni", branch},
-		"brx":            {"idx uni", jumpTable},
-		"call":           {"uni", call},
-		"ret":            {"uni", ret},
-		"exit":           {"", exit},
-		"trap":           {"", trap},
-		"brkpt":          {"", nothing},
-		"nanosleep":      {"*", nothing},
-		"pmevent":        {"*", nothing},
-		"griddepcontrol": {"*", nothing},
-		"bar":            {"sync arrive red popc and or warp cta", bar},
-		"barrier":        {"sync arrive red popc and or aligned cta", bar},
+		"bra":       {"uni", branch},
+		"brx":       {"idx uni", jumpTable},
+		"call":      {"uni", call},
+		"ret":       {"uni", ret},
+		"exit":      {"", exit},
+		"trap":      {"", trap},
+		"nanosleep": {"*", nothing},
+		"bar":       {"sync arrive red popc and or warp cta", bar},
+		"barrier":   {"sync arrive red popc and or aligned cta", bar},
 	}
 }
 

@@ -157,8 +157,8 @@ func (s shape) multiply(d *decoder, in *inst) error {
 	return nil
 }
 
-// run computes D = A·B + C. Lane 4·g + t holds parts of rows g and g+8 of A, and of column g of B. Of C and D it
-// holds columns 2t and 2t+1 of rows g and g+8 in C and D.
+// run computes D = A·B + C. Lane 4·g + t holds parts of rows g and g+8 of A, and of column g of B. It
+// holds columns 2t and 2t+1 of rows g and g+8 of C and D.
 func (s shape) run(w *warp, regs []int32, n [4]int) {
 	var a [16][16]float32
 	var b [16][8]float32

@@ -12,15 +12,11 @@ const (
 // memoryRows are loads and stores.
 func memoryRows() map[string]opcode {
 	return map[string]opcode{
-		"ld":            {"*", load},
-		"ldu":           {"*", load},
-		"st":            {"*", store},
-		"prefetch":      {"*", nothing},
-		"prefetchu":     {"*", nothing},
-		"applypriority": {"*", nothing},
-		"discard":       {"*", nothing},
-		"membar":        {"*", fence},
-		"fence":         {"*", fence},
+		"ld":       {"*", load},
+		"st":       {"*", store},
+		"prefetch": {"*", nothing},
+		"membar":   {"*", fence},
+		"fence":    {"*", fence},
 	}
 }
 

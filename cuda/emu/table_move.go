@@ -5,16 +5,12 @@ func moveRows() map[string]opcode {
 	rows := map[string]opcode{
 		"cvta":     {"*", cvta},
 		"isspacep": {"*", isSpace},
-		"mapa":     {"", unsupported},
 	}
-	for _, t := range []string{"b16", "u16", "s16", "f16", "bf16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64"} {
+	for _, t := range []string{"b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64"} {
 		rows["mov."+t] = opcode{"", mov}
 	}
-	delete(rows, "mapa")
 	return rows
 }
-
-func unsupported(d *decoder, _ *inst) error { return d.errorf("%s is not supported", d.s.op) }
 
 // copyLanes is a move.
 func copyLanes(d, a, _, _ *lanes) { *d = *a }
@@ -48,7 +44,7 @@ func mov(d *decoder, in *inst) (err error) {
 
 // pack decodes a move of several registers to one.
 func (d *decoder) pack(in *inst, to operand, from []operand, size int) (err error) {
-	if len(from) == 0 || size%len(from) != 0 || size == len(from)*0 {
+	if len(from) == 0 || size%len(from) != 0 {
 		return d.errorf("%s: want 2, 4 or 8 elements", d.s.op)
 	}
 	n := size / len(from) * 8

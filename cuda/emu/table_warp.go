@@ -68,42 +68,37 @@ func shuffle(d *decoder, in *inst) (err error) {
 	if way == "sync" {
 		return d.errorf("%s: want .up, .down, .bfly or .idx", d.s.op)
 	}
+	source := map[string]func(lane, n, segment, clamp int) (from int, ok bool){
+		"up": shuffleUp, "down": shuffleDown, "bfly": shuffleXor, "idx": shuffleTo,
+	}[way]
 	in.do = func(w *warp, in *inst, on uint32) {
 		if w.members(in, on, mask) {
-			w.shuffle(in, on, p, way)
+			w.shuffle(in, on, p, source)
 		}
 	}
 	return nil
 }
 
-func (w *warp) shuffle(in *inst, on uint32, p int32, way string) {
+// The ways of a shuffle: the lane that the value comes from, and whether it lies in the lane's segment.
+func shuffleUp(i, n, segment, clamp int) (int, bool)   { return i - n, i-n >= i&segment|clamp&^segment }
+func shuffleDown(i, n, segment, clamp int) (int, bool) { return i + n, i+n <= i&segment|clamp&^segment }
+func shuffleXor(i, n, segment, clamp int) (int, bool)  { return i ^ n, i^n <= i&segment|clamp&^segment }
+func shuffleTo(i, n, segment, clamp int) (int, bool) {
+	j := i&segment | n&^segment
+	return j, j <= i&segment|clamp&^segment
+}
+
+func (w *warp) shuffle(in *inst, on uint32, p int32, source func(lane, n, segment, clamp int) (int, bool)) {
 	a, b, c := &w.r[in.a], &w.r[in.b], &w.r[in.c]
 	var good uint32
 	for i := range w.tmp {
-		segment, clamp := int(c[i]>>8&31), int(c[i]&31)
-		n := int(b[i] & 31)
-		most := i&segment | clamp&^segment
-		j, ok := 0, false
-		switch way {
-		case "up":
-			j = i - n
-			ok = j >= most
-		case "down":
-			j = i + n
-			ok = j <= most
-		case "bfly":
-			j = i ^ n
-			ok = j <= most
-		default:
-			j = i&segment | n&^segment
-			ok = j <= most
-		}
+		j, ok := source(i, int(b[i]&31), int(c[i]>>8&31), int(c[i]&31))
 		if ok {
 			good |= 1 << i
 		} else {
 			j = i
 		}
-		if on>>i&1 != 0 && on>>(j&31)&1 == 0 && w.block.run.checked {
+		if on != full && on>>i&1 != 0 && on>>(j&31)&1 == 0 && w.block.run.checked {
 			w.fault(in, i, Divergent, "lane %d takes the value of lane %d, which does not take part", i, j)
 			return
 		}

@@ -1,7 +1,8 @@
 #include "ceto.cuh"
 
 // A table is seen as (outer, rows, inner); ids (count) name rows. The derivative adds rows of one id in the order of
-// the ids, without atomics on floats, so its bits are the same in every run. It leaves out ids that the table does not have.
+// the ids, without atomics on floats, so its bits are the same in every run. It leaves out ids that the table does not
+// have.
 
 // y (outer, count, inner) = x (outer, rows, inner) at ids; n elements. NaN at an id that the table does not have.
 KERNEL ceto_gather(const uint32 *stop, float *y, const float *x, const int32 *ids, uint32 count, uint32 rows, uint32 inner, uint64 n) {
@@ -20,7 +21,8 @@ KERNEL ceto_scatter(const uint32 *stop, float *y, const float *dy, const int32 *
   uint32 at = blockIdx.x;
   int32 id = ids[at], earlier = 0;
   for (uint32 j = threadIdx.x; j < at; j += blockDim.x) earlier |= ids[j] == id;
-  if (__syncthreads_or(earlier) || (uint32)id >= rows) return;
+  if (__syncthreads_or(earlier)) return;
+  if ((uint32)id >= rows) return;
   y += ((uint64)blockIdx.y * rows + (uint32)id) * inner;
   dy += (uint64)blockIdx.y * count * inner;
   for (uint64 c = (uint64)blockIdx.z * blockDim.x + threadIdx.x; c < inner; c += (uint64)gridDim.z * blockDim.x) {

@@ -94,3 +94,48 @@ KERNEL ceto_matmul_join(const uint32 *stop, float *c, const float *part, const f
   if (acc != 0) v += acc[i];
   c[i] = activated(v, act);
 }
+
+// Products with few rows, which wait for memory: y (m, n) of one row of A and 32 columns of B for each block, x the
+// block of columns, y the row. A block has 8 warps.
+__device__ static inline void thin_result(float *c, const float *bias, const float *acc, uint32 row, uint32 col, uint32 n, uint32 act, float v) {
+  uint64 o = (uint64)row * n + col;
+  if (bias != 0) v += bias[col];
+  if (acc != 0) v += acc[o];
+  c[o] = activated(v, act);
+}
+
+// Contiguous rows of B: a lane has a column, a warp every eighth step of k.
+KERNEL ceto_matmul_thin(const uint32 *stop, float *c, const float *a, const float *b, const float *bias, const float *acc, uint32 n,
+                        uint32 k, uint64 ar, uint64 ac, uint64 br, uint32 act) {
+  __shared__ float sums[8][33];
+  STOP_IF(stop);
+  uint32 lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, col = blockIdx.x * 32u + lane, row = blockIdx.y;
+  a += row * ar;
+  float v = 0.0f;
+  if (col < n) {
+#pragma unroll 4
+    for (uint32 p = warp; p < k; p += 8) v += a[p * ac] * b[p * br + col];
+  }
+  sums[warp][lane] = v;
+  __syncthreads();
+  if (warp != 0 || col >= n) return;
+  for (uint32 i = 1; i < 8; i++) v += sums[i][lane];
+  thin_result(c, bias, acc, row, col, n, act, v);
+}
+
+// Contiguous columns of B: a warp has four columns in turn, its lanes go along k.
+KERNEL ceto_matmul_dots(const uint32 *stop, float *c, const float *a, const float *b, const float *bias, const float *acc, uint32 n,
+                        uint32 k, uint64 ar, uint64 ac, uint64 bc, uint32 act) {
+  STOP_IF(stop);
+  uint32 lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, row = blockIdx.y;
+  a += row * ar;
+  for (uint32 q = 0; q < 4; q++) {
+    uint32 col = blockIdx.x * 32u + warp * 4u + q;
+    if (col >= n) return;
+    float v = 0.0f;
+#pragma unroll 4
+    for (uint32 p = lane; p < k; p += 32) v += a[p * ac] * b[col * bc + p];
+    for (int d = 16; d > 0; d >>= 1) v += __shfl_xor_sync(0xffffffffu, v, d);
+    if (lane == 0) thin_result(c, bias, acc, row, col, n, act, v);
+  }
+}

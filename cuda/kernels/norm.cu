@@ -56,7 +56,7 @@ KERNEL ceto_norm_grad(const uint32 *stop, float *dx, const float *x, const float
   __syncthreads();
   q = block_sum(q, sums) / n;
   for (uint32 k = threadIdx.x; k < n; k += blockDim.x) {
-    float g = dy[k] * (w != 0 ? w[k] : 1.0f), h = (x[k] - mu) * r;
+    double g = (double)dy[k] * (w != 0 ? w[k] : 1.0f), h = (x[k] - mu) * r;
     dx[k] = r * (float)(g - s - h * q);
   }
 }

@@ -59,7 +59,7 @@ __device__ static inline float power(float v, float p) {
   if (p == 0.0f) return 1.0f;
   double r = exp((double)p * log(fabs((double)v)));
   if (v < 0.0f) {
-    if (p != rintf(p)) return __int_as_float(NAN_BITS);
+    if (p != rintf(p)) return v + v == v ? (float)r : __int_as_float(NAN_BITS); // −∞ is not NaN
     if (rintf(0.5f * p) * 2.0f != p) r = -r;
   }
   return (float)r;
@@ -84,7 +84,7 @@ UNARY(softplus, fmaxf(v, 0.0f) + log1pf(expf(-fabsf(v))))
 GRAD(abs, v > 0.0f ? d : v < 0.0f ? -d : 0.0f * v)
 GRAD(tanh, d * (1.0f - v * v))
 GRAD(sigmoid, d * v * (1.0f - v))
-GRAD(relu, v > 0.0f ? d : v == v ? 0.0f : v)
+GRAD(relu, v > 0.0f ? d : 0.0f)
 GRAD(leaky, v > 0.0f ? d : k * d)
 GRAD(elu, v > 0.0f ? d : d * k * expf(v))
 GRAD(gelu, d * gelu_slope(within(v, 16.0f)))
