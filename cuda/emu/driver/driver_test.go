@@ -173,3 +173,6 @@ func TestSetting(t *testing.T) {
 		}
 	}
 }
+
+// first is the first float of memory of the host.
+func (r *rig) first(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
