@@ -78,9 +78,10 @@ cuda-headers: ## fetch the headers of the CUDA driver: 2 MB, by pip, sha256 chec
 ceto-gpu: cuda-headers ## build ceto for GPUs; it starts without one too
 	eval "$$(go run ./cuda/toolkit env)" && go build -tags gpu -o ceto-gpu ./cmd/ceto
 
-test-cuda: cuda-headers ## run the tests of the packages for GPUs; none needs a GPU
-	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && go test -tags gpu ./cuda/... && \
-		go test -tags gpu ./cmd/ceto -run 'TestDoctor|TestFakeDriver|TestNoGPU'
+test-cuda: cuda-headers ## run the tests that have the tag gpu; none needs a GPU
+	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && \
+		CETO_TEST_DEVICE=emulated go test -tags gpu ./cuda/internal/... ./cuda -run 'Test[^P]|Example' && \
+		go test -tags gpu ./cmd/ceto -run 'TestDoctor|TestFakeDriver|TestNoGPU|TestEmulated'
 
 gpu-bundle: ceto-gpu ## build what bench/gpu.sh needs on a machine without Go: ceto-gpu and cuda-test
 	eval "$$(go run ./cuda/toolkit env)" && go test -tags gpu -c -o cuda-test ./cuda

@@ -12,7 +12,7 @@ import (
 func Example() {
 	x := cuda.Planner()
 	g := graph.New()
-	a, b := g.Input("a", graph.Of(graph.Float32, 8, 16)), g.Input("b", graph.Of(graph.Float32, 16, 4))
+	a, b := g.Input("a", graph.Of(graph.Float32, 16, 16)), g.Input("b", graph.Of(graph.Float32, 16, 4))
 	g.Output("y", g.MatMul(a, b))
 	p, err := plan.New(g, x.Options())
 	if err != nil {
@@ -21,5 +21,5 @@ func Example() {
 	}
 	n, err := cuda.Launches(p)
 	fmt.Println(n.ByKernel["ceto_matmul"], n.FLOPs, err)
-	// Output: 1 1024 <nil>
+	// Output: 1 2048 <nil>
 }

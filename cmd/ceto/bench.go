@@ -54,10 +54,10 @@ type gemmRow struct {
 	OfPeak  float64 `json:"of_peak"` // a share: 0 to 1
 }
 
-// The product that is measured: the first linear layer of GPT-2's MLP on 1024 tokens.
+// Bench gemm measures the product of the first linear layer of GPT-2's MLP on 1024 tokens.
 const (
 	gemmM, gemmN, gemmK = 1024, 3072, 768
-	benchTime           = 50 * time.Millisecond // of the first measurement of the peak
+	benchTime           = 50 * time.Millisecond // how long the first measurement of the peak takes
 )
 
 // run alternates product and peak, so that both see the same clock and the same neighbours, and takes the best
@@ -112,7 +112,7 @@ func randomFloats(n int) []float32 {
 	return v
 }
 
-// median of the durations, in seconds.
+// median returns the median of the durations, in seconds.
 func median(d []time.Duration) float64 {
 	s := slices.Sorted(slices.Values(d))
 	return (s[(len(s)-1)/2] + s[len(s)/2]).Seconds() / 2

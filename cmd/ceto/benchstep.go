@@ -30,14 +30,14 @@ type stepConfig struct {
 	from                  func(plan.State) error // values of the parameters; nil leaves random ones
 }
 
-// stepConfigs are those of the PyTorch peer that this is measured beside: biases, exact GELU, no dropout.
+// stepConfigs are those of the PyTorch step in bench/cpu.md: biases, exact GELU, no dropout.
 var stepConfigs = map[string]stepConfig{
 	"A": {model: gpt.GPT2{Layers: 4, Heads: 4, Width: 128, Context: 64, Vocab: 65, GELUErf: true}, context: 64, batch: 12, steps: 60},
 	"B": {model: gpt.GPT2{Layers: 6, Heads: 6, Width: 384, Context: 256, Vocab: 65, GELUErf: true}, context: 256, batch: 4, steps: 8},
 	"C": {model: gpt.GPT2{Layers: 12, Heads: 12, Width: 768, Context: 256, Vocab: 50257, GELUErf: true}, context: 256, batch: 1, steps: 4},
 }
 
-// stepWarmup are steps before the clock starts.
+// stepWarmup is the number of steps before the clock starts.
 const stepWarmup = 3
 
 // benchStepFlags are the flags of ceto bench step.
@@ -86,7 +86,7 @@ type stepResult struct {
 	Params     int         `json:"params"`
 	Trained    int         `json:"trained_params"`
 	Bytes      regionBytes `json:"bytes"`   // of the plan
-	StepMs     float64     `json:"step_ms"` // ms_per_step
+	StepMs     float64     `json:"step_ms"` // the same as ms_per_step
 	RSSMB      float64     `json:"rss_mb"`  // rss_mib in 10⁶ bytes
 	CPU        string      `json:"cpu"`
 }
@@ -210,11 +210,11 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	if err = b.state.Init(1337); err == nil && cfg.from != nil {
 		err = cfg.from(b.state)
 	}
-	debug.FreeOSMemory() // what Init has left behind
+	debug.FreeOSMemory() // gives back what Init used
 	return b, err
 }
 
-// stepLR is the peer's learning rate.
+// stepLR is the learning rate of the PyTorch step.
 const stepLR = 1e-3
 
 // tokenFields are the arrays of a batch of token windows.
@@ -231,7 +231,7 @@ func (b *stepBench) step(i int) (float64, error) {
 	return loss / float64(b.batch*b.context), err
 }
 
-// measure runs the steps; the peak is measured before and after them, the better one counts.
+// measure runs the steps. It measures the peak before and after them, and takes the better one.
 func (b *stepBench) measure() (stepResult, error) {
 	device := b.exec.Device()
 	r := stepResult{Threads: device.Workers, Steps: b.steps, CPU: device.Name, Bytes: bytesOf(b.prog.Plan(), b.state.Params)}

@@ -121,7 +121,7 @@ func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.S
 	return seq, ids, err
 }
 
-// talk answers each line of r. An error of an answer is told and the chat goes on.
+// talk answers each line of r. It prints an error of an answer, and the chat goes on.
 func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)

@@ -21,9 +21,9 @@ import (
 type trainTokenizerFlags struct {
 	*global
 	Vocab    int      `flag:"vocab" usage:"number of tokens: special ones, 256 bytes and the merges" default:"8192"`
-	Split    string   `flag:"split" usage:"whose pieces no token reaches across: gpt2, cl100k, o200k, llama3, qwen2, smollm" oneof:"gpt2 cl100k o200k llama3 qwen2 smollm" default:"gpt2"`
+	Split    string   `flag:"split" usage:"model whose rule splits the text into pieces that no token crosses: gpt2, cl100k, o200k, llama3, qwen2, smollm" oneof:"gpt2 cl100k o200k llama3 qwen2 smollm" default:"gpt2"`
 	Specials []string `flag:"special,array" usage:"special tokens, the first of which ends a text; may be repeated" default:"['<|endoftext|>']"`
-	Min      int      `flag:"min-count" usage:"how often a pair must be there to become a token" default:"2"`
+	Min      int      `flag:"min-count" usage:"how often a pair must occur to become a token" default:"2"`
 	Out      string   `flag:"out" usage:"folder for tokenizer.json, vocab.json and merges.txt" default:"tokenizer"`
 }
 
@@ -61,7 +61,7 @@ func (f *trainTokenizerFlags) run(c *cobra.Command, args []string) error {
 	if len(f.Specials) > 0 {
 		cfg := b.Config()
 		end, _ := b.ID(f.Specials[0])
-		cfg.Begin, cfg.End = &end, &end // GPT-2's one token for both
+		cfg.Begin, cfg.End = &end, &end // as in GPT-2, one token begins and ends a text
 		if b, err = token.NewBPE(cfg); err != nil {
 			return err
 		}
@@ -115,9 +115,9 @@ func corpusCmd(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "corpus PATH…",
 		Short: "Encode files and folders to token files that pretrain --data, nanoGPT and llm.c read",
-		Long: `Encode files, and all files below folders, each a document that the tokenizer's end token ends, to train.bin and val.bin
-with the tokenizer beside them. With --shard, training tokens go to train_000000.bin, train_000001.bin and so on.
-Where bare ids take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
+		Long: `Encode files, and all files below folders, to train.bin and val.bin, with the tokenizer beside them. Each file is a
+document, and the tokenizer's end token follows it. With --shard, training tokens go to train_000000.bin,
+train_000001.bin and so on. Where bare ids take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
 		Example: `  ceto tokenize corpus texts/ --tokenizer tokenizer --out corpus && ceto pretrain --data corpus`,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
@@ -172,7 +172,7 @@ func makeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts [][]
 	return files, len(ids), err
 }
 
-// encodeCorpus returns the ids of all documents, each with the end token behind it where the tokenizer has one.
+// encodeCorpus returns the ids of all documents. The end token follows each, where the tokenizer has one.
 func encodeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts [][]byte) ([]T, error) {
 	parts, err := token.EncodeAll(t, texts, f.workers())
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 type dataCheck struct {
 	*checkFlags
 	r, held *record.Records  // held: what --against names, else r
-	chats   *finetune.Layout // where the rows are chats: their texts end before the last answer
+	chats   *finetune.Layout // set where the rows are chats, whose texts end before the last answer
 	found   *record.Findings
 }
 

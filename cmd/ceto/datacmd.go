@@ -29,7 +29,7 @@ type checkFlags struct {
 	Text       string  `flag:"text" usage:"column of the texts" default:"(the one called \"text\", or chats by their columns, as finetune --task chat finds them)"`
 	Label      string  `flag:"label" usage:"column of the labels" default:"(the one called \"label\", if there is one)"`
 	Against    string  `flag:"against" usage:"held-out data with the same columns, to look for texts that --data has too" default:"(the split's validation part)"`
-	Similarity float64 `flag:"similarity" usage:"least share of common runs of 5 characters of two near duplicates" range:"[0.5,1]" default:"0.9"`
+	Similarity float64 `flag:"similarity" usage:"near duplicates have in common at least this share of their runs of 5 characters" range:"[0.5,1]" default:"0.9"`
 	Val        float64 `flag:"val" usage:"share of the rows that a split holds out for validation" range:"(0,1)" default:"0.2"`
 	Seed       uint64  `flag:"seed" usage:"seed of the split" default:"1"`
 }
@@ -38,7 +38,7 @@ func dataCheckCmd(g *global) *cobra.Command {
 	f := &checkFlags{global: g}
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Count classes and lengths; find empty, doubled and contradicting texts, and leaks into held-out data",
+		Short: "Count classes and lengths; find empty texts, duplicates, conflicting labels and leaks into held-out data",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}

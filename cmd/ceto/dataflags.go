@@ -48,7 +48,7 @@ func (f *dataFlags) openFile(path string) (*record.Records, error) {
 	return record.Open(path, o)
 }
 
-// needColumn returns the column that a flag names, or where it was not given, the one that is called as the flag is.
+// needColumn returns the column that a flag names. Where the flag was not given, it is the column of the flag's name.
 func needColumn(r *record.Records, flag, name string) (string, error) {
 	if name == "" {
 		name = flag
@@ -70,7 +70,7 @@ func wantColumn(r *record.Records, flag, name string) (string, error) {
 	return needColumn(r, flag, name)
 }
 
-// columnNames lists the columns for a message, the first of many, long ones cut.
+// columnNames lists the first columns for a message, and cuts long names.
 func columnNames(r *record.Records) string {
 	const most, long = 20, 40
 	all := r.Columns()

@@ -57,7 +57,7 @@ func (k *dataCheck) report(w io.Writer) error {
 	return err
 }
 
-// finding writes a count and what it counts, and where there are some, what to do.
+// finding writes a count and what it counts. Where the count is above 0, it adds advice.
 func finding(b *strings.Builder, n int, what, advice string) {
 	fmt.Fprintf(b, "%6d %s", n, what)
 	if n > 0 {
@@ -66,8 +66,8 @@ func finding(b *strings.Builder, n int, what, advice string) {
 	b.WriteByte('\n')
 }
 
-// pairs writes the first pairs with places and texts. A pair's row A is a row of --data, its row B a row of the
-// records of.
+// pairs writes the first pairs with places and texts. Row A of a pair is in --data, row B in the
+// records that the last parameter names.
 func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Records) {
 	const long = 60
 	labels := k.found.Labels
@@ -114,7 +114,7 @@ func (k *dataCheck) classWarnings(b *strings.Builder) {
 	}
 }
 
-// listed is the first few names behind a colon.
+// listed returns a colon and the first few names.
 func listed(names []string) string {
 	const most = 5
 	var l []string

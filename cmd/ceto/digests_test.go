@@ -19,8 +19,8 @@ import (
 
 var updateDigests = flag.Bool("update", false, "write testdata/digests.json anew")
 
-// digestFile holds what the program printed before its packages were moved: a change that claims to move code alone
-// leaves it as it is.
+// digestFile holds what the program printed before its packages were moved. A change that only moves code leaves the
+// file as it is.
 const digestFile = "../../testdata/digests.json"
 
 // digests is digestFile.

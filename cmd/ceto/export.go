@@ -23,7 +23,7 @@ type exportFlags struct {
 	Format   string `flag:"to" usage:"hf, gguf or llm.c"`
 	Type     string `flag:"type" usage:"type of the values: f32, f16, bf16 or q8_0" default:"f32"`
 	Shard    string `flag:"shard-size" usage:"most bytes of a safetensors file (kB, MB, GB; KiB, MiB, GiB)" default:"5GB"`
-	Force    bool   `flag:"force" usage:"replace a folder of files that is there, and all files in it"`
+	Force    bool   `flag:"force" usage:"replace the folder, and all files in it, where it exists"`
 }
 
 func exportCmd(g *global) *cobra.Command {
@@ -35,7 +35,7 @@ func exportCmd(g *global) *cobra.Command {
   hf     a folder that Hugging Face transformers load: f32, f16, bf16
   gguf   a GGUF file that llama.cpp runs: f32, f16, bf16, q8_0
   llm.c  a checkpoint of llm.c, GPT-2 only: f32, bf16
-The folder appears whole or not at all. What the format cannot say is an error.`,
+The folder appears whole or not at all. What the format cannot represent is an error.`,
 		Example: `  ceto export --model runs/2026-01-02-150405 --to hf shakespeare
   ceto export --model shakespeare --to gguf --type q8_0 shakespeare-gguf`,
 		Args: func(c *cobra.Command, args []string) error {

@@ -11,19 +11,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// finetuneFlags are the flags of ceto finetune; those that were given go over config file and --set.
+// finetuneFlags are the flags of ceto finetune; those that were given override config file and --set.
 type finetuneFlags struct {
 	*global
 	runFlags
 	repeatFlags
-	s finetune.Settings // of flags
+	s finetune.Settings // as the flags set them
 }
 
-// repeatFlags make several runs of one, or none.
+// repeatFlags ask for several runs, or for a test of learning rates in place of a run.
 type repeatFlags struct {
 	FindRate bool `flag:"find-lr" usage:"test learning rates, plot them and suggest one; trains nothing"`
-	Seeds    int  `flag:"seeds" usage:"runs with seeds that follow each other; figures are mean ± standard deviation" default:"1"`
-	Folds    int  `flag:"folds" usage:"cross-validation: as many runs, each validated on another part of the records"`
+	Seeds    int  `flag:"seeds" usage:"number of runs, with consecutive seeds; figures are mean ± standard deviation" default:"1"`
+	Folds    int  `flag:"folds" usage:"cross-validation: number of runs, each validated on another part of the records"`
 }
 
 func finetuneCmd(g *global) *cobra.Command {
@@ -81,7 +81,7 @@ func (f *finetuneFlags) settings(c *cobra.Command) (s finetune.Settings, err err
 	return s, err
 }
 
-// absolute makes paths that hold in other folders too: a run may be resumed and used from there.
+// absolute makes the paths absolute, since a run may be resumed and used from another folder.
 func absolute(s *finetune.Settings) error {
 	for _, p := range []*string{&s.Data.Path, &s.Data.ValPath, &s.Data.TestPath, &s.Data.Augment.Synonyms} {
 		if *p == "" {

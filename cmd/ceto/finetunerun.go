@@ -97,7 +97,7 @@ func describe(w io.Writer, j *finetune.Job, l *train.Loop, exec plan.Executor) {
 	size, width := j.LargestBatch()
 	fmt.Fprintf(w, "memory: %.2f GiB for a step of up to %d×%d tokens: weights %.2f, gradients and moments %.2f, activations %.2f\n", gib(p.Total()), size, width,
 		gib(p.Sizes[plan.Params]), gib(p.Sizes[plan.Moments]+p.Sizes[plan.Grads]+p.Sizes[plan.Averages]), gib(p.Sizes[plan.Activations]))
-	// A step's cost is by its tokens; a machine reaches about half of its peak on small products.
+	// A step's cost is proportional to its tokens. A machine reaches about half of its peak on small products.
 	perToken := float64(p.FLOPs()) / float64(size*width)
 	seconds := 1.15 * float64(n.Tokens) * perToken / (0.5 * 1e9 * exec.Peak(peakTime))
 	fmt.Fprintf(w, "time: about %s an epoch of %d tokens, %d epochs at most\n", rounded(seconds), n.Tokens, s.Train.Epochs)
@@ -277,7 +277,7 @@ func (f *finetuneFlags) repeat(c *cobra.Command, s finetune.Settings, exec plan.
 	return nil
 }
 
-// meanSD returns the mean and the standard deviation with n−1.
+// meanSD returns the mean and the standard deviation of a sample, whose divisor is n−1.
 func meanSD(v []float64) (mean, sd float64) {
 	for _, x := range v {
 		mean += x / float64(len(v))

@@ -21,7 +21,7 @@ type generateFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	Prompts []string `flag:"prompt,array" usage:"text to continue; without one a text begins. May be repeated: one batch"`
+	Prompts []string `flag:"prompt,array" usage:"text to continue; without one the model begins a text. May be repeated, for one batch"`
 	Stream  bool     `flag:"stream" usage:"print the text as it comes" default:"true"`
 }
 
@@ -47,7 +47,7 @@ type generated struct {
 	Text       string     `json:"text"` // what follows the prompt
 	IDs        []int32    `json:"ids"`
 	PromptIDs  []int32    `json:"prompt_ids"`
-	LogProbs   []float64  `json:"logprobs"`     // natural, of each of ids
+	LogProbs   []float64  `json:"logprobs"`     // natural logarithms, one for each of ids
 	TokensPerS float64    `json:"tokens_per_s"` // of the tokens after the first
 	PrefillS   float64    `json:"prefill_s"`    // from the prompt to the first token
 	Sequences  []sequence `json:"sequences,omitempty"`
@@ -174,7 +174,7 @@ type timing struct {
 	tokens int
 }
 
-// generate runs the model until it ends or ctx is done, and writes before and then the text as it comes.
+// generate runs the model until it ends or ctx is done. It writes the text before, then the new text as it comes.
 func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [][]int32, o generate.Options) ([]generate.Sequence, timing, error) {
 	var t timing
 	var failed error

@@ -28,7 +28,8 @@ func gradcheckCmd(g *global) *cobra.Command {
 		Short: "Compare a whole model's gradients with central differences",
 		Long: `Compare a whole model's gradients with central differences of its loss, in float64: along 4 random directions of each
 parameter and at its 8 largest gradients. Without --preset two small models are checked, one in the style of GPT-2 and
-one in that of nanoGPT. The error |a−n| / max(|a|, |n|, 1e-4·rms of all gradients) past 1e-6 gives exit code 1.`,
+one in that of nanoGPT. The exit code is 1 if a gradient a and a difference n are too far apart:
+|a−n| / max(|a|, |n|, 1e-4·rms of all gradients) > 1e-6.`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	setting.Flags(c.Flags(), f)
@@ -55,7 +56,7 @@ type checked struct {
 const (
 	checkBatch   = 2
 	checkContext = 16
-	checkWidth   = 32 // and two layers, for presets that are not tiny
+	checkWidth   = 32 // for presets larger than tiny, with two layers
 	checkVocab   = 96
 	// checkSpread is the deviation added to each parameter's first value: zeros and ones would hide errors.
 	checkSpread = 0.1

@@ -29,7 +29,7 @@ type inspectFlags struct {
 	preset         string
 	batch, context int
 	recompute      float64
-	Model          string `flag:"model" usage:"in place of a preset: a run, a folder or a file, as predict --model names it"`
+	Model          string `flag:"model" usage:"in place of a preset: a run, a folder or a file, as generate --model takes it"`
 	Plan           bool   `flag:"plan" usage:"print the plan of the training step"`
 	Launches       bool   `flag:"launches" usage:"with --device cuda: count the launches of a training step, by kernel"`
 	SVG            string `flag:"svg" usage:"draw the forward graph to this file; a name that ends in .dot gets Graphviz's text"`
@@ -40,8 +40,8 @@ func inspectCmd(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect",
 		Short: "Say what a model is made of and what training it needs, without training it",
-		Long: `Print a model's layers and parameters, and of one training step (AdamW, clip by the global norm) the FLOPs of a token
-and the exact bytes by region, from its plan. Nothing of that size is allocated.
+		Long: `Print a model's layers and parameters. Also print what one training step (AdamW, clip by the global norm) needs: the
+FLOPs of a token and the exact bytes by region, from its plan. The memory itself is not allocated.
 Batch and context are those of the preset, unless flags say otherwise.
 Of a model in files it prints what they hold, and with --batch the training step too.`,
 		Example: `  ceto inspect --preset gpt2 --batch 4 --context 1024
@@ -77,7 +77,7 @@ type inspectResult struct {
 	Steps         int         `json:"plan_steps"`
 }
 
-// config finds the preset's model and the sizes of a step.
+// config finds the preset's model and the batch of a step.
 func (f *inspectFlags) config(c *cobra.Command) (gpt.Model, int, error) {
 	p, err := pretrain.Preset(f.preset)
 	if err != nil {
@@ -191,7 +191,7 @@ func forwardScope(cfg gpt.Model, batch, context int) (*nn.Scope, error) {
 	return s, s.Err()
 }
 
-// stepPlan plans a training step with AdamW and clip, without memory for it.
+// stepPlan plans a training step with AdamW and clip, and allocates no memory for it.
 func stepPlan(cfg gpt.Model, batch, context int, o plan.Options) (*plan.Plan, *nn.Params, error) {
 	params := nn.NewParams(graph.Float32)
 	b := train.Builder{Task: train.Supervised{Model: cfg, Loss: nn.CrossEntropy{}}, Params: params, Clip: 1, Optimizer: train.AdamW{LR: 1e-3, Decay: 0.1}}
@@ -215,8 +215,8 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 	return b
 }
 
-// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does. Two plans give a line,
-// and the plans at its end the exact answer.
+// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does. It guesses along
+// a line through two plans, and further plans confirm the guess.
 func maxBatch(cfg gpt.Model, context int, o plan.Options, free uint64) (int, error) {
 	size := func(batch int) (float64, error) {
 		p, _, err := stepPlan(cfg, batch, context, o)

@@ -17,7 +17,7 @@ type modelFacts struct {
 	Format       string         `json:"format"`
 	Architecture string         `json:"architecture"`
 	Params       int            `json:"params"`
-	TensorTypes  map[string]int `json:"tensor_types"` // number of tensors
+	TensorTypes  map[string]int `json:"tensor_types"` // number of tensors of each type
 	Layers       int            `json:"layers"`
 	Width        int            `json:"width"`
 	Vocab        int            `json:"vocab"`

@@ -46,7 +46,7 @@ func finetuneArgs(dir string) []string {
 }
 
 // TestKill kills ceto with SIGKILL at a step read off its log, and every fourth time while a checkpoint is being
-// written. A kill that comes too late for it is made again. Resumed each time, ceto ends with the parameters of the run
+// written. A kill that comes too late is tried again. Resumed each time, ceto ends with the parameters of the run
 // that was never stopped.
 func TestKill(t *testing.T) {
 	for _, k := range killRuns {

@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes: a command that cannot be understood, and one that failed.
+// Ceto ends with these codes where a command failed, was misused or was stopped.
 const (
 	exitFailure = 1
 	exitUsage   = 2
@@ -43,7 +43,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second one ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := root().ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintln(os.Stderr, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))

@@ -66,7 +66,7 @@ func corpus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(line, n/len(line)+1)[:n]), 0o666))
 }
 
-// hold FOLDER: takes a run folder as another process would, until the script ends.
+// hold FOLDER: locks a run folder as another process would, until the script ends.
 func hold(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := atomicfile.Lock(filepath.Join(ts.MkAbs(args[0]), "lock"))
 	ts.Check(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
-// TestTooLarge: a model that memory cannot hold is refused before any is taken. Its file, of llama2.c's version 1, has
-// no blocks on the disk.
+// TestTooLarge: a model that memory cannot hold is refused before any is allocated. Its file, of llama2.c's version
+// 1, is sparse: it takes no blocks on the disk.
 func TestTooLarge(t *testing.T) {
 	x := plan.CPU(1)
 	defer x.Close()

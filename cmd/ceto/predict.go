@@ -20,9 +20,9 @@ type useFlags struct {
 	dataFlags
 	Run       string   `flag:"run" usage:"run folder of ceto finetune"`
 	Text      string   `flag:"text" usage:"column of the texts" default:"(the columns of the run's own data)"`
-	Embedding bool     `flag:"embedding" usage:"also the vector that the head sees, in JSON"`
+	Embedding bool     `flag:"embedding" usage:"print also the vector that the head sees, in JSON"`
 	Base      bool     `flag:"base" usage:"measure the pretrained model that the run began with (chat and lm)"`
-	Metrics   []string `flag:"metrics" usage:"of chat: have it answer, and compare by:"`
+	Metrics   []string `flag:"metrics" usage:"of chat: have the model answer, and compare its answers by:"`
 	Tokens    int      `flag:"tokens" usage:"tokens of an answer, at most" default:"128"`
 	stride    int
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// pretrainFlags are the flags of ceto pretrain; those that were given go over preset, config file and --set.
+// pretrainFlags are the flags of ceto pretrain; those that were given override preset, config file and --set.
 type pretrainFlags struct {
 	*global
 	runFlags
-	s pretrain.Settings // of flags
+	s pretrain.Settings // as the flags set them
 }
 
 func pretrainCmd(g *global) *cobra.Command {
@@ -99,7 +99,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 		Callbacks: []train.Callback{p},
 		Warn:      func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) },
 		Ready: func(*train.Loop) {
-			debug.FreeOSMemory() // what the first values have left behind
+			debug.FreeOSMemory() // gives back what initialisation used
 			p.header(j, out)
 		}})
 	p.close()

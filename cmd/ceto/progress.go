@@ -23,7 +23,7 @@ type progress struct {
 	flops  int64   // of a step
 	tokens float64 // of a step
 	spent  float64 // seconds in steps, without evaluations
-	steps  int     // done here
+	steps  int     // done by this process
 	val    float64
 	last   time.Time
 }
@@ -62,7 +62,7 @@ func (p *progress) OnStep(s *train.Status) error {
 	p.spent += p.tokens / s.TokensPerSec
 	if s.Evaluated {
 		p.val = s.ValLoss
-		p.peak = max(p.peak, p.exec.Peak(peakTime)) // the first may have met a busy machine
+		p.peak = max(p.peak, p.exec.Peak(peakTime)) // at the first measurement the machine may have been busy
 	}
 	due := s.Step == s.Steps || s.Evaluated || time.Since(p.last) > 5*time.Second
 	if p.bar == nil && !due {
@@ -78,7 +78,7 @@ func (p *progress) OnStep(s *train.Status) error {
 	return err
 }
 
-// line is what is known after a step.
+// line describes the run after a step.
 func (p *progress) line(s *train.Status) string {
 	per := p.spent / float64(p.steps)
 	var b strings.Builder

@@ -27,7 +27,7 @@ func pullCmd(g *global) *cobra.Command {
 		Use:   "pull OWNER/NAME[@REVISION]",
 		Short: "Fetch a model from a Hugging Face hub",
 		Long: `Fetch a model from a Hugging Face hub into the cache that huggingface_hub uses too, and print its folder.
-What a cut or Ctrl-C leaves, the same command goes on with.
+After Ctrl-C or a lost connection, the same command goes on with the download.
 
 HF_TOKEN opens gated and private models, HF_ENDPOINT names another hub, HF_HOME another folder,
 and HF_HUB_OFFLINE=1 takes what is there without a network.`,
@@ -90,12 +90,12 @@ type pullProgress struct {
 	total int64 // bytes of all files
 	bar   *progressbar.ProgressBar
 
-	file  string           // that is on its way
+	file  string           // that is being fetched
 	here  int64            // bytes of the files that are on this machine
-	of    map[string]int64 // by file
+	of    map[string]int64 // bytes of each file on this machine
 	came  int64            // bytes from the network
 	begin time.Time
-	last  time.Time // a line was printed
+	last  time.Time // when a line was printed
 }
 
 // announce says what is about to be fetched.
@@ -114,7 +114,8 @@ func (p *pullProgress) announce(files []hub.File) {
 	}
 }
 
-// onBytes is told how many bytes of a file are here: first those of an earlier pull, fewer when it starts over.
+// onBytes is told how many bytes of a file are on this machine. The first call counts those of an earlier pull. The
+// number falls when a file is fetched from its beginning again.
 func (p *pullProgress) onBytes(file string, done, total int64) {
 	before, known := p.of[file]
 	if known {
@@ -137,10 +138,10 @@ func (p *pullProgress) number() int {
 	return 1 + slices.IndexFunc(p.files, func(f hub.File) bool { return f.Name == p.file })
 }
 
-// line is what is known after some bytes of a file.
+// line describes the pull after some bytes of a file.
 func (p *pullProgress) line(file string) string {
 	s := fmt.Sprintf("%s, %s of %s", file, size(p.here), size(p.total))
-	if t := time.Since(p.begin).Seconds(); p.came > 0 && t >= 1 { // before that it says little
+	if t := time.Since(p.begin).Seconds(); p.came > 0 && t >= 1 { // in the first second a rate says little
 		rate := float64(p.came) / t
 		left := time.Duration(float64(p.total-p.here) / rate * float64(time.Second))
 		s += fmt.Sprintf(", %s/s, ETA %v", size(int64(rate)), left.Round(time.Second))

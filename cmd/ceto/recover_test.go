@@ -9,7 +9,7 @@ import (
 	"github.com/ceto-ml/ceto/pretrained"
 )
 
-// TestRecoverModel: --model names an exported folder, or a file in one, that a crash has left aside.
+// TestRecoverModel: --model finds an exported folder, or a file in one, that a crash has left under another name.
 func TestRecoverModel(t *testing.T) {
 	for _, file := range []string{"", pretrained.ConfigFile} {
 		dir := filepath.Join(t.TempDir(), "model")

@@ -37,7 +37,7 @@ func (f *runFlags) limit(x plan.Executor) uint64 {
 	return uint64(f.Memory * (1 << 30))
 }
 
-// refuseWith refuses flags that --resume does not go with.
+// refuseWith refuses the named flags beside --resume.
 func (f *runFlags) refuseWith(c *cobra.Command, names ...string) error {
 	for _, name := range names {
 		if f.Resume != "" && c.Flags().Changed(name) {

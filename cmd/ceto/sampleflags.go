@@ -20,15 +20,15 @@ type sampleFlags struct {
 var samplers = []string{"tokens", "temperature", "top-k", "top-p", "min-p", "typical", "repetition-penalty", "presence-penalty",
 	"frequency-penalty", "no-repeat", "stop", "seed"}
 
-// add adds the flags, with those of generate.Options that are named too. They start from o, the program's defaults for
-// a model whose files name none.
+// add adds the flags, and in more the names of further flags of generate.Options. o has the program's defaults, for a
+// model whose files name none.
 func (f *sampleFlags) add(fl *pflag.FlagSet, o generate.Options, more ...string) {
 	f.opt = o
 	setting.Flags(fl, &f.opt, append(more, samplers...)...)
 	setting.Flags(fl, f)
 }
 
-// options returns what the flags say, and for flags that were not given what the model's files do.
+// options returns the values of the flags. For flags that were not given it takes those of the model's files.
 func (f *sampleFlags) options(fl *pflag.FlagSet, s *pretrained.Source) (generate.Options, error) {
 	o, m := f.opt, s.Sampling
 	o.End = s.End

@@ -20,7 +20,7 @@ const settingsHead = `# Settings
 This page is written by ` + "`go test ./cmd/ceto -run TestSettingsTable -update`" + ` from the declarations of the settings.
 
 A setting may be given in a YAML file (` + "`--config FILE`" + `), by ` + "`--set train.lr=0.001`" + `, or by its flag.
-A flag goes over ` + "`--set`" + `, and that over the file. Keys that are not known are refused. A run keeps its settings,
+A flag overrides ` + "`--set`" + `, which overrides the file. Keys that are not known are refused. A run keeps its settings,
 resolved, in ` + "`run.yaml`" + `:
 
 ` + "```yaml" + `
@@ -41,7 +41,7 @@ version is older: in those of fine-tuning a warmup was always a share, so that 1
 they mean now.
 `
 
-// TestSettingsTable: the page in docs is that of the declarations.
+// TestSettingsTable: the page in docs agrees with the declarations.
 func TestSettingsTable(t *testing.T) {
 	tiny, err := pretrain.Preset(pretrain.DefaultPreset)
 	if err != nil {

@@ -33,7 +33,7 @@ func tokenizeCmd(g *global) *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f := &tokenizeFlags{global: g}
-	encode := f.command("encode [FILE]", "Print the ids of a file, or of the input", f.encode)
+	encode := f.command("encode [FILE]", "Print the ids of a file, or of standard input", f.encode)
 	setting.Flags(encode.Flags(), f, "add", "offsets")
 	c.AddCommand(encode,
 		f.command("decode [FILE]", "Print the text of ids, read as numbers with anything between them", f.decode),
@@ -89,7 +89,7 @@ func (f *tokenizeFlags) ids(t token.Tokenizer, text []byte) ([]int32, error) {
 	return t.Encode(text)
 }
 
-// input reads the file that is named, or the input.
+// input reads the file that is named, or standard input.
 func input(c *cobra.Command, args []string) ([]byte, error) {
 	if len(args) > 1 {
 		return nil, usagef("%s takes one file, got %q", c.CommandPath(), args)

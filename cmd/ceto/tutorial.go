@@ -108,7 +108,7 @@ func (t *backprop) steps(hidden int, seed uint64) {
 	fmt.Fprintf(t.w, "\n4. descent: every weight less %g times its gradient; loss %.6f → %.6f\n", rate, before, t.loss())
 }
 
-// loss runs the network.
+// loss runs the network and returns its loss, 0 after an error.
 func (t *backprop) loss() float64 {
 	if t.err == nil {
 		t.err = t.prog.Run(t.in, graph.Scalars{})

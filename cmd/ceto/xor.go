@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The four rows of exclusive or.
+// xorX and xorY are the four rows of exclusive or.
 var (
 	xorX = []float32{0, 0, 0, 1, 1, 0, 1, 1}
 	xorY = []float32{0, 1, 1, 0}
@@ -42,8 +42,8 @@ func xorCmd(g *global) *cobra.Command {
 		Use:   "xor",
 		Short: "The tutorials' backpropagation network, over many seeds",
 		Long: `Train the tutorials' network on exclusive or, 2-hidden-1: ReLU, then a sigmoid under the binary cross-entropy, Glorot
-uniform, Adam, all four rows a step. It prints how many seeds solve it and why the others do not, and for one seed each
-step of the method: forward, loss, gradients against small perturbations, one step of descent.`,
+uniform, Adam, all four rows a step. It prints how many seeds solve it and why the others do not. For one seed it shows
+each step of the method: forward, loss, gradients against small perturbations, one step of descent.`,
 		Example: `  ceto demo xor --seeds 200
   ceto demo xor --seeds 200 --hidden 4 --lr 0.001 --epochs 2000   # the tutorials' settings`,
 		Args: noArgs,
@@ -166,7 +166,7 @@ func xorTask(hidden int) train.Supervised {
 	return train.Supervised{Model: nn.Sequential{nn.Linear{Out: hidden}, nn.ReLU, nn.Linear{Out: 1}}, Loss: nn.BCEWithLogits{}}
 }
 
-// xorNet is a compiled training step and forward pass that one seed after the other starts anew.
+// xorNet is a compiled training step and forward pass. They serve one seed after the other.
 type xorNet struct {
 	exec          plan.Executor
 	state         *train.State

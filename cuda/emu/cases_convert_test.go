@@ -120,6 +120,15 @@ func halfCases() (list []opCase) {
 			}
 			return r
 		})
+		for op, f := range map[string]func(a, b float64) float64{"min.NaN": math.Min, "max.NaN": math.Max} {
+			list = append(list, both(op, t, 2, func(x []uint64) uint64 {
+				a, b := from16(x[0]&0xffff, brain), from16(x[1]&0xffff, brain)
+				if a != a || b != b {
+					return 0x7fff
+				}
+				return to16(big64(f(a, b)), brain)
+			})...)
+		}
 		for op, f := range map[string]func(a, b float64) float64{"min": math.Min, "max": math.Max} {
 			list = append(list, both(op, t, 2, func(x []uint64) uint64 {
 				a, b := from16(x[0]&0xffff, brain), from16(x[1]&0xffff, brain)

@@ -127,10 +127,22 @@ func signCases() (list []opCase) {
 				}
 				return bits32(float32(f(a, b)))
 			}},
+			opCase{op + ".xorsign.abs.f32", "f32 f32 f32", func(x []uint64) uint64 {
+				a, b := float32Of(x[0]), float32Of(x[1])
+				r := bits32(float32(f(math.Abs(a), math.Abs(b))))
+				if r != 0x7fffffff {
+					r |= (x[0] ^ x[1]) & (1 << 31)
+				}
+				return r
+			}},
 			opCase{op + ".f64", "f64 f64 f64", func(x []uint64) uint64 {
 				return bits64(f(math.Float64frombits(x[0]), math.Float64frombits(x[1])))
 			}})
 	}
+	return append(list, kindCases()...)
+}
+
+func kindCases() (list []opCase) {
 	for kind, f := range map[string]func(v, tiny float64) bool{
 		"finite": func(v, _ float64) bool { return finite(v) }, "infinite": func(v, _ float64) bool { return math.IsInf(v, 0) },
 		"number": func(v, _ float64) bool { return v == v }, "notanumber": func(v, _ float64) bool { return v != v },

@@ -126,6 +126,9 @@ func TestSmallKernels(t *testing.T) {
 	c, s := randoms(2*8, 5), randoms(2*8, 6)
 	Run(t, src, "rotary", one1(1), one1(32), rot, c, s, int32(2), int32(8), int32(2*2*8))
 	near(t, "rotary", float64(rot[16+3]), float64(x[16+3]*c[3]-x[16+11]*s[3]), 1e-6)
+	w, m, v, g := []float32{1}, []float32{0.5}, []float32{0.25}, []float32{2}
+	Run(t, src, "adamw", one1(1), one1(32), w, m, v, g, float32(0.1), float32(0.9), float32(0.99), float32(0.5), float32(0.25), float32(1e-8), float32(0.01), uint64(1))
+	near(t, "adamw", float64(w[0]), 1-0.1*(0.65/0.5/(math.Sqrt(0.2875/0.25)+1e-8)+0.01), 1e-6)
 	table := randoms(5*12, 7)
 	gathered, rows := unset(3 * 12)
 	Run(t, src, "gather", one1(1), one1(32), gathered, table, []int32{4, 0, 2}, int32(3), int32(9))

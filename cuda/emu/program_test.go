@@ -65,6 +65,7 @@ var programs = []goodProgram{
 	{"spaces", "mov.u64 %rd6, tile;\ncvta.shared.u64 %rd6, %rd6;\nisspacep.shared %p1, %rd6;\nisspacep.global %p2, %rd1;\nmov.u64 %rd7, own;\ncvta.local.u64 %rd7, %rd7;\nisspacep.local %p3, %rd7;\nst.u32 [%rd7+4], %r2;\nld.u32 %r9, [%rd7+4];\n@%p1 add.u32 %r9, %r9, 100;\n@%p2 add.u32 %r9, %r9, 1000;\n@%p3 add.u32 %r9, %r9, 10000;\nadd.u64 %rd8, %rd6, %rd3;\nst.u32 [%rd8], %r9;\nld.shared.u32 %r10, [%r8];\nst.u32 [%rd4], %r10;", 0,
 		func(i uint32) uint32 { return i + 11100 }},
 	{"mixed generic addresses", "mov.u64 %rd6, tile;\ncvta.shared.u64 %rd6, %rd6;\nadd.u64 %rd6, %rd6, %rd3;\nsetp.lt.u32 %p1, %r2, 8;\nselp.b64 %rd7, %rd6, %rd4, %p1;\nst.u32 [%rd7], 5;\nld.u32 %r9, [%rd7];\natom.add.u32 %r10, [%rd7], %r9;\nld.u32 %r9, [%rd7];\nst.u32 [%rd4], %r9;", 0, func(uint32) uint32 { return 10 }},
+	{"atomic sums of subnormals", "mov.u32 %r9, 0x400000;\nmov.b32 %f1, %r9;\nst.shared.u32 [%r8], %r9;\nred.shared.add.f32 [%r8], %f1;\nst.global.u32 [%rd4], %r9;\nred.global.add.f32 [%rd4], %f1;\nld.shared.u32 %r10, [%r8];\nld.global.u32 %r11, [%rd4];\nadd.u32 %r10, %r10, %r11;\nst.global.u32 [%rd4], %r10;", 0, func(uint32) uint32 { return 0x800000 }},
 	{"signed bytes", "sub.u32 %r9, 0, %r2;\nst.shared.u8 [%r8], %r9;\nld.shared.s8 %r10, [%r8];\nst.global.u32 [%rd4], %r10;", 0, func(i uint32) uint32 { return -i }},
 	{"signed halves", "sub.u32 %r9, 0, %r2;\nst.shared.u16 [%r8], %r9;\nld.shared.s16 %rd6, [%r8];\nshr.u64 %rd6, %rd6, 32;\nst.global.u32 [%rd4], %rd6;", 0, func(i uint32) uint32 {
 		if i == 0 {

@@ -56,6 +56,7 @@ func init() {
 		v := flush(math.Float32bits(f32(uint64(flush(uint32(old)))) + f32(uint64(flush(uint32(a))))))
 		return canonical(math.Float32frombits(v))
 	}, "f32")
+	set("add", func(old, a, _ uint64) uint64 { return canonical(f32(old) + f32(a)) }, "f32.shared")
 	set("add", func(old, a, _ uint64) uint64 { return canonical64(f64(old) + f64(a)) }, "f64")
 	for t, f := range formats {
 		one := func(a, b uint64) uint64 {
@@ -72,11 +73,14 @@ func atom(d *decoder, in *inst) (err error) {
 		return d.errorf("%s: want one type", d.s.op)
 	}
 	t := d.types[0]
-	var f update
+	var f, inShared update
 	mods := d.mods[:0:0]
 	for _, mod := range d.mods {
 		if u, ok := updates[mod+"."+t]; ok && f == nil {
-			f = u
+			f, inShared = u, u
+			if s, ok := updates[mod+"."+t+".shared"]; ok {
+				inShared = s
+			}
 			in.b = -1
 			if mod == "cas" {
 				in.b = 0
@@ -120,12 +124,12 @@ func atom(d *decoder, in *inst) (err error) {
 			in.b = r
 		}
 	}
-	in.do = func(w *warp, in *inst, on uint32) { w.atomic(in, on, f) }
+	in.do = func(w *warp, in *inst, on uint32) { w.atomic(in, on, f, inShared) }
 	return nil
 }
 
 // atomic runs an atomic operation, lane by lane.
-func (w *warp) atomic(in *inst, on uint32, f update) {
+func (w *warp) atomic(in *inst, on uint32, inGlobal, inShared update) {
 	at := *w.addresses(in.mem)
 	n := uint64(in.size)
 	out := &lanes{}
@@ -142,7 +146,9 @@ func (w *warp) atomic(in *inst, on uint32, f update) {
 			}
 		}
 		var b []byte
+		f := inGlobal
 		if space == shared {
+			f = inShared
 			b = w.sharedBytes(in, i, addr, n)
 		} else if space == global {
 			if !locked {

@@ -155,6 +155,8 @@ func fmaF32(d, a, b, c *lanes) {
 		bits := math.Float64bits(s)
 		if bits&0x1fffffff != 0x10000000 && bits>>52&0x7ff-897 < 0x7ff-897 {
 			d[i] = uint64(math.Float32bits(float32(s)))
+		} else if bits<<1 == 0 { // a sum of float64 is 0 where it is so exactly
+			d[i] = bits >> 32
 		} else {
 			d[i] = canonical(narrow32(fma64(float64(f32(a[i])), float64(f32(b[i])), float64(f32(c[i]))), nearest))
 		}
@@ -170,8 +172,9 @@ func fma64(a, b, c float64) float64 {
 func extreme(least bool) func(d *decoder, in *inst) error {
 	return func(d *decoder, in *inst) error {
 		ftz, nan := d.has("ftz"), d.has("NaN")
-		if d.has("xorsign") || d.has("abs") {
-			return d.errorf("%s: .xorsign.abs is not supported", d.s.op)
+		xor := d.has("xorsign")
+		if xor != d.has("abs") {
+			return d.errorf("%s: want .xorsign and .abs together", d.s.op)
 		}
 		f := func(a, b uint32) uint32 {
 			if ftz {
@@ -194,6 +197,16 @@ func extreme(least bool) func(d *decoder, in *inst) error {
 				return a
 			}
 			return b
+		}
+		if xor { // of the absolute values, with the product's sign
+			return ops("f32 f32 f32", two(func(a, b uint32) uint32 {
+				const sign = 1 << 31
+				r := f(a&^sign, b&^sign)
+				if r == nan32 {
+					return r
+				}
+				return r | (a^b)&sign
+			}))(d, in)
 		}
 		return ops("f32 f32 f32", two(f))(d, in)
 	}

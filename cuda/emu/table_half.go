@@ -17,8 +17,8 @@ func halfRows() map[string]opcode {
 		})
 		halfOp(rows, "neg", t, "", 1, func(a, _, _ uint16) uint64 { return uint64(a ^ 0x8000) })
 		halfOp(rows, "abs", t, "", 1, func(a, _, _ uint16) uint64 { return uint64(a &^ 0x8000) })
-		halfOp(rows, "min", t, "", 2, func(a, b, _ uint16) uint64 { return uint64(extreme16(f, a, b, true)) })
-		halfOp(rows, "max", t, "", 2, func(a, b, _ uint16) uint64 { return uint64(extreme16(f, a, b, false)) })
+		halfOp(rows, "min", t, "NaN", 2, func(a, b, _ uint16) uint64 { return uint64(extreme16(f, a, b, true)) })
+		halfOp(rows, "max", t, "NaN", 2, func(a, b, _ uint16) uint64 { return uint64(extreme16(f, a, b, false)) })
 	}
 	return rows
 }
@@ -26,6 +26,17 @@ func halfRows() map[string]opcode {
 // halfOp adds the rows of an operation on n operands: alone, and in pairs.
 func halfOp(rows map[string]opcode, name, t, mods string, n int, f func(a, b, c uint16) uint64) {
 	one, pair := []string{"", sig1("b16"), sig2("b16"), sig3("b16")}[n], []string{"", sig1("b32"), sig2("b32"), sig3("b32")}[n]
+	strict := func(d *decoder) func(a, b, c uint16) uint64 {
+		if to := formats[t]; d.has("NaN") {
+			return func(a, b, c uint16) uint64 {
+				if x := to.wide(a) + to.wide(b); x != x && (uint64(a&0x7fff) > to.infinity || uint64(b&0x7fff) > to.infinity) {
+					return to.nan
+				}
+				return f(a, b, c)
+			}
+		}
+		return f
+	}
 	finish := func(d *decoder) func(v uint64) uint64 {
 		if !d.has("sat") {
 			return func(v uint64) uint64 { return v }
@@ -34,7 +45,7 @@ func halfOp(rows map[string]opcode, name, t, mods string, n int, f func(a, b, c 
 		return func(v uint64) uint64 { return uint64(to.narrow(saturate64(to.wide(uint16(v))), nearest)) }
 	}
 	rows[name+"."+t] = opcode{mods, func(d *decoder, in *inst) error {
-		end := finish(d)
+		end, f := finish(d), strict(d)
 		return ops(one, func(d, a, b, c *lanes) {
 			for i := range d {
 				d[i] = end(f(uint16(a[i]), uint16(b[i]), uint16(c[i])))
@@ -42,7 +53,7 @@ func halfOp(rows map[string]opcode, name, t, mods string, n int, f func(a, b, c 
 		})(d, in)
 	}}
 	rows[name+"."+t+"x2"] = opcode{mods, func(d *decoder, in *inst) error {
-		end := finish(d)
+		end, f := finish(d), strict(d)
 		return ops(pair, func(d, a, b, c *lanes) {
 			for i := range d {
 				lo := end(f(uint16(a[i]), uint16(b[i]), uint16(c[i])))

@@ -46,7 +46,8 @@ __device__ static inline void walk_to(const walk *w, uint64 i, int64 *at) {
   }
 }
 
-// the sum over a block of 32·n threads, to all of them; shared has room for 33 numbers.
+// the sum over a block of 32·n threads, to all of them; shared has room for 33 numbers. Two in a row need no barrier
+// between them.
 __device__ static inline double block_sum(double v, double *shared) {
   for (int d = 16; d > 0; d >>= 1) v += __shfl_xor_sync(0xffffffffu, v, d);
   uint32 warp = threadIdx.x / 32u, lane = threadIdx.x % 32u;

@@ -28,7 +28,7 @@ KERNEL ceto_cross_entropy(const uint32 *stop, float *loss, double *sum, float *d
     }
     return;
   }
-  float top = __int_as_float(0xff800000);
+  float aim = x[t], top = __int_as_float(0xff800000); // read before d, which may be the logits, is written
   for (uint32 k = threadIdx.x; k < v; k += blockDim.x) top = larger(x[k], top);
   for (int o = 16; o > 0; o >>= 1) top = larger(top, __shfl_xor_sync(0xffffffffu, top, o));
   if (threadIdx.x % 32u == 0) tops[threadIdx.x / 32u] = top;
@@ -44,19 +44,16 @@ KERNEL ceto_cross_entropy(const uint32 *stop, float *loss, double *sum, float *d
       wx += g * x[k];
     }
     ws = block_sum(ws, sums) * part;
-    __syncthreads();
     wx = block_sum(wx, sums) * part;
-    __syncthreads();
   }
   e = block_sum(e, sums);
   double hit = (1.0 - (double)smoothing) * (w != 0 ? w[t] : 1.0f), all = hit + ws;
   if (threadIdx.x == 0) {
-    double l = all * ((double)top + log(e)) - hit * x[t] - wx;
+    double l = all * ((double)top + log(e)) - hit * aim - wx;
     if (loss != 0) loss[row] = (float)l;
     if (sum != 0) sum[row] = l;
   }
   if (d == 0) return;
-  __syncthreads();
   double f = *scale;
   for (uint32 k = threadIdx.x; k < v; k += blockDim.x) {
     double g = all * ((double)expf(x[k] - top) / e);

@@ -15,7 +15,6 @@ KERNEL ceto_norm(const uint32 *stop, float *y, float *rstd, float *mean, const f
     double s = 0.0;
     for (uint32 k = threadIdx.x; k < n; k += blockDim.x) s += x[k];
     mu = block_sum(s, sums) / n;
-    __syncthreads();
   }
   double q = 0.0;
   for (uint32 k = threadIdx.x; k < n; k += blockDim.x) {
@@ -53,7 +52,6 @@ KERNEL ceto_norm_grad(const uint32 *stop, float *dx, const float *x, const float
     q += g * ((x[k] - mu) * r);
   }
   s = mean != 0 ? block_sum(s, sums) / n : 0.0;
-  __syncthreads();
   q = block_sum(q, sums) / n;
   for (uint32 k = threadIdx.x; k < n; k += blockDim.x) {
     double g = (double)dy[k] * (w != 0 ? w[k] : 1.0f), h = (x[k] - mu) * r;

@@ -133,7 +133,10 @@ func (m mutant) rowsOf(dir, kernels string, env ...string) (string, error) {
 	if f := fault.FindSubmatch(out); f != nil {
 		return string(f[1]), nil
 	}
-	if number.Match(out) {
+	switch {
+	case bytes.Contains(out, []byte("was never written")):
+		return "unwritten", nil
+	case number.Match(out):
 		return "numbers", nil
 	}
 	return strings.SplitN(string(bytes.TrimSpace(out)), "\n", 2)[0], nil

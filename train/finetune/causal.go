@@ -27,7 +27,7 @@ const minRow, maxRow, rowTokens = 256, 1024, 1024
 
 func (causal) longest(s *Setup) int { return min(maxRow, s.Source.Model.Dims().Context) }
 
-// shorter returns the shortest row that holds 99 of 100 examples whole: a power of two from minRow on.
+// shorter returns the shortest row that holds 99 of 100 examples whole: minRow, 2·minRow, 4·minRow … or the context.
 func (causal) shorter(lengths []int32, context int) int {
 	for n := minRow; n < context; n *= 2 {
 		long := 0
@@ -43,7 +43,7 @@ func (causal) shorter(lengths []int32, context int) int {
 	return context
 }
 
-// valShare is that of other tasks, but gives at most 200 records: to validate on one costs nearly as much as to train.
+// valShare is base's share, of at most 200 records. Validating on a record costs nearly as much as training on it.
 func (causal) valShare(records int) float64 {
 	return min(base{}.valShare(records), 200/float64(records))
 }
@@ -65,7 +65,7 @@ func (c causal) sizes(s *Settings, n extent) {
 
 func (causal) field() (data.Field, bool) { return data.Field{Name: field.Y, Int: true}, true }
 
-// evalBatch is at most 32 examples, or fewer, so that their logits take at most 256 MiB.
+// evalBatch is 32 examples, or fewer so that their logits take at most 256 MiB.
 func (causal) evalBatch(s *Setup) int {
 	const bytes = 256 << 20
 	return max(1, min(base{}.evalBatch(s), bytes/(4*s.Source.Model.Dims().Vocab*s.Settings.Data.Context)))
@@ -85,7 +85,7 @@ func (causal) build(s *Setup) train.Task {
 	return gpt.CausalLM{Model: s.Source.Model, Smoothing: s.Settings.Train.Smoothing}
 }
 
-// nextCommand returns the command that writes with the model of a run, and the one that measures it.
+// nextCommand returns two commands: one generates text with the model of a run, the other measures the model.
 func (causal) nextCommand(command string, s Settings, run string) []string {
 	model := "--model " + s.Model + " --adapter " + run + "/" + AdapterDir
 	if s.Method == Full {
@@ -102,7 +102,7 @@ type tokenLoss struct {
 	bytes  float64 // bytes of text that the targets stand for; 0 where the task does not count them
 }
 
-// judge takes the loss and the perplexity of a token. Intervals are over examples.
+// judge computes lossMetrics. Their intervals resample whole examples.
 func (causal) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	each, err := tokenLosses(run, q, s.Source.Model.Dims().Vocab)
 	if err != nil {
@@ -111,7 +111,7 @@ func (causal) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (jud
 	return summary(len(each), lossMetrics(each)), nil
 }
 
-// lossMetrics returns statistics of some of the examples, which rows names.
+// lossMetrics returns, by name, metrics of the examples that rows lists.
 func lossMetrics(each []tokenLoss) map[string]func(rows []int) float64 {
 	sum := func(f func(sum tokenLoss) float64) func(rows []int) float64 {
 		return func(rows []int) float64 {
@@ -157,7 +157,7 @@ func tokenLosses(run *train.Run, q *data.Sequences, vocab int) ([]tokenLoss, err
 	return each, err
 }
 
-// outputs runs the model over q and calls f with each example, its number and its values of the output: y (ids, cols).
+// outputs runs the model over q. It calls f with each example, its number and its values of the output, y (ids, cols).
 // f must not keep y.
 func outputs(run *train.Run, q *data.Sequences, output string, cols int, f func(i int, e data.Sequence, y []float32) error) error {
 	at, order := 0, q.Order()

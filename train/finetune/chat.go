@@ -12,7 +12,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// chat is the task of answering. What the assistant says carries loss.
+// chat is the task of answering. Only what the assistant says counts in the loss.
 type chat struct {
 	causal
 	template *generate.ChatTemplate
@@ -21,7 +21,7 @@ type chat struct {
 
 func (*chat) about() string {
 	return `answers: columns messages, conversations, instruction and output, prompt and completion, or --prompt-template
-and --answer; loss on the answers only, the model's own chat template, several chats to a row without leaks`
+and --answer; loss on the answers only, the model's own chat template, several chats to a row, none of which sees the others`
 }
 
 // columns finds the layout by the names of the columns, where the settings have none.
@@ -62,10 +62,10 @@ func (*chat) question(d *DataSettings, r *record.Records) record.Texts {
 }
 
 func (*chat) leftOut(n, context int) string {
-	return fmt.Sprintf("%d chats are left out: their answers lie behind the %d tokens of the context", n, context)
+	return fmt.Sprintf("%d chats are left out: their answers lie beyond the %d tokens of the context", n, context)
 }
 
-// make makes an example of a chat, or none where its answers lie behind the context.
+// make makes an example of a chat, or none where its answers lie beyond the context.
 func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	messages, err := s.Settings.Data.Layout.Chat(e.Records, e.row)
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	return []example{x}, nil
 }
 
-// learns tells whether an example has something to learn from.
+// learns tells whether any target of an example counts in the loss.
 func learns(e example) bool {
 	return slices.ContainsFunc(e.Y, func(y int32) bool { return y >= 0 })
 }
@@ -126,7 +126,7 @@ func (c *chat) answer(p *Predictor, chats [][]generate.Message, o generate.Optio
 		}
 	}
 	if _, ends := p.end(); c.plain && !ends {
-		o.Stop = append(slices.Clone(o.Stop), "\n\n") // what the plain template has behind an answer
+		o.Stop = append(slices.Clone(o.Stop), "\n\n") // the plain template ends an answer with a blank line
 	}
 	return p.write(prompts, o)
 }

@@ -150,7 +150,7 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// TestChatResume goes on with an interrupted run: what comes of it is that of a run that was never stopped.
+// TestChatResume goes on with an interrupted run: the result is that of a run that was never stopped.
 func TestChatResume(t *testing.T) {
 	s := chatSettings(t, 120)
 	s.Train.Epochs, s.LoRA.Dropout = 2, 0.1
@@ -187,7 +187,8 @@ func TestChatResume(t *testing.T) {
 	}
 }
 
-// TestChatContext: rows are as long as few examples need; chats without an answer in them are left out and counted.
+// TestChatContext: rows hold all but a few examples whole. Chats whose answers lie beyond them are left out and
+// counted.
 func TestChatContext(t *testing.T) {
 	lines := func(short, long, behind int) []string {
 		all := []string{"prompt,completion"}
@@ -279,7 +280,7 @@ func TestChatLeaks(t *testing.T) {
 	}
 }
 
-// TestChatPlain: a model without a template learns the plain one, and is told so.
+// TestChatPlain: a model without a template learns the plain one, and a warning says so.
 func TestChatPlain(t *testing.T) {
 	s, dir := chatSettings(t, 120), filepath.Join(t.TempDir(), "plain")
 	if err := os.CopyFS(dir, os.DirFS(tiny)); err != nil {

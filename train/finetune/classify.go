@@ -150,7 +150,7 @@ func (c *classify) weights(s *Setup) []float64 {
 	return nn.Balance(c.trains)
 }
 
-// chance is the entropy of the classes' shares, which count by their weights.
+// chance is the entropy of the classes' shares, weighted as in the loss.
 func (c *classify) chance(s *Setup) (h float64) {
 	share, sum, w := make([]float64, len(c.id)), 0.0, c.weights(s)
 	for id, n := range c.trains {

@@ -11,7 +11,7 @@ import (
 type Data struct {
 	Counts Counts
 
-	train, val, test *subset // test is nil without a file of its own
+	train, val, test *subset // test is nil without a test file
 	files            []*record.Records
 	augment          record.Augment
 }
@@ -19,13 +19,13 @@ type Data struct {
 // Counts say what was read.
 type Counts struct {
 	Rows       int // records that are used
-	Duplicates int // records left out, since an earlier one has the same text, folded
+	Duplicates int // records left out, since an earlier one has the same text but for case and white space
 	Leaks      int // records left out of training, since the validation or test records have their text
 	Train, Val int // records of the subsets
 	Test       int // records of the test file
 	Truncated  int // examples longer than the context
-	LeftOut    int // records without an example: chats whose answers lie behind the context, empty texts
-	LostSpans  int // spans that have no token of their own, mostly since they lie behind the context
+	LeftOut    int // records without an example: chats whose answers lie beyond the context, empty texts
+	LostSpans  int // spans that have no token of their own, mostly since they lie beyond the context
 	Tokens     int // tokens of an epoch of training
 	Balance    record.Balance
 	Warnings   []string
@@ -42,12 +42,12 @@ type reader interface {
 	strata() *record.Classes
 	// divided learns what the task needs to know about the subsets, and refuses subsets that it cannot learn from.
 	divided(s *Setup, d *Data) error
-	// restore takes what open and divided have learned from the settings of a run.
+	// restore reads from the settings of a run what open and divided learned for it.
 	restore(s *Setup) error
 	// identity returns the texts by which two records count as duplicates.
 	identity(d *DataSettings, r *record.Records) record.Texts
-	// question returns the questions of records that are questions with answers, else nil. No question is in both
-	// training and validation data.
+	// question returns the text of each question where records are questions with answers, else nil. No question is in
+	// both training and validation data.
 	question(d *DataSettings, r *record.Records) record.Texts
 	// leftOut says that n records have no example, and why.
 	leftOut(n, context int) string
@@ -55,7 +55,7 @@ type reader interface {
 	valShare(records int) float64
 }
 
-// subset is some records of a file. It has examples once it was measured.
+// subset is some records of a file. It has examples once it is measured.
 type subset struct {
 	r    *record.Records
 	rows []int
@@ -64,7 +64,7 @@ type subset struct {
 }
 
 // open reads the records that the settings name, divides and measures them. It resolves the settings that depend on the
-// records; with anyContext the context is one of them. After an error, too, closeFiles must be called.
+// records; with anyContext the context is one of them. The caller must call closeFiles, after an error too.
 func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	if anyContext {
 		s.Settings.Data.Context = s.task.longest(s)
@@ -151,7 +151,7 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 		d.warn("%s", s.task.leftOut(c.LeftOut, context))
 	}
 	if c.LostSpans > 0 {
-		d.warn("%d spans have no token of their own, most behind the %d tokens of the context: they are not learned", c.LostSpans, context)
+		d.warn("%d spans have no token of their own, most beyond the %d tokens of the context: they are not learned", c.LostSpans, context)
 	}
 	return nil
 }

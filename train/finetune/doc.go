@@ -11,6 +11,6 @@
 //	p, err := finetune.OpenRun("runs/sms", nil)
 //	answers, err := p.Predict([]string{"You have won a prize"})
 //
-// [Open] returns a [Job]: a [Setup], which holds the settings, the model's files and the tokenizer, and its [Data].
+// [Open] returns a [Job]: a [Setup] and its [Data]. The Setup holds the settings, the model's files and the tokenizer.
 // [OpenRun] returns a [Predictor]: a Setup and the model with what a run has learned. Each task is one file.
 package finetune

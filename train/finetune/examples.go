@@ -16,7 +16,7 @@ type maker interface {
 	// field describes the field y of a batch. With perID y has a value for each id of the example.
 	field() (y data.Field, perID bool)
 	// make makes the examples of a record: one, several pieces of it, or none where nothing can be learned from it. It
-	// changes nothing else. What was lost on the way comes back with each example.
+	// changes neither the task nor s. Each example says what was lost in making it.
 	make(s *Setup, e entry) ([]example, error)
 }
 
@@ -37,7 +37,7 @@ func (e entry) text(column string) (string, error) {
 	return text, err
 }
 
-// example is what a task makes of a record, and what was lost on the way.
+// example is what a task makes of a record, and what was lost in making it.
 type example struct {
 	data.Sequence
 	cut  bool // it was longer than the context
@@ -134,8 +134,8 @@ func (d *Data) vary(seed uint64) func(row int, epoch uint64) func(string) string
 	}
 }
 
-// LargestBatch returns the number of rows of the largest micro-batch, and the tokens of each row. A row is an
-// example, or several examples of texts that share it.
+// LargestBatch returns the number of rows of the largest micro-batch, and the tokens of each row. A row holds one
+// example, or several packed ones.
 func (j *Job) LargestBatch() (n, width int) {
 	t := j.Settings.Train
 	n, width = t.Batch, j.Settings.Data.Context

@@ -203,7 +203,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestRefuse has one clear line for what cannot be.
+// TestRefuse: settings and records that cannot be used give an error of one clear line.
 func TestRefuse(t *testing.T) {
 	good := texts(40)
 	with := func(line string) string { return write(t, "bad.csv", append(slices.Clone(good), line)...) }
@@ -274,7 +274,8 @@ func skewed(t *testing.T) Settings {
 	return s
 }
 
-// TestClassWeights: the rarer class is positive, and each class weighs the same in all; chance is what the shares say.
+// TestClassWeights: the rarer class is positive, and the classes weigh the same in total. Chance is the entropy of
+// their shares.
 func TestClassWeights(t *testing.T) {
 	for mode, want := range map[string]struct{ weight, chance float64 }{"": {2, math.Ln2}, "none": {1, -0.75*math.Log(0.75) - 0.25*math.Log(0.25)}} {
 		s := skewed(t)
@@ -352,7 +353,7 @@ func TestFolds(t *testing.T) {
 	}
 }
 
-// TestAugment: training sees another variant of a text each epoch, validation the text.
+// TestAugment: training sees another variant of a text each epoch, validation sees the text itself.
 func TestAugment(t *testing.T) {
 	s := settings(t, "classify", 60)
 	s.Data.Augment.Swap = 0.3

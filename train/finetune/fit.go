@@ -55,7 +55,7 @@ func (j *Job) Close() error {
 // learner is a task's part in learning.
 type learner interface {
 	// newHead tells whether the task puts a head of its own, called score, on the model's trunk. Otherwise it trains
-	// the model's own head. Such a model can do the task before it has learned, so a run reports that loss, too.
+	// the model's own head. Such a model can do the task without training, so a run also reports the loss before it.
 	newHead() bool
 	// fill reads the model's values into the state.
 	fill(s *Setup, state plan.State) error
@@ -63,11 +63,11 @@ type learner interface {
 	build(s *Setup) train.Task
 	// target says how the field y is read when the head is fitted first.
 	target(s *Setup) lpft.Target
-	// batches returns what training takes its batches from, given the examples.
+	// batches returns the examples q as training takes its batches from them: packed or each in a row.
 	batches(s *Setup, q *data.Sequences) train.TrainData
 	// evalBatch returns the number of examples of an evaluation batch.
 	evalBatch(s *Setup) int
-	// chance returns the loss of a model that knows only how often each answer comes, or 0.
+	// chance returns the loss of a model that knows only how often each answer comes, or 0 where it is not known.
 	chance(s *Setup) float64
 	// judge measures the model on a subset, whose examples are q.
 	judge(s *Setup, run *train.Run, p *subset, q *data.Sequences) (judged, error)
@@ -121,7 +121,7 @@ type fit struct {
 	*Job
 	o         Options
 	recipe    lpft.Recipe
-	val, test *data.Sequences // test is nil without a file of its own
+	val, test *data.Sequences // test is nil without a test file
 	perEpoch  int             // steps of an epoch
 	start     time.Time
 }

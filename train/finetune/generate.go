@@ -9,7 +9,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// answerTokens is the default of the most tokens of an answer.
+// answerTokens is the default limit on the tokens of an answer.
 const answerTokens = 128
 
 // Answer continues chats that each end where the assistant is to speak. An answer has at most o.Tokens tokens, 128 by
@@ -56,8 +56,8 @@ func (p *Predictor) write(prompts [][]int32, o generate.Options) ([]string, erro
 	return texts, nil
 }
 
-// generateRows returns how many sequences of up to that many tokens are written at once. Keys and values are kept for
-// at most 4096 tokens, and for at most 16 sequences.
+// generateRows returns how many sequences of up to that many tokens are generated at once, at most 16. Their keys and
+// values are for at most 4096 tokens together, or for one sequence that is longer.
 func generateRows(tokens int) int { return max(1, min(16, 4096/tokens)) }
 
 // textAnswers makes answers of texts.

@@ -21,8 +21,8 @@ type Layout struct {
 	Input  string `yaml:"input,omitempty" flag:"input" usage:"column of the text that the prompt is about"`
 	Answer string `yaml:"answer,omitempty" flag:"answer" usage:"column of the answers"`
 	System string `yaml:"system,omitempty" flag:"system" usage:"column of the system's message"` // may be empty
-	// Template makes what the user says, in place of Prompt and Input. {NAME} stands for the text of a column. {{ and
-	// }} are braces.
+	// Template is the pattern of what the user says, in place of Prompt and Input. {NAME} stands for the text of a
+	// column. {{ and }} are braces.
 	Template string `yaml:"prompt_template,omitempty" flag:"prompt-template" usage:"what the user says, made of columns: \"Translate into Chinese: {english}\""`
 }
 
@@ -156,7 +156,8 @@ func lastAnswer(m []generate.Message) int {
 	return last
 }
 
-// prompt returns what the user says about a text. The text takes the place of the template's column, where it has one.
+// prompt returns what the user says about a text. The text takes the place of the template's column. Without a
+// template of exactly one column, the text alone is the prompt.
 func (l Layout) prompt(text string) string {
 	prompt, columns := "", 0
 	pieces, _ := l.pieces()

@@ -24,7 +24,7 @@ func (*lm) columns(d *DataSettings, r *record.Records) error {
 }
 
 // make cuts a text into pieces of the context's length. Each piece is an example. The first target of a later piece
-// has one token before it. With the setting stride, pieces of held-out texts overlap: each begins that many tokens
+// is predicted from one token. With the setting stride, pieces of held-out texts overlap: each begins that many tokens
 // after the one before. An empty text gives no example.
 func (*lm) make(s *Setup, e entry) ([]example, error) {
 	whole, err := s.textTargets(e)
@@ -43,8 +43,8 @@ func (*lm) make(s *Setup, e entry) ([]example, error) {
 	return all, nil
 }
 
-// textTargets returns a whole text of any length as ids and targets. The first id stands for the beginning of a text,
-// and the last target, where the tokenizer has one, is the token between texts. Values has the bytes of each target.
+// textTargets returns a whole text of any length as ids and targets. The first id marks the beginning. The last
+// target is the token between texts, where the tokenizer has one. Values has the number of bytes of each target.
 func (s *Setup) textTargets(e entry) (x data.Sequence, err error) {
 	text, err := e.Text(e.row, s.Settings.Data.Text)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Setup) textTargets(e entry) (x data.Sequence, err error) {
 	return x, nil
 }
 
-// begun returns the ids of a text behind an id that stands for its beginning, and the bytes of each id of the text. The
+// begun returns the ids of a text after an id that marks its beginning, and the byte range of each id of the text. The
 // first id is the begin token where the model's files ask for one, else the token between texts.
 func (s *Setup) begun(text string) (ids []int32, spans [][2]int, err error) {
 	first, err := generate.PromptIDs(s.Tokenizer, "", token.AsText)

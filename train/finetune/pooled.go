@@ -51,7 +51,7 @@ func (e entry) number(column string) (float32, error) {
 	return float32(v), nil
 }
 
-// namedMetric is a metric by the name that a report gives it.
+// namedMetric is a metric and the name that a report gives it.
 type namedMetric struct {
 	name string
 	metric.Metric
@@ -61,10 +61,10 @@ type namedMetric struct {
 type judged struct {
 	values map[string]Number
 	ci95   map[string][2]Number
-	scores *metric.Rows // predictions and targets, where metrics of package metric were taken
+	scores *metric.Rows // predictions and targets, where the metrics are those of package metric
 }
 
-// judgeBy runs the model over q and takes metrics of package metric.
+// judgeBy runs the model over q and computes metrics of package metric.
 func judgeBy(run *train.Run, q *data.Sequences, metrics ...namedMetric) (judged, error) {
 	rows := &metric.Rows{}
 	if _, err := run.Evaluate(q, rows); err != nil {
@@ -79,7 +79,7 @@ func judgeBy(run *train.Run, q *data.Sequences, metrics ...namedMetric) (judged,
 	return j, nil
 }
 
-// summary takes each statistic of n examples with its 95 % interval, by the bootstrap.
+// summary computes each statistic of n examples, and its 95 % interval by the bootstrap.
 func summary(n int, statistics map[string]func(rows []int) float64) judged {
 	all := make([]int, n)
 	for i := range all {

@@ -76,8 +76,8 @@ func OpenRun(dir string, x plan.Executor) (*Predictor, error) {
 	return openPredictor(s, t, x, func(s *Setup) (map[string]graph.Buf, error) { return s.learned(dir) })
 }
 
-// OpenBase opens the pretrained model of the settings as it is, without a run. It tells what the model answers, and its
-// loss, before it learns. The settings' task is chat or lm. x may be nil for the CPU.
+// OpenBase opens the pretrained model of the settings as it is, without a run. Its answers and its
+// loss are those before fine-tuning. The settings' task must be chat or lm. x may be nil for the CPU.
 func OpenBase(s Settings, x plan.Executor) (*Predictor, error) {
 	t, err := newTask(s.Task)
 	if err != nil {
@@ -182,7 +182,7 @@ func (p *Predictor) count(cut bool) {
 func (p *Predictor) Predict(texts []string) ([]Answer, error) { return p.task.predict(p, texts) }
 
 // PredictRows returns an answer for each of the rows of r. With task chat records are read by their layout, and need no
-// column of answers. With other tasks the text is read.
+// column of answers. With other tasks their text column is read.
 func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error) {
 	return p.task.predictRows(p, r, rows)
 }

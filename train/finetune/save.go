@@ -62,7 +62,7 @@ func (f *fit) save(r *Result) error {
 	return nil
 }
 
-// replace removes what the same run has left at path when it ended before, and makes it anew.
+// replace makes path anew. It first removes what is there: a run that is resumed after its end has written it before.
 func replace(path string, make func(path string) error) error {
 	if err := os.RemoveAll(path); err != nil {
 		return errors.Wrap(err, "finetune")

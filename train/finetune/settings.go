@@ -12,14 +12,14 @@ import (
 	"github.com/pkg/errors"
 )
 
-// The methods.
+// A run trains by one of these methods.
 const (
 	LoRA     = "lora" // low-rank additions and the head are trained
-	Full     = "full" // all parameters are
-	HeadOnly = "head" // the head alone, on the frozen model's features
+	Full     = "full" // all parameters are trained
+	HeadOnly = "head" // the head alone is trained, on the frozen model's features
 )
 
-// Kind is what a run.yaml of fine-tuning begins with.
+// Kind is the value of the key kind, with which a run.yaml of fine-tuning begins.
 const Kind = "finetune"
 
 // Settings say what is fine-tuned, on what data and how. Open puts defaults in place of zero values. A run keeps the
@@ -67,10 +67,10 @@ type DataSettings struct {
 	ValPath    string  `yaml:"val_path,omitempty" flag:"val-data" usage:"validation data in a file of its own"`
 	TestPath   string  `yaml:"test_path,omitempty" flag:"test-data" usage:"test data, measured once at the end"`
 	Rows       int     `yaml:"rows,omitempty" flag:"rows" usage:"records to use, drawn by class and seed" range:"[0,inf)" default:"(all)"`
-	Duplicates bool    `yaml:"duplicates,omitempty" flag:"keep-duplicates" usage:"keep records whose text, folded, came before"`
+	Duplicates bool    `yaml:"duplicates,omitempty" flag:"keep-duplicates" usage:"keep records whose text came before, but for case and white space"`
 
-	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512, of chats and texts as they need, at most the model's)"`
-	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that each is foretold from more of the text" range:"[0,inf)" default:"(the context)"`
+	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512; of chat and lm as the texts need, at most 1024; at most the model's)"`
+	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that tokens are predicted from more of the text" range:"[0,inf)" default:"(the context)"`
 	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
 	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
@@ -118,8 +118,8 @@ type TrainSettings struct {
 	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated"`
 }
 
-// ReadSettings reads settings from a YAML file; keys that are not known are refused. A file without a version is from
-// when a warmup was always a share of the steps. There a warmup of 1 is the whole run.
+// ReadSettings reads settings from a YAML file and refuses unknown keys. A file without a version is older: its warmup
+// is always a share of the steps, so that 1 is the whole run.
 func ReadSettings(path string) (Settings, error) {
 	var s Settings
 	version, err := setting.ReadFile(path, Kind, &s)
@@ -150,7 +150,7 @@ type presets interface {
 	probes() bool
 	// rate returns the default learning rate with LoRA or of a head.
 	rate() float64
-	// longest returns the context to begin with where the settings name none. The settings' Context is the usual one.
+	// longest returns the context to begin with where the settings name none. s has the usual default as its Context.
 	longest(s *Setup) int
 	// shorter returns a shorter context that suits examples of these lengths, or the given one.
 	shorter(lengths []int32, context int) int
@@ -194,7 +194,8 @@ func (s *Settings) resolve(t task, m gpt.Model) error {
 	return s.check(t, m)
 }
 
-// check refuses values that cannot be, by the setting's name. The bounds of single settings stand beside them.
+// check refuses values that do not fit together or the model. The error names the setting. The bounds of single
+// settings are in their tags.
 func (s *Settings) check(t task, m gpt.Model) error {
 	if err := setting.CheckGiven(s); err != nil {
 		return errors.WithMessage(err, "finetune")

@@ -45,8 +45,8 @@ func (s *Setup) ids(text string) (ids []int32, cut bool, err error) {
 	return ids[:n], cut, err
 }
 
-// fits returns how many of n ids the context holds. cut tells whether they are fewer than n; with the setting strict
-// that is an error.
+// fits returns how many of n ids the context holds. cut tells whether they are fewer than n. With the setting strict
+// fewer is an error.
 func (s *Setup) fits(what string, n int) (most int, cut bool, err error) {
 	context := s.Settings.Data.Context
 	if n <= context {

@@ -111,8 +111,8 @@ func (t Tags) Classes() []string {
 	return names
 }
 
-// Encode returns the class of each token of a text. tokens[i] has the bytes of token i, ascending, as token.Offsets
-// gives them. A token without bytes has class −1 and does not count. A token that holds a part of a span belongs to
+// Encode returns the class of each token of a text. tokens[i] is the byte range of token i, ascending, as token.Offsets
+// gives it. A token without bytes has class −1 and does not count. A token that holds a part of a span belongs to
 // it; where it holds parts of two, it belongs to the first. lost counts the spans without a token of their own: their
 // tokens belong to the span before, or were cut off. White space at the ends of a span is left out. Spans that
 // overlap, lie outside the text, are empty or have another label are an error.
@@ -122,7 +122,7 @@ func (t Tags) Encode(text string, spans []Span, tokens [][2]int) (classes []int3
 		return nil, 0, err
 	}
 	lost = len(places)
-	at, last := 0, -1 // index of the first place that does not end before the token; that of the token before
+	at, last := 0, -1 // at: the first place that ends after the token begins; last: the place that had a token last
 	for i, token := range tokens {
 		if token[0] < 0 || token[0] > token[1] || token[1] > len(text) || i > 0 && token[0] < tokens[i-1][0] {
 			return nil, 0, errors.Errorf("finetune: token %d has bytes %d: want ascending ones within the text's %d", i, token, len(text))

@@ -111,7 +111,7 @@ func (s *Setup) draw(rows []int) ([]int, error) {
 	return parts[0], nil
 }
 
-// withoutLeaks returns the rows of a whose text or question, folded, is not in b.
+// withoutLeaks returns the rows of a whose text or question is not in b, whatever its case and white space.
 func (d *Data) withoutLeaks(s *Setup, a *record.Records, rows []int, b *record.Records) ([]int, error) {
 	n, textA, textB := b.Len(), s.question(a), s.question(b)
 	text := func(i int) (string, error) { // b's records, then a's

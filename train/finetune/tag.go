@@ -63,7 +63,7 @@ func (t *tag) divided(s *Setup, d *Data) error {
 		}
 		for _, l := range others {
 			if !slices.Contains(known, l) {
-				d.warn("no record to train on has a span %q: those to measure on will not be found", l)
+				d.warn("no record to train on has a span %q: held-out spans of this label will not be found", l)
 			}
 		}
 	}
@@ -133,14 +133,14 @@ func (t *tag) build(s *Setup) train.Task {
 // classes returns the number of classes that a token may have.
 func (t *tag) classes() int { return 1 + 2*len(t.tags) }
 
-// found is what was found in a text.
+// found counts the spans and the tokens of one text.
 type found struct {
 	counts        SpanCounts
 	tokens, right int // tokens that count, and those whose class is right
 }
 
-// judge takes strict scores of whole spans, and the share of tokens whose class is right. Spans behind the context
-// count as not found. Intervals are over texts.
+// judge computes strict scores of whole spans, and the share of tokens whose class is right. Spans beyond the context
+// count as not found. The intervals resample whole texts.
 func (t *tag) judge(s *Setup, run *train.Run, p *subset, q *data.Sequences) (judged, error) {
 	each := make([]found, q.Len())
 	err := outputs(run, q, field.Predict, t.classes(), func(i int, e data.Sequence, y []float32) error {
@@ -181,7 +181,7 @@ func largest(y []float32) int {
 	return best
 }
 
-// spanMetrics returns statistics of some of the texts, which rows names.
+// spanMetrics returns, by name, metrics of the texts that rows lists.
 func spanMetrics(each []found) map[string]func(rows []int) float64 {
 	micro := func(f func(SpanScore) float64) func(rows []int) float64 {
 		all := make([]SpanCount, len(each)) // sums over all labels

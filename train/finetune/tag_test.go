@@ -84,7 +84,8 @@ func TestTag(t *testing.T) {
 	}
 }
 
-// TestTagCounts: spans behind the context are counted, and count as not found; labels that training lacks are told of.
+// TestTagCounts: spans beyond the context are counted, and count as not found. Labels that training lacks give a
+// warning.
 func TestTagCounts(t *testing.T) {
 	lines := tagged(40)
 	s := Settings{Task: "tag", Model: tiny, Data: DataSettings{Path: write(t, "texts.jsonl", lines...), Text: "text", Label: []string{"label"}, Context: 12,

@@ -24,7 +24,7 @@ type task interface {
 	reader    // reading records: data.go
 	maker     // making examples: examples.go
 	learner   // training and measuring: fit.go
-	responder // answering: predict.go
+	responder // answering: predictor.go
 	saver     // saving a run: save.go
 }
 

@@ -111,8 +111,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestMakeChangesNothing: making an example changes neither the task nor the setup, and what was lost comes back with
-// it.
+// TestMakeChangesNothing: making an example changes neither the task nor the setup, and the example says what was lost.
 func TestMakeChangesNothing(t *testing.T) {
 	long := strings.Repeat("an inn on the hill ", 9)
 	spans := fmt.Sprintf(`[[0, 6, "A"], [%d, %d, "B"]]`, len(long)-5, len(long)-1)

@@ -10,7 +10,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// textMetrics has, by name, the metrics that compare texts that a model wrote with those that were wanted.
+// textMetrics has, by name, the metrics that compare a model's texts with reference texts.
 var textMetrics = map[string]metric.Text{"bleu": metric.BLEU, "bleu_zh": metric.BLEUChinese, "chrf": metric.ChrF, "rouge1": metric.ROUGE1,
 	"rouge2": metric.ROUGE2, "rougel": metric.ROUGEL, "rougel_chars": metric.ROUGELChars, "exact": metric.Exact}
 

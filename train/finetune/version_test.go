@@ -52,7 +52,7 @@ var version1 = map[string]Settings{
 			Epochs: 1, ClassWeights: "balanced", Patience: 3, Evaluations: 2}},
 }
 
-// TestVersion1: what such a file says is what it said, and written again it says the same.
+// TestVersion1: a file without a version keeps its meaning, also when it is read, written and read again.
 func TestVersion1(t *testing.T) {
 	for name, want := range version1 {
 		s, err := ReadSettings(filepath.Join("testdata", "version1-"+name+".yaml"))
@@ -71,7 +71,7 @@ func TestVersion1(t *testing.T) {
 }
 
 // TestWarmup: in files without a version a warmup is a share of the steps, and 1 is all of them. In files with one, 1
-// is a single step. A share has as many steps as it had.
+// is a single step. A share gives as many steps as before.
 func TestWarmup(t *testing.T) {
 	const steps = 200
 	for _, c := range []struct {

@@ -44,7 +44,7 @@ func TestStride(t *testing.T) {
 	}
 }
 
-// TestWindows: every target counts once, and but for the text's beginning behind n−stride tokens at least.
+// TestWindows: every target counts once. At least n−stride tokens come before it, except at the text's beginning.
 func TestWindows(t *testing.T) {
 	for _, w := range []struct{ tokens, n, stride int }{{10, 4, 4}, {10, 4, 1}, {10, 4, 3}, {4, 4, 2}, {3, 8, 2}, {9, 4, 2}, {1, 1, 1}} {
 		e := data.Sequence{}

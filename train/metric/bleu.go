@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// The corpus BLEU of sacreBLEU 2, from 0 to 100: case counts, exponential smoothing, no effective order.
+// These measures are the corpus BLEU of sacreBLEU 2, from 0 to 100: case counts, exponential smoothing, no effective
+// order.
 //
 //	BLEU = BP·exp(¼·Σ_{n≤4} ln pₙ),  pₙ = 100·matches/n-grams,  BP = min(1, exp(1 − |ref|/|hyp|))
 //
 // The k-th order without a match has p = 100/(2ᵏ·n-grams). BLEU is 0 where nothing matches or no segment has four
-// tokens. |ref| sums, over segments, the length of the reference that is nearest to the text's. If two are as near, the
-// shorter one counts. Sources: Papineni et al. 2002, doi:10.3115/1073083.1073135; Post, arXiv:1804.08771.
+// tokens. |ref| sums, over segments, the length of the reference that is nearest in length to the text. If two are as
+// near, the shorter one counts. Sources: Papineni et al. 2002, doi:10.3115/1073083.1073135; Post, arXiv:1804.08771.
 var (
 	// BLEU splits words by the rules of mteval-v13a, sacreBLEU's default.
 	BLEU = Text{"bleu", func(hyp string, refs []string) []float64 { return bleuSegment(tokens13a, hyp, refs) }, bleuValue}
@@ -22,7 +23,7 @@ var (
 
 const bleuOrder = 4
 
-// bleuSegment returns length of the text, length of its nearest reference, matches by order, n-grams by order.
+// bleuSegment returns the lengths of the text and of its nearest reference, then matches and n-grams of each order.
 func bleuSegment(tokenize func(string) []string, hyp string, refs []string) []float64 {
 	words := tokenize(hyp)
 	tokens := make([][]string, len(refs))
@@ -69,7 +70,7 @@ func bleuValue(sum []float64, _ int) float64 {
 	return math.Exp(min(0, 1-ref/hyp) + logs/bleuOrder)
 }
 
-// The rules that split words, in this order.
+// bleuRules split words. They apply in this order.
 var bleuRules = []struct {
 	find *regexp.Regexp
 	with string
@@ -97,7 +98,7 @@ func tokens13a(s string) []string {
 	return splitWords(" " + s + " ")
 }
 
-// tokensZh sets each Chinese character apart and splits the rest as tokens13a, without its entities.
+// tokensZh sets each Chinese character apart. It splits the rest as tokens13a does, but decodes no entities.
 func tokensZh(s string) []string {
 	var b strings.Builder
 	for _, r := range strings.TrimFunc(s, isSpace) {
@@ -110,9 +111,8 @@ func tokensZh(s string) []string {
 	return splitWords(b.String())
 }
 
-// isChinese tells the characters that sacreBLEU's zh sets apart. What was meant as its range for Extension B is in
-// effect the first range below. So quotes, dashes and ellipses are set apart, and the characters of Extension B are
-// not.
+// isChinese tells the characters that sacreBLEU's zh sets apart. By a mistake there, its range for Extension B acts as
+// the first range below. So quotes, dashes and ellipses are set apart, and the characters of Extension B are not.
 func isChinese(r rune) bool {
 	for _, c := range [...][2]rune{
 		{0x2001, 0x2a6d}, {0x2e80, 0x2fdf}, {0x2ff0, 0x303f}, {0x3100, 0x312f}, {0x31a0, 0x31bf}, {0x31c0, 0x31ef}, {0x3200, 0x4db5},

@@ -29,8 +29,8 @@ func Bootstrap95(n int, seed uint64, statistic func(rows []int) float64) (lo, hi
 }
 
 // PairedTest tests whether two models differ in a statistic of the same n rows. It returns the two-sided p-value of the
-// difference d = a − b by the paired bootstrap. Both models are measured on the same draws, whose differences d* are
-// moved to the hypothesis of no difference:
+// difference d = a − b by the paired bootstrap. Both models are measured on the same draws. Subtracting d centres the
+// draws' differences d* on 0, the null hypothesis:
 //
 //	p = (1 + #{draws: |d* − d| ≥ |d|}) / (1 + draws)
 //
@@ -53,7 +53,7 @@ func PairedTest(n int, seed uint64, a, b func(rows []int) float64) float64 {
 			return
 		}
 		draws++
-		if math.Abs(v-d) >= math.Abs(d)-1e-12*(1+math.Abs(d)) { // ties but for rounding are ties
+		if math.Abs(v-d) >= math.Abs(d)-1e-12*(1+math.Abs(d)) { // equal but for rounding counts as equal
 			extreme++
 		}
 	})
@@ -87,7 +87,7 @@ func percentile(sorted []float64, percent float64) float64 {
 	i := int(at)
 	lo, hi := sorted[i], sorted[min(i+1, len(sorted)-1)]
 	if lo == hi {
-		return lo // infinities too
+		return lo // Inf − Inf below would be NaN
 	}
 	return lo + (at-float64(i))*(hi-lo)
 }

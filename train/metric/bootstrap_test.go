@@ -77,7 +77,7 @@ func sorted(x []float64) []float64 {
 	return s
 }
 
-// TestDraws holds the draws of a seed: figures that were published stay what they were.
+// TestDraws: a seed gives the same draws as ever, so that published figures can be computed again.
 func TestDraws(t *testing.T) {
 	var first []int
 	draws := 0
@@ -182,7 +182,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// ptr is how a golden file has v.
+// ptr returns v as a golden file has it, nil for NaN.
 func ptr(v float64) *float64 {
 	if math.IsNaN(v) {
 		return nil

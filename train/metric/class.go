@@ -40,7 +40,7 @@ func (m ClassMetric) Name() string { return m.name }
 // New implements Metric.
 func (m ClassMetric) New() Accumulator { return &classes{m: m, classRows: m.new()} }
 
-// classes is the accumulator of a ClassMetric: it checks and widens, the embedded classRows measure.
+// classes is the accumulator of a ClassMetric. It checks batches and makes them float64; classRows measures them.
 type classes struct {
 	m    ClassMetric
 	cols int // of the first batch, 0 before it

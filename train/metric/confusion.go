@@ -7,8 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// An Average says which classes a precision, recall or F1 is about: one, by its id (0, 1, …), or all, as below. A class
-// that no target and no prediction names is left out, as scikit-learn does.
+// An Average says which classes a precision, recall or F1 is about: one, by its id (0, 1, …), or all, as below. Means
+// over classes leave out a class that no target and no prediction names, as scikit-learn does.
 type Average int
 
 // The averages over all classes.
@@ -65,17 +65,17 @@ func (a *confusing) row(p []float64, t int) {
 
 func (a *confusing) Value() float64 { return a.value(&a.Confusion) }
 
-// A Confusion counts rows by target and predicted class. Its memory grows with the kinds of confusion that occur, not
-// with the square of the classes. Use [NewConfusion]; it is not safe for concurrent use.
+// A Confusion counts rows by target and predicted class. Its memory grows with the pairs of them that occur, not with
+// the square of the number of classes. Use [NewConfusion]; it is not safe for concurrent use.
 type Confusion struct {
 	Classes int
 	Names   []string // of the classes, for printing; a missing one prints as its id
 	cells   map[[2]int]int
 }
 
-// NewConfusion returns the confusion of target and pred, which hold as many class ids from 0 to classes−1. A row whose
+// NewConfusion returns the confusion of target and pred, equally many class ids from 0 to classes−1. A row whose
 // target is below 0 does not count. A prediction below 0 names no class: it misses its target, and no class has it as a
-// false prediction. Other ids are an error, and so are slices of unlike length.
+// false prediction. Other ids are an error, and so are slices of different length.
 func NewConfusion(classes int, target, pred []int) (*Confusion, error) {
 	c := &Confusion{Classes: classes}
 	if len(target) != len(pred) {

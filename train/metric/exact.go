@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// The share of texts that equal one of their references, from 0 to 1.
+// These measures are the share of texts that equal one of their references, from 0 to 1.
 var (
 	// Exact compares the texts as they are.
 	Exact = exact("exact", func(s string) string { return s })
@@ -25,7 +25,7 @@ func exact(name string, normal func(string) string) Text {
 	}, meanSegment}
 }
 
-// normalize is the rule of SQuAD. An article is left out where it is a whole word, a run of letters and digits.
+// normalize is the rule of SQuAD. It drops an article that is a whole word; a word is a run of letters and digits.
 func normalize(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", r) {

@@ -33,7 +33,7 @@ type Accumulator interface {
 	Reset()
 }
 
-// The metrics of this package.
+// These metrics are means over rows or numbers.
 var (
 	// Accuracy is the share of rows that are right, with one target for each row. With one column, pred is the
 	// probability of class 1 and the target is 0 or 1. A row is right if both lie on the same side of 0.5, where 0.5
@@ -99,7 +99,7 @@ func accuracy(m *mean, pred []float32, cols int, target []float32) error {
 	return nil
 }
 
-// predicts tells whether a row's class is t.
+// predicts tells whether a row predicts the class t.
 func predicts(row []float32, t float32) bool {
 	best := 0
 	for j, v := range row {
@@ -116,7 +116,7 @@ func predicts(row []float32, t float32) bool {
 	return float32(best) == t
 }
 
-// elements is the score of errors number by number.
+// elements returns a score that adds f(pred − target) of each number.
 func elements(f func(d float64) float64) score {
 	return func(m *mean, pred []float32, _ int, target []float32) error {
 		if len(pred) != len(target) {

@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A multi-label task asks for each row and label whether the label applies. pred and target are (rows, labels): pred is
+// A multi-label task asks for each row and label whether the label applies. pred and target are (rows, labels). pred is
 // the probability that the label applies, or its logit with FromLogits. A target is 1 or 0, or below 0 where the answer
 // is not known.
 

@@ -35,7 +35,7 @@ func AveragePrecision(scores []float64, positive []bool) float64 {
 	return area(averagePrecision, scores, positive)
 }
 
-// ranking keeps the rows of a measure of their order.
+// ranking keeps all rows for a measure that needs them in the order of their scores.
 type ranking struct {
 	area   func([]scored) float64
 	scores [][]float64 // by class; class 1 alone where there are two
@@ -78,7 +78,7 @@ func (a *ranking) Value() float64 {
 	return sum / count
 }
 
-// scored is a row in the order of scores.
+// scored is the score of a row, and whether the row has the class.
 type scored struct {
 	score    float64
 	positive bool
@@ -106,7 +106,7 @@ func hasNaN(x []float64) bool {
 	return false
 }
 
-// thresholds calls f with the rows from the largest score to each threshold, and how many of them are positive.
+// thresholds calls f for each threshold with the number of rows from it up, and how many of them are positive.
 func thresholds(rows []scored, f func(n, positive float64)) {
 	positive := 0.0
 	for i, r := range rows {

@@ -90,7 +90,7 @@ func (c *rmse) add(pred, target float64) {
 
 func (c *rmse) value() float64 { return math.Sqrt(c.sum / c.n) }
 
-// pearson keeps means and co-moments about them, so that large means cost no digits.
+// pearson keeps means and co-moments about them, so that large means cost no precision.
 // Source: Welford 1962, doi:10.1080/00401706.1962.10490022.
 type pearson struct{ n, mx, my, xx, yy, xy float64 }
 

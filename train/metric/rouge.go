@@ -43,10 +43,10 @@ func sharedSequence(hyp, ref []string) (shared, hypLen, refLen int) {
 	return commonSubsequence(hyp, ref), len(hyp), len(ref)
 }
 
-// commonSubsequence is the length of the longest sequence of words that both texts have in order, with others between.
-// It keeps one row of the table at a time.
+// commonSubsequence is the length of the longest sequence of words that both texts have in order, perhaps with others
+// between. It keeps one row of the table at a time.
 func commonSubsequence(a, b []string) int {
-	row := make([]int, len(b)+1) // row[j] of a's first words and b's first j
+	row := make([]int, len(b)+1) // row[j] is the length for the words of a so far and the first j of b
 	for _, w := range a {
 		diagonal := 0 // row[j] before this word
 		for j, v := range b {

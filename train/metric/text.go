@@ -14,8 +14,8 @@ import (
 //	err := bleu.Add("the cat sat", "the cat sat down", "a cat sat")
 //	lo, hi := metric.Bootstrap95(bleu.Len(), 1, bleu.Of)
 //
-// A measure keeps a few sums for each segment, and computes its value from the sums of them. So a corpus is measured as
-// a whole, and any part of it is measured cheaply.
+// A measure keeps a few numbers for each segment, and computes its value from their sums over segments. So a corpus is
+// measured as a whole, and any part of it is measured cheaply.
 type Text struct {
 	name    string
 	segment func(hyp string, refs []string) []float64 // refs has one or more
@@ -94,10 +94,10 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f 
 // fields splits at white space as Python's str.split does.
 func fields(s string) []string { return strings.FieldsFunc(s, isSpace) }
 
-// lower is Python's str.lower but for the final sigma. İ is the one letter that becomes two.
+// lower is Python's str.lower but for the final sigma. İ alone becomes two characters, i and a dot above.
 func lower(s string) string { return strings.ToLower(strings.ReplaceAll(s, "İ", "i̇")) }
 
-// ngrams counts the n-grams of tokens that hold no space, each under its tokens joined by spaces.
+// ngrams counts the n-grams of tokens. A key is an n-gram's tokens joined by spaces, so no token may hold a space.
 func ngrams(tokens []string, n int) map[string]int {
 	counts := map[string]int{}
 	for i := 0; i+n <= len(tokens); i++ {
@@ -106,7 +106,7 @@ func ngrams(tokens []string, n int) map[string]int {
 	return counts
 }
 
-// matches is the number of n-grams of a that b has as well, each at most as often as in both.
+// matches sums, over n-grams, the smaller of their counts in a and in b.
 func matches(a, b map[string]int) int {
 	sum := 0
 	for k, n := range a {

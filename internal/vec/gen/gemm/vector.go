@@ -64,6 +64,9 @@ func (a *text) run(bytes int) {
 	a.ins("MOVQ SI, BX")
 	a.ins("MOVQ n+32(FP), R11")
 	a.label("run%d", bytes)
+	for off := 0; off < bytes; off += 64 { // of the row four rows on: rows lie on pages of their own
+		a.ins("PREFETCHT0 %d(BX)(R8*4)", off)
+	}
 	for _, form := range []string{"%s %d(BX), %s%d", "%[1]s %[3]s%[4]d, %[2]d(DX)"} {
 		for off, r := 0, 0; off < bytes; r++ {
 			switch left := bytes - off; {
