@@ -117,18 +117,28 @@ func (d *Driver) handle() uint64 {
 	return d.next
 }
 
-// note counts a call and writes it down. What it is called with comes as names and values in turn.
+// note counts a call and writes it down. What it is called with comes as names and values in turn. A line is such as
+//
+//	5 cuMemcpyHtoDAsync[148 stream=2]
+//
+// where the number of bytes stands first, without a name.
 func (d *Driver) note(name string, args ...any) {
 	d.n++
 	d.calls[name]++
 	if d.trace == nil {
 		return
 	}
-	fmt.Fprintf(d.trace, "%d %s", d.n, name)
+	fmt.Fprintf(d.trace, "%d %s[", d.n, name)
 	for i := 0; i+1 < len(args); i += 2 {
-		fmt.Fprintf(d.trace, " %s=%v", args[i], args[i+1])
+		if i > 0 {
+			fmt.Fprint(d.trace, " ")
+		}
+		if args[i] != "bytes" {
+			fmt.Fprintf(d.trace, "%s=", args[i])
+		}
+		fmt.Fprint(d.trace, args[i+1])
 	}
-	fmt.Fprintln(d.trace)
+	fmt.Fprintln(d.trace, "]")
 }
 
 // begin notes a call that needs no context, and returns what keeps it from being done.

@@ -163,8 +163,8 @@ func TestTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "mark step 1\n5 cuMemcpyHtoDAsync bytes=148 stream=0\n" +
-		"6 cuLaunchKernel kernel=add_one grid=2,1,1 block=32,1,1 shared=0 stream=0\n"
+	const want = "mark step 1\n5 cuMemcpyHtoDAsync[148 stream=0]\n" +
+		"6 cuLaunchKernel[kernel=add_one grid=2,1,1 block=32,1,1 shared=0 stream=0]\n"
 	if s := string(b); !strings.HasSuffix(s, want) {
 		t.Errorf("trace:\n%s", s)
 	}

@@ -43,7 +43,7 @@ func (d *Driver) on(name string, h uint64, f func(h uint64) blas.Status) blas.St
 
 // attribute notes a call that sets an attribute.
 func (d *Driver) attribute(name string, h uint64, number int, value []byte, f func(uint64, int, []byte) blas.Status) blas.Status {
-	d.note(name, "handle", h, "attribute", number, "bytes", len(value))
+	d.note(name, "bytes", len(value), "handle", h, "attribute", number)
 	return d.told(f(h, number, value))
 }
 

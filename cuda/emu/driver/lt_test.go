@@ -108,7 +108,7 @@ func TestLt(t *testing.T) {
 			t.Error(err)
 		}
 		b, err := os.ReadFile(path)
-		if want := fmt.Sprintf(" cublasLtMatmul m=32 n=16 k=64 batch=1 stream=%d\n", s); err != nil || !strings.Contains(string(b), want) {
+		if want := fmt.Sprintf(" cublasLtMatmul[m=32 n=16 k=64 batch=1 stream=%d]\n", s); err != nil || !strings.Contains(string(b), want) {
 			t.Errorf("no %q in the record, error %v", want, err)
 		}
 	}

@@ -40,7 +40,7 @@ func (d *Driver) MemAlloc(n int) (emu.Ptr, Result) {
 
 // MemFree is cuMemFree, which waits for all work first. A fault of that work is told by the next call for work.
 func (d *Driver) MemFree(p emu.Ptr) Result {
-	if r := d.back("cuMemFree", "at", fmt.Sprintf("%#x", uint64(p)), "bytes", d.sizes[p]); r != Success {
+	if r := d.back("cuMemFree", "bytes", d.sizes[p], "at", fmt.Sprintf("%#x", uint64(p))); r != Success {
 		return r
 	}
 	if p == 0 {
