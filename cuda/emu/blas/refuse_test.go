@@ -2,6 +2,7 @@ package blas_test
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 
@@ -51,6 +52,41 @@ var refusals = []struct {
 	{"epilogue", func(x *trial, c *blas.Call) {
 		x.ok(x.lib.MatmulDescSetAttribute(c.Product, epilogueAt, u32(130)))
 	}, blas.NotSupported, "epilogue 130"},
+	{"pointer mode", func(x *trial, c *blas.Call) {
+		x.ok(x.lib.MatmulDescSetAttribute(c.Product, 2, u32(1)))
+	}, blas.NotSupported, "pointer mode 1"},
+	{"compute type", func(x *trial, c *blas.Call) {
+		x.ok(x.lib.MatmulDescSetAttribute(c.Product, 0, u32(70)))
+	}, blas.NotSupported, "compute type 70"},
+	{"order", func(x *trial, c *blas.Call) {
+		x.ok(x.lib.MatrixLayoutSetAttribute(c.Layouts[1], 1, u32(1)))
+	}, blas.NotSupported, "B: a matrix in order 1"},
+	{"no matrices", func(x *trial, c *blas.Call) {
+		x.ok(x.lib.MatrixLayoutSetAttribute(c.Layouts[0], layoutBatch, u32(0)))
+	}, blas.InvalidValue, "A: 0 matrices"},
+	{"matrices in each other", func(x *trial, c *blas.Call) {
+		for _, l := range c.Layouts {
+			x.ok(x.lib.MatrixLayoutSetAttribute(l, layoutBatch, u32(2)))
+		}
+	}, blas.InvalidValue, "matrices D lie in each other"},
+	{"biases in each other", func(x *trial, c *blas.Call) {
+		for _, l := range c.Layouts {
+			x.ok(x.lib.MatrixLayoutSetAttribute(l, layoutBatch, u32(2)))
+			x.ok(x.lib.MatrixLayoutSetAttribute(l, layoutStride, u64(16*16)))
+		}
+		x.ok(x.lib.MatmulDescSetAttribute(c.Product, biasStride, u64(8)))
+	}, blas.NotSupported, "biases of 16 elements, each 8"},
+	{"aux in each other", func(x *trial, c *blas.Call) {
+		for _, l := range c.Layouts {
+			x.ok(x.lib.MatrixLayoutSetAttribute(l, layoutBatch, u32(2)))
+			x.ok(x.lib.MatrixLayoutSetAttribute(l, layoutStride, u64(16*16)))
+		}
+		x.ok(x.lib.MatmulDescSetAttribute(c.Product, auxStride, u64(16*8-8)))
+	}, blas.InvalidValue, "aux each 120"},
+	{"C at D with other gaps", func(x *trial, c *blas.Call) {
+		wide := x.layout(x.empty(f32, 16, 8, 1, 4))
+		c.Layouts[2], c.At[2], c.Beta, c.Algorithm = wide, c.At[3], 1, nil
+	}, blas.InvalidValue, "C lies at D"},
 	{"no transpose", func(x *trial, c *blas.Call) {
 		x.ok(x.lib.MatmulDescSetAttribute(c.Product, transA, u32(2)))
 	}, blas.NotSupported, "transposes 2"},
@@ -123,6 +159,37 @@ func TestAlignment(t *testing.T) {
 	}
 }
 
+// TestHeuristicRefused: what has no algorithms.
+func TestHeuristicRefused(t *testing.T) {
+	x := usual(newRig(t))
+	c := x.call()
+	for name, ask := range map[string]func() blas.Status{
+		"no library": func() blas.Status {
+			_, s := x.lib.MatmulAlgoGetHeuristic(99, c.Product, c.Layouts, x.pref, 1)
+			return s
+		},
+		"no preference": func() blas.Status {
+			_, s := x.lib.MatmulAlgoGetHeuristic(x.h, c.Product, c.Layouts, 99, 1)
+			return s
+		},
+		"no algorithms": func() blas.Status {
+			_, s := x.lib.MatmulAlgoGetHeuristic(x.h, c.Product, c.Layouts, x.pref, 0)
+			return s
+		},
+		"no product": func() blas.Status {
+			_, s := x.lib.MatmulAlgoGetHeuristic(x.h, 99, c.Layouts, x.pref, 1)
+			return s
+		},
+	} {
+		if s := ask(); s != blas.InvalidValue {
+			t.Errorf("%s: status %d", name, s)
+		}
+	}
+	if found, s := x.lib.MatmulAlgoGetHeuristic(x.h, c.Product, c.Layouts, 0, 5); s != blas.Success || len(found) != 2 {
+		t.Errorf("without a preference: status %d, %d algorithms", s, len(found))
+	}
+}
+
 // TestRefusedEpilogues: a library that was told to lack epilogues has no algorithms for them.
 func TestRefusedEpilogues(t *testing.T) {
 	for word, lacks := range map[string][]int{"bgrad": {208, 256, 512}, "gelu_aux": {160, 164}, "dgelu": {192, 208}, "": nil} {
@@ -154,6 +221,17 @@ func TestMemoryFaults(t *testing.T) {
 	}{
 		{"column 0 of A", func(c *blas.Call) { c.At[0] = x.empty(f32, 16, 16, 1, 0).at }},
 		{"column 6 of B", func(c *blas.Call) { c.At[1] += 128 }},
+		{"column 2 of C", func(c *blas.Call) { c.At[2], c.Beta = c.At[0]+448*2, 1 }},
+		{"column 0 of the bias", func(c *blas.Call) {
+			r.ok(r.lib.MatmulDescSetAttribute(c.Product, biasAt, u64(int(x.empty(f32, 16, 1, 1, 0).at))))
+		}},
+		{"aux: column 7", func(c *blas.Call) {
+			r.ok(r.lib.MatmulDescSetAttribute(c.Product, auxAt, u64(int(x.aux.at)+64)))
+		}},
+		{"column 0 of aux", func(c *blas.Call) {
+			r.ok(r.lib.MatmulDescSetAttribute(c.Product, auxAt, u64(int(x.empty(f32, 16, 8, 1, 0).at))))
+			r.ok(r.lib.MatmulDescSetAttribute(c.Product, epilogueAt, u32(192)))
+		}},
 		{"D: column 7", func(c *blas.Call) { c.At[3] += 16 }},
 	} {
 		call := x.call()
@@ -177,6 +255,19 @@ func TestAttributes(t *testing.T) {
 		if got, s := r.lib.MatmulDescGetAttribute(p, a); s != blas.Success || !bytes.Equal(got, v) {
 			t.Errorf("attribute %d: % x, want % x, status %d", a, got, v, s)
 		}
+	}
+	for a := range 27 {
+		if v, s := r.lib.MatmulDescGetAttribute(p, a); s == blas.Success {
+			r.ok(r.lib.MatmulDescSetAttribute(p, a, v))
+		}
+	}
+	for a, v := range map[int][]byte{0: u32(7), 9: u32(int(math.Float32bits(0.5))), 3: u32(1), 12: u64(3), prefAlign + 3: u32(16)} {
+		r.ok(r.lib.MatmulPreferenceSetAttribute(r.pref, a, v))
+	}
+	l, s := r.lib.MatrixLayoutCreate(f32, 4, 4, 4)
+	r.ok(s)
+	for a, v := range map[int][]byte{0: u32(bf16), 2: u64(3), 3: u64(5), 4: u64(8)} {
+		r.ok(r.lib.MatrixLayoutSetAttribute(l, a, v))
 	}
 	for name, s := range map[string]blas.Status{
 		"bytes":     r.lib.MatmulDescSetAttribute(p, transA, u64(1)),

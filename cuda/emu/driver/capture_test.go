@@ -57,6 +57,24 @@ func TestGraph(t *testing.T) {
 	r.is("a graph that is gone", r.GraphDestroy(g), driver.InvalidHandle)
 }
 
+// TestGraphTwice: a graph that is launched in two streams runs once at a time.
+func TestGraphTwice(t *testing.T) {
+	for seed := range 20 {
+		r := newRig(t, fmt.Sprintf("order:%d", seed))
+		s := r.streams(2, 1)
+		r.ok(r.CopyHtoD(r.x, floats(1, r.n), 0, false))
+		g := r.capture(s[0], func() { r.ok(r.add(r.y, r.x, s[0])); r.ok(r.add(r.x, r.y, s[0])) })
+		x, res := r.GraphInstantiate(g)
+		r.ok(res)
+		r.ok(r.GraphLaunch(x, s[0]))
+		r.ok(r.GraphLaunch(x, s[1]))
+		r.ok(r.Synchronize())
+		if v := r.read(r.x); v != 5 {
+			t.Fatalf("seed %d: %g, want 5", seed, v)
+		}
+	}
+}
+
 // TestFork: streams of a graph run side by side, in all orders that its events permit.
 func TestFork(t *testing.T) {
 	for _, joins := range []bool{false, true} {

@@ -92,11 +92,15 @@ func (r *rig) ok(res driver.Result) {
 
 // add asks for y = x + 1.
 func (r *rig) add(y, x emu.Ptr, stream uint64) driver.Result {
+	return r.LaunchKernel(r.f, emu.Dim{X: 2, Y: 1, Z: 1}, emu.Dim{X: 32, Y: 1, Z: 1}, 0, stream, r.params(y, x))
+}
+
+// params are those of add_one.
+func (r *rig) params(y, x emu.Ptr) []byte {
 	var p []byte
 	p = binary.LittleEndian.AppendUint64(p, uint64(y))
 	p = binary.LittleEndian.AppendUint64(p, uint64(x))
-	p = binary.LittleEndian.AppendUint32(p, uint32(r.n))
-	return r.LaunchKernel(r.f, emu.Dim{X: 2, Y: 1, Z: 1}, emu.Dim{X: 32, Y: 1, Z: 1}, 0, stream, p)
+	return binary.LittleEndian.AppendUint32(p, uint32(r.n))
 }
 
 func floats(v float32, n int) []byte {

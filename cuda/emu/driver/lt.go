@@ -175,8 +175,8 @@ type use struct {
 	n      int
 }
 
-// workspaceFree refuses a workspace that a product of another stream may still use: one that is certain to be done
-// neither for the host nor for the stream.
+// workspaceFree refuses a workspace that a product of another stream may still use. Neither the host nor the stream has
+// waited for that product.
 func (d *Driver) workspaceFree(w workspace, id uint64) blas.Status {
 	s := d.streams[id]
 	if s == nil {

@@ -148,6 +148,22 @@ func TestLtRanges(t *testing.T) {
 	}
 }
 
+// TestLtInPlace: a range that may be read and one that may be written can be the same memory.
+func TestLtInPlace(t *testing.T) {
+	r := newLt(t, "", 1)
+	r.ok(r.MemsetD32(r.c.At[3], 0x3f800000, 32*16, 0, false))
+	r.c.Beta = 1
+	in := emu.Range{Name: "C", Ptr: r.c.At[3], Bytes: 4 * 32 * 16, Access: emu.Reads}
+	out := in
+	out.Name, out.Access = "D", emu.Writes
+	r.Annotate([]emu.Range{{Name: "A", Ptr: r.c.At[0], Bytes: 4 * 32 * r.k, Access: emu.Reads},
+		{Name: "B", Ptr: r.c.At[1], Bytes: 4 * 16 * r.k, Access: emu.Reads}, in, out}, "")
+	r.fine(r.LtMatmul(r.h, r.c, 0))
+	if v := r.read(r.c.At[3]); v != 129 {
+		t.Errorf("%g, want 129", v)
+	}
+}
+
 // TestLtUnwritten: without ranges a product may touch all memory, and what nothing wrote is still a fault.
 func TestLtUnwritten(t *testing.T) {
 	r := newLt(t, "", 1)
@@ -173,11 +189,13 @@ func TestWorkspaces(t *testing.T) {
 			r.ok(r.EventRecord(e, s[0]))
 			r.ok(r.StreamWaitEvent(s[1], e))
 		}, blas.Success},
-		"the host":      {func(r *ltRig, s []uint64) { r.ok(r.StreamSynchronize(s[0])) }, blas.Success},
-		"another event": {func(r *ltRig, s []uint64) { e := r.event(); r.ok(r.EventRecord(e, s[1])); r.ok(r.EventSynchronize(e)) }, blas.InvalidValue},
-		"all":           {func(r *ltRig, s []uint64) { r.ok(r.Synchronize()) }, blas.Success},
-		"another place": {func(r *ltRig, s []uint64) { r.c.Workspace, _ = r.MemAlloc(r.c.Bytes) }, blas.Success},
-		"no workspace":  {func(r *ltRig, s []uint64) { r.way(0) }, blas.Success},
+		"the host":              {func(r *ltRig, s []uint64) { r.ok(r.StreamSynchronize(s[0])) }, blas.Success},
+		"another event":         {func(r *ltRig, s []uint64) { e := r.event(); r.ok(r.EventRecord(e, s[1])); r.ok(r.EventSynchronize(e)) }, blas.InvalidValue},
+		"a stream that is gone": {func(r *ltRig, s []uint64) { r.ok(r.StreamDestroy(s[0])) }, blas.InvalidValue},
+		"all after it":          {func(r *ltRig, s []uint64) { r.ok(r.StreamDestroy(s[0])); r.ok(r.Synchronize()) }, blas.Success},
+		"all":                   {func(r *ltRig, s []uint64) { r.ok(r.Synchronize()) }, blas.Success},
+		"another place":         {func(r *ltRig, s []uint64) { r.c.Workspace, _ = r.MemAlloc(r.c.Bytes) }, blas.Success},
+		"no workspace":          {func(r *ltRig, s []uint64) { r.way(0) }, blas.Success},
 	} {
 		r := newLt(t, "", 1)
 		r.way(1)

@@ -95,6 +95,12 @@ func TestMemory(t *testing.T) {
 	}
 	_, res = r.MemAlloc(0)
 	r.is("no bytes", res, driver.InvalidValue)
+	p, res := r.MemAlloc(4)
+	r.ok(res)
+	r.ok(r.MemFree(p))
+	r.is("twice", r.MemFree(p), driver.InvalidValue)
+	_, _, res = r.MemGetAddressRange(p)
+	r.is("memory that was freed", res, driver.NotFound)
 	r.is("free of nothing", r.MemFree(0), driver.Success)
 	r.is("free of a part", r.MemFree(r.x+4), driver.InvalidValue)
 	r.is("a copy past the end", r.CopyHtoD(r.x, make([]byte, 4*r.n+1), 0, true), driver.InvalidValue)

@@ -27,8 +27,8 @@ func (r *rig) event() uint64 {
 	return e
 }
 
-// TestPinned: a buffer that is filled again before its copy ran gives the wrong number, in some order or in all. It does
-// not where the host waits for the copy.
+// TestPinned: a buffer that is filled again before its copy ran gives the wrong number in some orders. It does not where
+// the host waits for the copy.
 func TestPinned(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		wrong := 0
@@ -193,6 +193,18 @@ func TestOrders(t *testing.T) {
 		if sum != 179 { // ((((1·3+2)·3+3)·3+4)·3+5
 			t.Fatalf("seed %d: %g", seed, sum)
 		}
+	}
+}
+
+// TestParams: the parameters of a launch are those at the call.
+func TestParams(t *testing.T) {
+	r := newRig(t, "")
+	r.ok(r.CopyHtoD(r.x, floats(1, r.n), 0, true))
+	p := r.params(r.y, r.x)
+	r.ok(r.LaunchKernel(r.f, emu.Dim{X: 2, Y: 1, Z: 1}, emu.Dim{X: 32, Y: 1, Z: 1}, 0, 0, p))
+	clear(p)
+	if v := r.read(r.y); v != 2 {
+		t.Errorf("%g, want 2", v)
 	}
 }
 
