@@ -22,8 +22,8 @@ func (s *stream) lastClock() clock {
 	return s.last.clock
 }
 
-// A job is one piece of work: run does it, nil is none. It begins when those before it in its stream are done, and those
-// after which it comes.
+// A job is one piece of work: run does it, nil is none. It begins when those before it in its stream are done, and
+// those after which it comes.
 type job struct {
 	run   func() error
 	after []*job

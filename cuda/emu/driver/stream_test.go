@@ -27,8 +27,8 @@ func (r *rig) event() uint64 {
 	return e
 }
 
-// TestPinned: a buffer that is filled again before its copy ran gives the wrong number in some orders. It does not where
-// the host waits for the copy.
+// TestPinned: a buffer that is filled again before its copy ran gives the wrong number in some orders. It does not
+// where the host waits for the copy.
 func TestPinned(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		wrong := 0
