@@ -1,12 +1,9 @@
 package driver_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -95,11 +92,15 @@ func (r *rig) ok(res driver.Result) {
 
 // add asks for y = x + 1.
 func (r *rig) add(y, x emu.Ptr, stream uint64) driver.Result {
+	return r.LaunchKernel(r.f, emu.Dim{X: 2, Y: 1, Z: 1}, emu.Dim{X: 32, Y: 1, Z: 1}, 0, stream, r.params(y, x))
+}
+
+// params are those of add_one.
+func (r *rig) params(y, x emu.Ptr) []byte {
 	var p []byte
 	p = binary.LittleEndian.AppendUint64(p, uint64(y))
 	p = binary.LittleEndian.AppendUint64(p, uint64(x))
-	p = binary.LittleEndian.AppendUint32(p, uint32(r.n))
-	return r.LaunchKernel(r.f, emu.Dim{X: 2, Y: 1, Z: 1}, emu.Dim{X: 32, Y: 1, Z: 1}, 0, stream, p)
+	return binary.LittleEndian.AppendUint32(p, uint32(r.n))
 }
 
 func floats(v float32, n int) []byte {
@@ -160,76 +161,22 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestFaults: each planted fault comes back from its call.
-func TestFaults(t *testing.T) {
-	r := newRig(t, "fail:alloc:3,fail:launch:2")
-	if _, res := r.MemAlloc(8); res != driver.OutOfMemory {
-		t.Errorf("allocation 3: %d", res)
-	}
-	r.ok(r.CopyHtoD(r.x, floats(1, r.n), 0, false))
-	r.ok(r.add(r.y, r.x, 0))
-	if res := r.add(r.y, r.x, 0); res != driver.LaunchFailed {
-		t.Errorf("launch 2: %d", res)
-	}
-	r.ok(r.Synchronize())
-	lost := newRig(t, "lost:7")
-	for i := range 4 {
-		if res := lost.Synchronize(); (res == driver.Unknown) != (i > 1) {
-			t.Errorf("call %d: %d", 5+i, res)
-		}
-	}
-}
-
-// TestSticky: after a kernel's fault every call for work returns it, and memory can still be given back.
-func TestSticky(t *testing.T) {
-	r := newRig(t, "")
-	r.ok(r.add(r.y, r.x, 0)) // x was never written
-	if res := r.Synchronize(); res != driver.IllegalAddress {
-		t.Errorf("result %d", res)
-	}
-	if err := r.Fault(); err == nil || !strings.Contains(err.Error(), "add_one") || !strings.Contains(err.Error(), "unwritten") {
-		t.Errorf("fault %v", err)
-	}
-	if res := r.add(r.y, r.x, 0); res != driver.IllegalAddress {
-		t.Errorf("a launch after it: %d", res)
-	}
-	for _, p := range []emu.Ptr{r.x, r.y} {
-		r.ok(r.MemFree(p))
-	}
-	var b bytes.Buffer
-	r.Report(&b)
-	if !strings.HasSuffix(strings.TrimSpace(b.String()), "0 allocations left, 0 bytes") {
-		t.Errorf("report:\n%s", &b)
-	}
-}
-
-// TestTrace: a line for each call, with marks between.
-func TestTrace(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "trace")
-	r := newRig(t, "trace:"+path)
-	r.Mark("step 1")
-	r.ok(r.CopyHtoD(r.x, floats(1, r.n), 0, true))
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := string(b); !strings.HasSuffix(s, "mark step 1\n5 cuMemcpyHtoDAsync[148]\n") {
-		t.Errorf("trace:\n%s", s)
-	}
-}
-
 // TestSetting: what cannot be read is an error that names the word.
 func TestSetting(t *testing.T) {
 	s, err := driver.ParseSetting("fail:alloc:4,refuse:cublaslt,refuse:bgrad,order:9,report")
 	if err != nil || s.FailAlloc != 4 || len(s.Refuse) != 2 || s.Order != 9 || !s.Report {
 		t.Errorf("%+v, %v", s, err)
 	}
-	for _, bad := range []string{"fail", "fail:alloc", "fail:alloc:0", "fail:free:1", "lost:x", "refuse:gemm", "order:-1", "trace:", "report:1", "slow"} {
+	s, err = driver.ParseSetting("refuse:bgrad,gelu_aux,dgelu,lost:3")
+	if err != nil || len(s.Refuse) != 3 || s.Lost != 3 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for _, bad := range []string{"bgrad", "fail", "fail:alloc", "fail:alloc:0", "fail:free:1", "lost:x", "refuse:gemm", "order:-1", "trace:", "report:1", "slow"} {
 		if _, err := driver.ParseSetting("order:1," + bad); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", bad)) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }
+
+// first is the first float of memory of the host.
+func (r *rig) first(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }

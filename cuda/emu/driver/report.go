@@ -23,6 +23,16 @@ func (k *kernelStats) add(s emu.Stats) {
 	k.BankConflicts += s.BankConflicts
 }
 
+// count adds what a launch did.
+func (d *Driver) count(name string, s emu.Stats) {
+	k := d.stats[name]
+	if k == nil {
+		k = &kernelStats{}
+		d.stats[name] = k
+	}
+	k.add(s)
+}
+
 // Counts are how many allocations of device memory and launches were asked for so far.
 func (d *Driver) Counts() (allocations, launches int) { return d.allocs, d.starts }
 
@@ -38,6 +48,8 @@ func (d *Driver) Report(w io.Writer) {
 			k.launches, name, k.Instructions, k.Sectors, k.IdealSectors, k.BankConflicts)
 	}
 	n, bytes := d.dev.Allocations()
+	fmt.Fprintf(w, "%d streams, %d events, %d modules, %d graphs and %d handles of cuBLASLt left\n", len(d.streams)-1, len(d.events),
+		len(d.modules), len(d.graphs)+len(d.executable), d.lt.Left())
 	fmt.Fprintf(w, "%d allocations and %d launches were asked for\n", d.allocs, d.starts)
 	fmt.Fprintf(w, "%d allocations left, %d bytes\n", n+len(d.pinned), bytes)
 }

@@ -13,7 +13,8 @@ import (
 //	fail:alloc:N   the N-th allocation of device memory, from 1, has no memory
 //	fail:launch:N  the N-th launch of a kernel or of a product fails
 //	lost:N         from the N-th call on the device is gone
-//	refuse:WHAT    cublaslt: the library is not there; bgrad, gelu_aux or dgelu: it has no such epilogue
+//	refuse:WHAT    cublaslt: the library is not there; bgrad, gelu_aux or dgelu: it has no such epilogue; more of them
+//	               may follow, with commas
 //	order:SEED     the order in which streams are served, among those that events permit
 //	trace:FILE     a line for each call
 //	report         counts at the end
@@ -30,8 +31,13 @@ var Refusals = []string{"cublaslt", "bgrad", "gelu_aux", "dgelu"}
 
 // ParseSetting reads the text form; the empty text is the zero value. A word that is not known is an error.
 func ParseSetting(text string) (s Setting, err error) {
+	refuses := false
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) {
 		key, value, _ := strings.Cut(word, ":")
+		if refuses && slices.Contains(Refusals, word) {
+			key, value = "refuse", word
+		}
+		refuses = key == "refuse"
 		read, ok := settingWords[key]
 		if !ok || read(&s, value) != nil {
 			return s, errors.Errorf("emu: %q: want fail:alloc:N, fail:launch:N, lost:N, refuse:WHAT, order:SEED, trace:FILE or report", word)

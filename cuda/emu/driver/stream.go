@@ -1,142 +1,159 @@
 package driver
 
-import (
-	"slices"
+// nonBlocking is CU_STREAM_NON_BLOCKING: a stream that does not wait for stream 0, nor stream 0 for it.
+const nonBlocking = 1
 
-	"github.com/ceto-ml/ceto/cuda/emu"
+// StreamCreate is cuStreamCreate of a stream that does not wait for stream 0.
+func (d *Driver) StreamCreate() (uint64, Result) { return d.StreamCreateWithFlags(nonBlocking) }
+
+// StreamCreateWithFlags is cuStreamCreate.
+func (d *Driver) StreamCreateWithFlags(flags uint32) (uint64, Result) {
+	return d.newStream("cuStreamCreate", flags)
+}
+
+// The priorities of streams: a lower number is served first on hardware. The emulated GPU draws all the same.
+const (
+	LeastPriority    = 0
+	GreatestPriority = -5
 )
 
-// A stream is work that was asked for and is not done yet. Stream 0 is always there.
-type stream struct{ queue []job }
-
-// A job is one piece of work: run does it. It cannot begin before mark, the record of an event, is done.
-type job struct {
-	run  func() error
-	wait *mark
+// StreamPriorityRange is cuCtxGetStreamPriorityRange.
+func (d *Driver) StreamPriorityRange() (least, greatest int, r Result) {
+	return LeastPriority, GreatestPriority, d.work("cuCtxGetStreamPriorityRange")
 }
 
-// A mark is one record of an event.
-type mark struct {
-	done bool
-	at   float64
+// StreamCreateWithPriority is cuStreamCreateWithPriority. As there, a priority outside the range is moved into it.
+func (d *Driver) StreamCreateWithPriority(flags uint32, priority int) (uint64, Result) {
+	return d.newStream("cuStreamCreateWithPriority", flags, "priority", priority)
 }
 
-// An event is known by its last record.
-type event struct{ last *mark }
-
-// add puts work into a stream.
-func (d *Driver) add(id uint64, j job) Result {
-	s, ok := d.streams[id]
-	if !ok {
-		return InvalidHandle
-	}
-	s.queue = append(s.queue, j)
-	return Success
-}
-
-// drain does work until done says that it is enough; nil means all. The stream that is served next is drawn from those
-// that can go on.
-func (d *Driver) drain(done func() bool) Result {
-	for done == nil || !done() {
-		var ready []uint64
-		for id, s := range d.streams {
-			if len(s.queue) > 0 && (s.queue[0].wait == nil || s.queue[0].wait.done) {
-				ready = append(ready, id)
-			}
-		}
-		if len(ready) == 0 {
-			break
-		}
-		slices.Sort(ready)
-		s := d.streams[ready[d.order.IntN(len(ready))]]
-		j := s.queue[0]
-		s.queue = s.queue[1:]
-		if j.run == nil || d.sticky != Success {
-			continue
-		}
-		if err := j.run(); err != nil {
-			d.failed(err)
-		}
-	}
-	return d.sticky
-}
-
-// StreamCreate is cuStreamCreate.
-func (d *Driver) StreamCreate() (uint64, Result) {
-	if r := d.begin("cuStreamCreate"); r != Success {
+func (d *Driver) newStream(name string, flags uint32, args ...any) (uint64, Result) {
+	if r := d.work(name, append([]any{"flags", flags}, args...)...); r != Success {
 		return 0, r
 	}
+	if flags&^nonBlocking != 0 {
+		return 0, d.refuse(InvalidValue, "flags %#x of a stream", flags)
+	}
 	h := d.handle()
-	d.streams[h] = &stream{}
+	d.streams[h] = &stream{blocking: flags&nonBlocking == 0}
 	return h, Success
+}
+
+// stream finds a stream whose work may be waited for: not while it is captured.
+func (d *Driver) stream(id uint64) (*stream, Result) {
+	s, ok := d.streams[id]
+	if !ok {
+		return nil, d.badHandle(id, "a stream")
+	}
+	if s.capture != nil {
+		s.capture.broken = true
+		return nil, d.refuse(CaptureUnsupported, "stream %d is captured: it cannot be waited for", id)
+	}
+	return s, Success
 }
 
 // StreamDestroy is cuStreamDestroy: what is in the stream is still done.
 func (d *Driver) StreamDestroy(id uint64) Result {
-	if r := d.begin("cuStreamDestroy", id); r != Success {
+	if r := d.back("cuStreamDestroy", "stream", id); r != Success {
 		return r
 	}
-	s, ok := d.streams[id]
-	if !ok || id == 0 {
-		return InvalidHandle
+	if id == 0 {
+		return d.badHandle(id, "a stream that can be destroyed")
+	}
+	s, r := d.stream(id)
+	if r != Success {
+		return r
 	}
 	d.drain(func() bool { return len(s.queue) == 0 })
+	d.gone.merge(s.lastClock())
 	delete(d.streams, id)
 	return Success
 }
 
 // StreamSynchronize is cuStreamSynchronize.
 func (d *Driver) StreamSynchronize(id uint64) Result {
-	if r := d.work("cuStreamSynchronize", id); r != Success {
+	if r := d.work("cuStreamSynchronize", "stream", id); r != Success {
 		return r
 	}
-	s, ok := d.streams[id]
-	if !ok {
-		return InvalidHandle
+	s, r := d.stream(id)
+	if r != Success {
+		return r
 	}
-	return d.drain(func() bool { return len(s.queue) == 0 })
+	s.asked = 0
+	return d.waitFor(s.last)
+}
+
+// StreamQuery is cuStreamQuery.
+func (d *Driver) StreamQuery(id uint64) Result {
+	if r := d.work("cuStreamQuery", "stream", id); r != Success {
+		return r
+	}
+	s, r := d.stream(id)
+	if r != Success {
+		return r
+	}
+	return d.query(s.last, &s.asked)
 }
 
 // StreamWaitEvent is cuStreamWaitEvent. An event that was not recorded is not waited for.
 func (d *Driver) StreamWaitEvent(id, e uint64) Result {
-	if r := d.work("cuStreamWaitEvent", id, e); r != Success {
+	if r := d.work("cuStreamWaitEvent", "stream", id, "event", e); r != Success {
 		return r
 	}
 	ev, ok := d.events[e]
 	if !ok {
-		return InvalidHandle
+		return d.badHandle(e, "an event")
 	}
-	if ev.last == nil {
+	s, ok := d.streams[id]
+	switch {
+	case !ok:
+		return d.badHandle(id, "a stream")
+	case ev.capture != nil || s.capture != nil:
+		return d.waitInCapture(id, s, ev)
+	case ev.last == nil:
 		return Success
 	}
-	return d.add(id, job{wait: ev.last})
+	d.put(id, s, &job{after: []*job{ev.last}})
+	return Success
 }
 
-// Synchronize is cuCtxSynchronize.
-func (d *Driver) Synchronize() Result {
-	if r := d.work("cuCtxSynchronize"); r != Success {
-		return r
-	}
-	return d.drain(nil)
+// An event is known by its last record: a job, or a place in a graph.
+type event struct {
+	last    *job
+	capture *capture
+	nodes   []int
+	untimed bool
 }
 
-// EventCreate is cuEventCreate.
-func (d *Driver) EventCreate() (uint64, Result) {
-	if r := d.begin("cuEventCreate"); r != Success {
+// The flags of events.
+const (
+	blockingSync  = 1
+	disableTiming = 2
+)
+
+// EventCreate is cuEventCreate of an event with a time.
+func (d *Driver) EventCreate() (uint64, Result) { return d.EventCreateWithFlags(0) }
+
+// EventCreateWithFlags is cuEventCreate.
+func (d *Driver) EventCreateWithFlags(flags uint32) (uint64, Result) {
+	if r := d.work("cuEventCreate", "flags", flags); r != Success {
 		return 0, r
 	}
+	if flags&^(blockingSync|disableTiming) != 0 {
+		return 0, d.refuse(InvalidValue, "flags %#x of an event", flags)
+	}
 	h := d.handle()
-	d.events[h] = &event{}
+	d.events[h] = &event{untimed: flags&disableTiming != 0}
 	return h, Success
 }
 
 // EventDestroy is cuEventDestroy.
 func (d *Driver) EventDestroy(e uint64) Result {
-	if r := d.begin("cuEventDestroy", e); r != Success {
+	if r := d.back("cuEventDestroy", "event", e); r != Success {
 		return r
 	}
 	if _, ok := d.events[e]; !ok {
-		return InvalidHandle
+		return d.badHandle(e, "an event")
 	}
 	delete(d.events, e)
 	return Success
@@ -144,102 +161,78 @@ func (d *Driver) EventDestroy(e uint64) Result {
 
 // EventRecord is cuEventRecord.
 func (d *Driver) EventRecord(e, id uint64) Result {
-	if r := d.work("cuEventRecord", e, id); r != Success {
+	if r := d.work("cuEventRecord", "event", e, "stream", id); r != Success {
 		return r
 	}
 	ev, ok := d.events[e]
 	if !ok {
-		return InvalidHandle
+		return d.badHandle(e, "an event")
 	}
-	m := &mark{}
-	ev.last = m
-	return d.add(id, job{run: func() error {
-		m.done, m.at = true, d.now
-		return nil
-	}})
+	if s := d.streams[id]; s != nil && s.capture != nil {
+		ev.last, ev.capture, ev.nodes = nil, s.capture, s.capture.tips[id]
+		return Success
+	}
+	j, r := d.add(id, nil)
+	if r == Success {
+		ev.last, ev.capture, ev.nodes = j, nil, nil
+	}
+	return r
+}
+
+// event finds an event that is no part of a graph.
+func (d *Driver) event(e uint64) (*event, Result) {
+	ev, ok := d.events[e]
+	if !ok {
+		return nil, d.badHandle(e, "an event")
+	}
+	if ev.capture != nil {
+		return nil, d.refuse(CapturedEvent, "event %d was recorded in a stream that is captured", e)
+	}
+	return ev, Success
 }
 
 // EventQuery is cuEventQuery.
 func (d *Driver) EventQuery(e uint64) Result {
-	if r := d.work("cuEventQuery", e); r != Success {
+	if r := d.work("cuEventQuery", "event", e); r != Success {
 		return r
 	}
-	ev, ok := d.events[e]
-	switch {
-	case !ok:
-		return InvalidHandle
-	case ev.last != nil && !ev.last.done:
-		return NotReady
+	ev, r := d.event(e)
+	if r != Success || ev.last == nil {
+		return r
 	}
-	return Success
+	return d.query(ev.last, &ev.last.asked)
 }
 
 // EventSynchronize is cuEventSynchronize.
 func (d *Driver) EventSynchronize(e uint64) Result {
-	if r := d.work("cuEventSynchronize", e); r != Success {
+	if r := d.work("cuEventSynchronize", "event", e); r != Success {
 		return r
 	}
-	ev, ok := d.events[e]
-	if !ok {
-		return InvalidHandle
+	ev, r := d.event(e)
+	if r != Success {
+		return r
 	}
-	if ev.last == nil {
-		return Success
-	}
-	return d.drain(func() bool { return ev.last.done })
+	return d.waitFor(ev.last)
 }
 
 // EventElapsedTime is cuEventElapsedTime, in milliseconds: the emulated GPU takes a nanosecond for an instruction of a
 // warp.
 func (d *Driver) EventElapsedTime(from, to uint64) (float64, Result) {
-	if r := d.work("cuEventElapsedTime", from, to); r != Success {
+	if r := d.work("cuEventElapsedTime", "from", from, "to", to); r != Success {
 		return 0, r
 	}
-	a, b := d.events[from], d.events[to]
-	switch {
-	case a == nil || b == nil || a.last == nil || b.last == nil:
-		return 0, InvalidHandle
-	case !a.last.done || !b.last.done:
-		return 0, NotReady
+	var at [2]float64
+	for i, e := range []uint64{from, to} {
+		ev, r := d.event(e)
+		switch {
+		case r != Success:
+			return 0, r
+		case ev.last == nil || ev.untimed:
+			return 0, d.refuse(InvalidHandle, "event %d has no time", e)
+		case !ev.last.done:
+			return 0, NotReady
+		}
+		at[i] = ev.last.at
 	}
-	return b.last.at - a.last.at, Success
-}
-
-// copied asks for a copy on a stream. A copy that is not asynchronous is done when the call returns, and all work that
-// was asked for before it.
-func (d *Driver) copied(name string, id uint64, async bool, n int, f func() error) Result {
-	if r := d.work(name, n); r != Success {
-		return r
-	}
-	if r := d.add(id, job{run: f}); r != Success || async {
-		return r
-	}
-	return d.drain(nil)
-}
-
-// CopyHtoD is cuMemcpyHtoD, and cuMemcpyHtoDAsync where async. The host's memory is read when the copy runs.
-func (d *Driver) CopyHtoD(to emu.Ptr, from []byte, id uint64, async bool) Result {
-	return d.copied(asyncName("cuMemcpyHtoD", async), id, async, len(from), func() error { return d.dev.Write(to, from) })
-}
-
-// CopyDtoH is cuMemcpyDtoH, and cuMemcpyDtoHAsync where async. The host's memory is written when the copy runs.
-func (d *Driver) CopyDtoH(to []byte, from emu.Ptr, id uint64, async bool) Result {
-	return d.copied(asyncName("cuMemcpyDtoH", async), id, async, len(to), func() error { return d.dev.Read(to, from) })
-}
-
-// CopyDtoD is cuMemcpyDtoD, and cuMemcpyDtoDAsync where async.
-func (d *Driver) CopyDtoD(to, from emu.Ptr, n int, id uint64, async bool) Result {
-	return d.copied(asyncName("cuMemcpyDtoD", async), id, async, n, func() error { return d.dev.Copy(to, from, n) })
-}
-
-// MemsetD32 is cuMemsetD32, and cuMemsetD32Async where async, of n words.
-func (d *Driver) MemsetD32(to emu.Ptr, word uint32, n int, id uint64, async bool) Result {
-	return d.copied(asyncName("cuMemsetD32", async), id, async, 4*n, func() error { return d.dev.Fill(to, word, n) })
-}
-
-func asyncName(name string, async bool) string {
-	if async {
-		return name + "Async"
-	}
-	return name
+	return at[1] - at[0], Success
 }
