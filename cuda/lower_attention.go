@@ -104,8 +104,8 @@ func lowerAttention(b *builder, op graph.Attention) error {
 	return nil
 }
 
-// fewQueries is the most queries of a head that have kernels of their own, fewWarps the warps of their blocks, and
-// fewKeys the fewest keys of a chunk where a query's keys are cut into several.
+// A head has kernels of its own for at most fewQueries queries. Their blocks have fewWarps warps. A query's keys are
+// cut into chunks of at least fewKeys.
 const (
 	fewQueries = 4
 	fewWarps   = 4
