@@ -104,8 +104,8 @@ func lowerAttention(b *builder, op graph.Attention) error {
 	return nil
 }
 
-// A head has kernels of its own for at most fewQueries queries. Their blocks have fewWarps warps. A query's keys are cut
-// into chunks of at least fewKeys.
+// A head has kernels of its own for at most fewQueries queries. Their blocks have fewWarps warps. A query's keys are
+// cut into chunks of at least fewKeys.
 const (
 	fewQueries = 4
 	fewWarps   = 4
