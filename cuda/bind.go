@@ -28,7 +28,7 @@ func compile(p *plan.Plan) (*code, error) {
 	c := &code{plan: p, scratch: p.Sizes[plan.Scratch]}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		b := &builder{in: values(p, s.In), out: values(p, s.Out), guarded: s.Guarded}
+		b := &builder{in: values(p, s.In), out: values(p, s.Out)}
 		if err := lower(s.Op, b); err != nil {
 			return nil, p.Error(err, s)
 		}

@@ -182,3 +182,31 @@ func TestForeign(t *testing.T) {
 		t.Errorf("float64: %v", err)
 	}
 }
+
+// TestTime: a timed run has a time for each step. One whose guard is not finite is an error, and changes nothing.
+func TestTime(t *testing.T) {
+	prog, s := regression(t, newEmulated(t))
+	took, err := prog.Time(good(1), step(1))
+	if err != nil || len(took) != len(prog.Plan().Steps) {
+		t.Fatalf("%d times of %d steps, %v", len(took), len(prog.Plan().Steps), err)
+	}
+	before := weights(t, s)
+	var guard *plan.NotFiniteError
+	if _, err := prog.Time(bad(), step(2)); !errors.As(err, &guard) {
+		t.Errorf("%v, want the guard's error", err)
+	}
+	if after := weights(t, s); !slices.Equal(after, before) {
+		t.Errorf("the state has changed from %v to %v", before, after)
+	}
+	if err := prog.Run(good(2), step(2)); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(weights(t, s), before) {
+		t.Error("a good run behind it changes nothing")
+	}
+	for _, c := range []interface{ Close() error }{prog, s} {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -54,7 +54,6 @@ type about struct {
 	kind       string // "cuda" or "emulated"
 	name       string
 	capability [2]int
-	processors int
 	total      uint64
 }
 

@@ -5,7 +5,6 @@ package cuda
 import (
 	"time"
 
-	"github.com/ceto-ml/ceto/cuda/emu"
 	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
 	"github.com/ceto-ml/ceto/cuda/internal/link"
@@ -180,23 +179,6 @@ func (g *gpu) launch(f function, l bound) error {
 }
 
 func extent(d dim) [3]uint32 { return [3]uint32{uint32(d.x), uint32(d.y), uint32(d.z)} }
-
-// emulatedRanges are spans as the emulated GPU takes them.
-func emulatedRanges(spans []span) []emu.Range {
-	list := make([]emu.Range, len(spans))
-	for i, s := range spans {
-		list[i] = emu.Range{Name: s.name, Ptr: emu.Ptr(s.at), Bytes: s.bytes, Row: s.row, Stride: s.stride}
-		for _, a := range []struct {
-			ours   access
-			theirs emu.Access
-		}{{reads, emu.Reads}, {writes, emu.Writes}, {fresh, emu.Fresh}} {
-			if s.access&a.ours != 0 {
-				list[i].Access |= a.theirs
-			}
-		}
-	}
-	return list
-}
 
 func (g *gpu) fill(to addr, word uint32, words int) error {
 	return g.fault(ext.Set32(uint64(to), word, words, g.streams[compute]))

@@ -19,7 +19,7 @@ type direct struct {
 func newDirect(o emu.Options) *direct { return &direct{dev: emu.New(o)} }
 
 func (d *direct) about() about {
-	return about{kind: "emulated", name: "emulated", capability: [2]int{9, 0}, processors: 4, total: 1 << 30}
+	return about{kind: "emulated", name: "emulated", capability: [2]int{9, 0}, total: 1 << 30}
 }
 
 func (d *direct) free() (uint64, error) {
@@ -68,25 +68,8 @@ func (d *direct) launch(f function, l bound) error {
 		return errors.Errorf("%T is no kernel", f)
 	}
 	_, err := d.dev.Launch(emu.Launch{Kernel: k, Grid: emu.Dim{X: l.grid.x, Y: l.grid.y, Z: l.grid.z},
-		Block: emu.Dim{X: l.block.x, Y: l.block.y, Z: l.block.z}, Shared: l.shared, Params: l.params, What: l.what, Ranges: emuRanges(l.ranges)})
+		Block: emu.Dim{X: l.block.x, Y: l.block.y, Z: l.block.z}, Shared: l.shared, Params: l.params, What: l.what, Ranges: emulatedRanges(l.ranges)})
 	return err
-}
-
-// emuRanges are spans as the emulated GPU takes them.
-func emuRanges(spans []span) (list []emu.Range) {
-	for _, s := range spans {
-		r := emu.Range{Name: s.name, Ptr: emu.Ptr(s.at), Bytes: s.bytes, Row: s.row, Stride: s.stride}
-		for _, a := range []struct {
-			ours   access
-			theirs emu.Access
-		}{{reads, emu.Reads}, {writes, emu.Writes}, {fresh, emu.Fresh}} {
-			if s.access&a.ours != 0 {
-				r.Access |= a.theirs
-			}
-		}
-		list = append(list, r)
-	}
-	return list
 }
 
 func (d *direct) fill(to addr, word uint32, n int) error       { return d.dev.Fill(emu.Ptr(to), word, n) }

@@ -49,7 +49,6 @@ type builder struct {
 	launches []launch
 	scratch  int // bytes
 	checks   []idCheck
-	guarded  bool
 	err      error
 	weights  value // of classes, where a cross-entropy has them
 }

@@ -93,7 +93,7 @@ func describe(n int) (d cu.Device, a about, err error) {
 	for _, q := range []struct {
 		attribute cu.DeviceAttribute
 		to        *int
-	}{{cu.ComputeCapabilityMajor, &a.capability[0]}, {cu.ComputeCapabilityMinor, &a.capability[1]}, {cu.MultiprocessorCount, &a.processors}} {
+	}{{cu.ComputeCapabilityMajor, &a.capability[0]}, {cu.ComputeCapabilityMinor, &a.capability[1]}} {
 		if *q.to, err = d.Attribute(q.attribute); err != nil {
 			return d, a, noGPU(cuError("cuDeviceGetAttribute", err))
 		}

@@ -37,38 +37,51 @@ func (g *program) Run(in map[string]any, s graph.Scalars) error {
 }
 
 // Time implements plan.Program.
-func (g *program) Time(in map[string]any, s graph.Scalars) ([]time.Duration, error) {
-	took := make([]time.Duration, len(g.plan.Steps))
-	marks := make([]event, len(took)+1)
-	return took, g.call(func() (err error) {
+func (g *program) Time(in map[string]any, s graph.Scalars) (took []time.Duration, err error) {
+	marks := make([]event, len(g.plan.Steps)+1)
+	return took, g.call(func() error {
+		var err error
 		for i := range marks {
-			if marks[i], err = g.x.drv.event(); err != nil {
-				return err
+			if err == nil {
+				marks[i], err = g.x.drv.event()
 			}
 		}
-		if err = g.start(in, s, marks); err == nil {
-			p := g.state.pending[len(g.state.pending)-1]
-			g.state.pending = nil
-			if err, late := g.collect(p.ring); late != nil || err != nil {
-				if err != nil {
-					_ = g.x.drv.fill(g.state.stop, 0, 1)
-					return err
-				}
-				return late
-			}
-			for i := range took {
-				if took[i], err = g.x.drv.since(marks[i], marks[i+1]); err != nil {
-					return err
-				}
-			}
+		if err == nil {
+			took, err = g.timed(in, s, marks)
 		}
 		for _, e := range marks {
-			if e := g.x.drv.drop(e); err == nil {
-				err = e
+			if e == nil {
+				continue
+			}
+			if drop := g.x.drv.drop(e); err == nil {
+				err = drop
 			}
 		}
 		return err
 	})
+}
+
+// timed runs once, records marks around the steps and returns the time between them.
+func (g *program) timed(in map[string]any, s graph.Scalars, marks []event) ([]time.Duration, error) {
+	if err := g.start(in, s, marks); err != nil {
+		return nil, err
+	}
+	run := g.state.pending[0] // the runs before were looked at
+	g.state.pending = nil
+	failed, err := g.collect(run.ring)
+	if failed != nil {
+		err = g.x.drv.fill(g.state.stop, 0, 1)
+	}
+	if err == nil {
+		err = failed
+	}
+	took := make([]time.Duration, len(g.plan.Steps))
+	for i := range took {
+		if err == nil {
+			took[i], err = g.x.drv.since(marks[i], marks[i+1])
+		}
+	}
+	return took, err
 }
 
 // start asks for a run. With marks it records an event before each step, and one at the end.

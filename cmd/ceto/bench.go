@@ -66,6 +66,9 @@ func (f *benchGemmFlags) run(w io.Writer) error {
 	if err := setting.Check(f); err != nil {
 		return usage(err)
 	}
+	if f.Device != "auto" && f.Device != "cpu" {
+		return usagef("--device is %s; bench gemm measures the CPU alone", f.Device)
+	}
 	a, b, c := randomFloats(gemmM*gemmK), randomFloats(gemmK*gemmN), make([]float32, gemmM*gemmN)
 	var rows []gemmRow
 	for threads := 1; threads <= 2; threads++ {

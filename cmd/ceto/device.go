@@ -71,6 +71,15 @@ func (g *global) planner() (plan.Executor, error) {
 	return cuda.Planner(), nil
 }
 
+// checkDevice refuses a name that no device has.
+func (g *global) checkDevice() error {
+	if g.Device == "auto" || g.Device == "cpu" || g.Device == "emulated" {
+		return nil
+	}
+	_, err := gpuNumber(g.Device)
+	return err
+}
+
 // gpuNumber is N of cuda:N, and 0 of cuda.
 func gpuNumber(device string) (int, error) {
 	kind, number, has := strings.Cut(device, ":")

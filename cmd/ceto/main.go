@@ -88,6 +88,9 @@ func root() *cobra.Command {
 			if err := setting.Check(g); err != nil {
 				return usage(err)
 			}
+			if err := g.checkDevice(); err != nil {
+				return err
+			}
 			return usage(vec.Err())
 		},
 	}

@@ -38,25 +38,10 @@ __device__ static inline bool sees(const shape *z, const sight &w, int32 b, int3
   return g[j] == g[p];
 }
 
-__device__ static inline uint64 splitmix(uint64 z) {
-  z += 0x9e3779b97f4a7c15ull;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-  return z ^ z >> 31;
-}
-
-__device__ static inline uint32 mix(uint32 h) {
-  h = (h ^ h >> 16) * 0x7feb352du;
-  h = (h ^ h >> 15) * 0x846ca68bu;
-  return h ^ h >> 16;
-}
-
 // the factor of weight i of (B, NH, T, S): 0, or 1/(1 − p); 1 without dropout.
 __device__ static inline float kept(const uint64 *key, uint32 limit, float scale, uint64 i) {
   if (limit == 0) return 1.0f;
-  uint64 k = splitmix(*key + splitmix((i >> 32) + 1ull));
-  uint32 h = mix(mix((uint32)i ^ (uint32)k) ^ (uint32)(k >> 32));
-  return (h >> 8) >= limit ? scale : 0.0f;
+  return stays(*key, i, limit) ? scale : 0.0f;
 }
 
 __device__ static inline float warp_sum(float v) {

@@ -46,6 +46,8 @@ __device__ static inline void walk_to(const walk *w, uint64 i, int64 *at) {
   }
 }
 
+__device__ static inline float larger(float a, float b) { return a > b ? a : b; }
+
 // the sum over a block of 32·n threads, to all of them; shared has room for 33 numbers. Two in a row need no barrier
 // between them.
 __device__ static inline double block_sum(double v, double *shared) {
@@ -60,4 +62,23 @@ __device__ static inline double block_sum(double v, double *shared) {
   }
   __syncthreads();
   return shared[32];
+}
+
+__device__ static inline uint64 splitmix(uint64 z) {
+  z += 0x9e3779b97f4a7c15ull;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+  return z ^ z >> 31;
+}
+
+__device__ static inline uint32 mix(uint32 h) {
+  h = (h ^ h >> 16) * 0x7feb352du;
+  h = (h ^ h >> 15) * 0x846ca68bu;
+  return h ^ h >> 16;
+}
+
+// whether dropout keeps element i: a hash of key and i is at least limit. See graph.Dropout.
+__device__ static inline bool stays(uint64 key, uint64 i, uint32 limit) {
+  uint64 k = splitmix(key + splitmix((i >> 32) + 1ull));
+  return mix(mix((uint32)i ^ (uint32)k) ^ (uint32)(k >> 32)) >> 8 >= limit;
 }

@@ -7,8 +7,6 @@
 //
 // A row whose target is ignored has loss 0 and gradient 0.
 
-__device__ static inline float larger(float a, float b) { return a > b ? a : b; }
-
 // A block for each row. What nothing reads is 0: loss (rows), a float64 sum to be (rows), the gradient d, which may be
 // the logits' memory.
 KERNEL ceto_cross_entropy(const uint32 *stop, float *loss, double *sum, float *d, const float *x, const int32 *targets, const float *w,

@@ -12,8 +12,6 @@ struct line {
   __device__ uint64 at(uint32 k) const { return base + k * step; }
 };
 
-__device__ static inline float larger(float a, float b) { return a > b ? a : b; }
-
 // the maximum over a block of 32·n threads, to all of them.
 __device__ static inline float block_max(float v, float *shared) {
   for (int d = 16; d > 0; d >>= 1) v = larger(v, __shfl_xor_sync(0xffffffffu, v, d));

@@ -40,25 +40,10 @@ KERNEL ceto_ema(const uint32 *stop, float *y, const float *avg, const float *x, 
   if (i < n) y[i] = d * avg[i] + e * x[i];
 }
 
-__device__ static inline uint64 splitmix(uint64 z) {
-  z += 0x9e3779b97f4a7c15ull;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-  return z ^ z >> 31;
-}
-
-__device__ static inline uint32 mix(uint32 h) {
-  h = (h ^ h >> 16) * 0x7feb352du;
-  h = (h ^ h >> 15) * 0x846ca68bu;
-  return h ^ h >> 16;
-}
-
 // y = x·scale where the hash of key and index is at least limit, else 0.
 KERNEL ceto_dropout(const uint32 *stop, float *y, const float *x, const uint64 *key, uint32 limit, float scale, uint64 n) {
   STOP_IF(stop);
   uint64 i = thread_index();
   if (i >= n) return;
-  uint64 k = splitmix(*key + splitmix((i >> 32) + 1ull));
-  uint32 h = mix(mix((uint32)i ^ (uint32)k) ^ (uint32)(k >> 32));
-  y[i] = (h >> 8) >= limit ? x[i] * scale : 0.0f;
+  y[i] = stays(*key, i, limit) ? x[i] * scale : 0.0f;
 }
