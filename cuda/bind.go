@@ -21,14 +21,14 @@ type code struct {
 }
 
 // compile lowers the steps of a plan.
-func compile(p *plan.Plan) (*code, error) {
+func compile(p *plan.Plan, choose chooser) (*code, error) {
 	if ops := p.Foreign(); len(ops) > 0 {
 		return nil, errors.Wrapf(plan.ErrUnsupported, "cuda: %v: ops of Gorgonia's have no kernel", ops)
 	}
 	c := &code{plan: p, scratch: p.Sizes[plan.Scratch]}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		b := &builder{in: values(p, s.In), out: values(p, s.Out)}
+		b := &builder{in: values(p, s.In), out: values(p, s.Out), choose: choose, guarded: s.Guarded}
 		if err := lower(s.Op, b); err != nil {
 			return nil, p.Error(err, s)
 		}
@@ -110,6 +110,9 @@ func (g *program) bind() error {
 // boundOf packs the parameters of a launch.
 func (g *program) boundOf(l launch, guarded bool) (bound, error) {
 	b := bound{kernel: l.kernel, grid: l.grid, block: l.block, shared: l.shared}
+	if l.product != nil {
+		return g.multiplied(b, l)
+	}
 	list, ok := g.x.params[l.kernel]
 	if !ok {
 		return b, errors.Errorf("cuda: no kernel %s", l.kernel)

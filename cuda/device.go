@@ -1,8 +1,10 @@
 package cuda
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/ceto-ml/ceto/cuda/internal/ext"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
@@ -20,15 +22,21 @@ type Device struct {
 	kernels map[string]function
 	staging []byte
 	held    map[addr]int // allocations, with their bytes
-	closed  bool
-	poison  bool // for tests: memory of a run holds NaN before it is written
+	chosen  choices
+	// products are those that the library knows.
+	products map[ext.Product]prepared
+	closed   bool
+	poison   bool // for tests: memory of a run holds NaN before it is written
 }
 
 // open makes an executor on a driver, whose calls belong to t.
 func open(t *thread, drv driver) (x *Device, err error) {
-	x = &Device{thread: t, drv: drv, params: map[string][]param{}, kernels: map[string]function{}, held: map[addr]int{}}
+	x = &Device{thread: t, drv: drv, params: map[string][]param{}, kernels: map[string]function{}, held: map[addr]int{},
+		products: map[ext.Product]prepared{}}
 	err = t.do(func() error {
 		x.info = drv.about()
+		x.chosen = choices{GPU: x.info.name, Capability: fmt.Sprintf("%d.%d", x.info.capability[0], x.info.capability[1]),
+			Driver: x.info.driver, Library: drv.library(), Products: map[string]way{}}
 		modules, err := ptxModules()
 		if err != nil {
 			return err
@@ -64,14 +72,17 @@ func (x *Device) Device() plan.Device {
 func (x *Device) Peak(time.Duration) float64 { return 0 }
 
 // Options implements plan.Executor.
-func (x *Device) Options() plan.Options {
+func (x *Device) Options() plan.Options { return options(x.planned) }
+
+// options are those of a device that gives products their ways.
+func options(choose chooser) plan.Options {
 	return plan.Options{
 		Supports: func(op graph.Op, in []graph.Meta) error {
-			_, err := dry(op, in)
+			_, err := dry(op, in, choose, false)
 			return err
 		},
-		Scratch: func(op graph.Op, in []graph.Meta) int {
-			b, err := dry(op, in)
+		Scratch: func(op graph.Op, in []graph.Meta, guarded bool) int {
+			b, err := dry(op, in, choose, guarded)
 			if err != nil {
 				return 0 // Supports reports it
 			}

@@ -1,6 +1,10 @@
 package cuda
 
-import "time"
+import (
+	"time"
+
+	"github.com/ceto-ml/ceto/cuda/internal/ext"
+)
 
 // An addr is an address in the memory of a device; 0 is none.
 type addr uint64
@@ -18,6 +22,11 @@ type driver interface {
 
 	load(ptx string) error // adds the kernels of a module
 	find(kernel string) (function, error)
+
+	library() string                                       // the name and version of cuBLASLt, "" where there is none
+	prepare(p ext.Product) (prepared, error)               // close gives it back
+	algorithms(q prepared, n int) ([]ext.Algorithm, error) // at most n, the fastest first
+	multiply(q prepared, l bound) error                    // on the stream compute
 
 	launch(f function, l bound) error             // on the stream compute
 	fill(to addr, word uint32, words int) error   // on the stream compute
@@ -43,10 +52,11 @@ const (
 	copying
 )
 
-// A function is a kernel as the driver knows it, an event a point in a stream.
+// A function is a kernel as the driver knows it, an event a point in a stream, prepared a product of the library.
 type (
 	function any
 	event    any
+	prepared any
 )
 
 // about is what a driver says of its device.
@@ -54,6 +64,7 @@ type about struct {
 	kind       string // "cuda" or "emulated"
 	name       string
 	capability [2]int
+	driver     string // its version
 	total      uint64
 }
 
@@ -66,6 +77,7 @@ type bound struct {
 	offsets     []int  // of each parameter in params
 	what        string // scope and op, for errors
 	ranges      []span // what it may touch: for an emulated device
+	product     *multiplication
 }
 
 // A span is memory that a launch may touch.

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ceto-ml/ceto/cuda/internal/entry"
@@ -21,6 +22,8 @@ type gpu struct {
 	streams  [copying + 1]ext.Stream
 	modules  []ext.Module
 	shared   map[ext.Function]int // what was set for dynamic shared memory
+	lt       *ext.Lt              // nil where there is none
+	products []*ext.Prepared
 
 	// What was not given back yet.
 	memory map[addr]bool
@@ -75,6 +78,12 @@ func (g *gpu) close() (err error) {
 	for e := range g.events {
 		back(func() error { return g.drop(e) })
 	}
+	for _, p := range g.products {
+		back(p.Close)
+	}
+	if g.lt != nil {
+		back(g.lt.Close)
+	}
 	for _, m := range g.modules {
 		back(m.Unload)
 	}
@@ -86,7 +95,7 @@ func (g *gpu) close() (err error) {
 	if g.held {
 		back(func() error { return cuError("cuDevicePrimaryCtxRelease", g.dev.ReleasePrimaryCtx()) })
 	}
-	g.modules, g.streams, g.held = nil, [copying + 1]ext.Stream{}, false
+	g.modules, g.streams, g.held, g.products, g.lt = nil, [copying + 1]ext.Stream{}, false, nil, nil
 	if g.emulated {
 		err = errorsOf(err, entry.Release())
 	}
@@ -176,6 +185,49 @@ func (g *gpu) launch(f function, l bound) error {
 		entry.Annotate(emulatedRanges(l.ranges), l.what)
 	}
 	return g.fault(fn.Launch(extent(l.grid), extent(l.block), l.shared, g.streams[compute], l.params, l.offsets))
+}
+
+// library opens cuBLASLt where there is one that works.
+func (g *gpu) library() string {
+	lt, err := ext.OpenLt()
+	if err != nil {
+		return ""
+	}
+	g.lt = lt
+	return fmt.Sprintf("cublasLt %d", ext.LtVersion())
+}
+
+func (g *gpu) prepare(p ext.Product) (prepared, error) {
+	q, err := g.lt.Prepare(p)
+	if err != nil {
+		return nil, g.fault(err)
+	}
+	g.products = append(g.products, q)
+	return q, nil
+}
+
+// with calls f with a product of this driver.
+func (g *gpu) with(q prepared, f func(*ext.Prepared) error) error {
+	p, ok := q.(*ext.Prepared)
+	if !ok {
+		return errors.Errorf("cuda: %T is no product", q)
+	}
+	return g.fault(f(p))
+}
+
+func (g *gpu) algorithms(q prepared, n int) (list []ext.Algorithm, err error) {
+	err = g.with(q, func(p *ext.Prepared) (err error) {
+		list, err = p.Algorithms(n)
+		return err
+	})
+	return list, err
+}
+
+func (g *gpu) multiply(q prepared, l bound) error {
+	if g.emulated {
+		entry.Annotate(emulatedRanges(l.ranges), l.what)
+	}
+	return g.with(q, func(p *ext.Prepared) error { return p.Run(l.product.algorithm, l.product.operands, g.streams[compute]) })
 }
 
 func extent(d dim) [3]uint32 { return [3]uint32{uint32(d.x), uint32(d.y), uint32(d.z)} }

@@ -14,6 +14,7 @@ type direct struct {
 	dev     *emu.Device
 	modules []*emu.Module
 	pins    int
+	lt      *directLt // nil where there is no library
 }
 
 func newDirect(o emu.Options) *direct { return &direct{dev: emu.New(o)} }

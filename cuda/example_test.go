@@ -19,7 +19,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	n, err := cuda.Launches(p)
-	fmt.Println(n.ByKernel["ceto_matmul"], n.FLOPs, err)
+	n, err := cuda.Launches(x, p)
+	fmt.Println(n.ByKernel["cublasLt"], n.FLOPs, err)
 	// Output: 1 2048 <nil>
 }

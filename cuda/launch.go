@@ -16,6 +16,7 @@ type launch struct {
 	grid, block dim
 	shared      int // bytes of dynamic shared memory
 	args        []arg
+	product     *multiplication // in place of a kernel
 }
 
 // An argKind says what an argument of a kernel is.

@@ -46,6 +46,8 @@ func (v value) at(element int) value {
 // A builder collects the launches of one step.
 type builder struct {
 	in, out  []value
+	choose   chooser
+	guarded  bool
 	launches []launch
 	scratch  int // bytes
 	checks   []idCheck
@@ -86,8 +88,8 @@ func (b *builder) fail(err error) {
 
 // dry lowers an op of which only the operands' metas are known: for Options.Supports and Options.Scratch. Results have
 // slots, and the first one has its meta.
-func dry(op graph.Op, in []graph.Meta) (*builder, error) {
-	b := &builder{}
+func dry(op graph.Op, in []graph.Meta, choose chooser, guarded bool) (*builder, error) {
+	b := &builder{choose: choose, guarded: guarded}
 	for i, m := range in {
 		b.in = append(b.in, value{Meta: m, slot: i, root: -1})
 	}

@@ -166,9 +166,26 @@ func (b *builder) thin(p product) {
 	b.join(p, part, count)
 }
 
-// product launches a product. Where there are few tiles and k is long, k is cut into chunks, whose sums a second kernel
-// adds up in order. Kernel and chunks follow from the shape alone.
+// product launches a product: by the library where the device has chosen that, else by a kernel.
 func (b *builder) product(p product) {
+	d, ok := p.described()
+	if !ok {
+		b.own(p)
+		return
+	}
+	switch w, err := b.choose(p); {
+	case err != nil:
+		b.fail(err)
+	case w.Kernel == libraryKernel:
+		b.library(p, d, w)
+	default:
+		b.own(p)
+	}
+}
+
+// own launches a kernel for a product. Where there are few tiles and k is long, k is cut into chunks, whose sums a second
+// kernel adds up in order. Kernel and chunks follow from the shape alone.
+func (b *builder) own(p product) {
 	if p.m <= thinRows && p.batches == 1 {
 		b.thin(p)
 		return

@@ -85,6 +85,9 @@ func describe(n int) (d cu.Device, a about, err error) {
 	if a.name, err = d.Name(); err != nil {
 		return d, a, noGPU(cuError("cuDeviceGetName", err))
 	}
+	if v, err := link.Version(); err == nil {
+		a.driver = link.VersionString(v)
+	}
 	total, err := d.TotalMem()
 	if err != nil {
 		return d, a, noGPU(cuError("cuDeviceTotalMem", err))

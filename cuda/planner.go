@@ -1,17 +1,29 @@
 package cuda
 
 import (
+	"os"
+	"slices"
 	"time"
 
+	emudriver "github.com/ceto-ml/ceto/cuda/emu/driver"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
 )
 
-// Planner returns an executor that plans for a GPU of compute capability 9.0 and runs nothing. It needs no GPU
-// and no build tag. Compile is [ErrNoDevice].
-func Planner() plan.Executor { return planner{} }
+// Planner returns an executor that plans for a GPU of compute capability 9.0 with cuBLASLt and runs nothing. It needs no
+// GPU and no build tag. Compile is [ErrNoDevice].
+func Planner() plan.Executor { return planner{libraryAlways(workspaceBytes)} }
 
-type planner struct{}
+// EmulatedPlanner is Planner for the emulated GPU, which lacks cuBLASLt where CETO_EMU asks for that.
+func EmulatedPlanner() (plan.Executor, error) {
+	set, err := emudriver.ParseSetting(os.Getenv("CETO_EMU"))
+	if slices.Contains(set.Refuse, "cublaslt") {
+		return planner{ownOnly}, err
+	}
+	return planner{libraryAlways(emulatedWorkspaceBytes)}, err
+}
+
+type planner struct{ choose chooser }
 
 // Device implements plan.Executor.
 func (planner) Device() plan.Device {
@@ -22,7 +34,7 @@ func (planner) Device() plan.Device {
 func (planner) Peak(time.Duration) float64 { return 0 }
 
 // Options implements plan.Executor.
-func (planner) Options() plan.Options { return (*Device)(nil).Options() }
+func (p planner) Options() plan.Options { return options(p.choose) }
 
 // NewState implements plan.Executor. The state takes no values.
 func (planner) NewState() plan.State {
@@ -39,15 +51,25 @@ func (planner) Close() error { return nil }
 
 // Counts are what one run of a plan asks a GPU for.
 type Counts struct {
-	Launches int            `json:"launches"`  // of kernels
-	ByKernel map[string]int `json:"by_kernel"` // launches of each
+	Launches int            `json:"launches"`  // of kernels and of products of the library
+	ByKernel map[string]int `json:"by_kernel"` // launches of each, products under cublasLt
 	Bytes    int64          `json:"bytes"`     // that the steps read and write
 	FLOPs    int64          `json:"flops"`
 }
 
-// Launches counts the launches of one run of p. A step without a kernel is an error that wraps plan.ErrUnsupported.
-func Launches(p *plan.Plan) (Counts, error) {
-	code, err := compile(p)
+// Launches counts the launches of one run of p on x, a planner or a device. A step without a kernel is an error that
+// wraps plan.ErrUnsupported.
+func Launches(x plan.Executor, p *plan.Plan) (Counts, error) {
+	var choose chooser
+	switch x := x.(type) {
+	case planner:
+		choose = x.choose
+	case *Device:
+		choose = x.planned
+	default:
+		return Counts{}, errors.Errorf("cuda: Launches on %T, want a planner or a device", x)
+	}
+	code, err := compile(p, choose)
 	if err != nil {
 		return Counts{}, err
 	}

@@ -54,7 +54,7 @@ func (x *Device) Compile(p *plan.Plan, s plan.State) (plan.Program, error) {
 	if err := st.ready(); err != nil {
 		return nil, err
 	}
-	c, err := compile(p)
+	c, err := compile(p, x.way)
 	if err != nil {
 		return nil, err
 	}

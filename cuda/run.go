@@ -201,6 +201,13 @@ func (g *program) step(i int) error {
 
 // launch asks for a launch.
 func (x *Device) launch(l bound) error {
+	if l.product != nil {
+		q, err := x.prepare(l.product.product)
+		if err != nil {
+			return err
+		}
+		return x.drv.multiply(q, l)
+	}
 	f, err := x.function(l.kernel)
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func (c counter) Eval(g *graph.Graph, outputs []*graph.Node, _ map[string]graph.
 	if err != nil {
 		return nil, err
 	}
-	code, err := compile(p)
+	code, err := compile(p, ownOnly)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,12 @@ func newEmulated(t testing.TB) *Device {
 	if dir := os.Getenv("CETO_TEST_KERNELS"); dir != "" { // of cuda/mutants
 		kernelFS = os.DirFS(filepath.Dir(dir))
 	}
+	return openDirect(t, d)
+}
+
+// openDirect opens an executor on a direct driver.
+func openDirect(t testing.TB, d *direct) *Device {
+	t.Helper()
 	x, err := open(newThread(), d)
 	if err != nil {
 		t.Fatal(err)

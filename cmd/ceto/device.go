@@ -65,7 +65,9 @@ func (g *global) planner() (plan.Executor, error) {
 	switch _, err := gpuNumber(g.Device); {
 	case g.Device == "auto", g.Device == "cpu":
 		return plan.CPU(g.Threads), nil
-	case g.Device != "emulated" && err != nil:
+	case g.Device == "emulated":
+		return cuda.EmulatedPlanner()
+	case err != nil:
 		return nil, err
 	}
 	return cuda.Planner(), nil

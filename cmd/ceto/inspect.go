@@ -134,7 +134,7 @@ func (f *inspectFlags) step(c *cobra.Command, cfg gpt.Model, batch int) error {
 		return err
 	}
 	if f.Launches {
-		return f.printLaunches(c.OutOrStdout(), p)
+		return f.printLaunches(c.OutOrStdout(), exec, p)
 	}
 	r := inspectResult{Batch: batch, Context: context, Steps: len(p.Steps), FreeBytes: exec.Device().Free, Bytes: bytesOf(p, params)}
 	r.Params, _ = params.Count()
@@ -275,8 +275,8 @@ func drawFile(path string, g *graph.Graph, title string) error {
 }
 
 // printLaunches prints what one run of a plan asks a GPU for.
-func (f *inspectFlags) printLaunches(w io.Writer, p *plan.Plan) error {
-	n, err := cuda.Launches(p)
+func (f *inspectFlags) printLaunches(w io.Writer, x plan.Executor, p *plan.Plan) error {
+	n, err := cuda.Launches(x, p)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (x *Remote) Peak(time.Duration) float64 { return 1 }
 
 // Options asks for twice the scratch that the ops' Eval needs, and says which kernels there are.
 func (x *Remote) Options() plan.Options {
-	twice := func(op graph.Op, in []graph.Meta) int { return 2 * plan.EvalScratch(op, in) }
+	twice := func(op graph.Op, in []graph.Meta, _ bool) int { return 2 * plan.EvalScratch(op, in) }
 	return plan.Options{Scratch: twice, Supports: x.supports}
 }
 

@@ -40,6 +40,15 @@ type Executor interface {
 	Close() error
 }
 
+// Chooser is an executor that chooses between kernels of one op, by shape, when it compiles a plan. Kernels differ in
+// their last bits. So a run keeps what was chosen, and takes it again where it is resumed.
+type Chooser interface {
+	// Choices returns what was chosen so far, as JSON that names the device, and how many choices that are.
+	Choices() (b []byte, n int, err error)
+	// Choose takes what Choices has returned. On another device it takes nothing, and says what differs.
+	Choose(b []byte) (differs string, err error)
+}
+
 // Device describes what an executor runs on.
 type Device struct {
 	Kind    string // "cpu"

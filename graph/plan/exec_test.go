@@ -251,7 +251,7 @@ func TestOptions(t *testing.T) {
 	if a, b := lossScratch(rows), lossScratch(base); a == 0 || a > b/4 {
 		t.Errorf("16 rows of logits need %d bytes of scratch, 128 need %d", a, b)
 	}
-	own := newPlan(t, g, plan.Options{Scratch: func(op graph.Op, in []graph.Meta) int {
+	own := newPlan(t, g, plan.Options{Scratch: func(op graph.Op, in []graph.Meta, _ bool) int {
 		if _, ok := op.(graph.MatMul); ok {
 			return 1000 + len(in)
 		}

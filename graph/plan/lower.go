@@ -146,7 +146,7 @@ func (p *Plan) measure() {
 		if c, ok := s.Op.(graph.Counter); ok {
 			s.FLOPs = c.FLOPs(in, out)
 		}
-		s.Scratch = p.options.scratch(s.Op, in)
+		s.Scratch = p.options.scratch(s.Op, in, s.Guarded)
 		p.Sizes[Scratch] = max(p.Sizes[Scratch], s.Scratch)
 	}
 }

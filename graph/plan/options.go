@@ -17,9 +17,9 @@ type Options struct {
 	Without   Pass // passes that are left out
 	// LossRows is the number of rows whose logits a graph.LinearCrossEntropy has at a time; 0 is its default.
 	LossRows int
-	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs; nil means
-	// [EvalScratch].
-	Scratch func(op graph.Op, in []graph.Meta) int
+	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs. guarded says that the
+	// step writes state. nil means [EvalScratch].
+	Scratch func(op graph.Op, in []graph.Meta, guarded bool) int
 	// Supports returns an error that wraps [ErrUnsupported] where the executor has no kernel for op on operands of
 	// these metas. Where an op has members, op is the whole. New then lowers the op's formula (graph.Unfuser), and
 	// makes no such op itself. Another error ends New. A nil Supports says that there is a kernel for every op.
@@ -88,9 +88,9 @@ func (p *Plan) supports(op graph.Op, in []int) bool {
 }
 
 // scratch is the number of bytes that the executor's kernel for an op needs.
-func (o *Options) scratch(op graph.Op, in []graph.Meta) int {
+func (o *Options) scratch(op graph.Op, in []graph.Meta, guarded bool) int {
 	if o.Scratch != nil {
-		return o.Scratch(op, in)
+		return o.Scratch(op, in, guarded)
 	}
 	return EvalScratch(op, in)
 }

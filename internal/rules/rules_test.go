@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"data":                {"data/token"},
 	"data/token":          {},
 	"data/record":         {},
-	"cuda":                {"graph", "graph/loss", "graph/plan", "cuda/emu", "cuda/internal/entry", "cuda/internal/link", "cuda/internal/ext"},
+	"cuda":                {"graph", "graph/loss", "graph/plan", "cuda/emu", "cuda/emu/driver", "cuda/internal/entry", "cuda/internal/link", "cuda/internal/ext"},
 	"cuda/emu":            {},
 	"cuda/emu/blas":       {"internal/vec", "cuda/emu"},
 	"cuda/emu/driver":     {"cuda/emu", "cuda/emu/blas", "internal/vec"},

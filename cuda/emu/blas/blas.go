@@ -47,7 +47,7 @@ type Library struct {
 }
 
 // New returns a library that takes its handles from next. It has no algorithms for the epilogues that refuses names:
-// bgrad, gelu_aux, dgelu.
+// bias, bgrad, gelu_aux, dgelu.
 func New(next func() uint64, refuses ...string) *Library {
 	return &Library{next: next, refuses: slices.Clone(refuses), handles: map[uint64]bool{}, products: map[uint64]*desc{},
 		layouts: map[uint64]*layout{}, preferences: map[uint64]*preference{}}

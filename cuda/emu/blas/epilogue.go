@@ -35,6 +35,7 @@ var epilogues = map[int32]epilogue{
 
 // refusals tell for each word of [New] whether it means an epilogue.
 var refusals = map[string]func(e epilogue) bool{
+	"bias":     func(e epilogue) bool { return e.bias },
 	"bgrad":    func(e epilogue) bool { return e.grad() },
 	"gelu_aux": func(e epilogue) bool { return e.keep },
 	"dgelu":    func(e epilogue) bool { return e.dgelu },

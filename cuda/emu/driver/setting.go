@@ -13,7 +13,7 @@ import (
 //	fail:alloc:N   the N-th allocation of device memory, from 1, has no memory
 //	fail:launch:N  the N-th launch of a kernel or of a product fails
 //	lost:N         from the N-th call on the device is gone
-//	refuse:WHAT    cublaslt: the library is not there; bgrad, gelu_aux or dgelu: it has no such epilogue; more of them
+//	refuse:WHAT    cublaslt: the library is not there; bias, bgrad, gelu_aux or dgelu: no such epilogue; more of them
 //	               may follow, with commas
 //	order:SEED     the order in which streams are served, among those that events permit
 //	trace:FILE     a line for each call
@@ -27,7 +27,7 @@ type Setting struct {
 }
 
 // Refusals are what refuse may name.
-var Refusals = []string{"cublaslt", "bgrad", "gelu_aux", "dgelu"}
+var Refusals = []string{"cublaslt", "bias", "bgrad", "gelu_aux", "dgelu"}
 
 // ParseSetting reads the text form; the empty text is the zero value. A word that is not known is an error.
 func ParseSetting(text string) (s Setting, err error) {

@@ -1,6 +1,6 @@
 // Package ext has what package gorgonia.org/cu lacks of the CUDA driver. That is pinned memory, attributes of
 // functions, launches from a buffer of parameters, capture of a stream into a graph, and copies between raw addresses.
-// It also has cuBLASLt. Under the build tag gpu alone it is more than this sentence.
+// It also has cuBLASLt. Without the build tag gpu there are only the types that describe a product.
 //
 // Handles and addresses are numbers. An error names the function and its result, as in
 //
