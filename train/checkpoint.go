@@ -17,12 +17,14 @@ import (
 	"github.com/pkg/errors"
 )
 
-// folder is a run folder that this process holds: run.yaml, log.jsonl, checkpoints/step-N.
+// folder is a run folder that this process holds: run.yaml, log.jsonl, checkpoints/step-N, and device.json where the
+// executor is a plan.Chooser.
 type folder struct {
-	path string
-	fs   atomicfile.FS
-	lock *atomicfile.FileLock
-	jour *os.File // log.jsonl
+	path   string
+	fs     atomicfile.FS
+	lock   *atomicfile.FileLock
+	jour   *os.File // log.jsonl
+	chosen int      // choices in device.json and 1, 0 where it was not written
 }
 
 // Names in a run folder.

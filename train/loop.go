@@ -1,7 +1,6 @@
 package train
 
 import (
-	"log/slog"
 	"math"
 	"time"
 
@@ -81,6 +80,9 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 // start makes the plans, opens the run folder and gives the parameters their values.
 func (l *Loop) start() (err error) {
 	t := &l.set
+	if err := t.choose(); err != nil {
+		return err
+	}
 	if err := l.compile(); err != nil {
 		return err
 	}
@@ -119,12 +121,8 @@ func (l *Loop) compile() (err error) {
 	if err := b.hold(t.Executor, l.Run.State); err != nil {
 		return err
 	}
-	warn := t.Warn
-	if warn == nil {
-		warn = func(s string) { slog.Warn(s) }
-	}
 	for _, s := range append(b.warnings(), foreign(l.step.prog.Plan())...) {
-		warn(s)
+		t.warn(s)
 	}
 	return nil
 }
@@ -346,6 +344,9 @@ func (l *Loop) patienceOut() bool { return l.set.Stop.Patience > 0 && l.at.Bad >
 func (l *Loop) report(s *Status) error {
 	l.Run.History = append(l.Run.History, *s)
 	if l.folder != nil {
+		if err := l.folder.choices(l.set.Executor); err != nil {
+			return err
+		}
 		if err := l.folder.log(s); err != nil {
 			return err
 		}

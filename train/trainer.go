@@ -2,6 +2,7 @@ package train
 
 import (
 	"io"
+	"log/slog"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
@@ -177,4 +178,13 @@ func (t *Trainer) check(src data.Source) error {
 		return errors.New("train: Resume wants Out, the folder of the run")
 	}
 	return nil
+}
+
+// warn tells of what may be a mistake.
+func (t *Trainer) warn(s string) {
+	if t.Warn == nil {
+		slog.Warn(s)
+		return
+	}
+	t.Warn(s)
 }
