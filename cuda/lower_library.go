@@ -35,9 +35,9 @@ func libraryAlways(workspace int) chooser {
 	}
 }
 
-// described is a product as the library knows it, without an epilogue. The library has matrices by columns: ours, which
-// lie by rows, are their transposes, so it computes Cᵀ = Bᵀ·Aᵀ. ok is false for a product that it does not take: one
-// of few rows, which waits for memory, and one whose matrices do not lie evenly.
+// described is a product as the library knows it, without an epilogue. The library has matrices by columns: ours,
+// which lie by rows, are their transposes, so it computes Cᵀ = Bᵀ·Aᵀ. ok is false for a product that it does not take.
+// That is one of few rows, which waits for memory, and one whose matrices do not lie evenly.
 func (p product) described() (d ext.Product, ok bool) {
 	if p.m <= thinRows && p.batches == 1 || p.batches > 1 && len(p.batch.ext) != 1 {
 		return d, false
@@ -58,8 +58,8 @@ func (p product) described() (d ext.Product, ok bool) {
 	return d, true
 }
 
-// stored is a matrix (r, c) whose element (i, j) lies at i·row + j·col, one of which is 1, as the library sees its
-// memory, by columns. turn says that this is the matrix itself, not its transpose.
+// stored is the memory of a matrix (r, c) as the library sees it, by columns. Element (i, j) lies at i·row + j·col, and
+// row or col is 1. turn says that this is the matrix itself, not its transpose.
 func stored(row, col, r, c int) (l ext.Layout, turn bool) {
 	if col == 1 && (row >= c || r == 1) {
 		return ext.Layout{Rows: c, Cols: r, LD: max(row, c)}, false
@@ -113,8 +113,8 @@ type multiplication struct {
 	operands  ext.Operands
 }
 
-// library launches a product by the way w of the library. What its algorithm leaves out a kernel does behind it. A guard
-// does not stop the library: in a step that writes state it computes the bare product elsewhere.
+// library launches a product by the way w of the library. What its algorithm leaves out a kernel does behind it. A
+// guard does not stop the library: in a step that writes state it computes the bare product elsewhere.
 func (b *builder) library(p product, d ext.Product, w way) {
 	a, err := algorithmOf(w)
 	if err != nil {

@@ -183,8 +183,8 @@ func (b *builder) product(p product) {
 	}
 }
 
-// own launches a kernel for a product. Where there are few tiles and k is long, k is cut into chunks, whose sums a second
-// kernel adds up in order. Kernel and chunks follow from the shape alone.
+// own launches a kernel for a product. Where there are few tiles and k is long, k is cut into chunks, whose sums a
+// second kernel adds up in order. Kernel and chunks follow from the shape alone.
 func (b *builder) own(p product) {
 	if p.m <= thinRows && p.batches == 1 {
 		b.thin(p)

@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Planner returns an executor that plans for a GPU of compute capability 9.0 with cuBLASLt and runs nothing. It needs no
-// GPU and no build tag. Compile is [ErrNoDevice].
+// Planner returns an executor that plans for a GPU of compute capability 9.0 with cuBLASLt and runs nothing. It needs
+// no GPU and no build tag. Compile is [ErrNoDevice].
 func Planner() plan.Executor { return planner{libraryAlways(workspaceBytes)} }
 
 // EmulatedPlanner is Planner for the emulated GPU, which lacks cuBLASLt where CETO_EMU asks for that.

@@ -17,8 +17,8 @@ type Options struct {
 	Without   Pass // passes that are left out
 	// LossRows is the number of rows whose logits a graph.LinearCrossEntropy has at a time; 0 is its default.
 	LossRows int
-	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs. guarded says that the
-	// step writes state. nil means [EvalScratch].
+	// Scratch returns the bytes of memory that the executor's kernel for an op needs while it runs. guarded says that
+	// the step writes state. nil means [EvalScratch].
 	Scratch func(op graph.Op, in []graph.Meta, guarded bool) int
 	// Supports returns an error that wraps [ErrUnsupported] where the executor has no kernel for op on operands of
 	// these metas. Where an op has members, op is the whole. New then lowers the op's formula (graph.Unfuser), and
