@@ -49,7 +49,7 @@ func open(t *thread, drv driver) (x *Device, err error) {
 				x.params[name] = p
 			}
 		}
-		x.staging, err = drv.pin(stagingBytes)
+		x.staging, err = x.pin("staging", stagingBytes)
 		return err
 	})
 	return x, err

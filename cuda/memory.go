@@ -3,6 +3,8 @@ package cuda
 import (
 	"runtime"
 
+	"github.com/ceto-ml/ceto/cuda/internal/link"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
 )
 
@@ -72,10 +74,27 @@ func (x *Device) alloc(name string, n int) (addr, error) {
 	n = (max(n, 4) + 3) / 4 * 4
 	a, err := x.drv.alloc(name, n)
 	if err != nil {
-		return 0, errors.Wrapf(err, "cuda: %d bytes for %s", n, name)
+		return 0, noMemory(name, n, err)
 	}
 	x.held[a] = n
 	return a, nil
+}
+
+// noMemory is the error of an allocation.
+func noMemory(name string, n int, err error) error {
+	if !errors.Is(err, link.OutOfMemory) {
+		return errors.Wrapf(err, "cuda: %d bytes for %s", n, name)
+	}
+	return errors.Wrap(&plan.MemoryError{Region: name, Bytes: n, Err: err}, "cuda")
+}
+
+// pin allocates pinned memory of the host.
+func (x *Device) pin(name string, n int) ([]byte, error) {
+	b, err := x.drv.pin(n)
+	if err != nil {
+		return nil, noMemory(name, n, err)
+	}
+	return b, nil
 }
 
 // allocZero is alloc of zeroed memory.

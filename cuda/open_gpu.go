@@ -11,6 +11,7 @@ import (
 	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
 	"github.com/ceto-ml/ceto/cuda/internal/link"
+	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
 	"gorgonia.org/cu"
 )
@@ -42,6 +43,9 @@ func openGPU(n int, emulated bool) (*Device, error) {
 	if err != nil {
 		_ = t.do(drv.close) // the first error counts
 		t.stop()
+		if full := (*plan.MemoryError)(nil); errors.As(err, &full) {
+			err = errors.WithMessage(err, "cuda: no batch fits")
+		}
 		return nil, err
 	}
 	return x, nil

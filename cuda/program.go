@@ -130,10 +130,10 @@ func (g *program) place() error {
 
 // make allocates the host's memory of a run.
 func (r *pinned) make(g *program, in int) (err error) {
-	if r.in, err = g.x.drv.pin(max(in, 8)); err != nil {
+	if r.in, err = g.x.pin("inputs on the host", max(in, 8)); err != nil {
 		return err
 	}
-	if r.out, err = g.x.drv.pin(4 * (1 + len(g.report.slots))); err != nil {
+	if r.out, err = g.x.pin("results on the host", 4*(1+len(g.report.slots))); err != nil {
 		return err
 	}
 	if r.came, err = g.x.drv.event(); err != nil {

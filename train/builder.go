@@ -260,7 +260,7 @@ func planWithin(limit uint64, o plan.Options, g *graph.Graph, err error) (*plan.
 		return nil, err
 	}
 	if need := uint64(p.Total()); limit > 0 && need > limit {
-		return nil, errors.Errorf("train: a step needs %.2f GiB of memory, %.2f GiB are free; take a smaller batch or context, or recompute activations", float64(need)/(1<<30), float64(limit)/(1<<30))
+		return nil, &MemoryError{Need: need, Free: limit} // fitting says the rest
 	}
 	return p, nil
 }

@@ -71,7 +71,7 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 	if err := l.start(); err != nil {
 		l.Close() // the error that ended the start is the one to tell
 		run.Close()
-		return nil, err
+		return nil, fitting(err, "a step", t.Batch, t.Executor.Device().Free, l.need(run.builder))
 	}
 	l.lastAt = time.Now()
 	return l, nil

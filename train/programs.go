@@ -30,10 +30,7 @@ func (l *Loop) shape(fields []data.Field, size int) (*shape, error) {
 			return nil, err
 		}
 	}
-	build := l.Run.builder.Step
-	if l.set.Accumulate > 1 {
-		build = l.Run.builder.Accumulate
-	}
+	build := l.build(l.Run.builder)
 	s := &shape{batch: data.NewBatch(fields, size)}
 	s.in = l.Run.feed(s.batch, size)
 	var err error

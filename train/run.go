@@ -128,10 +128,14 @@ func (r *Run) forward(fields []data.Field, size int) (plan.Program, error) {
 	o := r.exec.Options()
 	o.Shared = true
 	p, err := compile(r.exec, r.State, o)(r.builder.Forward(nn.Eval, fields, size))
-	if err == nil {
-		r.progs[key] = p
+	if err != nil {
+		return nil, fitting(err, "an evaluation", size, r.exec.Device().Free+r.State.bytes(), func(n int) (uint64, error) {
+			g, err := r.builder.Forward(nn.Eval, fields, n)
+			return total(o, g, err)
+		})
 	}
-	return p, err
+	r.progs[key] = p
+	return p, nil
 }
 
 // Scores are the results of an evaluation.

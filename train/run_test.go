@@ -223,7 +223,7 @@ func TestTrainerErrors(t *testing.T) {
 		{func(t *Trainer) { t.Resume = true }, nil, "Resume wants Out"},
 		{func(t *Trainer) { t.Clip = math.NaN() }, nil, "limit"},
 		{func(t *Trainer) { t.Clip = -1 }, nil, "limit"},
-		{func(t *Trainer) { t.MemoryLimit = 1000 }, nil, "GiB of memory"},
+		{func(t *Trainer) { t.MemoryLimit = 1000 }, nil, "of memory"},
 		{func(t *Trainer) { t.Recompute = 1.5 }, nil, "Recompute 1.5: want a share"},
 		{func(t *Trainer) { t.Optimizer = AdamW{LR: 1, Beta1: 1} }, nil, "betas 1 and"},
 		{func(t *Trainer) { t.Optimizer = SGD{LR: 1, Nesterov: true} }, nil, "Nesterov"},

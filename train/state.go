@@ -132,3 +132,15 @@ func digestParam(h hash.Hash, s *State, p *nn.Param) error {
 	h.Write([]byte(p.Name + p.Meta.String()))
 	return binary.Write(h, binary.LittleEndian, d.Data())
 }
+
+// bytes are those of the values that an evaluation reads.
+func (s *State) bytes() (n uint64) {
+	for _, k := range []graph.Kind{graph.Param, graph.Statistic} {
+		for _, name := range s.Names(k) {
+			if m, _, err := s.Meta(name); err == nil {
+				n += uint64(m.Bytes())
+			}
+		}
+	}
+	return n
+}

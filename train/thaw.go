@@ -64,14 +64,10 @@ func (l *Loop) thawFits() error {
 			return err
 		}
 	}
-	build := b.Step
-	if l.set.Accumulate > 1 {
-		build = b.Accumulate
-	}
 	size, fields := data.Largest(l.src, l.set.Batch)
-	g, err := build(fields, size)
+	g, err := l.build(b)(fields, size)
 	_, err = planWithin(l.set.MemoryLimit, l.set.plan(), g, err)
-	return errors.Wrap(err, "train: Thaw")
+	return errors.Wrap(fitting(err, "a step", l.set.Batch, 0, l.need(b)), "train: Thaw")
 }
 
 // changes tells whether a run may change a parameter, at once or after a thaw.

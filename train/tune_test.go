@@ -350,7 +350,7 @@ func TestThawMemory(t *testing.T) {
 	must(t, run, err)
 	tr.Thaw = []Thaw{{0.5, []string{"0.*"}}}
 	_, err = tr.Start(classes(12))
-	wantErr(t, "limit", err, "train: Thaw", "a step needs")
+	wantErr(t, "limit", err, "train: Thaw", "a step of batch 6 needs")
 }
 
 func TestThawErrors(t *testing.T) {

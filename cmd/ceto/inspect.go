@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -215,46 +216,15 @@ func bytesOf(p *plan.Plan, params *nn.Params) regionBytes {
 	return b
 }
 
-// maxBatch finds the largest batch whose training step fits in free bytes, 0 where none does. It guesses along
-// a line through two plans, and further plans confirm the guess.
+// maxBatch is the largest batch whose training step fits in free bytes, 0 where none does.
 func maxBatch(cfg gpt.Model, context int, o plan.Options, free uint64) (int, error) {
-	size := func(batch int) (float64, error) {
-		p, _, err := stepPlan(cfg, batch, context, o)
+	return train.LargestBatch(math.MaxInt32, free, func(n int) (uint64, error) {
+		p, _, err := stepPlan(cfg, n, context, o)
 		if err != nil {
 			return 0, err
 		}
-		return float64(p.Total()), nil
-	}
-	one, err := size(1)
-	if err != nil || one > float64(free) {
-		return 0, err
-	}
-	lo, hi, at := 1, 0, one // lo fits; hi, where set, does not
-	next := 2
-	for hi == 0 || hi-lo > 1 {
-		n, err := size(next)
-		if err != nil {
-			return 0, err
-		}
-		if n <= float64(free) {
-			lo = next
-		} else {
-			hi = next
-		}
-		slope := (n - at) / float64(max(1, next-1))
-		if next == 1 || slope <= 0 {
-			return lo, errors.Errorf("inspect: the memory of a step does not grow with the batch")
-		}
-		guess := 1 + int((float64(free)-at)/slope)
-		if guess <= lo {
-			guess = lo + 1
-		}
-		if hi > 0 {
-			guess = min(guess, hi-1)
-		}
-		next = guess
-	}
-	return lo, nil
+		return uint64(p.Total()), nil
+	})
 }
 
 // drawFile writes a drawing of g.

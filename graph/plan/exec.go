@@ -136,6 +136,20 @@ func (e *NotFiniteError) Error() string {
 	return fmt.Sprintf("%s: %s gives %g", e.Scope, e.Op, e.Value)
 }
 
+// MemoryError says that a device has too little memory for what an executor needs.
+type MemoryError struct {
+	Region string // what for: a region of a plan, or memory of the executor's own
+	Bytes  int
+	Err    error
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("plan: %d bytes for %s: %v", e.Bytes, e.Region, e.Err)
+}
+
+// Unwrap returns the error of the allocation.
+func (e *MemoryError) Unwrap() error { return e.Err }
+
 // LateError is the error of a run that a later call reports: the run of a program with these scalars failed.
 type LateError struct {
 	Program Program
