@@ -206,8 +206,8 @@ func (g *gpu) prepare(p ext.Product) (prepared, error) {
 	return q, nil
 }
 
-// with calls f with a product of this driver.
-func (g *gpu) with(q prepared, f func(*ext.Prepared) error) error {
+// known calls f with a product of this driver.
+func (g *gpu) known(q prepared, f func(*ext.Prepared) error) error {
 	p, ok := q.(*ext.Prepared)
 	if !ok {
 		return errors.Errorf("cuda: %T is no product", q)
@@ -216,7 +216,7 @@ func (g *gpu) with(q prepared, f func(*ext.Prepared) error) error {
 }
 
 func (g *gpu) algorithms(q prepared, n int) (list []ext.Algorithm, err error) {
-	err = g.with(q, func(p *ext.Prepared) (err error) {
+	err = g.known(q, func(p *ext.Prepared) (err error) {
 		list, err = p.Algorithms(n)
 		return err
 	})
@@ -227,7 +227,7 @@ func (g *gpu) multiply(q prepared, l bound) error {
 	if g.emulated {
 		entry.Annotate(emulatedRanges(l.ranges), l.what)
 	}
-	return g.with(q, func(p *ext.Prepared) error { return p.Run(l.product.algorithm, l.product.operands, g.streams[compute]) })
+	return g.known(q, func(p *ext.Prepared) error { return p.Run(l.product.algorithm, l.product.operands, g.streams[compute]) })
 }
 
 func extent(d dim) [3]uint32 { return [3]uint32{uint32(d.x), uint32(d.y), uint32(d.z)} }
