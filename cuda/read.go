@@ -62,16 +62,30 @@ func (g *program) Scalars(v []float64, names ...string) error {
 	if len(v) != len(names) {
 		return errors.Errorf("cuda: Scalars: room for %d of %d values", len(v), len(names))
 	}
-	return g.call(func() error {
-		for i, name := range names {
-			slot, err := g.plan.ScalarOutput(name)
-			if err != nil {
-				return err
-			}
-			v[i] = g.report.value(g.plan, slot)
+	return g.call(func() error { return g.scalarsOf(v, names) })
+}
+
+// Before implements plan.Pipelined.
+func (g *program) Before(v []float64, names ...string) error {
+	if len(v) != len(names) {
+		return errors.Errorf("cuda: Before: room for %d of %d values", len(v), len(names))
+	}
+	if err := g.ready(); err != nil {
+		return err
+	}
+	return g.scalarsOf(v, names)
+}
+
+// scalarsOf reads the report of the newest run that was looked at.
+func (g *program) scalarsOf(v []float64, names []string) error {
+	for i, name := range names {
+		slot, err := g.plan.ScalarOutput(name)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		v[i] = g.report.value(g.plan, slot)
+	}
+	return nil
 }
 
 // collect waits for a run's results. failed says that a guard was not finite.

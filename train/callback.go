@@ -33,6 +33,13 @@ type EvalCallback interface {
 	OnEval(s *Status) error
 }
 
+// Observer is a Callback that only looks at the figures of a Status. On a GPU it is called while the next step is under
+// way, so that the GPU need not wait. Any other Callback finds the values of the run as they are after the step.
+type Observer interface {
+	Callback
+	Observes()
+}
+
 // CallbackFunc makes a Callback of a function.
 type CallbackFunc func(s *Status) error
 
@@ -54,6 +61,9 @@ type EarlyStopping struct {
 
 // Print writes a line on standard output after every Every steps, and after every evaluation.
 type Print struct{ Every int }
+
+// Observes implements Observer.
+func (Print) Observes() {}
 
 // OnStep implements Callback.
 func (p Print) OnStep(s *Status) error {

@@ -1,11 +1,9 @@
 package train
 
 import (
-	"math"
 	"time"
 
 	"github.com/ceto-ml/ceto/data"
-	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/pkg/errors"
@@ -50,6 +48,7 @@ type Loop struct {
 	clock   time.Time
 	lastAt  time.Time
 	folder  *folder
+	unread  *stepped // the last step, where its results are read while the next one is under way
 	stopped bool
 	saved   int // step of the last checkpoint
 }
@@ -173,118 +172,11 @@ func (l *Loop) Fit() error {
 			return ErrInterrupted
 		default:
 		}
-		if _, err := l.Step(); err != nil {
+		if err := l.advance(); err != nil {
 			return err
 		}
 	}
 	return l.Finish()
-}
-
-// Step makes one update from the next batches, then what is due after it: evaluation, log line, callbacks, checkpoint.
-func (l *Loop) Step() (*Status, error) {
-	t := &l.set
-	s, err := l.one()
-	if err != nil {
-		return nil, err
-	}
-	if t.Val != nil && (l.at.Step == t.Steps || t.EvalEvery > 0 && l.at.Step%t.EvalEvery == 0) {
-		if err := l.averaged(func() error { return l.evaluate(s) }); err != nil {
-			return s, l.explain(err)
-		}
-	}
-	if err := l.report(s); err != nil {
-		return s, err
-	}
-	if l.folder != nil && t.CheckpointEvery > 0 && l.at.Step%t.CheckpointEvery == 0 {
-		return s, l.Checkpoint()
-	}
-	return s, nil
-}
-
-// one makes one update.
-func (l *Loop) one() (*Status, error) {
-	t := &l.set
-	if err := l.thaw(); err != nil {
-		return nil, l.explain(errors.Wrapf(err, "train: step %d: Thaw", l.at.Step+1))
-	}
-	lr := t.Optimizer.Rate() * t.Schedule.Factor(l.at.Step, t.Steps) * l.at.LRScale
-	if !finite(lr) {
-		return nil, errors.Errorf("train: step %d: the learning rate is %g", l.at.Step+1, lr)
-	}
-	sc := graph.Scalars{Step: int64(l.at.Step) + 1, LR: lr, Seed: l.at.Seed}
-	l.earlier, l.before = l.before, l.at
-	l.before.Position = l.src.Position()
-	if l.update != nil {
-		var err error
-		if l.buffers, err = l.Run.State.copies(l.Run.State.buffers()); err != nil {
-			return nil, err
-		}
-	}
-	for range t.Accumulate {
-		if err := l.next(); err != nil {
-			return nil, l.explain(errors.Wrapf(err, "train: step %d: batch", l.at.Step+1))
-		}
-		sc.Micro = l.at.Micro
-		if err := l.run(l.step.prog, l.step.in, sc); err != nil {
-			return nil, err
-		}
-		l.at.Micro++
-	}
-	p := l.step.prog
-	if l.update != nil {
-		p = l.update
-		if err := l.run(p, nil, sc); err != nil {
-			return nil, err
-		}
-	}
-	l.at.Step++
-	s, err := l.status(p, lr)
-	if err != nil {
-		return nil, l.diagnose(err, p, sc)
-	}
-	return s, nil
-}
-
-// run runs a program of the step and explains a failure, which may be that of the run before it.
-func (l *Loop) run(p plan.Program, in map[string]any, sc graph.Scalars) error {
-	if err := p.Run(in, sc); err != nil {
-		return l.diagnose(err, p, sc)
-	}
-	return nil
-}
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// sums reads the loss and the weight of a run, and with hasNorm the gradient's norm. Loss and norm are divided by the
-// weight. All three are 0 in a step whose weight is 0, since all its targets are ignored.
-func sums(p plan.Program, hasNorm bool) (loss, weight, norm float64, err error) {
-	var v [3]float64
-	names := stepOutputs
-	if !hasNorm {
-		names = names[:2]
-	}
-	if err = p.Scalars(v[:len(names)], names...); err != nil || v[1] == 0 {
-		return 0, 0, 0, err
-	}
-	return v[0] / v[1], v[1], v[2], nil
-}
-
-// stepOutputs are the outputs of a step; a micro-batch has the first two.
-var stepOutputs = []string{field.Loss, field.Weight, field.GradNorm}
-
-func (l *Loop) status(p plan.Program, lr float64) (*Status, error) {
-	loss, weight, norm, err := sums(p, true)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	s := &Status{Step: l.at.Step, Steps: l.set.Steps, Loss: loss, LR: lr, GradNorm: norm, LRScale: l.at.LRScale, Run: l.Run,
-		Seconds: l.seconds(), TokensPerSec: weight / math.Max(1e-9, now.Sub(l.lastAt).Seconds())}
-	if pos := l.src.Position(); pos.Examples > 0 {
-		s.Epoch = float64(pos.Next) / float64(pos.Examples)
-	}
-	l.lastAt = now
-	return s, nil
 }
 
 func (l *Loop) seconds() float64 { return l.at.Seconds + time.Since(l.clock).Seconds() }
@@ -372,6 +264,9 @@ func (l *Loop) report(s *Status) error {
 func (l *Loop) Finish() error { return l.finish(true) }
 
 func (l *Loop) finish(done bool) error {
+	if err := l.settle(); err != nil {
+		return err
+	}
 	if l.folder != nil {
 		if err := l.Checkpoint(); err != nil {
 			return err

@@ -44,7 +44,7 @@ func (l *Loop) diagnose(err error, p plan.Program, sc graph.Scalars) error {
 		return errors.Wrapf(err, "train: step %d", l.at.Step+1)
 	}
 	bad := &NotFiniteError{Step: l.at.Step + 1, Loss: guard.Value}
-	if loss, _, norm, e := sums(p, l.update == nil || p == l.update); e == nil {
+	if loss, _, norm, e := sums(p.Scalars, l.update == nil || p == l.update); e == nil {
 		bad.Loss, bad.GradNorm = loss, norm
 	}
 	if e := l.Run.State.restore(l.buffers); e != nil {

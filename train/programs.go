@@ -56,8 +56,11 @@ func (t *Trainer) plan() plan.Options {
 	return o
 }
 
-// closeShapes closes the programs of all shapes.
+// closeShapes closes the programs of all shapes, after their results were read.
 func (l *Loop) closeShapes() (err error) {
+	if l.unread != nil {
+		err = l.results(l.unread, false)
+	}
 	for _, s := range l.shapes {
 		err = first(err, s.prog.Close())
 	}

@@ -124,6 +124,9 @@ type tuneProgress struct {
 	last time.Time
 }
 
+// Observes implements train.Observer.
+func (p *tuneProgress) Observes() {}
+
 // OnStep implements train.Callback.
 func (p *tuneProgress) OnStep(s *train.Status) error {
 	if !s.Evaluated && time.Since(p.last) < 10*time.Second && s.Step != s.Steps {

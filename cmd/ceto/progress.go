@@ -49,6 +49,9 @@ func (p *progress) header(j *pretrain.Job, out string) {
 	p.tokens = float64(s.Batch * s.Accumulate * m.Context)
 }
 
+// Observes implements train.Observer.
+func (p *progress) Observes() {}
+
 // OnStep implements train.Callback.
 func (p *progress) OnStep(s *train.Status) error {
 	if p.flops == 0 {

@@ -200,6 +200,15 @@ type remoteProgram struct {
 	bufs                  []graph.Buf
 	inputs                []plan.Named
 	closed                bool
+	self                  plan.Program // what Compile has returned
+}
+
+// pipelined is a remoteProgram whose last run is under way, and the ones before it are done.
+type pipelined struct{ *remoteProgram }
+
+// Before implements plan.Pipelined.
+func (g *pipelined) Before(v []float64, names ...string) error {
+	return g.plan.Scalars(v, g.bufs, names)
 }
 
 // Compile implements plan.Executor.
@@ -224,7 +233,10 @@ func (x *Remote) Compile(p *plan.Plan, s plan.State) (plan.Program, error) {
 	g.given, _ = x.alloc(p.Sizes[plan.Inputs])
 	x.Programs++
 	g.bufs, _ = p.Bufs(g.arena, g.given, st.Values) // the state has all values
-	return g, nil
+	if g.self = g; x.Late == AtNextCall {
+		g.self = &pipelined{g}
+	}
+	return g.self, nil
 }
 
 // enter begins a call on the program.
@@ -245,7 +257,7 @@ func (g *remoteProgram) Close() error {
 	err := g.enter(false)
 	g.x.free(g.arena, g.given)
 	g.x.Programs--
-	*g = remoteProgram{plan: g.plan, x: g.x, closed: true}
+	*g = remoteProgram{plan: g.plan, x: g.x, closed: true, self: g.self}
 	if errors.Is(err, plan.ErrClosed) {
 		return nil
 	}
@@ -290,7 +302,7 @@ func (g *remoteProgram) Run(in map[string]any, s graph.Scalars) error {
 				return // what comes behind a failed run has no effect
 			}
 			if err := g.steps(s, false, nil); err != nil {
-				g.state.late = &plan.LateError{Program: g, Scalars: s, Err: err}
+				g.state.late = &plan.LateError{Program: g.self, Scalars: s, Err: err}
 			}
 		})
 		return nil

@@ -114,6 +114,14 @@ type Program interface {
 	Close() error
 }
 
+// Pipelined is a Program whose Run leaves its run under way, and waits for the one before it.
+type Pipelined interface {
+	Program
+	// Before is Scalars without waiting. The values are those of the newest run that is done: after a Run, of the
+	// run before it.
+	Before(v []float64, names ...string) error
+}
+
 // Unwrap returns the executor's own state that s wraps, layer by layer, by methods Unwrap. It is s itself where s
 // wraps none.
 func Unwrap(s State) State {
