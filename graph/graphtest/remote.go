@@ -92,6 +92,9 @@ func (x *Remote) checksum() (sum uint32) {
 	return sum
 }
 
+// Pending is the number of runs that are not done yet.
+func (x *Remote) Pending() int { return len(x.queue) }
+
 // enter begins a call: nothing has touched the memory since the last one. It does the runs that are left to do.
 func (x *Remote) enter(run bool) error {
 	if x.closed {
