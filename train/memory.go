@@ -43,7 +43,8 @@ func size(n uint64) string {
 }
 
 // LargestBatch is the largest batch up to most that fits in free bytes, 0 where none does. need tells the bytes of a
-// batch of n examples, which grow with n. Guesses along a line through two batches take turns with halves of what is left.
+// batch of n examples, which grow with n. Guesses along a line through two batches take turns with halves of what is
+// left.
 func LargestBatch(most int, free uint64, need func(n int) (uint64, error)) (int, error) {
 	if most < 1 {
 		return 0, nil
