@@ -13,6 +13,8 @@
 	X("cuDeviceGetCount", emuDeviceGetCount)                                                                         \
 	X("cuDeviceGet", emuDeviceGet)                                                                                   \
 	X("cuDeviceGetName", emuDeviceGetName)                                                                           \
+	X("cuDeviceGetUuid", emuDeviceGetUuid)                                                                           \
+	X("cuDeviceGetUuid_v2", emuDeviceGetUuid)                                                                        \
 	X("cuDeviceTotalMem_v2", emuDeviceTotalMem)                                                                      \
 	X("cuDeviceGetAttribute", emuDeviceGetAttribute)                                                                 \
 	X("cuDevicePrimaryCtxRetain", emuContextRetain)                                                                  \
@@ -25,16 +27,27 @@
 	X("cuMemFree_v2", emuMemFree)                                                                                    \
 	X("cuMemAllocHost_v2", emuMemAllocHost)                                                                          \
 	X("cuMemFreeHost", emuMemFreeHost)                                                                               \
+	X("cuMemGetAddressRange_v2", emuMemGetAddressRange)                                                              \
 	X("cuModuleLoadDataEx", emuModuleLoadDataEx)                                                                     \
 	X("cuModuleLoadData", emuModuleLoadData)                                                                         \
 	X("cuModuleUnload", emuModuleUnload)                                                                             \
 	X("cuModuleGetFunction", emuModuleGetFunction)                                                                   \
+	X("cuFuncGetAttribute", emuFuncGetAttribute)                                                                     \
 	X("cuFuncSetAttribute", emuFuncSetAttribute)                                                                     \
 	X("cuLaunchKernel", emuLaunchKernel)                                                                             \
 	X("cuStreamCreate", emuStreamCreate)                                                                             \
 	X("cuStreamDestroy_v2", emuStreamDestroy)                                                                        \
 	X("cuStreamSynchronize", emuStreamSynchronize)                                                                   \
+	X("cuStreamQuery", emuStreamQuery)                                                                               \
 	X("cuStreamWaitEvent", emuStreamWaitEvent)                                                                       \
+	X("cuStreamBeginCapture_v2", emuStreamBeginCapture)                                                              \
+	X("cuStreamEndCapture", emuStreamEndCapture)                                                                     \
+	X("cuStreamIsCapturing", emuStreamIsCapturing)                                                                   \
+	X("cuGraphInstantiateWithFlags", emuGraphInstantiate)                                                            \
+	X("cuGraphGetNodes", emuGraphGetNodes)                                                                           \
+	X("cuGraphDestroy", emuGraphDestroy)                                                                             \
+	X("cuGraphLaunch", emuGraphLaunch)                                                                               \
+	X("cuGraphExecDestroy", emuGraphExecDestroy)                                                                     \
 	X("cuEventCreate", emuEventCreate)                                                                               \
 	X("cuEventDestroy_v2", emuEventDestroy)                                                                          \
 	X("cuEventRecord", emuEventRecord)                                                                               \
