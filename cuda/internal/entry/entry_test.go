@@ -101,6 +101,16 @@ func is(t *testing.T, what string, err, want error) {
 	}
 }
 
+// says fails the test where an error lacks a text.
+func says(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	for _, s := range texts {
+		if err == nil || !strings.Contains(err.Error(), s) {
+			t.Errorf("error %v, want one with %q", err, s)
+		}
+	}
+}
+
 // words are n words of pinned memory.
 func words(t *testing.T, n int) ([]byte, []float32) {
 	t.Helper()
@@ -214,6 +224,7 @@ func TestRefused(t *testing.T) {
 	if _, err := cu.MemAlloc(16); err == nil {
 		t.Error("the first allocation has memory")
 	}
+	says(t, entry.Refused(), "allocation 1 has no memory")
 	_, err := ext.Load("no PTX")
 	if err == nil || !strings.Contains(err.Error(), "cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (218)") {
 		t.Errorf("a text that is no PTX: %v", err)
