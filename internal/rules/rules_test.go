@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"cuda/emu":            {},
 	"cuda/emu/blas":       {"internal/vec", "cuda/emu"},
 	"cuda/emu/driver":     {"cuda/emu", "cuda/emu/blas", "internal/vec"},
-	"cuda/internal/entry": {"cuda/emu", "cuda/emu/driver", "cuda/internal/link", "cuda/internal/ext"},
+	"cuda/internal/entry": {"cuda/emu", "cuda/emu/blas", "cuda/emu/driver", "cuda/internal/link", "cuda/internal/ext"},
 	"cuda/internal/link":  {},
 	"cuda/internal/ext":   {"cuda/internal/link"},
 	"cuda/toolkit":        {},

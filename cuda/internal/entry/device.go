@@ -52,6 +52,17 @@ func emuDeviceGetName(to *C.char, n, device C.int) C.int {
 	})
 }
 
+//export emuDeviceGetUuid
+func emuDeviceGetUuid(to unsafe.Pointer, device C.int) C.int {
+	return with(func(d *driver.Driver) driver.Result {
+		id, r := d.UUID(int(device))
+		if r == driver.Success {
+			*(*[16]byte)(to) = id
+		}
+		return r
+	})
+}
+
 //export emuDeviceTotalMem
 func emuDeviceTotalMem(bytes *C.size_t, device C.int) C.int {
 	return with(func(d *driver.Driver) driver.Result {
@@ -111,6 +122,20 @@ func emuMemAlloc(to *C.uint64_t, n C.size_t) C.int {
 //export emuMemFree
 func emuMemFree(p C.uint64_t) C.int {
 	return with(func(d *driver.Driver) driver.Result { return d.MemFree(emu.Ptr(p)) })
+}
+
+//export emuMemGetAddressRange
+func emuMemGetAddressRange(base *C.uint64_t, bytes *C.size_t, at C.uint64_t) C.int {
+	return with(func(d *driver.Driver) driver.Result {
+		p, n, r := d.MemGetAddressRange(emu.Ptr(at))
+		if base != nil {
+			*base = C.uint64_t(p)
+		}
+		if bytes != nil {
+			*bytes = C.size_t(n)
+		}
+		return r
+	})
 }
 
 //export emuMemAllocHost

@@ -1,18 +1,20 @@
 //go:build gpu
 
-// The table of the functions that stand in for the driver's. They are Go: see the files beside.
+// The tables of the functions that stand in for those of the driver and of cuBLASLt. They are Go: see the files beside.
 
 #include "entry.h"
 
 #include "_cgo_export.h"
 #include <stdlib.h>
 
-#define ENTRIES(X)                                                                                                   \
+#define DRIVER(X)                                                                                                    \
 	X("cuInit", emuInit)                                                                                             \
 	X("cuDriverGetVersion", emuVersion)                                                                              \
 	X("cuDeviceGetCount", emuDeviceGetCount)                                                                         \
 	X("cuDeviceGet", emuDeviceGet)                                                                                   \
 	X("cuDeviceGetName", emuDeviceGetName)                                                                           \
+	X("cuDeviceGetUuid", emuDeviceGetUuid)                                                                           \
+	X("cuDeviceGetUuid_v2", emuDeviceGetUuid)                                                                        \
 	X("cuDeviceTotalMem_v2", emuDeviceTotalMem)                                                                      \
 	X("cuDeviceGetAttribute", emuDeviceGetAttribute)                                                                 \
 	X("cuDevicePrimaryCtxRetain", emuContextRetain)                                                                  \
@@ -25,16 +27,27 @@
 	X("cuMemFree_v2", emuMemFree)                                                                                    \
 	X("cuMemAllocHost_v2", emuMemAllocHost)                                                                          \
 	X("cuMemFreeHost", emuMemFreeHost)                                                                               \
+	X("cuMemGetAddressRange_v2", emuMemGetAddressRange)                                                              \
 	X("cuModuleLoadDataEx", emuModuleLoadDataEx)                                                                     \
 	X("cuModuleLoadData", emuModuleLoadData)                                                                         \
 	X("cuModuleUnload", emuModuleUnload)                                                                             \
 	X("cuModuleGetFunction", emuModuleGetFunction)                                                                   \
+	X("cuFuncGetAttribute", emuFuncGetAttribute)                                                                     \
 	X("cuFuncSetAttribute", emuFuncSetAttribute)                                                                     \
 	X("cuLaunchKernel", emuLaunchKernel)                                                                             \
 	X("cuStreamCreate", emuStreamCreate)                                                                             \
 	X("cuStreamDestroy_v2", emuStreamDestroy)                                                                        \
 	X("cuStreamSynchronize", emuStreamSynchronize)                                                                   \
+	X("cuStreamQuery", emuStreamQuery)                                                                               \
 	X("cuStreamWaitEvent", emuStreamWaitEvent)                                                                       \
+	X("cuStreamBeginCapture_v2", emuStreamBeginCapture)                                                              \
+	X("cuStreamEndCapture", emuStreamEndCapture)                                                                     \
+	X("cuStreamIsCapturing", emuStreamIsCapturing)                                                                   \
+	X("cuGraphInstantiateWithFlags", emuGraphInstantiate)                                                            \
+	X("cuGraphGetNodes", emuGraphGetNodes)                                                                           \
+	X("cuGraphDestroy", emuGraphDestroy)                                                                             \
+	X("cuGraphLaunch", emuGraphLaunch)                                                                               \
+	X("cuGraphExecDestroy", emuGraphExecDestroy)                                                                     \
 	X("cuEventCreate", emuEventCreate)                                                                               \
 	X("cuEventDestroy_v2", emuEventDestroy)                                                                          \
 	X("cuEventRecord", emuEventRecord)                                                                               \
@@ -52,16 +65,29 @@
 	X("cuMemsetD8Async", emuSet8Async)                                                                               \
 	X("cuMemsetD32Async", emuSet32Async)
 
+#define LIBRARY(X)                                                                                                   \
+	X("cublasLtCreate", emuLtCreate)                                                                                 \
+	X("cublasLtDestroy", emuLtDestroy)                                                                               \
+	X("cublasLtMatmulDescCreate", emuLtMatmulDescCreate)                                                             \
+	X("cublasLtMatmulDescDestroy", emuLtMatmulDescDestroy)                                                           \
+	X("cublasLtMatmulDescSetAttribute", emuLtMatmulDescSetAttribute)                                                 \
+	X("cublasLtMatrixLayoutCreate", emuLtMatrixLayoutCreate)                                                         \
+	X("cublasLtMatrixLayoutDestroy", emuLtMatrixLayoutDestroy)                                                       \
+	X("cublasLtMatrixLayoutSetAttribute", emuLtMatrixLayoutSetAttribute)                                             \
+	X("cublasLtMatmulPreferenceCreate", emuLtMatmulPreferenceCreate)                                                 \
+	X("cublasLtMatmulPreferenceDestroy", emuLtMatmulPreferenceDestroy)                                               \
+	X("cublasLtMatmulPreferenceSetAttribute", emuLtMatmulPreferenceSetAttribute)                                     \
+	X("cublasLtMatmulAlgoGetHeuristic", emuLtMatmulAlgoGetHeuristic)                                                 \
+	X("cublasLtMatmul", emuLtMatmul)                                                                                 \
+	X("cublasLtGetVersion", emuLtGetVersion)
+
 #define ROW(name, function) { name, (void *)function },
 
-static const struct {
-	const char *name;
-	void *address;
-} entries[] = { ENTRIES(ROW) };
+static const ceto_entry driver[] = { DRIVER(ROW) { NULL, NULL } };
+static const ceto_entry library[] = { LIBRARY(ROW) { NULL, NULL } };
 
-int ceto_entry_count(void) { return sizeof entries / sizeof entries[0]; }
-const char *ceto_entry_name(int i) { return entries[i].name; }
-void *ceto_entry_address(int i) { return entries[i].address; }
+const ceto_entry *ceto_driver_entries(void) { return driver; }
+const ceto_entry *ceto_library_entries(void) { return library; }
 
 static ceto_handle *all; // under the lock of package entry
 

@@ -1,9 +1,11 @@
 //go:build gpu
 
-// Package entry puts an emulated GPU in the driver's place: functions of C, by the names of libcuda, that call
-// cuda/emu/driver. Package cu and the executor then run on it as they run on a GPU.
+// Package entry puts an emulated GPU in the driver's place: functions of C, by the names of libcuda and cuBLASLt, that
+// call cuda/emu/driver. Package cu and the executor then run on it as they run on a GPU.
 //
-// Handles are memory of C that holds the number of a handle, since Go code keeps some of them as pointers.
+// Handles of the driver are memory of C that holds the number of a handle, since Go code keeps some of them as
+// pointers. Handles of cuBLASLt are the numbers themselves. No Go code has them as pointers, and a program may make
+// many thousands, which leaves nothing to free.
 package entry
 
 // #include "entry.h"
@@ -58,12 +60,8 @@ func install() error {
 		return err
 	}
 	put(d)
-	table := map[string]unsafe.Pointer{}
-	for i := range C.ceto_entry_count() {
-		table[C.GoString(C.ceto_entry_name(i))] = C.ceto_entry_address(i)
-	}
-	ext.OverrideLt(libraryTable())
-	if err = link.Override(table); err == nil {
+	ext.OverrideLt(libraryTable(d))
+	if err = link.Override(table(C.ceto_driver_entries())); err == nil {
 		err = ext.Open()
 	}
 	if err != nil {
@@ -79,8 +77,23 @@ func put(d *driver.Driver) {
 	now.drv, now.pinned, now.context = d, map[uintptr]int{}, C.ceto_handle_new(1)
 }
 
-// libraryTable is what stands in for cuBLASLt: nothing yet, which hides the library of the machine.
-func libraryTable() map[string]unsafe.Pointer { return map[string]unsafe.Pointer{} }
+// table has the functions of a list of C by name.
+func table(e *C.ceto_entry) map[string]unsafe.Pointer {
+	m := map[string]unsafe.Pointer{}
+	for ; e.name != nil; e = (*C.ceto_entry)(unsafe.Add(unsafe.Pointer(e), unsafe.Sizeof(*e))) {
+		m[C.GoString(e.name)] = e.address
+	}
+	return m
+}
+
+// libraryTable is what stands in for cuBLASLt. It is empty where CETO_EMU refuses the library, which hides that of the
+// machine too.
+func libraryTable(d *driver.Driver) map[string]unsafe.Pointer {
+	if !d.HasLt() {
+		return map[string]unsafe.Pointer{}
+	}
+	return table(C.ceto_library_entries())
+}
 
 // Release ends what Install began. The last one writes the report that CETO_EMU asks for to standard error, and gives
 // the place back to the driver of the machine.
@@ -108,17 +121,20 @@ func restore() error {
 	return err
 }
 
-// with calls f with the emulated driver.
-func with(f func(d *driver.Driver) driver.Result) C.int {
+// call calls f with the emulated driver. Where there is none it returns none.
+func call[R ~int](none R, f func(d *driver.Driver) R) C.int {
 	now.Lock()
 	defer now.Unlock()
 	if now.drv == nil {
-		return C.int(driver.NotInitialized)
+		return C.int(none)
 	}
 	return C.int(f(now.drv))
 }
 
-// Annotate says what the next launch may touch, and who asks for it.
+// with calls f for a function of the driver.
+func with(f func(d *driver.Driver) driver.Result) C.int { return call(driver.NotInitialized, f) }
+
+// Annotate says what the next launch or product may touch, and who asks for it.
 func Annotate(ranges []emu.Range, what string) {
 	with(func(d *driver.Driver) driver.Result {
 		d.Annotate(ranges, what)
@@ -146,6 +162,17 @@ func Mark(text string) {
 func Fault() (err error) {
 	with(func(d *driver.Driver) driver.Result {
 		err = d.Fault()
+		return driver.Success
+	})
+	return err
+}
+
+// Refused says what the last call that failed did wrong, in words; nil where none has failed. It may be a call of the
+// driver, or of cuBLASLt, such as a product with an address off its alignment. Ask right after the call, since a later
+// one may replace it.
+func Refused() (err error) {
+	with(func(d *driver.Driver) driver.Result {
+		err = d.LastFault()
 		return driver.Success
 	})
 	return err

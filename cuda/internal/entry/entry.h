@@ -17,9 +17,22 @@ void ceto_handle_free_all(void);
 // ceto_pages returns n bytes at the begin of a page, for free.
 void *ceto_pages(size_t n);
 
-// The functions that stand in for the driver's.
-int ceto_entry_count(void);
-const char *ceto_entry_name(int i);
-void *ceto_entry_address(int i);
+// ceto_entry is a function that stands in for the one of that name. The last of a table has no name.
+typedef struct {
+	const char *name;
+	void *address;
+} ceto_entry;
+
+const ceto_entry *ceto_driver_entries(void);
+const ceto_entry *ceto_library_entries(void);
+
+// ceto_heuristic is cublasLtMatmulHeuristicResult_t. The first 64 bytes are the algorithm.
+typedef struct {
+	uint64_t algorithm[8];
+	size_t workspace;
+	int status;
+	float waves;
+	int reserved[4];
+} ceto_heuristic;
 
 #endif

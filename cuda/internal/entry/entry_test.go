@@ -81,6 +81,36 @@ func ok(t *testing.T, err error) {
 	}
 }
 
+// bytesOf is the memory of numbers.
+func bytesOf(x []float32) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x)) }
+
+// onDevice copies numbers to new memory of the device.
+func onDevice(t *testing.T, x []float32) uint64 {
+	t.Helper()
+	p, err := cu.MemAlloc(int64(4 * len(x)))
+	ok(t, err)
+	ok(t, ext.CopyIn(uint64(p), bytesOf(x), 0))
+	return uint64(p)
+}
+
+// is fails the test where an error is not the one that is wanted.
+func is(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: error %v, want %v", what, err, want)
+	}
+}
+
+// says fails the test where an error lacks a text.
+func says(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	for _, s := range texts {
+		if err == nil || !strings.Contains(err.Error(), s) {
+			t.Errorf("error %v, want one with %q", err, s)
+		}
+	}
+}
+
 // words are n words of pinned memory.
 func words(t *testing.T, n int) ([]byte, []float32) {
 	t.Helper()
@@ -194,11 +224,12 @@ func TestRefused(t *testing.T) {
 	if _, err := cu.MemAlloc(16); err == nil {
 		t.Error("the first allocation has memory")
 	}
+	says(t, entry.Refused(), "allocation 1 has no memory")
 	_, err := ext.Load("no PTX")
 	if err == nil || !strings.Contains(err.Error(), "cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (218)") {
 		t.Errorf("a text that is no PTX: %v", err)
 	}
-	if err := ext.Stream(0).BeginCapture(); !errors.Is(err, link.NotFound) || !strings.Contains(err.Error(), "cuStreamBeginCapture") {
+	if _, err := cu.MakeGraph(); !errors.Is(err, cu.NotFound) || link.Symbol("cuGraphCreate") != nil {
 		t.Errorf("a function that the emulated driver lacks: %v", err)
 	}
 	if _, err := ext.OpenLt(); err == nil || !strings.Contains(err.Error(), "hidden") {

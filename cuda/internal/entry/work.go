@@ -64,6 +64,15 @@ func emuModuleGetFunction(function **C.ceto_handle, module *C.ceto_handle, name 
 	return made(function, func(d *driver.Driver) (uint64, driver.Result) { return d.ModuleGetFunction(number(module), text) })
 }
 
+//export emuFuncGetAttribute
+func emuFuncGetAttribute(value *C.int, attribute C.int, function *C.ceto_handle) C.int {
+	return with(func(d *driver.Driver) driver.Result {
+		v, r := d.FuncGetAttribute(number(function), int(attribute))
+		*value = C.int(v)
+		return r
+	})
+}
+
 //export emuFuncSetAttribute
 func emuFuncSetAttribute(function *C.ceto_handle, attribute, value C.int) C.int {
 	return with(func(d *driver.Driver) driver.Result {
@@ -92,8 +101,10 @@ func emuLaunchKernel(function *C.ceto_handle, gx, gy, gz, bx, by, bz, shared C.u
 }
 
 //export emuStreamCreate
-func emuStreamCreate(stream **C.ceto_handle, _ C.uint) C.int {
-	return made(stream, (*driver.Driver).StreamCreate)
+func emuStreamCreate(stream **C.ceto_handle, flags C.uint) C.int {
+	return made(stream, func(d *driver.Driver) (uint64, driver.Result) {
+		return d.StreamCreateWithFlags(uint32(flags))
+	})
 }
 
 //export emuStreamDestroy
@@ -104,14 +115,19 @@ func emuStreamSynchronize(stream *C.ceto_handle) C.int {
 	return on(stream, (*driver.Driver).StreamSynchronize)
 }
 
+//export emuStreamQuery
+func emuStreamQuery(stream *C.ceto_handle) C.int { return on(stream, (*driver.Driver).StreamQuery) }
+
 //export emuStreamWaitEvent
 func emuStreamWaitEvent(stream, event *C.ceto_handle, _ C.uint) C.int {
 	return onTwo(stream, event, (*driver.Driver).StreamWaitEvent)
 }
 
 //export emuEventCreate
-func emuEventCreate(event **C.ceto_handle, _ C.uint) C.int {
-	return made(event, (*driver.Driver).EventCreate)
+func emuEventCreate(event **C.ceto_handle, flags C.uint) C.int {
+	return made(event, func(d *driver.Driver) (uint64, driver.Result) {
+		return d.EventCreateWithFlags(uint32(flags))
+	})
 }
 
 //export emuEventDestroy
