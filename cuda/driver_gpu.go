@@ -102,15 +102,29 @@ func (g *gpu) close() (err error) {
 	return err
 }
 
-// fault is an error with what the emulated GPU knows of it: who touched what.
+// fault is an error with what the emulated GPU knows of it: who touched what, or why a call was refused.
 func (g *gpu) fault(err error) error {
-	if err != nil && g.emulated {
-		if f := entry.Fault(); f != nil {
-			return errors.WithMessage(f, err.Error())
-		}
+	if err == nil || !g.emulated {
+		return err
 	}
-	return err
+	f := entry.Fault()
+	if f == nil {
+		f = entry.Refused()
+	}
+	if f == nil {
+		return err
+	}
+	return said{error: errors.WithMessage(f, err.Error()), by: err}
 }
+
+// said is an error with what the emulated GPU says of it. errors.Is and errors.As find both.
+type said struct {
+	error
+	by error
+}
+
+// Unwrap returns the error of the GPU and that of the call.
+func (s said) Unwrap() []error { return []error{s.error, s.by} }
 
 func (g *gpu) about() about { return g.info }
 

@@ -4,6 +4,7 @@ package entry
 
 import (
 	"reflect"
+	"runtime"
 	"testing"
 	"unsafe"
 
@@ -44,7 +45,16 @@ func opened(t *testing.T) {
 	if err := Install(); err != nil {
 		t.Fatal(err)
 	}
+	runtime.LockOSThread()
+	ctx, err := cu.Device(0).RetainPrimaryCtx()
+	if err == nil {
+		err = cu.SetCurrentContext(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
+		runtime.UnlockOSThread()
 		if err := Release(); err != nil {
 			t.Error(err)
 		}

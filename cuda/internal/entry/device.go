@@ -83,20 +83,33 @@ func emuDeviceGetAttribute(value *C.int, attribute, device C.int) C.int {
 
 //export emuContextRetain
 func emuContextRetain(context **C.ceto_handle, device C.int) C.int {
-	return with(func(*driver.Driver) driver.Result {
-		*context = now.context
-		return driver.Success
+	return with(func(d *driver.Driver) driver.Result {
+		h, r := d.PrimaryCtxRetain(int(device))
+		if r == driver.Success {
+			now.context.number, *context = C.uint64_t(h), now.context
+		}
+		return r
 	})
 }
 
 //export emuContextRelease
-func emuContextRelease(C.int) C.int { return 0 }
+func emuContextRelease(device C.int) C.int {
+	return with(func(d *driver.Driver) driver.Result { return d.PrimaryCtxRelease(int(device)) })
+}
 
 //export emuContextSet
-func emuContextSet(*C.ceto_handle) C.int { return 0 }
+func emuContextSet(context *C.ceto_handle) C.int { return on(context, (*driver.Driver).CtxSetCurrent) }
 
 //export emuContextGet
-func emuContextGet(context **C.ceto_handle) C.int { return emuContextRetain(context, 0) }
+func emuContextGet(context **C.ceto_handle) C.int {
+	return with(func(d *driver.Driver) driver.Result {
+		h, r := d.CtxGetCurrent()
+		if *context = nil; h != 0 {
+			*context = now.context
+		}
+		return r
+	})
+}
 
 //export emuSynchronize
 func emuSynchronize() C.int { return with((*driver.Driver).Synchronize) }

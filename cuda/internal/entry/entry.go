@@ -14,6 +14,7 @@ import "C"
 import (
 	"os"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"github.com/ceto-ml/ceto/cuda/emu"
@@ -26,7 +27,7 @@ import (
 var now struct {
 	sync.Mutex
 	drv     *driver.Driver
-	context *C.ceto_handle
+	context *C.ceto_handle  // of the primary context
 	pinned  map[uintptr]int // bytes by address
 }
 
@@ -74,7 +75,7 @@ func install() error {
 func put(d *driver.Driver) {
 	now.Lock()
 	defer now.Unlock()
-	now.drv, now.pinned, now.context = d, map[uintptr]int{}, C.ceto_handle_new(1)
+	now.drv, now.pinned, now.context = d, map[uintptr]int{}, C.ceto_handle_new(0)
 }
 
 // table has the functions of a list of C by name.
@@ -128,6 +129,7 @@ func call[R ~int](none R, f func(d *driver.Driver) R) C.int {
 	if now.drv == nil {
 		return C.int(none)
 	}
+	now.drv.Thread(uint64(syscall.Gettid())) // a context belongs to a thread
 	return C.int(f(now.drv))
 }
 

@@ -64,14 +64,55 @@ func install(t *testing.T, setting string) {
 	if err := entry.Install(); err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread()
+	current(t)
 	t.Cleanup(func() {
-		runtime.UnlockOSThread()
+		if err := cu.Device(0).ReleasePrimaryCtx(); err != nil {
+			t.Error(err)
+		}
 		if err := entry.Release(); err != nil {
 			t.Error(err)
 		}
 	})
 }
+
+// TestThread: a context belongs to a thread. A call on another one is refused, and so is a release too many.
+func TestThread(t *testing.T) {
+	install(t, "")
+	_, err := cu.MemAlloc(16)
+	ok(t, err)
+	var other, after, more error
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		_, other = cu.MemAlloc(16)
+		ctx, err := cu.Device(0).RetainPrimaryCtx()
+		if err == nil {
+			err = cu.SetCurrentContext(ctx)
+		}
+		if err == nil {
+			_, err = cu.MemAlloc(16)
+		}
+		after = err
+		if err := cu.Device(0).ReleasePrimaryCtx(); err != nil {
+			t.Error(err)
+		}
+	}()
+	<-done
+	if other == nil || !strings.Contains(entryText(other), "InvalidContext") {
+		t.Errorf("a thread without a context: %v", other)
+	}
+	ok(t, after)
+	ok(t, cu.Device(0).ReleasePrimaryCtx())
+	if more = cu.Device(0).ReleasePrimaryCtx(); more == nil {
+		t.Error("the context is released once more than it was retained")
+	}
+	_, err = cu.Device(0).RetainPrimaryCtx() // for the end of the test
+	ok(t, err)
+}
+
+// entryText is an error of package cu as text.
+func entryText(err error) string { return errors.Cause(err).Error() }
 
 // ok fails the test where err is an error.
 func ok(t *testing.T, err error) {

@@ -5,6 +5,7 @@ package entry_test
 import (
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/ceto-ml/ceto/cuda/emu"
 	"github.com/ceto-ml/ceto/cuda/internal/entry"
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
+	"gorgonia.org/cu"
 )
 
 // openLt opens the library that stands in for cuBLASLt.
@@ -206,6 +208,16 @@ func TestEpilogueRefused(t *testing.T) {
 	}
 }
 
+// current makes the primary context that of the test's thread, which it keeps.
+func current(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	ctx, err := cu.Device(0).RetainPrimaryCtx()
+	ok(t, err)
+	ok(t, cu.SetCurrentContext(ctx))
+}
+
 // TestLtGivenBack: what is made of the library can be given back, and is counted where it is not.
 func TestLtGivenBack(t *testing.T) {
 	for _, c := range []struct {
@@ -214,6 +226,7 @@ func TestLtGivenBack(t *testing.T) {
 	}{{false, " 0 graphs and 0 handles of cuBLASLt left"}, {true, " 1 graphs and 7 handles of cuBLASLt left"}} {
 		t.Setenv("CETO_EMU", "report")
 		ok(t, entry.Install())
+		current(t)
 		lt, err := ext.OpenLt()
 		ok(t, err)
 		x, err := lt.Prepare(described(ext.None))
