@@ -77,7 +77,7 @@ func (f *full) Device() plan.Device { return plan.Device{Kind: "full", Free: 1 <
 // TestAllocation: where an allocation fails, the batch that fits is a smaller one, in a step and in an evaluation.
 func TestAllocation(t *testing.T) {
 	for left, want := range map[int][]string{
-		0: {"a step of batch 8: full: plan: 77 bytes for activations: gone; a batch of 7 fits"},
+		0: {"a step of batch 8: full: 77 bytes for activations: gone; a batch of 7 fits"},
 		1: {"an evaluation of batch ", "77 bytes for activations", " fits"},
 	} {
 		x := &full{plan.CPU(1), left}

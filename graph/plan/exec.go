@@ -152,7 +152,7 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("plan: %d bytes for %s: %v", e.Bytes, e.Region, e.Err)
+	return fmt.Sprintf("%d bytes for %s: %v", e.Bytes, e.Region, e.Err)
 }
 
 // Unwrap returns the error of the allocation.
