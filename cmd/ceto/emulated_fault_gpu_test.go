@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -92,6 +93,35 @@ func TestEmulatedKill(t *testing.T) {
 		out, errs, err := child(t, nil, "pretrain", "--resume", run, "--device", "emulated", "--threads", "1", "--json")
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("resumed: %v\n%s%s, want the digest %s", err, out, errs, want)
+		}
+	}
+}
+
+// TestEmulatedLaunches: a step asks for the launches that inspect predicts, with cuBLASLt and without it.
+func TestEmulatedLaunches(t *testing.T) {
+	shape := []string{"--preset", "tiny", "--batch", "2", "--context", "32", "--device", "emulated", "--threads", "1", "--json"}
+	for _, refuse := range []string{"", "refuse:cublaslt"} {
+		out, errs, err := child(t, []string{"CETO_EMU=" + refuse}, append([]string{"inspect", "--launches"}, shape...)...)
+		var want struct{ Launches int }
+		if err == nil {
+			err = json.Unmarshal([]byte(out), &want)
+		}
+		if err != nil || want.Launches == 0 {
+			t.Fatalf("inspect: %v\n%s%s", err, out, errs)
+		}
+		path, run := filepath.Join(t.TempDir(), "trace"), filepath.Join(t.TempDir(), "run")
+		args := append([]string{"pretrain", "--data", "../../testdata/small.txt", "--steps", "2", "--out", run}, shape...)
+		if _, errs, err := child(t, []string{"CETO_EMU=" + refuse + ",trace:" + path}, args...); err != nil {
+			t.Fatalf("%v\n%s", err, errs)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, step, _ := strings.Cut(string(b), "mark step 1.0\n")
+		step, _, ok := strings.Cut(step, "mark step 2.")
+		if n := strings.Count(step, " cuLaunchKernel[") + strings.Count(step, " cublasLtMatmul["); n != want.Launches || !ok {
+			t.Errorf("%s: a step has %d launches, inspect says %d", refuse, n, want.Launches)
 		}
 	}
 }

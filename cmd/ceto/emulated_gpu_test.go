@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -158,6 +159,42 @@ func TestEmulatedGenerate(t *testing.T) {
 			}
 			if ids["cpu"] != ids["emulated"] {
 				t.Errorf("%s %v: ids %s, on the CPU %s", model, more, ids["emulated"], ids["cpu"])
+			}
+		}
+	}
+}
+
+// TestEmulatedStories: a model that writes stories has the CPU's 50 tokens, greedy and by beams, with log-probabilities
+// within 1e-4.
+func TestEmulatedStories(t *testing.T) {
+	data := os.Getenv("CETO_DATA")
+	if data == "" {
+		t.Skip("CETO_DATA names no folder with stories260k")
+	}
+	type result struct {
+		IDs      []int32
+		Logprobs []float64
+	}
+	for _, more := range [][]string{{"--temperature", "0"}, {"--beams", "3"}} {
+		got := map[string]result{}
+		for _, device := range []string{"cpu", "emulated"} {
+			out, errs, err := child(t, nil, append([]string{"generate", "--model", filepath.Join(data, "stories260k", "stories260K.bin"),
+				"--prompt", "Once upon a time", "--tokens", "50", "--json", "--device", device}, more...)...)
+			var r result
+			if err == nil {
+				err = json.Unmarshal([]byte(out), &r)
+			}
+			if err != nil || len(r.IDs) != 50 {
+				t.Fatalf("%v on %s: %d tokens, %v\n%s", more, device, len(r.IDs), err, errs)
+			}
+			got[device] = r
+		}
+		if !slices.Equal(got["cpu"].IDs, got["emulated"].IDs) {
+			t.Errorf("%v: ids %v, on the CPU %v", more, got["emulated"].IDs, got["cpu"].IDs)
+		}
+		for i, p := range got["cpu"].Logprobs {
+			if e := math.Abs(got["emulated"].Logprobs[i] - p); !(e <= 1e-4) {
+				t.Errorf("%v: log-probability %d is %g apart", more, i, e)
 			}
 		}
 	}
