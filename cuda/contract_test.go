@@ -210,3 +210,55 @@ func TestTime(t *testing.T) {
 		}
 	}
 }
+
+// TestTraceNames: Trace names the first step with a result that is not finite, and its scope. It leaves the state alone.
+func TestTraceNames(t *testing.T) {
+	for _, library := range []bool{false, true} {
+		x := newEmulated(t)
+		if library {
+			x, _ = withLibrary(t)
+		}
+		g := graph.New()
+		in := g.Input("x", graph.Of(graph.Float32, 16, 16))
+		w := g.State("w", graph.Of(graph.Float32, 16, 16), graph.Param)
+		g.SetScope("h.0.mlp")
+		y := g.MatMul(in, in)
+		g.SetScope("h.1.mlp")
+		z := g.Log(y)
+		g.Assign(w, g.Exp(z))
+		o := x.Options()
+		o.NoFuse, o.NoAlias = true, true
+		p, err := plan.New(g, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := x.NewState()
+		prog, err := x.Compile(p, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for bad, want := range map[float32]string{1: "", -1: "h.1.mlp: Log gives NaN", float32(math.Inf(1)): "h.0.mlp: MatMul gives +Inf"} {
+			v := make([]float32, 256)
+			for i := range v {
+				v[i] = 1
+			}
+			v[0] = bad * bad * bad
+			if bad < 0 {
+				v[1] = -100
+			}
+			err := prog.Trace(map[string]any{"x": v}, step(1))
+			var first *plan.NotFiniteError
+			if want == "" && err != nil || want != "" && (!errors.As(err, &first) || first.Error() != want) {
+				t.Errorf("x[0] is %g: %v, want %q", bad, err, want)
+			}
+			if w := weights(t, s); w[0] != 0 {
+				t.Errorf("Trace changes the state to %g", w[0])
+			}
+		}
+		for _, c := range []interface{ Close() error }{prog, s} {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
