@@ -211,7 +211,8 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// TestTraceNames: Trace names the first step with a result that is not finite, and its scope. It leaves the state alone.
+// TestTraceNames: Trace names the first step with a result that is not finite, and its scope. It leaves the state
+// alone.
 func TestTraceNames(t *testing.T) {
 	for _, library := range []bool{false, true} {
 		x := newEmulated(t)
