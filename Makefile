@@ -80,7 +80,8 @@ ceto-gpu: cuda-headers ## build ceto for GPUs; it starts without one too
 
 test-cuda: cuda-headers ## run the tests that have the tag gpu; none needs a GPU
 	eval "$$(go run ./cuda/toolkit env)" && go vet -tags gpu ./cuda/... ./cmd/ceto && \
-		CETO_TEST_DEVICE=emulated go test -tags gpu ./cuda/internal/... ./examples/customop ./cuda -run 'Test[^P]|Example' && \
+		CETO_TEST_DEVICE=emulated go test -tags gpu ./cuda/internal/... ./cuda -run 'Test[^P]|Example' && \
+		go test -tags gpu ./examples/customop ./examples/ownloop ./examples/xor && \
 		go test -tags gpu ./cmd/ceto -run 'TestDoctor|TestFakeDriver|TestNoGPU|TestEmulated'
 
 gpu-bundle: ceto-gpu ## build what bench/gpu.sh needs on a machine without Go: ceto-gpu and cuda-test

@@ -12,8 +12,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/gpt/generate"
-	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/pretrained"
 )
 
@@ -21,11 +21,14 @@ func main() {
 	log.SetFlags(0)
 	path := flag.String("model", "smollm2", "Hugging Face folder, GGUF file or a folder with one")
 	tokens := flag.Int("tokens", 200, "tokens of the answer, at most")
+	device := flag.String("device", "auto", cuda.Names)
 	flag.Parse()
+	exec := must(cuda.Open(*device, 0))
+	defer exec.Close()
 
 	model := must(pretrained.Open(*path))
 	defer model.Close()
-	g := must(model.Generator(plan.CPU(0)))
+	g := must(model.Generator(exec))
 	chat := generate.Conversation{Generator: g, Template: must(model.Template(g.Tokenizer)), Options: generate.Options{Tokens: *tokens, End: model.End}}
 	chat.Options.StreamText = func(text []byte) bool {
 		_, err := os.Stdout.Write(text)

@@ -12,6 +12,7 @@ import (
 	"log"
 	"strings"
 
+	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/finetune"
 )
@@ -23,12 +24,15 @@ var (
 	text    = flag.String("text", "text", "column of the texts")
 	label   = flag.String("label", "label", "column of the labels")
 	rows    = flag.Int("rows", 0, "records to use, drawn by class; 0: all")
+	device  = flag.String("device", "auto", cuda.Names)
 	out     = flag.String("out", "runs/classify", "folder of the run, which ceto predict can use")
 )
 
 func main() {
 	log.SetFlags(0)
 	flag.Parse()
+	exec := must(cuda.Open(*device, 0))
+	defer exec.Close()
 	s := finetune.Settings{Task: "classify", Model: *model}
 	s.Data.Path, s.Data.Text, s.Data.Label, s.Data.Rows = *file, *text, []string{*label}, *rows
 	if *columns != "" {
@@ -38,13 +42,13 @@ func main() {
 	defer job.Close()
 	fmt.Printf("%d records to train on, %d to validate on\n%v\n", job.Counts.Train, job.Counts.Val, job.Counts.Balance)
 
-	result := must(job.Fit(finetune.Options{Out: *out, Say: log.Printf, Callbacks: []train.Callback{train.Print{Every: 50}}}))
+	result := must(job.Fit(finetune.Options{Out: *out, Executor: exec, Say: log.Printf, Callbacks: []train.Callback{train.Print{Every: 50}}}))
 	for _, name := range []string{"accuracy", "f1"} {
 		fmt.Printf("validation %s %.3f (95 %%: %.3f to %.3f)\n", name, result.Metrics[name], result.CI95[name][0], result.CI95[name][1])
 	}
 	fmt.Println(result.Verdict)
 
-	spam := must(finetune.OpenRun(*out, nil))
+	spam := must(finetune.OpenRun(*out, exec))
 	defer spam.Close()
 	for i, a := range must(spam.Predict(flag.Args())) {
 		fmt.Printf("%s, probability %.2f: %s\n", a.Label, *a.Probability, flag.Arg(i))

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"log"
 	"math"
 
+	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
@@ -73,9 +75,16 @@ func snakeGrad[T graph.Float](s SnakeGrad, _ *graph.Ctx, out, in []graph.Buf) er
 }
 
 func main() {
+	device := flag.String("device", "auto", cuda.Names)
+	flag.Parse()
 	if err := registerKernels(); err != nil {
 		log.Fatal(err)
 	}
+	exec, err := cuda.Open(*device, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer exec.Close()
 	var x [][]float32
 	var y []float32
 	for i := range 256 {
@@ -85,7 +94,7 @@ func main() {
 	waves := data.Rows(x, y)
 	act := nn.Func("Snake", func(g *graph.Graph, x *graph.Node) *graph.Node { return g.Apply(Snake{A: 2}, x) })
 	net := nn.Sequential{nn.Linear{Out: 16}, act, nn.Linear{Out: 1}}
-	t := train.Trainer{Model: net, Loss: nn.MSE{}, Optimizer: train.Adam{LR: 0.01}, Epochs: 100, Seed: 1}
+	t := train.Trainer{Model: net, Loss: nn.MSE{}, Optimizer: train.Adam{LR: 0.01}, Epochs: 100, Seed: 1, Executor: exec}
 	run, err := t.Fit(waves)
 	if err != nil {
 		log.Fatal(err)

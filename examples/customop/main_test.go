@@ -20,12 +20,14 @@ func TestSnake(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
-	out, err := exampletest.Run()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	s, ok := strings.CutPrefix(strings.TrimSpace(out), "mean squared error ")
-	if v, err := strconv.ParseFloat(s, 64); !ok || err != nil || v > 0.01 {
-		t.Errorf("printed %q, want a mean squared error of at most 0.01", out)
+	for _, device := range exampletest.Devices() {
+		out, err := exampletest.Run("-device", device)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", device, err, out)
+		}
+		s, ok := strings.CutPrefix(strings.TrimSpace(out), "mean squared error ")
+		if v, err := strconv.ParseFloat(s, 64); !ok || err != nil || v > 0.01 {
+			t.Errorf("%s: printed %q, want a mean squared error of at most 0.01", device, out)
+		}
 	}
 }

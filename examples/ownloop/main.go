@@ -2,9 +2,11 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"log"
 
+	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/nn"
@@ -12,7 +14,9 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	device := flag.String("device", "auto", cuda.Names)
+	flag.Parse()
+	if err := run(*device); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -44,18 +48,21 @@ func build(params *nn.Params) *graph.Graph {
 	return g
 }
 
-func run() error {
+func run(device string) error {
 	// The plan says in what order and where in memory, the executor on which device, the state with which values.
-	cpu := plan.CPU(0)
-	defer cpu.Close()
-	params := nn.NewParams(graph.Float32)
-	p, err := plan.New(build(params), cpu.Options()) // reports the first error of all the lines above
+	exec, err := cuda.Open(device, 0)
 	if err != nil {
 		return err
 	}
-	state := &train.State{State: cpu.NewState(), Params: params}
+	defer exec.Close()
+	params := nn.NewParams(graph.Float32)
+	p, err := plan.New(build(params), exec.Options()) // reports the first error of all the lines above
+	if err != nil {
+		return err
+	}
+	state := &train.State{State: exec.NewState(), Params: params}
 	defer state.Close()
-	step, err := cpu.Compile(p, state)
+	step, err := exec.Compile(p, state)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
 
+	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/train"
@@ -15,11 +17,15 @@ import (
 )
 
 func main() {
+	device := flag.String("device", "auto", cuda.Names)
+	flag.Parse()
+	exec := must(cuda.Open(*device, 0))
+	defer exec.Close()
 	x := [][]float32{{0, 0}, {0, 1}, {1, 0}, {1, 1}}
 	y := []float32{0, 1, 1, 0}
 	xor := data.Rows(x, y)
 	net := nn.Sequential{nn.Linear{Out: 8}, nn.Tanh, nn.Linear{Out: 1}}
-	t := train.Trainer{Model: net, Loss: nn.BCEWithLogits{}, Optimizer: train.Adam{LR: 0.01}, Epochs: 2000, Seed: 1}
+	t := train.Trainer{Model: net, Loss: nn.BCEWithLogits{}, Optimizer: train.Adam{LR: 0.01}, Epochs: 2000, Seed: 1, Executor: exec}
 	run, err := t.Fit(xor)
 	if err != nil {
 		log.Fatal(err)

@@ -10,7 +10,13 @@ import (
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestProgram(t *testing.T) {
-	out, err := exampletest.Run()
+	for _, device := range exampletest.Devices() {
+		t.Run(device, func(t *testing.T) { program(t, device) })
+	}
+}
+
+func program(t *testing.T, device string) {
+	out, err := exampletest.Run("-device", device)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/ceto-ml/ceto/cuda"
 )
 
 // env is the variable that tells a test binary to be the program.
@@ -21,6 +23,14 @@ func Main(m *testing.M, main func()) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// Devices are those that a program is tested on: the CPU, and an emulated GPU in a build for GPUs.
+func Devices() []string {
+	if cuda.Built {
+		return []string{"cpu", "emulated"}
+	}
+	return []string{"cpu"}
 }
 
 // Run runs the program with arguments. It returns what the program printed on standard output and standard error.
