@@ -70,12 +70,11 @@ func fill(to C.uint64_t, word uint32, n int, stream uint64, async bool) C.int {
 	return with(func(d *driver.Driver) driver.Result { return d.MemsetD32(emu.Ptr(to), word, n, stream, async) })
 }
 
-// fill8 writes n bytes, which are whole words: the emulated GPU fills no others.
+// fill8 writes n bytes.
 func fill8(to C.uint64_t, value C.uchar, n C.size_t, stream uint64, async bool) C.int {
-	if to%4 != 0 || n%4 != 0 {
-		return C.int(driver.InvalidValue)
-	}
-	return fill(to, uint32(value)*0x01010101, int(n/4), stream, async)
+	return with(func(d *driver.Driver) driver.Result {
+		return d.MemsetD8(emu.Ptr(to), byte(value), int(n), stream, async)
+	})
 }
 
 //export emuSet8
