@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -33,7 +35,8 @@ func open(t *thread, drv driver) (x *Device, err error) {
 		if err != nil {
 			return err
 		}
-		for file, ptx := range modules {
+		for _, file := range slices.Sorted(maps.Keys(modules)) { // in one order, so that calls have the same numbers in every run
+			ptx := modules[file]
 			if err := drv.load(ptx); err != nil {
 				return errors.Wrapf(err, "cuda: %s", file)
 			}
