@@ -115,7 +115,7 @@ func (g *program) boundOf(l launch, guarded bool) (bound, error) {
 	}
 	list, ok := g.x.params[l.kernel]
 	if !ok {
-		return b, errors.Errorf("cuda: no kernel %s", l.kernel)
+		return b, errors.Errorf("cuda: no PTX has the kernel %s; make kernels compiles the sources in cuda/kernels", l.kernel)
 	}
 	if len(list) != len(l.args) {
 		return b, errors.Errorf("cuda: kernel %s has %d parameters, its lowering gives %d", l.kernel, len(list), len(l.args))

@@ -2,6 +2,8 @@ package cuda
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ceto-ml/ceto/cuda/internal/ext"
@@ -41,7 +43,8 @@ func open(t *thread, drv driver) (x *Device, err error) {
 		if err != nil {
 			return err
 		}
-		for file, ptx := range modules {
+		for _, file := range slices.Sorted(maps.Keys(modules)) { // in one order, so that calls have the same numbers in every run
+			ptx := modules[file]
 			if err := drv.load(ptx); err != nil {
 				return errors.Wrapf(err, "cuda: %s", file)
 			}

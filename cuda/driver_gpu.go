@@ -136,7 +136,7 @@ func (g *gpu) free() (uint64, error) {
 func (g *gpu) alloc(name string, n int) (addr, error) {
 	p, err := cu.MemAlloc(int64(n))
 	if err != nil {
-		return 0, cuError("cuMemAlloc", err)
+		return 0, g.fault(cuError("cuMemAlloc", err))
 	}
 	if g.emulated {
 		entry.Name(uint64(p), name)
@@ -175,7 +175,7 @@ func (g *gpu) load(ptx string) error {
 func (g *gpu) find(kernel string) (function, error) {
 	for _, m := range g.modules {
 		if f, err := m.Function(kernel); err == nil || !errors.Is(err, link.NotFound) {
-			return f, err
+			return f, g.fault(err)
 		}
 	}
 	return nil, errors.Errorf("cuda: no kernel %s", kernel)

@@ -3,6 +3,7 @@ package cuda
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ceto-ml/ceto/graph"
@@ -122,6 +123,22 @@ func TestWalk(t *testing.T) {
 		for k := range c.step {
 			if !slices.Equal(c.walk.step[k], c.step[k]) {
 				t.Errorf("steps of operand %d are %v, want %v", k, c.walk.step[k], c.step[k])
+			}
+		}
+	}
+}
+
+// TestStop: each kernel reads its first parameter, the guard's flag. Two kernels make and tell that flag.
+func TestStop(t *testing.T) {
+	texts, err := ptxModules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := []string{"ceto_guard", "ceto_report"}
+	for file, ptx := range texts {
+		for kernel := range kernelParams(ptx) {
+			if !strings.Contains(ptx, "["+kernel+"_param_0]") && !slices.Contains(none, kernel) {
+				t.Errorf("%s: kernel %s does not read its first parameter; its first line must be STOP_IF(stop);", file, kernel)
 			}
 		}
 	}

@@ -35,7 +35,7 @@ type Driver struct {
 	n      int // calls so far
 	allocs int
 	starts int   // launches
-	fault  error // the first of a kernel
+	fault  error // the first of a kernel, or that the device is lost
 	last   error // of the last call that was refused
 	sticky Result
 	lost   bool
@@ -96,7 +96,7 @@ func (d *Driver) Device() *emu.Device { return d.dev }
 // Setting is what the driver was made with.
 func (d *Driver) Setting() Setting { return d.set }
 
-// Fault is the error of the first kernel that did what it must not; nil where none has.
+// Fault is the error of the first kernel that did what it must not, or of the loss of the device. It is nil elsewhere.
 func (d *Driver) Fault() error { return d.fault }
 
 // LastFault is what the last call that failed did wrong, in words; nil where none has failed. A call that fails since
@@ -157,6 +157,9 @@ func (d *Driver) begin(name string, args ...any) Result {
 func (d *Driver) lose() {
 	d.lost = true
 	d.last = errors.Errorf("emu: call %d: the device is lost, as CETO_EMU asks", d.n)
+	if d.fault == nil {
+		d.fault = d.last
+	}
 	d.dev = emu.New(d.o)
 	for _, s := range d.streams {
 		*s = stream{blocking: s.blocking}

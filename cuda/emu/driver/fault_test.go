@@ -76,6 +76,9 @@ func TestLost(t *testing.T) {
 		}
 		r.is(fmt.Sprintf("call %d", 5+i), r.Synchronize(), want)
 	}
+	if err := r.Fault(); err == nil || !strings.Contains(err.Error(), "call 7: the device is lost, as CETO_EMU asks") {
+		t.Errorf("fault %v", err)
+	}
 	r.is("MemFree", r.MemFree(r.x), driver.Unknown)
 	r.is("EventRecord", r.EventRecord(1, 0), driver.Unknown)
 	if s := r.report(); !strings.HasSuffix(s, "0 allocations left, 0 bytes") {

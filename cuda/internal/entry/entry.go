@@ -160,7 +160,7 @@ func Mark(text string) {
 	})
 }
 
-// Fault is the error of the first kernel that did what it must not; nil where none has.
+// Fault is the error of the first kernel that did what it must not, or of the loss of the device. It is nil elsewhere.
 func Fault() (err error) {
 	with(func(d *driver.Driver) driver.Result {
 		err = d.Fault()
