@@ -2,6 +2,7 @@ package emu
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 )
 
@@ -15,7 +16,7 @@ type memory struct {
 	count  int    // elements of a vector
 	sign   uint64 // the sign bit of an element that is extended
 	mask   uint64 // of the registers that take it
-	kind   uint32 // readOne, wrote or atomicOne, for races
+	kind   uint64 // readOne, wrote or atomicOne, for races
 	order  bool   // acquire or release
 }
 
@@ -164,7 +165,7 @@ func (w *warp) allowed(in *inst, v *window, lane int, addr, n uint64, access Acc
 			return false
 		}
 	}
-	if other := w.block.touch(v, off, n, in.mem.kind); other >= 0 {
+	if other := w.block.touch(v, off, n, in.mem.kind, w.index); other != nil {
 		w.raced(in, v, lane, addr, n, other)
 		return false
 	}
@@ -177,9 +178,20 @@ func (w *warp) allowed(in *inst, v *window, lane int, addr, n uint64, access Acc
 	return true
 }
 
-func (w *warp) raced(in *inst, v *window, lane int, addr, n uint64, other int64) {
-	w.fault(in, lane, Race, "%d bytes at %#x: %s: block %s touches them too, in no order", n, addr,
-		relative(addr, v.lo, v.size, v.label()), w.block.run.place(other))
+// raced is the fault of an access that another warp or block does not come before or after.
+func (w *warp) raced(in *inst, v *window, lane int, addr, n uint64, other *rival) {
+	where := relative(addr, v.lo, v.size, v.label())
+	if other.warp < 0 {
+		w.fault(in, lane, Race, "%d bytes at %#x: %s: block %s touches them too, in no order", n, addr, where,
+			w.block.run.place(other.block))
+		return
+	}
+	who := fmt.Sprintf("warp %d", other.warp)
+	if other.warp == w.index { // the first of several that read
+		who = "another warp"
+	}
+	w.fault(in, lane, Race, "%d bytes at %#x: %s: warp %d here and %s touch them, with no barrier between", n, addr, where,
+		w.index, who)
 }
 
 // place is where a block is in the grid.
@@ -203,7 +215,7 @@ func (w *warp) moveRow(in *inst, at *lanes, n uint64, access Access) bool {
 	off := lo - v.lo
 	s := v.shadow[off : off+32*n]
 	checked := w.block.run.checked
-	if checked && (access == Reads && !allWritten(s) || w.block.touch(v, off, 32*n, in.mem.kind) >= 0) {
+	if checked && (access == Reads && !allWritten(s) || w.block.touch(v, off, 32*n, in.mem.kind, w.index) != nil) {
 		return false
 	}
 	if access == Writes && checked {

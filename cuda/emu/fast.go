@@ -144,7 +144,7 @@ func (w *warp) global4(in *inst, at *lanes, on uint32, access Access) bool {
 		if off > most || checked && (at[i]&3 != 0 || binary.LittleEndian.Uint32(v.shadow[off:]) != written4) {
 			return false
 		}
-		if v.cells != nil && w.block.touch(v, off, 4, in.mem.kind) >= 0 {
+		if v.cells != nil && w.block.touch(v, off, 4, in.mem.kind, w.index) != nil {
 			return false
 		}
 		w.tmp[i] = uint64(binary.LittleEndian.Uint32(v.data[off:]))

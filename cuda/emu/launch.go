@@ -16,13 +16,13 @@ type run struct {
 	code    *code
 	windows []window
 	checked bool
-	alone   bool  // one goroutine runs all blocks
-	shared  int   // bytes of a block, dynamic ones included
-	threads int   // of a block
-	warps   int   // of a block
-	blocks  int64 // of the grid
-	unit    uint  // log₂ of the bytes of a cell of a raceMap
-	epoch   uint32
+	alone   bool         // one goroutine runs all blocks
+	shared  int          // bytes of a block, dynamic ones included
+	threads int          // of a block
+	warps   int          // of a block
+	blocks  int64        // of the grid
+	unit    uint         // log₂ of the bytes of a cell of a raceMap
+	epoch   uint64       // of the launch, where a cell of a raceMap has it
 	next    atomic.Int64 // block
 	left    atomic.Int64 // of the budget
 
@@ -127,13 +127,13 @@ func (d *Device) check(l *Launch) error {
 func (r *run) open() error {
 	d := r.d
 	d.epoch++
-	if d.epoch == maxEpoch {
+	if d.epoch == maxLaunch {
 		d.epoch = 1
 		for _, a := range d.allocs {
 			a.race = [3]raceMap{}
 		}
 	}
-	r.epoch = d.epoch << epochShift
+	r.epoch = uint64(d.epoch) << launchShift
 	r.unit = uint(bits.TrailingZeros(uint(r.code.globalUnit)))
 	if r.l.Ranges == nil || !r.checked {
 		for _, a := range d.allocs {

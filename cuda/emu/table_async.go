@@ -145,7 +145,7 @@ func (w *warp) sourceBytes(in *inst, lane int, addr, n, take uint64) []byte {
 			w.fault(in, lane, Unwritten, "copy of %d bytes from %#x: %s", take, addr, relative(addr, v.lo, v.size, v.label()))
 			return nil
 		}
-		if other := w.block.touch(v, off, take, readOne); other >= 0 {
+		if other := w.block.touch(v, off, take, readOne, w.index); other != nil {
 			w.raced(in, v, lane, addr, take, other)
 			return nil
 		}
