@@ -16,6 +16,8 @@ type run struct {
 	code    *code
 	windows []window
 	checked bool
+	traced  bool         // races are looked for
+	causal  bool         // by what fences order
 	alone   bool         // one goroutine runs all blocks
 	shared  int          // bytes of a block, dynamic ones included
 	threads int          // of a block
@@ -26,11 +28,12 @@ type run struct {
 	next    atomic.Int64 // block
 	left    atomic.Int64 // of the budget
 
-	mu     sync.Mutex // held by atomic operations on global memory, and for what follows
-	orders map[uint64]blockSet
-	err    *Fault
-	failed atomic.Int64 // the lowest block with a fault
-	stats  Stats
+	mu        sync.Mutex          // held by atomic operations on global memory, and for what follows
+	posts     map[uint64]*post    // by address
+	histories map[uint64]*history // by address, in cells
+	err       *Fault
+	failed    atomic.Int64 // the lowest block with a fault
+	stats     Stats
 }
 
 // The limits of hardware.
@@ -62,11 +65,13 @@ func (d *Device) Launch(l Launch) (Stats, error) {
 	if err := d.check(&l); err != nil {
 		return Stats{}, err
 	}
-	r := &run{d: d, l: l, code: l.Kernel.code, checked: !d.o.Unchecked, orders: map[uint64]blockSet{}}
+	r := &run{d: d, l: l, code: l.Kernel.code, checked: !d.o.Unchecked, posts: map[uint64]*post{}, histories: map[uint64]*history{}}
 	r.shared = r.code.shared + l.Shared
 	r.threads = l.Block.X * l.Block.Y * l.Block.Z
 	r.warps = (r.threads + 31) / 32
 	r.blocks = int64(l.Grid.X) * int64(l.Grid.Y) * int64(l.Grid.Z)
+	r.traced = r.checked && (r.blocks > 1 || r.warps > 1)
+	r.causal = r.traced && r.code.fences
 	r.left.Store(d.o.Budget)
 	r.failed.Store(r.blocks)
 	if err := r.open(); err != nil {
@@ -164,7 +169,7 @@ func (r *run) open() error {
 	r.forget()
 	for i := range r.windows { // what nothing writes has no races
 		if w := &r.windows[i]; w.access == Reads && !r.overlaps(w, Writes) {
-			w.cells = nil
+			w.cells, w.causal = nil, false
 		}
 	}
 	return nil

@@ -32,8 +32,9 @@ const (
 
 // A rival is who else touched memory, in no order: another block, or a warp of the same block.
 type rival struct {
-	block int64
-	warp  int // −1: of another block
+	block  int64
+	warp   int // −1: not known, of another block
+	thread int // of another block, where the warp is known
 }
 
 // make gives the map its cells.
@@ -60,7 +61,7 @@ func (b *block) touch(w *window, off, n uint64, kind uint64, warp int) *rival {
 			now := me
 			if old>>launchShift == me>>launchShift {
 				var other *rival
-				if now, other = b.after(old, me); other != nil {
+				if now, other = after(old, me); other != nil {
 					return other
 				}
 			}
@@ -77,13 +78,10 @@ func (b *block) touch(w *window, off, n uint64, kind uint64, warp int) *rival {
 }
 
 // after returns what a cell says when an access follows others of the launch, or whom it conflicts with.
-func (b *block) after(old, me uint64) (now uint64, other *rival) {
+func after(old, me uint64) (now uint64, other *rival) {
 	was, who := old>>kindShift&kindMask, old>>blockShift&blockMask
 	same := who == me>>blockShift&blockMask
 	kind := combine(was, me>>kindShift&kindMask, same)
-	if kind == 0 && b.knows(int64(who), was) {
-		return me, nil
-	}
 	if kind == 0 {
 		return old, &rival{block: int64(who), warp: -1}
 	}
@@ -117,56 +115,6 @@ func combine(was, kind uint64, same bool) uint64 {
 		return kind + 1
 	}
 	return 0
-}
-
-// A blockSet holds blocks whose writes are known.
-type blockSet []uint64
-
-func (s blockSet) has(id int64) bool { return int(id/64) < len(s) && s[id/64]>>(id%64)&1 != 0 }
-
-// join returns the union of two sets.
-func (s blockSet) join(o blockSet) blockSet {
-	for len(s) < len(o) {
-		s = append(s, 0)
-	}
-	for i, v := range o {
-		s[i] |= v
-	}
-	return s
-}
-
-func (s blockSet) add(id int64) blockSet {
-	for int(id/64) >= len(s) {
-		s = append(s, 0)
-	}
-	s[id/64] |= 1 << (id % 64)
-	return s
-}
-
-// knows tells whether fences and atomic operations put the accesses of another block before this one. Where
-// many blocks touched a cell, it is enough to know some.
-func (b *block) knows(who int64, was uint64) bool {
-	if b.known == nil {
-		return false
-	}
-	return was == readMany || was == atomicMany || b.known.has(who)
-}
-
-// order notes an atomic operation at an address. What a block did before a fence is known to the blocks that come
-// to the same address later. The lock of the run is held.
-func (b *block) order(addr uint64) {
-	if !b.run.code.fences {
-		return
-	}
-	set := b.run.orders[addr]
-	before := append(blockSet(nil), set...)
-	if b.fenced {
-		set = set.join(b.known).add(b.id & blockMask)
-		b.run.orders[addr] = set
-	}
-	if len(before) > 0 {
-		b.known = b.known.join(before)
-	}
 }
 
 // A cell is what is known of some bytes of shared memory: epoch of barriers and warp of the last write and read.
