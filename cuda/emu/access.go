@@ -2,6 +2,7 @@ package emu
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 )
 
@@ -12,11 +13,12 @@ type memory struct {
 	offset uint64
 	symbol string // a variable in dynamic shared memory, whose place is added to offset
 	site   int32
-	count  int    // elements of a vector
-	sign   uint64 // the sign bit of an element that is extended
-	mask   uint64 // of the registers that take it
-	kind   uint32 // readOne, wrote or atomicOne, for races
-	order  bool   // acquire or release
+	count  int     // elements of a vector
+	sign   uint64  // the sign bit of an element that is extended
+	mask   uint64  // of the registers that take it
+	kind   uint64  // readOne, wrote or atomicOne, for races
+	order  fencing // acquire and release; inside where the scope is a block
+	blind  bool    // the result is not looked at, as of red
 }
 
 // The spaces of memory.
@@ -109,13 +111,28 @@ func (w *warp) moveGeneric(in *inst, at *lanes, on uint32) {
 
 // moveGlobal moves between registers and global memory.
 func (w *warp) moveGlobal(in *inst, at *lanes, on uint32) {
+	r := w.block.run
+	if !r.causal {
+		w.moveLanes(in, at, on)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if in.mem.kind == atomicOne {
+		for left := on; left != 0; left &= left - 1 {
+			i := bits.TrailingZeros32(left)
+			w.strong(in, i, at[i])
+		}
+	}
+	w.moveLanes(in, at, on)
+}
+
+// moveLanes moves 32 lanes side by side, or one after the other.
+func (w *warp) moveLanes(in *inst, at *lanes, on uint32) {
 	n := uint64(in.size) * uint64(in.mem.count)
 	access := Reads
 	if in.mode == storing {
 		access = Writes
-	}
-	if in.mem.order {
-		w.ordered(at, on)
 	}
 	if on == full && w.moveRow(in, at, n, access) {
 		return
@@ -164,7 +181,7 @@ func (w *warp) allowed(in *inst, v *window, lane int, addr, n uint64, access Acc
 			return false
 		}
 	}
-	if other := w.block.touch(v, off, n, in.mem.kind); other >= 0 {
+	if other := w.note(in, v, lane, addr, n); other != nil {
 		w.raced(in, v, lane, addr, n, other)
 		return false
 	}
@@ -177,9 +194,24 @@ func (w *warp) allowed(in *inst, v *window, lane int, addr, n uint64, access Acc
 	return true
 }
 
-func (w *warp) raced(in *inst, v *window, lane int, addr, n uint64, other int64) {
-	w.fault(in, lane, Race, "%d bytes at %#x: %s: block %s touches them too, in no order", n, addr,
-		relative(addr, v.lo, v.size, v.label()), w.block.run.place(other))
+// raced is the fault of an access that another warp or block does not come before or after.
+func (w *warp) raced(in *inst, v *window, lane int, addr, n uint64, other *rival) {
+	where := relative(addr, v.lo, v.size, v.label())
+	switch place := w.block.run.place(other.block); {
+	case other.warp < 0:
+		w.fault(in, lane, Race, "%d bytes at %#x: %s: block %s touches them too, in no order", n, addr, where, place)
+		return
+	case other.block != w.block.id && other.block != w.block.id&blockMask:
+		w.fault(in, lane, Race, "%d bytes at %#x: %s: thread %s of block %s touches them too, and no fence of that thread, "+
+			"or behind a barrier, comes before this", n, addr, where, w.block.thread(other.thread), place)
+		return
+	}
+	who := fmt.Sprintf("warp %d", other.warp)
+	if other.warp == w.index { // the first of several that read
+		who = "another warp"
+	}
+	w.fault(in, lane, Race, "%d bytes at %#x: %s: warp %d here and %s touch them, with no barrier between", n, addr, where,
+		w.index, who)
 }
 
 // place is where a block is in the grid.
@@ -197,13 +229,13 @@ func (w *warp) moveRow(in *inst, at *lanes, n uint64, access Access) bool {
 		}
 	}
 	v := w.find(in.mem.site, lo, 32*n, access)
-	if v == nil || lo&(n-1) != 0 {
+	if v == nil || v.causal || lo&(n-1) != 0 {
 		return false
 	}
 	off := lo - v.lo
 	s := v.shadow[off : off+32*n]
 	checked := w.block.run.checked
-	if checked && (access == Reads && !allWritten(s) || w.block.touch(v, off, 32*n, in.mem.kind) >= 0) {
+	if checked && (access == Reads && !allWritten(s) || w.block.touch(v, off, 32*n, in.mem.kind, w.index) != nil) {
 		return false
 	}
 	if access == Writes && checked {

@@ -16,8 +16,6 @@ type block struct {
 	cells  []cell
 	unit   uint
 	epoch  uint32 // of barriers, over all blocks that this value has run
-	known  blockSet
-	fenced bool
 	stats  Stats
 	arrive [16]int // threads that have come to a barrier without waiting
 	banks  [32]uint64
@@ -111,7 +109,7 @@ func (b *block) exec(id int64) *Fault {
 	r := b.run
 	g := r.l.Grid
 	b.id, b.at = id, Dim{int(id % int64(g.X)), int(id / int64(g.X) % int64(g.Y)), int(id / int64(g.X) / int64(g.Y))}
-	b.known, b.fenced, b.arrive = nil, false, [16]int{}
+	b.arrive = [16]int{}
 	b.epoch++
 	clear(b.shadow)
 	for i, w := range b.warps {
@@ -212,6 +210,9 @@ func (b *block) release() (some, free bool) {
 // open lets the warps of a barrier go on.
 func (b *block) open(barrier int32) {
 	b.epoch++
+	if b.run.causal {
+		b.meet()
+	}
 	b.arrive[barrier] = 0
 	count, all, live := 0, true, 0
 	for _, w := range b.warps {

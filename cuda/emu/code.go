@@ -51,7 +51,7 @@ type code struct {
 	sites       int // instructions that access memory
 	globalUnit  int // the smallest access in global memory: 1, 2 or 4 bytes
 	sharedUnit  int
-	fences      bool // some instruction orders memory between blocks
+	fences      bool // some instruction orders memory, beside barriers
 	entries     map[string]int32
 	results     map[string][]int // of a function: offsets in the frame
 	formals     map[string][]int

@@ -233,7 +233,7 @@ func TestRepeat(t *testing.T) {
 	k, _ := m.Kernel("k")
 	p, _ := d.Alloc(64)
 	q, _ := d.Alloc(64)
-	for i := range 3 * maxEpoch {
+	for i := range 3 * maxLaunch {
 		if i%2 == 0 {
 			p, q = q, p
 		}

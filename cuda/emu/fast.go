@@ -132,7 +132,7 @@ func (c *cell) noteRead(me, epoch uint32) {
 // global4 reads 4 bytes of global memory for each lane. Writes go the general way.
 func (w *warp) global4(in *inst, at *lanes, on uint32, access Access) bool {
 	v := w.sites[in.mem.site]
-	if access != Reads || v == nil || v.access&access != access || v.row != 0 || v.size < 4 {
+	if access != Reads || v == nil || v.causal || v.access&access != access || v.row != 0 || v.size < 4 {
 		return false
 	}
 	most, checked := v.size-4, w.block.run.checked
@@ -144,7 +144,7 @@ func (w *warp) global4(in *inst, at *lanes, on uint32, access Access) bool {
 		if off > most || checked && (at[i]&3 != 0 || binary.LittleEndian.Uint32(v.shadow[off:]) != written4) {
 			return false
 		}
-		if v.cells != nil && w.block.touch(v, off, 4, in.mem.kind) >= 0 {
+		if v.cells != nil && w.block.touch(v, off, 4, in.mem.kind, w.index) != nil {
 			return false
 		}
 		w.tmp[i] = uint64(binary.LittleEndian.Uint32(v.data[off:]))

@@ -111,39 +111,44 @@ var faults = []faulty{
 
 func TestFaults(t *testing.T) {
 	for _, c := range faults {
-		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			src := program(c.body)
-			l := Launch{Grid: one1(max(c.grid, 1)), Block: one1(max(c.block, 32)), What: "a test"}
-			if c.block > 0 {
-				l.Block = one1(c.block)
-			}
-			out := Unset{make([]uint32, 32)}
-			_, err := Try(Options{Budget: 1 << 18, Workers: 1}, src, l, "k", make([]uint32, 32), out, uint32(32))
-			var f *Fault
-			if _, err := Try(Options{Budget: 1 << 18, Workers: 2}, src, l, "k", make([]uint32, 32), out, uint32(32)); !errors.As(err, &f) || f.Kind != c.kind {
-				t.Errorf("two workers: got %v, want %s", err, c.kind)
-			}
-			if !errors.As(err, &f) {
-				t.Fatalf("got error %v, want a fault", err)
-			}
-			line := 0
-			for i, s := range strings.Split(src, "\n") {
-				if strings.Contains(s, "// here") {
-					line = i + 1
-				}
-			}
-			if f.Kind != c.kind || line > 0 && f.Line != line || f.Thread != (Dim{c.thread, 0, 0}) || !strings.Contains(f.Detail, c.detail) {
-				t.Errorf("got %q in thread %d, want %s in line %d, thread %d, with %q", f, f.Thread.X, c.kind, line, c.thread, c.detail)
-			}
-			if f.Kernel != "k" || f.What != "a test" || !strings.Contains(f.Error(), "kernel k (a test)") {
-				t.Errorf("got %q, want the names of kernel and launch", f)
-			}
-			// Without checks nothing is found but what cannot go on, and no memory of Go is touched.
-			if _, err := Try(Options{Budget: 1 << 18, Unchecked: true}, src, l, "k", make([]uint32, 32), out, uint32(32)); err != nil && !errors.As(err, &f) {
-				t.Errorf("unchecked: %v", err)
-			}
-		})
+		c.test(t)
 	}
+}
+
+// test runs the program with one goroutine, with two, and without checks.
+func (c faulty) test(t *testing.T) {
+	t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+		src := program(c.body)
+		l := Launch{Grid: one1(max(c.grid, 1)), Block: one1(max(c.block, 32)), What: "a test"}
+		if c.block > 0 {
+			l.Block = one1(c.block)
+		}
+		out := Unset{make([]uint32, 32)}
+		_, err := Try(Options{Budget: 1 << 18, Workers: 1}, src, l, "k", make([]uint32, 32), out, uint32(32))
+		var f *Fault
+		if _, err := Try(Options{Budget: 1 << 18, Workers: 2}, src, l, "k", make([]uint32, 32), out, uint32(32)); !errors.As(err, &f) || f.Kind != c.kind {
+			t.Errorf("two workers: got %v, want %s", err, c.kind)
+		}
+		if !errors.As(err, &f) {
+			t.Fatalf("got error %v, want a fault", err)
+		}
+		line := 0
+		for i, s := range strings.Split(src, "\n") {
+			if strings.Contains(s, "// here") {
+				line = i + 1
+			}
+		}
+		if f.Kind != c.kind || line > 0 && f.Line != line || f.Thread != (Dim{c.thread, 0, 0}) || !strings.Contains(f.Detail, c.detail) {
+			t.Errorf("got %q in thread %d, want %s in line %d, thread %d, with %q", f, f.Thread.X, c.kind, line, c.thread, c.detail)
+		}
+		if f.Kernel != "k" || f.What != "a test" || !strings.Contains(f.Error(), "kernel k (a test)") {
+			t.Errorf("got %q, want the names of kernel and launch", f)
+		}
+		// Without checks nothing is found but what cannot go on, and no memory of Go is touched.
+		if _, err := Try(Options{Budget: 1 << 18, Unchecked: true}, src, l, "k", make([]uint32, 32), out, uint32(32)); err != nil && !errors.As(err, &f) {
+			t.Errorf("unchecked: %v", err)
+		}
+	})
 }
 
 func TestLimits(t *testing.T) {

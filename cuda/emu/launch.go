@@ -16,21 +16,24 @@ type run struct {
 	code    *code
 	windows []window
 	checked bool
-	alone   bool  // one goroutine runs all blocks
-	shared  int   // bytes of a block, dynamic ones included
-	threads int   // of a block
-	warps   int   // of a block
-	blocks  int64 // of the grid
-	unit    uint  // log₂ of the bytes of a cell of a raceMap
-	epoch   uint32
+	traced  bool         // races are looked for
+	causal  bool         // by what fences order
+	alone   bool         // one goroutine runs all blocks
+	shared  int          // bytes of a block, dynamic ones included
+	threads int          // of a block
+	warps   int          // of a block
+	blocks  int64        // of the grid
+	unit    uint         // log₂ of the bytes of a cell of a raceMap
+	epoch   uint64       // of the launch, where a cell of a raceMap has it
 	next    atomic.Int64 // block
 	left    atomic.Int64 // of the budget
 
-	mu     sync.Mutex // held by atomic operations on global memory, and for what follows
-	orders map[uint64]blockSet
-	err    *Fault
-	failed atomic.Int64 // the lowest block with a fault
-	stats  Stats
+	mu        sync.Mutex          // held by atomic operations on global memory, and for what follows
+	posts     map[uint64]*post    // by address
+	histories map[uint64]*history // by address, in cells
+	err       *Fault
+	failed    atomic.Int64 // the lowest block with a fault
+	stats     Stats
 }
 
 // The limits of hardware.
@@ -62,11 +65,13 @@ func (d *Device) Launch(l Launch) (Stats, error) {
 	if err := d.check(&l); err != nil {
 		return Stats{}, err
 	}
-	r := &run{d: d, l: l, code: l.Kernel.code, checked: !d.o.Unchecked, orders: map[uint64]blockSet{}}
+	r := &run{d: d, l: l, code: l.Kernel.code, checked: !d.o.Unchecked, posts: map[uint64]*post{}, histories: map[uint64]*history{}}
 	r.shared = r.code.shared + l.Shared
 	r.threads = l.Block.X * l.Block.Y * l.Block.Z
 	r.warps = (r.threads + 31) / 32
 	r.blocks = int64(l.Grid.X) * int64(l.Grid.Y) * int64(l.Grid.Z)
+	r.traced = r.checked && (r.blocks > 1 || r.warps > 1)
+	r.causal = r.traced && r.code.fences
 	r.left.Store(d.o.Budget)
 	r.failed.Store(r.blocks)
 	if err := r.open(); err != nil {
@@ -127,13 +132,13 @@ func (d *Device) check(l *Launch) error {
 func (r *run) open() error {
 	d := r.d
 	d.epoch++
-	if d.epoch == maxEpoch {
+	if d.epoch == maxLaunch {
 		d.epoch = 1
 		for _, a := range d.allocs {
 			a.race = [3]raceMap{}
 		}
 	}
-	r.epoch = d.epoch << epochShift
+	r.epoch = uint64(d.epoch) << launchShift
 	r.unit = uint(bits.TrailingZeros(uint(r.code.globalUnit)))
 	if r.l.Ranges == nil || !r.checked {
 		for _, a := range d.allocs {
@@ -164,7 +169,7 @@ func (r *run) open() error {
 	r.forget()
 	for i := range r.windows { // what nothing writes has no races
 		if w := &r.windows[i]; w.access == Reads && !r.overlaps(w, Writes) {
-			w.cells = nil
+			w.cells, w.causal = nil, false
 		}
 	}
 	return nil

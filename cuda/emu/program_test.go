@@ -90,22 +90,27 @@ var programs = []goodProgram{
 
 func TestPrograms(t *testing.T) {
 	for _, c := range programs {
-		n := max(c.block, 32)
-		for _, unchecked := range []bool{false, true} {
-			a := make([]uint32, n)
-			for i := range a {
-				a[i] = uint32(i)
-			}
-			_, err := Try(Options{Unchecked: unchecked}, program(c.body), Launch{Grid: one1(1), Block: one1(n)}, "k", a, make([]uint32, n), uint32(32))
-			if err != nil {
-				t.Errorf("%s: %v", c.name, err)
-				continue
-			}
-			for i, got := range a {
-				if want := c.want(uint32(i)); got != want {
-					t.Errorf("%s: thread %d: got %#x, want %#x", c.name, i, got, want)
-					break
-				}
+		c.test(t)
+	}
+}
+
+// test runs the program with checks and without.
+func (c goodProgram) test(t *testing.T) {
+	n := max(c.block, 32)
+	for _, unchecked := range []bool{false, true} {
+		a := make([]uint32, n)
+		for i := range a {
+			a[i] = uint32(i)
+		}
+		_, err := Try(Options{Unchecked: unchecked}, program(c.body), Launch{Grid: one1(1), Block: one1(n)}, "k", a, make([]uint32, n), uint32(32))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		for i, got := range a {
+			if want := c.want(uint32(i)); got != want {
+				t.Errorf("%s: thread %d: got %#x, want %#x", c.name, i, got, want)
+				break
 			}
 		}
 	}

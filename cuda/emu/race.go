@@ -2,133 +2,119 @@ package emu
 
 import "sync/atomic"
 
-// A raceMap says for each cell of an allocation which block touched it, and how, in which launch. A cell has 11
-// bits of the launch, 3 of the kind and 18 of the block.
-type raceMap []uint32
+// A raceMap says for each cell of an allocation which block touched it in which launch, and which warp since which
+// barrier of that block. A cell has two parts of an epoch, a kind and an owner. The upper part has 15 bits of the
+// launch, 3 of the kind and 18 of the block. The lower has 20 of the barriers, 3 of the kind and 5 of the warp.
+type raceMap []uint64
 
 const (
-	epochShift = 21
-	maxEpoch   = 1 << 11
-	kindShift  = 18
-	blockMask  = 1<<kindShift - 1
+	launchShift  = 49
+	maxLaunch    = 1 << 15
+	kindShift    = 46
+	blockShift   = 28
+	blockMask    = 1<<18 - 1
+	barrierShift = 8
+	barrierMask  = 1<<20 - 1
+	inKindShift  = 5
+	warpMask     = 1<<5 - 1
+	kindMask     = 7
+	lowerMask    = 1<<blockShift - 1
 )
 
 // The kinds of touch.
 const (
-	readOne uint32 = 1 << kindShift * (iota + 1)
+	readOne uint64 = iota + 1
 	readMany
-	wrote
+	wrote // or one owner did several things
 	atomicOne
 	atomicMany
-	kindMask = 7 << kindShift
 )
 
+// A rival is who else touched memory, in no order: another block, or a warp of the same block.
+type rival struct {
+	block  int64
+	warp   int // −1: not known, of another block
+	thread int // of another block, where the warp is known
+}
+
 // make gives the map its cells.
-func (m *raceMap) make(bytes int, unit uint) []uint32 {
+func (m *raceMap) make(bytes int, unit uint) []uint64 {
 	if *m == nil {
-		*m = make([]uint32, bytes>>unit+1)
+		*m = make([]uint64, bytes>>unit+1)
 	}
 	return *m
 }
 
-// touch notes an access of n bytes. It returns another block that touches them without order, or −1.
-func (b *block) touch(w *window, off, n uint64, kind uint32) int64 {
+// touch notes an access of n bytes by a warp. It returns who else touches them without order, or nil.
+func (b *block) touch(w *window, off, n uint64, kind uint64, warp int) *rival {
 	if w.cells == nil {
-		return -1
+		return nil
 	}
-	unit := b.run.unit
+	r := b.run
 	off += w.skew
-	for i := off >> unit; i <= (off+n-1)>>unit; i++ {
-		c := &w.cells[i]
-		for {
-			old := atomic.LoadUint32(c)
-			now, other := b.after(old, kind)
-			if other >= 0 {
-				return other
+	me := r.epoch | kind<<kindShift | uint64(b.id)&blockMask<<blockShift |
+		uint64(b.epoch)&barrierMask<<barrierShift | kind<<inKindShift | uint64(warp)
+	cells := w.cells[off>>r.unit : (off+n-1)>>r.unit+1]
+	for i := range cells {
+		c := &cells[i]
+		for old := atomic.LoadUint64(c); old != me; old = atomic.LoadUint64(c) {
+			now := me
+			if old>>launchShift == me>>launchShift {
+				var other *rival
+				if now, other = after(old, me); other != nil {
+					return other
+				}
 			}
-			if b.run.alone && now != old {
+			if r.alone {
 				*c = now
 				break
 			}
-			if now == old || atomic.CompareAndSwapUint32(c, old, now) {
+			if now == old || atomic.CompareAndSwapUint64(c, old, now) {
 				break
 			}
 		}
 	}
-	return -1
+	return nil
 }
 
-// after returns what a cell says after an access, or the block that it conflicts with.
-func (b *block) after(old, kind uint32) (now uint32, other int64) {
-	id := uint32(b.id) & blockMask
-	epoch := b.run.epoch
-	mine := epoch | kind | id
-	if old>>epochShift != epoch>>epochShift || old&kindMask == 0 {
-		return mine, -1
+// after returns what a cell says when an access follows others of the launch, or whom it conflicts with.
+func after(old, me uint64) (now uint64, other *rival) {
+	was, who := old>>kindShift&kindMask, old>>blockShift&blockMask
+	same := who == me>>blockShift&blockMask
+	kind := combine(was, me>>kindShift&kindMask, same)
+	if kind == 0 {
+		return old, &rival{block: int64(who), warp: -1}
 	}
-	was, who := old&kindMask, old&blockMask
-	same := who == id && was != readMany && was != atomicMany
+	now = old&^(kindMask<<kindShift) | kind<<kindShift
 	switch {
-	case same && (was == kind || was == wrote || kind == readOne):
-		return old, -1
-	case same || b.knows(int64(who), was):
-		return mine, -1
-	case kind == readOne && (was == readOne || was == readMany):
-		return epoch | readMany, -1
-	case kind == atomicOne && (was == atomicOne || was == atomicMany):
-		return epoch | atomicMany, -1
+	case !same || kind == readMany || kind == atomicMany: // a conflict of warps is one of blocks too
+		return now, nil
+	case (old^me)>>barrierShift&barrierMask != 0:
+		return now&^lowerMask | me&lowerMask, nil
 	}
-	return old, int64(who)
+	warp := old & warpMask
+	if kind = combine(old>>inKindShift&kindMask, me>>inKindShift&kindMask, warp == me&warpMask); kind == 0 {
+		return old, &rival{block: int64(who), warp: int(warp)}
+	}
+	return now&^(kindMask<<inKindShift) | kind<<inKindShift, nil
 }
 
-// A blockSet holds blocks whose writes are known.
-type blockSet []uint64
-
-func (s blockSet) has(id int64) bool { return int(id/64) < len(s) && s[id/64]>>(id%64)&1 != 0 }
-
-// join returns the union of two sets.
-func (s blockSet) join(o blockSet) blockSet {
-	for len(s) < len(o) {
-		s = append(s, 0)
+// combine returns the kind of two touches, by the same owner or by two; 0 where they conflict.
+func combine(was, kind uint64, same bool) uint64 {
+	switch {
+	case was == readMany || was == atomicMany:
+		if kind+1 == was {
+			return was
+		}
+		return 0
+	case same && was == kind:
+		return kind
+	case same:
+		return wrote
+	case was == kind && kind != wrote:
+		return kind + 1
 	}
-	for i, v := range o {
-		s[i] |= v
-	}
-	return s
-}
-
-func (s blockSet) add(id int64) blockSet {
-	for int(id/64) >= len(s) {
-		s = append(s, 0)
-	}
-	s[id/64] |= 1 << (id % 64)
-	return s
-}
-
-// knows tells whether fences and atomic operations put the accesses of another block before this one. Where
-// many blocks touched a cell, it is enough to know some.
-func (b *block) knows(who int64, was uint32) bool {
-	if b.known == nil {
-		return false
-	}
-	return was == readMany || was == atomicMany || b.known.has(who)
-}
-
-// order notes an atomic operation at an address. What a block did before a fence is known to the blocks that come
-// to the same address later. The lock of the run is held.
-func (b *block) order(addr uint64) {
-	if !b.run.code.fences {
-		return
-	}
-	set := b.run.orders[addr]
-	before := append(blockSet(nil), set...)
-	if b.fenced {
-		set = set.join(b.known).add(b.id & blockMask)
-		b.run.orders[addr] = set
-	}
-	if len(before) > 0 {
-		b.known = b.known.join(before)
-	}
+	return 0
 }
 
 // A cell is what is known of some bytes of shared memory: epoch of barriers and warp of the last write and read.
@@ -142,7 +128,7 @@ const (
 )
 
 // touchShared notes an access of n bytes. It returns another warp that touches them between the same barriers, or −1.
-func (b *block) touchShared(off, n uint64, warp int, kind uint32) int {
+func (b *block) touchShared(off, n uint64, warp int, kind uint64) int {
 	now := b.epoch<<cellShift | uint32(warp)
 	for i := off >> b.unit; i <= (off+n-1)>>b.unit; i++ {
 		c := &b.cells[i]

@@ -93,7 +93,7 @@ func (w *warp) sharedBytes(in *inst, lane int, addr, n uint64) []byte {
 }
 
 // sharedAllowed checks that the bytes are written, where they are read, and that no other warp touches them.
-func (w *warp) sharedAllowed(in *inst, lane int, addr, n uint64, kind uint32, reads bool) bool {
+func (w *warp) sharedAllowed(in *inst, lane int, addr, n uint64, kind uint64, reads bool) bool {
 	b := w.block
 	s := b.shadow[addr : addr+n]
 	if reads && !allWritten(s) {

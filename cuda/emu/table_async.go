@@ -99,6 +99,10 @@ func (w *warp) copyAsync(in *inst, from *memory, on uint32) {
 	to := *w.addresses(in.mem)
 	at := *w.addresses(from)
 	n := uint64(in.size)
+	if r := w.block.run; r.causal {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+	}
 	source := inst{line: in.line, size: in.size, mem: from}
 	w.countSectors(&at, on, n)
 	w.countBanks(&to, on, n)
@@ -145,7 +149,7 @@ func (w *warp) sourceBytes(in *inst, lane int, addr, n, take uint64) []byte {
 			w.fault(in, lane, Unwritten, "copy of %d bytes from %#x: %s", take, addr, relative(addr, v.lo, v.size, v.label()))
 			return nil
 		}
-		if other := w.block.touch(v, off, take, readOne); other >= 0 {
+		if other := w.note(in, v, lane, addr, take); other != nil {
 			w.raced(in, v, lane, addr, take, other)
 			return nil
 		}

@@ -106,14 +106,14 @@ func atom(d *decoder, in *inst) (err error) {
 	if n := 3 + int(in.b); len(args) != n {
 		return d.errorf("%s: got %d operands behind the result, want %d", d.s.op, len(args), n)
 	}
-	acquire := d.has("acq_rel")
+	acquire, release := d.has("acq_rel") || d.has("acquire"), d.has("acq_rel") || d.has("release")
 	d.mods = mods
 	if err = d.memory(in, args[0]); err != nil {
 		return err
 	}
 	in.mem.kind, in.mode, in.size = atomicOne, updating, uint8(sizes[t])
-	in.mem.order = in.mem.order || acquire
-	d.c.fences = d.c.fences || acquire
+	in.mem.order.acquire, in.mem.order.release, in.mem.blind = acquire, release, d.s.op[:3] == "red"
+	d.c.fences = d.c.fences || acquire || release
 	d.unit(in)
 	for i, o := range args[1:] {
 		if r, err := d.src(o, t); err != nil {
@@ -194,20 +194,12 @@ func (w *warp) globalBytes(in *inst, lane int, addr, n uint64) []byte {
 		}
 		return nil
 	}
-	w.block.order(addr)
+	if w.block.run.causal {
+		w.strong(in, lane, addr)
+	}
 	if w.block.run.checked && !w.allowed(in, v, lane, addr, n, Reads) {
 		return nil
 	}
 	off := addr - v.lo
 	return v.data[off : off+n]
-}
-
-// ordered notes loads and stores that acquire and release.
-func (w *warp) ordered(at *lanes, on uint32) {
-	w.block.run.mu.Lock()
-	defer w.block.run.mu.Unlock()
-	w.block.fenced = true
-	for left := on; left != 0; left &= left - 1 {
-		w.block.order(at[bits.TrailingZeros32(left)])
-	}
 }

@@ -276,6 +276,10 @@ func warpBarrier(d *decoder, in *inst) (err error) {
 	if in.a, err = d.src(d.s.args[0], "b32"); err != nil {
 		return err
 	}
-	in.do = func(w *warp, in *inst, on uint32) { w.members(in, on, in.a) }
+	in.do = func(w *warp, in *inst, on uint32) {
+		if w.members(in, on, in.a) && w.block.run.causal {
+			w.meet(on)
+		}
+	}
 	return nil
 }

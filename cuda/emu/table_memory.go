@@ -1,6 +1,9 @@
 package emu
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What an instruction on memory does.
 const (
@@ -26,13 +29,22 @@ func nothing(d *decoder, in *inst) error {
 	return nil
 }
 
-// fence decodes what orders memory. Between the warps of a block only barriers count.
+// fence decodes what orders memory. For shared memory only barriers count. A membar is a fence.sc (PTX ISA 9.0,
+// section 9.7.13.4). What orders ways of access, or barriers in memory, orders no accesses here.
 func fence(d *decoder, in *inst) error {
-	if d.has("cta") {
+	if d.has("mbarrier_init") || slices.ContainsFunc(d.mods, func(m string) bool { return strings.HasPrefix(m, "proxy") }) {
 		return nothing(d, in)
 	}
+	f := fencing{
+		inside: d.has("cta"), acquire: !d.has("release"), release: !d.has("acquire"),
+		sc: d.has("sc") || strings.HasPrefix(d.s.op, "membar"),
+	}
 	d.c.fences = true
-	in.do = func(w *warp, _ *inst, _ uint32) { w.block.fenced = true }
+	in.do = func(w *warp, _ *inst, on uint32) {
+		if w.block.run.causal {
+			w.fence(on, f)
+		}
+	}
 	return nil
 }
 
@@ -60,8 +72,10 @@ func (d *decoder) memory(in *inst, o operand) error {
 		case "v4":
 			m.count = 4
 		case "acquire", "release":
-			m.order, m.kind = true, atomicOne
+			m.order.acquire, m.order.release, m.kind = mod == "acquire", mod == "release", atomicOne
 			d.c.fences = true
+		case "cta":
+			m.order.inside = true
 		case "volatile", "relaxed":
 			m.kind = atomicOne
 		}

@@ -31,6 +31,8 @@ type warp struct {
 	frame  []byte // parameters of calls
 	sites  []*window
 	async  async
+	// witnesses are what the lanes know, where a kernel has fences.
+	witnesses []witness
 
 	barrier   int32 // the one it waits at
 	expect    int   // threads that the barrier waits for
@@ -65,6 +67,13 @@ func (w *warp) start(live uint32) {
 	w.pc, w.limit, w.mask, w.live = w.block.run.code.start, noLimit, live, live
 	w.parts, w.state, w.err, w.depth = w.parts[:0], running, nil, [32]int8{}
 	w.async.reset()
+	w.witnesses = nil
+	if w.block.run.causal {
+		w.witnesses = make([]witness, 32)
+		for i := range w.witnesses {
+			w.witnesses[i].step = 1
+		}
+	}
 	clear(w.lwrite)
 }
 

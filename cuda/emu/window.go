@@ -10,8 +10,9 @@ type window struct {
 	lo, size     uint64
 	row, stride  uint64 // 0: contiguous
 	data, shadow []byte
-	cells        []uint32 // of the race map, from the cell that holds lo on
+	cells        []uint64 // of the race map, from the cell that holds lo on
 	skew         uint64   // of lo in that cell
+	causal       bool     // accesses are noted by thread
 	access       Access
 	name         string
 	alloc        *alloc
@@ -23,7 +24,8 @@ func (r *run) window(a *alloc, off, n int, access Access) window {
 		lo: uint64(a.ptr) + uint64(off), size: uint64(n), data: a.data[off : off+n : off+n], shadow: a.shadow[off : off+n : off+n],
 		access: access, alloc: a,
 	}
-	if r.checked && r.blocks > 1 {
+	w.causal = r.causal
+	if r.traced && !r.causal {
 		m := a.race[r.unit].make(len(a.data), r.unit)
 		w.cells = m[off>>r.unit:]
 		w.skew = uint64(off) & (1<<r.unit - 1)
