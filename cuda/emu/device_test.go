@@ -186,42 +186,6 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestApprox checks that the options move approximate operations by the error that the manual allows, and no others.
-func TestApprox(t *testing.T) {
-	x := randoms(512, 5)
-	for i := range x {
-		x[i] = float32(math.Abs(float64(x[i]))) + 0.01
-	}
-	for _, c := range []struct {
-		op    string
-		bound float64
-	}{{"ex2.approx.f32", ex2Error}, {"rcp.approx.f32", rcpError}, {"rsqrt.approx.f32", rsqrtError}, {"tanh.approx.f32", tanhError}, {"sqrt.rn.f32", 0}} {
-		var y [3][]float32
-		for i := range y {
-			y[i] = make([]float32, 512)
-			wide := make([]uint64, 512)
-			in := make([]uint64, 512)
-			for j, v := range x {
-				in[j] = uint64(math.Float32bits(v))
-			}
-			if _, err := Try(Options{Approx: i - 1}, opProgram(c.op, "f32 f32"), Launch{Grid: one1(4), Block: one1(128)}, "k", Unset{wide}, in); err != nil {
-				t.Fatal(err)
-			}
-			for j, b := range wide {
-				y[i][j] = math.Float32frombits(uint32(b))
-			}
-		}
-		for j := range x {
-			lo, mid, hi := float64(y[0][j]), float64(y[1][j]), float64(y[2][j])
-			ulp := math.Abs(mid) * 0x1p-23
-			if c.bound == 0 && (lo != mid || hi != mid) || lo > mid || hi < mid || math.Abs(hi-mid-mid*c.bound) > ulp || math.Abs(mid-lo-mid*c.bound) > ulp {
-				t.Errorf("%s of %g: got %g, %g, %g, want %g apart", c.op, x[j], lo, mid, hi, mid*c.bound)
-				break
-			}
-		}
-	}
-}
-
 // TestRepeat checks that what is noted of a launch does not outlive it, over more launches than the notes have
 // numbers for.
 func TestRepeat(t *testing.T) {

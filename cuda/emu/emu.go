@@ -26,7 +26,8 @@ type Options struct {
 	Capability [2]int // compute capability, such as {9, 0}
 	Workers    int    // goroutines that run blocks; 0: one for each processor
 	Unchecked  bool   // runs kernels without the checks, for what the numbers alone tell
-	// Approx moves the result of an approximate operation by the largest error of the manual: −1 down, 1 up.
+	// Approx moves the result of an approximate operation by the largest error of the manual: −1 down, 1 up. Either
+	// also makes matrix operations add their products from the last to the first.
 	Approx int
 	Budget int64 // instructions of warps that a launch may run; 0: 2³⁰
 }

@@ -252,6 +252,36 @@ func TestMMA(t *testing.T) {
 	}
 }
 
+// TestSumOrder checks that the option turns the order in which an mma adds its products. In float32 1 + 2²⁴ − 2²⁴ is 0,
+// and 1 from the end.
+func TestSumOrder(t *testing.T) {
+	n := [4]int{4, 4, 2, 4}
+	m := mmaCase{16, "bf16", false, make([]float32, 16*16), make([]float32, 16*8), make([]float32, 16*8)}
+	for i := range 3 * 8 { // the first three rows
+		m.b[i] = 1
+	}
+	for row := range 16 {
+		copy(m.a[16*row:], []float32{1, 0x1p24, -0x1p24})
+	}
+	var x []uint32
+	for lane := range 32 {
+		x = append(x, m.lane(lane, n)...)
+	}
+	for direction, want := range map[int]float32{-1: 1, 0: 0, 1: 1} {
+		d := make([]uint32, 128)
+		src, l := mmaProgram("mma.sync.aligned."+mmas[0].name, n), Launch{Grid: one1(1), Block: one1(32)}
+		if _, err := Try(Options{Approx: direction}, src, l, "k", Unset{d}, x); err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range d {
+			if got := math.Float32frombits(b); got != want {
+				t.Errorf("direction %d: got %g at %d, want %g", direction, got, i, want)
+				break
+			}
+		}
+	}
+}
+
 // TestShuffles compares all ways of a shuffle with the manual's pseudocode, for random lanes, clamps and segments.
 func TestShuffles(t *testing.T) {
 	for _, way := range []string{"up", "down", "bfly", "idx"} {

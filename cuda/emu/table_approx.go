@@ -1,88 +1,117 @@
 package emu
 
-import (
-	"math"
-)
+import "math"
 
-// The largest errors of approximate operations, from the manual (PTX ISA 9.0, section 9.7.3). They are relative,
-// but for those of sin, cos and lg2 near 1.
-const (
-	rcpError   = 0x1p-23
-	sqrtError  = 0x1p-23
-	rsqrtError = 0x1.12e0be826d695p-23 // 2⁻²²·⁹
-	ex2Error   = 0x1p-22
-	lg2Error   = 0x1p-22
-	sinError   = 0x1p-20 * 0.7071067811865476 // 2⁻²⁰·⁵, absolute
-	tanhError  = 0x1p-11
-	divError   = 0x1p-22 // 2 units in the last place
-)
+// A bound is the largest error that the manual allows for a result v of the operand x.
+type bound func(v, x float64) float64
+
+// bounds are those of PTX ISA 9.0, sections 9.7.3.8 (div) and 9.7.3.13 to 9.7.3.22. A ulp is the distance to the next
+// float32.
+var bounds = map[string]bound{
+	"rcp":   ulps(1),
+	"sqrt":  relative2(-23),
+	"rsqrt": relative2(-22.9),
+	"ex2":   ulps(2),
+	"tanh":  relative2(-11),
+	"div":   ulps(2),
+	"sin":   circleBound,
+	"cos":   circleBound,
+	"lg2": func(v, x float64) float64 {
+		if x > 0.5 && x < 2 {
+			return 0x1p-22
+		}
+		return math.Abs(v) * 0x1p-22
+	},
+}
+
+// circleBound is that of sin and cos. Outside of ±100π the manual promises nothing, so here too it is as within.
+func circleBound(_, x float64) float64 {
+	if math.Abs(x) <= 2*math.Pi {
+		return math.Exp2(-20.5)
+	}
+	return math.Exp2(-14.7)
+}
+
+// halfBounds are those of PTX ISA 9.0, sections 9.7.4.9 and 9.7.4.10.
+var halfBounds = map[string]bound{
+	"ex2.f16":   relative2(-9.9),
+	"tanh.f16":  absolute2(-10.987),
+	"tanh.bf16": absolute2(-8),
+}
 
 // approxRows are operations whose result the manual only bounds.
 func approxRows() map[string]opcode {
 	return map[string]opcode{
-		"ex2.f32": {"approx ftz", approximate(math.Exp2, relativeBy(ex2Error))},
-		"lg2.f32": {"approx ftz", approximate(math.Log2, func(v, x float64) float64 {
-			if x > 0.5 && x < 2 {
-				return lg2Error
-			}
-			return math.Abs(v) * lg2Error
-		})},
-		"sin.f32":   {"approx ftz", approximate(math.Sin, absoluteBy(sinError))},
-		"cos.f32":   {"approx ftz", approximate(math.Cos, absoluteBy(sinError))},
-		"tanh.f32":  {"approx", approximate(math.Tanh, relativeBy(tanhError))},
-		"rsqrt.f32": {"approx ftz", approximate(func(a float64) float64 { return 1 / math.Sqrt(a) }, relativeBy(rsqrtError))},
+		"ex2.f32":   {"approx ftz", approximate("ex2", math.Exp2)},
+		"lg2.f32":   {"approx ftz", approximate("lg2", math.Log2)},
+		"sin.f32":   {"approx ftz", approximate("sin", math.Sin)},
+		"cos.f32":   {"approx ftz", approximate("cos", math.Cos)},
+		"tanh.f32":  {"approx", approximate("tanh", math.Tanh)},
+		"rsqrt.f32": {"approx ftz", approximate("rsqrt", func(a float64) float64 { return 1 / math.Sqrt(a) })},
 		"rsqrt.f64": {"approx ftz", ops("f64 f64", func(d, a, _, _ *lanes) {
 			for i := range d {
 				d[i] = canonical64(1 / math.Sqrt(f64(a[i])))
 			}
 		})},
-		"ex2.f16":   {"approx", approximateHalf(half16, math.Exp2, 0x1p-9)},
-		"tanh.f16":  {"approx", approximateHalf(half16, math.Tanh, 0x1p-10)},
-		"tanh.bf16": {"approx", approximateHalf(brain16, math.Tanh, 0x1p-8)},
+		"ex2.f16":   {"approx", approximateHalf("ex2.f16", half16, math.Exp2)},
+		"tanh.f16":  {"approx", approximateHalf("tanh.f16", half16, math.Tanh)},
+		"tanh.bf16": {"approx", approximateHalf("tanh.bf16", brain16, math.Tanh)},
 	}
 }
 
-func relativeBy(e float64) func(v, x float64) float64 {
-	return func(v, _ float64) float64 { return math.Abs(v) * e }
+// relative2 is a relative error of 2ᵉ.
+func relative2(e float64) bound {
+	return func(v, _ float64) float64 { return math.Abs(v) * math.Exp2(e) }
 }
 
-func absoluteBy(e float64) func(v, x float64) float64 {
-	return func(_, _ float64) float64 { return e }
+// absolute2 is an error of 2ᵉ.
+func absolute2(e float64) bound {
+	return func(_, _ float64) float64 { return math.Exp2(e) }
+}
+
+// ulps is an error of n units in the last place of a float32.
+func ulps(n float64) bound {
+	return func(v, _ float64) float64 { return math.Ldexp(n, max(math.Ilogb(v), -126)-23) }
 }
 
 // off moves a result by the largest error in the direction of the device's options. Results that are exact by the
 // manual, such as 0 and infinity, stay.
-func off(v, e float64, direction int) float64 {
-	if direction == 0 || v == 0 || math.IsInf(v, 0) {
+func off(v, x float64, most bound, direction int) float64 {
+	if direction == 0 || v == 0 || math.IsInf(v, 0) || v != v {
 		return v
 	}
-	return v + float64(direction)*e
+	return v + float64(direction)*most(v, x)
+}
+
+// inward is the rounding that keeps a result within its bound.
+func inward(direction int) rounding {
+	return map[int]rounding{-1: up, 0: nearest, 1: down}[direction]
 }
 
 // approximate decodes an operation that is computed in float64, and then moved by its error.
-func approximate(f func(a float64) float64, bound func(v, x float64) float64) func(d *decoder, in *inst) error {
+func approximate(name string, f func(a float64) float64) func(d *decoder, in *inst) error {
 	return func(d *decoder, in *inst) error {
 		if !d.has("approx") {
 			return d.errorf("%s: want .approx", d.s.op)
 		}
-		get, put, direction := d.operandOf(), d.finish(), d.m.d.o.Approx
+		direction, most := d.m.d.o.Approx, bounds[name]
+		get, put := d.operandOf(), d.rounded(inward(direction))
 		return ops("f32 f32", func(d, a, _, _ *lanes) {
 			for i := range d {
 				x := get(a[i])
-				v := f(x)
-				d[i] = put(off(v, bound(v, x), direction))
+				d[i] = put(off(f(x), x, most, direction))
 			}
 		})(d, in)
 	}
 }
 
-func approximateHalf(to format, f func(a float64) float64, e float64) func(d *decoder, in *inst) error {
+func approximateHalf(name string, to format, f func(a float64) float64) func(d *decoder, in *inst) error {
 	return func(d *decoder, in *inst) error {
-		direction := d.m.d.o.Approx
+		direction, most := d.m.d.o.Approx, halfBounds[name]
 		return ops("b16 b16", func(d, a, _, _ *lanes) {
 			for i := range d {
-				v := f(to.wide(uint16(a[i])))
-				d[i] = uint64(to.narrow(off(v, math.Abs(v)*e, direction), nearest))
+				x := to.wide(uint16(a[i]))
+				d[i] = uint64(to.narrow(off(f(x), x, most, direction), inward(direction)))
 			}
 		})(d, in)
 	}
@@ -92,8 +121,7 @@ func approximateHalf(to format, f func(a float64) float64, e float64) func(d *de
 func precise1(name string, exact, rough func(a float64) float64) func(d *decoder, in *inst) error {
 	return func(d *decoder, in *inst) error {
 		if d.has("approx") {
-			e := map[string]float64{"rcp": rcpError, "sqrt": sqrtError}[name]
-			return approximate(rough, relativeBy(e))(d, in)
+			return approximate(name, rough)(d, in)
 		}
 		get, put := d.operandOf(), d.finish()
 		return ops("f32 f32", func(d, a, _, _ *lanes) {
@@ -106,8 +134,11 @@ func precise1(name string, exact, rough func(a float64) float64) func(d *decoder
 
 // divide decodes div.f32.
 func divide(d *decoder, in *inst) error {
-	get, put, direction := d.operandOf(), d.finish(), d.m.d.o.Approx
+	get, put, direction, most := d.operandOf(), d.finish(), d.m.d.o.Approx, bounds["div"]
 	rough, full := d.has("approx"), d.has("full")
+	if rough || full {
+		put = d.rounded(inward(direction))
+	}
 	return ops("f32 f32 f32", func(d, a, b, _ *lanes) {
 		for i := range d {
 			x, y := get(a[i]), get(b[i])
@@ -119,8 +150,7 @@ func divide(d *decoder, in *inst) error {
 					d[i] = put(math.Copysign(0, x) * math.Copysign(1, y))
 				}
 			case rough || full:
-				v := x / y
-				d[i] = put(off(v, math.Abs(v)*divError, direction))
+				d[i] = put(off(x/y, y, most, direction))
 			default:
 				d[i] = put(divOdd(x, y))
 			}

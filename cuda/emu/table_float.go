@@ -46,8 +46,11 @@ func (d *decoder) mode() rounding {
 func (d *decoder) plain() bool { return d.mode() == nearest && !d.has("ftz") && !d.has("sat") }
 
 // finish makes a result in odd form what the opcode gives.
-func (d *decoder) finish() func(v float64) uint64 {
-	mode, ftz, sat := d.mode(), d.has("ftz"), d.has("sat")
+func (d *decoder) finish() func(v float64) uint64 { return d.rounded(d.mode()) }
+
+// rounded makes a result in odd form what the opcode gives in another mode.
+func (d *decoder) rounded(mode rounding) func(v float64) uint64 {
+	ftz, sat := d.has("ftz"), d.has("sat")
 	return func(v float64) uint64 {
 		r := narrow32(v, mode)
 		if sat {

@@ -3,6 +3,7 @@ package emu
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ceto-ml/ceto/internal/half"
@@ -149,9 +150,10 @@ func (s shape) multiply(d *decoder, in *inst) error {
 			in.regs = append(in.regs, r)
 		}
 	}
+	back := d.m.d.o.Approx != 0
 	in.do = func(w *warp, in *inst, on uint32) {
 		if w.converged(in, on, full) {
-			s.run(w, in.regs, n)
+			s.run(w, in.regs, n, back)
 		}
 	}
 	return nil
@@ -159,7 +161,11 @@ func (s shape) multiply(d *decoder, in *inst) error {
 
 // run computes D = A·B + C. Lane 4·g + t holds parts of rows g and g+8 of A, and of column g of B. It
 // holds columns 2t and 2t+1 of rows g and g+8 of C and D.
-func (s shape) run(w *warp, regs []int32, n [4]int) {
+//
+// The manual leaves open the order of the sum, how it is rounded, and what becomes of subnormal operands (PTX ISA 9.0,
+// section 9.7.14.5.14). Here sums are in float32, of the products from the first to
+// the last, or back, and then C.
+func (s shape) run(w *warp, regs []int32, n [4]int, back bool) {
 	var a [16][16]float32
 	var b [16][8]float32
 	ra, rb := regs[n[0]:][:n[1]], regs[n[0]+n[1]:][:n[2]]
@@ -182,6 +188,12 @@ func (s shape) run(w *warp, regs []int32, n [4]int) {
 				continue
 			}
 			b[2*t+8*i][g], b[2*t+1+8*i][g] = s.wide(uint16(v)), s.wide(uint16(v>>16))
+		}
+	}
+	if back {
+		slices.Reverse(b[:s.k])
+		for i := range a {
+			slices.Reverse(a[i][:s.k])
 		}
 	}
 	narrow := n[0] == 2
