@@ -74,3 +74,16 @@ func TestTable(t *testing.T) {
 	x.poison = true
 	graphtest.Run(t, graphtest.Planned(x, x.Options()), plan.ErrUnsupported)
 }
+
+// TestApprox: the kernels hold where each approximate operation is off by the largest error of the manual, either way.
+func TestApprox(t *testing.T) {
+	if testing.Short() || os.Getenv("CETO_TEST_DEVICE") != "" {
+		t.Skip("the whole table twice, on an emulated GPU in plain Go")
+	}
+	for name, approx := range map[string]int{"down": -1, "up": 1} {
+		t.Run(name, func(t *testing.T) {
+			x := openDirect(t, newDirect(emu.Options{Approx: approx}))
+			graphtest.Run(t, graphtest.Planned(x, x.Options()), plan.ErrUnsupported)
+		})
+	}
+}
