@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
@@ -170,34 +169,6 @@ func (f *folder) cutLog(step int) error {
 	return errors.Wrap(err, "train: log")
 }
 
-// ErrNoCheckpoint says that a run folder has no checkpoint yet.
-var ErrNoCheckpoint = errors.New("no checkpoint")
-
-// NewestCheckpoint returns the folder of the checkpoint with the most steps in a run folder. A crash may have left that
-// checkpoint aside while it was written again; then it is put back.
-func NewestCheckpoint(run string) (string, error) {
-	entries, err := os.ReadDir(filepath.Join(run, checkpoints))
-	if err != nil {
-		return "", errors.Wrap(err, "train: checkpoints")
-	}
-	best, name := -1, ""
-	for _, e := range entries {
-		folder := strings.TrimSuffix(e.Name(), atomicfile.OldSuffix)
-		num, ok := strings.CutPrefix(folder, stepPrefix)
-		if n, err := strconv.Atoi(num); ok && err == nil && n > best {
-			best, name = n, folder
-		}
-	}
-	if best < 0 {
-		return "", errors.Wrapf(ErrNoCheckpoint, "train: %s", run)
-	}
-	path := filepath.Join(run, checkpoints, name)
-	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
-		return "", errors.Wrap(err, "train: checkpoints")
-	}
-	return path, nil
-}
-
 // optimizer lists what a checkpoint keeps besides parameters and buffers. Gradients and sums start every step at zero.
 func (s *State) optimizer() []string {
 	return slices.Concat(s.Names(graph.Moment), s.statistics(false), s.Names(graph.Average))
@@ -218,55 +189,66 @@ func (l *Loop) Checkpoint() error {
 			return errors.Wrap(err, "train: log")
 		}
 	}
-	p := l.at
+	path := filepath.Join(l.set.Out, checkpoints, stepPrefix+strconv.Itoa(l.at.Step))
+	if err := atomicfile.Dir(l.folder.fs, path, l.write); err != nil {
+		return err
+	}
+	l.saved = l.at.Step
+	return nil
+}
+
+// write makes the files of a checkpoint, the state last, since it has the checksums of all others.
+func (l *Loop) write(d *atomicfile.DirWriter) error {
+	p, s := l.at, l.Run.State
 	p.Position, p.Seconds, p.KeepBest = l.src.Position(), l.seconds(), l.best != nil
+	params, _ := l.kept()
+	values := map[string]func() ([]safetensors.Tensor, error){
+		modelFile: func() ([]safetensors.Tensor, error) { return s.tensors(params) },
+		optimFile: func() ([]safetensors.Tensor, error) { return s.tensors(s.optimizer()) },
+	}
+	if l.best != nil {
+		values[bestFile] = func() ([]safetensors.Tensor, error) { return tensorsOf(l.best), nil }
+	}
+	put := func(name string, write func(w io.Writer) error, tensors []tensorSum) error {
+		return d.File(name, func(w io.Writer) error {
+			sum, err := summed(w, write)
+			p.Sums = append(p.Sums, fileSum{name, sum, tensors})
+			return err
+		})
+	}
+	for _, name := range sortedKeys(values) {
+		ts, err := values[name]()
+		if err == nil {
+			err = put(name, func(w io.Writer) error { return safetensors.Write(w, ts, valuesMeta) }, sumTensors(ts))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range sortedKeys(l.set.Files) {
+		if err := put(name, l.set.Files[name], nil); err != nil {
+			return err
+		}
+	}
 	state, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return errors.Wrap(err, "train: checkpoint")
 	}
-	s := l.Run.State
-	files := maps.Clone(l.set.Files)
-	if files == nil {
-		files = map[string]func(io.Writer) error{}
-	}
-	params, _ := l.kept()
-	files[modelFile] = func(w io.Writer) error { return s.write(w, params) }
-	files[optimFile] = func(w io.Writer) error { return s.write(w, s.optimizer()) }
-	files[stateFile] = func(w io.Writer) error {
-		_, err := w.Write(state)
+	return d.File(stateFile, func(w io.Writer) error {
+		_, err := w.Write(sealState(state))
 		return err
-	}
-	if l.best != nil {
-		files[bestFile] = func(w io.Writer) error { return writeValues(w, l.best) }
-	}
-	path := filepath.Join(l.set.Out, checkpoints, stepPrefix+strconv.Itoa(l.at.Step))
-	err = atomicfile.Dir(l.folder.fs, path, func(d *atomicfile.DirWriter) error {
-		for _, name := range sortedKeys(files) {
-			if err := d.File(name, files[name]); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
-	if err == nil {
-		l.saved = l.at.Step
-	}
-	return err
 }
 
 // resume loads the newest checkpoint; where there is none yet the run starts anew.
 func (l *Loop) resume() error {
-	path, err := NewestCheckpoint(l.set.Out)
+	path, at, err := newest(l.set.Out, l.set.warn)
 	if errors.Is(err, ErrNoCheckpoint) {
 		if err := l.begin(); err != nil {
 			return err
 		}
 		return l.folder.cutLog(0)
 	}
-	if err != nil {
-		return err
-	}
-	at, err := readProgress(filepath.Join(path, stateFile))
 	if err != nil {
 		return err
 	}
@@ -329,6 +311,9 @@ func readProgress(path string) (p progress, err error) {
 	}
 	if p.Step < 0 || p.Micro < int64(p.Step) || p.Bad < 0 || p.Position.Next < 0 || d.More() {
 		return p, errors.Errorf("train: resume: %s is not the state of a run", path)
+	}
+	if (len(p.Sums) > 0 || p.StateSum != nil) && !sealed(b) {
+		return p, errors.Errorf("train: resume: %s is damaged: it is not what its own checksum says", path)
 	}
 	return p, nil
 }

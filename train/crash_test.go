@@ -76,7 +76,7 @@ func faulty(t *testing.T, base Trainer, kind faultfs.Kind, n int, want string) b
 		t.Errorf("%s: Fit returns no error", name)
 	}
 	good := max(0, reached-1) / 2 * 2 // the last step whose checkpoint the run went past
-	if ck, err := NewestCheckpoint(tr.Out); good > 0 && (err != nil || !strings.HasPrefix(filepath.Base(ck), stepPrefix)) {
+	if ck, err := NewestCheckpoint(tr.Out, nil); good > 0 && (err != nil || !strings.HasPrefix(filepath.Base(ck), stepPrefix)) {
 		t.Errorf("%s: newest checkpoint %q, %v, want that of step %d", name, ck, err, good)
 	}
 	_, e := os.Stat(filepath.Join(tr.Out, runFile))

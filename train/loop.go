@@ -23,6 +23,8 @@ type progress struct {
 	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
 	Seconds  float64       `json:"seconds"`
 	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // checksum of the parameters that the checkpoint leaves out
+	Sums     []fileSum     `json:"checksums,omitempty"`     // of all files but state.json; set while it is written or read
+	StateSum *uint32       `json:"state_crc32c,omitempty"`  // of state.json, at its end: see sealState
 }
 
 // Loop is a fit under way. [Trainer.Fit] is this:

@@ -291,7 +291,7 @@ func TestResumeRefuses(t *testing.T) {
 		_, err := tr.Fit(c.data)
 		wantErr(t, c.name, err, c.want...)
 	}
-	if ck, err := NewestCheckpoint(tr.Out); err != nil || filepath.Base(ck) != "step-2" {
+	if ck, err := NewestCheckpoint(tr.Out, nil); err != nil || filepath.Base(ck) != "step-2" {
 		t.Errorf("newest checkpoint %s, %v, want step-2", ck, err)
 	}
 	wantLog(t, "after refusals", tr.Out, losses(run.History))

@@ -2,7 +2,6 @@ package train
 
 import (
 	"io"
-	"log/slog"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
@@ -181,10 +180,4 @@ func (t *Trainer) check(src data.Source) error {
 }
 
 // warn tells of what may be a mistake.
-func (t *Trainer) warn(s string) {
-	if t.Warn == nil {
-		slog.Warn(s)
-		return
-	}
-	t.Warn(s)
-}
+func (t *Trainer) warn(s string) { warning(t.Warn)(s) }

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
@@ -76,14 +76,14 @@ func findModel(path string) (string, error) {
 	if err != nil {
 		return "", usagef("--model %s: no such file or folder", path)
 	}
-	if !info.IsDir() || atomicfile.Exists(filepath.Join(path, pretrained.ConfigFile)) {
+	if !info.IsDir() {
 		return path, nil
 	}
-	if dir, err := train.NewestCheckpoint(path); err == nil {
-		return dir, nil
-	}
-	return path, nil
+	return train.Resolve(path, warn)
 }
+
+// warn says what may be a mistake.
+func warn(s string) { fmt.Fprintln(os.Stderr, "ceto: warning:", s) }
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
 func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error) {

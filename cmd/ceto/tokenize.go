@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -70,6 +71,9 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 		return token.Byte{}, nil
 	}
 	dir, err := findModel(path)
+	if err != nil && atomicfile.Exists(path) {
+		return nil, errors.WithMessage(err, "--tokenizer")
+	}
 	if err != nil {
 		return nil, usage(errors.Errorf("--tokenizer %s: no such file or folder", path))
 	}

@@ -11,7 +11,6 @@ import (
 	"context"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/data"
@@ -83,12 +82,11 @@ func openText(s Settings) (*data.TextData, error) {
 	return data.Text(filepath.Join(root, "src"), o)
 }
 
-// openTokenizer opens a tokenizer's file or folder, or that of a run's newest checkpoint.
+// openTokenizer opens a tokenizer's file or folder, or that of a run's newest whole checkpoint.
 func openTokenizer(path string) (token.Tokenizer, error) {
-	if _, err := os.Stat(filepath.Join(path, pretrained.ConfigFile)); err != nil {
-		if dir, err := train.NewestCheckpoint(path); err == nil {
-			path = dir
-		}
+	path, err := train.Resolve(path, nil)
+	if err != nil {
+		return nil, errors.WithMessage(err, "pretrain: tokenizer")
 	}
 	t, err := token.Open(path)
 	return t, errors.WithMessage(err, "pretrain: tokenizer")

@@ -88,7 +88,7 @@ func TestInterrupt(t *testing.T) {
 	if !errors.Is(err, train.ErrInterrupted) || r != nil {
 		t.Fatalf("%v, %v", r, err)
 	}
-	if dir, err := train.NewestCheckpoint(out); err != nil || filepath.Base(dir) != "step-7" {
+	if dir, err := train.NewestCheckpoint(out, nil); err != nil || filepath.Base(dir) != "step-7" {
 		t.Fatalf("%s, %v", dir, err)
 	}
 	again, err := ReadSettings(filepath.Join(out, "run.yaml"))
