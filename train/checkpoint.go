@@ -194,7 +194,7 @@ func (l *Loop) Checkpoint() error {
 		return err
 	}
 	l.saved = l.at.Step
-	return nil
+	return l.prune()
 }
 
 // write makes the files of a checkpoint, the state last, since it has the checksums of all others.

@@ -17,9 +17,9 @@ import (
 // ErrNoCheckpoint says that a run folder has no checkpoint yet.
 var ErrNoCheckpoint = errors.New("no checkpoint")
 
-// NewestCheckpoint returns the folder of the checkpoint with the most steps in a run folder whose files are whole, as
-// their checksums say. It tells warn, or slog.Warn where that is nil, of newer ones that are damaged. It also tells of
-// a checkpoint without checksums. Where all are damaged the error is that of the newest. A crash may have left a checkpoint aside
+// NewestCheckpoint returns the folder of the newest checkpoint of a run whose files are whole, as their checksums say.
+// It tells warn, or slog.Warn where that is nil, of newer ones that are damaged. It also tells of a checkpoint
+// without checksums. Where all are damaged the error is that of the newest. A crash may have left a checkpoint aside
 // while it was written again; then it is put back.
 func NewestCheckpoint(run string, warn func(string)) (string, error) {
 	path, _, err := newest(run, warn)
@@ -70,6 +70,38 @@ func stepsIn(run string) (steps []int, err error) {
 	}
 	slices.Sort(steps)
 	return slices.Compact(steps), nil
+}
+
+// prune removes the checkpoints before the last Trainer.Keep ones. The one of the best evaluation stays, or where there
+// is none of that step the next one. It is called when the newest stands.
+func (l *Loop) prune() error {
+	if l.set.Keep < 1 {
+		return nil
+	}
+	steps, err := stepsIn(l.set.Out)
+	if err != nil {
+		return err
+	}
+	n, _ := slices.BinarySearch(steps, l.at.Step+1) // what a run that was resumed has not reached again does not count
+	steps = steps[:n]
+	best, _ := slices.BinarySearch(steps, l.at.BestStep)
+	for i, step := range steps[:max(0, n-l.set.Keep)] {
+		if l.at.BestStep > 0 && i == best {
+			continue
+		}
+		path := filepath.Join(l.set.Out, checkpoints, stepPrefix+strconv.Itoa(step))
+		err := atomicfile.Recover(l.folder.fs, path)
+		if err == nil {
+			err = l.folder.fs.Rename(path, path+atomicfile.TmpSuffix) // a crash leaves no part of a checkpoint
+		}
+		if err == nil {
+			err = l.folder.fs.RemoveAll(path + atomicfile.TmpSuffix)
+		}
+		if err != nil {
+			return errors.Wrapf(err, "train: to remove an old checkpoint, as keep %d asks", l.set.Keep)
+		}
+	}
+	return nil
 }
 
 // Resolve returns the folder with the files of a model: the newest whole checkpoint where path is a run that has one,

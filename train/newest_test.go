@@ -32,8 +32,8 @@ func older(t testing.TB, ck string) {
 	}
 }
 
-// twoCheckpoints is a run of 6 steps that was stopped after its checkpoints of steps 2 and 4. want is the digest that it
-// ends with.
+// twoCheckpoints is a run of 6 steps that was stopped after its checkpoints of steps 2 and 4. want is the digest at its
+// end.
 func twoCheckpoints(t testing.TB) (tr Trainer, want string) {
 	t.Helper()
 	tr = rows(AdamW{LR: 0.05})

@@ -60,6 +60,7 @@ type Trainer struct {
 
 	Out             string                             // run folder: log and checkpoints; "" writes nothing
 	CheckpointEvery int                                // steps between checkpoints; 0 writes one at the end
+	Keep            int                                // checkpoints that stay, besides that of the best evaluation; 0 or less keeps all
 	Resume          bool                               // continue from the newest checkpoint in Out, from the start where there is none yet
 	Interrupt       <-chan struct{}                    // closed: finish the step, write a checkpoint, return ErrInterrupted
 	Config          any                                // what Out/run.yaml records

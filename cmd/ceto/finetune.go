@@ -57,7 +57,9 @@ func (f *finetuneFlags) settings(c *cobra.Command) (s finetune.Settings, err err
 		return s, err
 	}
 	if f.Resume != "" {
-		return finetune.ReadSettings(filepath.Join(f.Resume, finetune.SettingsFile))
+		s, err = finetune.ReadSettings(filepath.Join(f.Resume, finetune.SettingsFile))
+		keepOld(&s.Train.Keep)
+		return s, err
 	}
 	if f.Config != "" {
 		if s, err = finetune.ReadSettings(f.Config); err != nil {

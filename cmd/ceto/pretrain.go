@@ -67,6 +67,9 @@ func (f *pretrainFlags) settings(c *cobra.Command) (s pretrain.Settings, err err
 	if err != nil {
 		return s, usage(err)
 	}
+	if f.Resume != "" {
+		keepOld(&s.Train.Keep)
+	}
 	if err := f.set(&s); err != nil {
 		return s, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/spf13/cobra"
 )
 
@@ -55,4 +56,11 @@ func (f *runFlags) set(settings any) error {
 		}
 	}
 	return nil
+}
+
+// keepOld makes a run that has no setting keep, since an older program began it, go on keeping all checkpoints.
+func keepOld(k *train.Keep) {
+	if *k == 0 {
+		*k = -1
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
@@ -50,6 +51,7 @@ func Open(s Settings) (*Job, error) {
 		return nil, err
 	}
 	s.Model.Vocab = text.Vocab()
+	setting.Fill(&s, "train.keep")
 	if err := s.Model.Validate(); err != nil {
 		text.Close()
 		return nil, err
