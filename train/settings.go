@@ -11,7 +11,7 @@ type Settings struct {
 	Clip       float64 `yaml:"clip" flag:"clip" usage:"largest norm of all gradients together; larger gradients are scaled down" range:"[0,inf)"`
 	Recompute  float64 `yaml:"recompute,omitempty" flag:"recompute" usage:"share of a step's work, 0 to 1, that may be done twice to need less memory: activations are computed again in the backward pass" range:"[0,1]"`
 	Checkpoint int     `yaml:"checkpoint_every" flag:"checkpoint-every" usage:"steps between checkpoints" range:"[0,inf)"`
-	Keep       Keep    `yaml:"keep,omitempty" flag:"keep" usage:"checkpoints that stay in the run folder, besides that of the best evaluation; -1 keeps all" range:"a number from 1 on, or -1 for all" default:"3"`
+	Keep       int     `yaml:"keep,omitempty" flag:"keep" usage:"checkpoints that stay in the run folder, besides that of the best evaluation; -1 keeps all, 0 as many as the default" range:"[-1,inf)" default:"3"`
 	Seed       uint64  `yaml:"seed" flag:"seed" usage:"seed of parameters, split, order and dropout"`
 	// A new setting goes below this line.
 }
@@ -20,14 +20,8 @@ type Settings struct {
 // schedule, with Warmup, the task, the steps and the data to validate on.
 func (s Settings) Trainer() Trainer {
 	return Trainer{
-		Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Keep: int(s.Keep),
+		Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Keep: s.Keep,
 		Seed: s.Seed,
 		// The use of a new setting goes below this line.
 	}
 }
-
-// Keep is a number of checkpoints that stay; -1 stands for all.
-type Keep int
-
-// Valid tells whether k is a number of checkpoints.
-func (k Keep) Valid() bool { return k == -1 || k >= 1 }

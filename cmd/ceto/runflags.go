@@ -6,7 +6,6 @@ import (
 
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/setting"
-	"github.com/ceto-ml/ceto/train"
 	"github.com/spf13/cobra"
 )
 
@@ -59,7 +58,7 @@ func (f *runFlags) set(settings any) error {
 }
 
 // keepOld makes a run that has no setting keep, since an older program began it, go on keeping all checkpoints.
-func keepOld(k *train.Keep) {
+func keepOld(k *int) {
 	if *k == 0 {
 		*k = -1
 	}
