@@ -105,70 +105,6 @@ func (f *folder) close() {
 	}
 }
 
-// record is a line of log.jsonl.
-type record struct {
-	Step     int                `json:"step"`
-	Epoch    float64            `json:"epoch"`
-	Loss     float64            `json:"loss"`
-	LR       float64            `json:"lr"`
-	GradNorm float64            `json:"grad_norm"`
-	Rate     float64            `json:"tokens_per_s"`
-	Seconds  float64            `json:"seconds"`
-	ValLoss  *float64           `json:"val_loss,omitempty"`
-	Metrics  map[string]float64 `json:"metrics,omitempty"`
-}
-
-func (f *folder) log(s *Status) error {
-	r := record{s.Step, s.Epoch, s.Loss, s.LR, s.GradNorm, s.TokensPerSec, s.Seconds, nil, nil}
-	if s.Evaluated && finite(s.ValLoss) { // JSON has no NaN
-		r.ValLoss = &s.ValLoss
-	}
-	for name, v := range s.Scores.Metrics {
-		if !finite(v) {
-			continue
-		}
-		if r.Metrics == nil {
-			r.Metrics = map[string]float64{}
-		}
-		r.Metrics[name] = v
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		return errors.Wrapf(err, "train: log of step %d", s.Step)
-	}
-	_, err = f.jour.Write(append(b, '\n'))
-	return errors.Wrapf(err, "train: log of step %d", s.Step)
-}
-
-// cutLog drops the log's lines of steps after the given one, and what a crash left of a line.
-func (f *folder) cutLog(step int) error {
-	path := filepath.Join(f.path, logFile)
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return errors.Wrap(err, "train: log")
-	}
-	var kept bytes.Buffer
-	for _, line := range bytes.SplitAfter(old, []byte("\n")) {
-		var r record
-		if json.Unmarshal(line, &r) == nil && bytes.HasSuffix(line, []byte("\n")) && r.Step <= step {
-			kept.Write(line)
-		}
-	}
-	if kept.Len() == len(old) {
-		return nil
-	}
-	err = atomicfile.WriteFile(f.fs, path, func(w io.Writer) error {
-		_, err := w.Write(kept.Bytes())
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	f.jour.Close()
-	f.jour, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o666)
-	return errors.Wrap(err, "train: log")
-}
-
 // optimizer lists what a checkpoint keeps besides parameters and buffers. Gradients and sums start every step at zero.
 func (s *State) optimizer() []string {
 	return slices.Concat(s.Names(graph.Moment), s.statistics(false), s.Names(graph.Average))
@@ -247,7 +183,7 @@ func (l *Loop) resume() error {
 		if err := l.begin(); err != nil {
 			return err
 		}
-		return l.folder.cutLog(0)
+		return l.cutLog(-1)
 	}
 	if err != nil {
 		return err
@@ -264,7 +200,10 @@ func (l *Loop) resume() error {
 	at.Frozen = l.at.Frozen
 	l.at, l.saved = at, at.Step
 	l.stopped = l.patienceOut()
-	return l.folder.cutLog(at.Step)
+	if at.Step == 0 {
+		return l.cutLog(-1) // what was evaluated before the first step will be again
+	}
+	return l.cutLog(at.Step)
 }
 
 // load reads the values of a checkpoint. Where it does not hold all, the others are those that the run started from.

@@ -191,7 +191,7 @@ func (l *Loop) evaluate(s *Status) error {
 	s.Evaluated, s.Scores, s.ValLoss = true, sc, sc.Loss
 	stop := l.set.Stop
 	switch {
-	case finite(s.ValLoss) && (!l.at.HasBest || s.ValLoss < l.at.Best-stop.MinDelta):
+	case finite(s.ValLoss) && (!l.at.HasBest || l.at.BestStep == s.Step || s.ValLoss < l.at.Best-stop.MinDelta):
 		l.at.Best, l.at.HasBest, l.at.BestStep, l.at.Bad = s.ValLoss, true, s.Step, 0
 		if stop.RestoreBest {
 			if l.best, err = l.snapshot(); err != nil {
@@ -236,7 +236,7 @@ func (l *Loop) patienceOut() bool { return l.set.Stop.Patience > 0 && l.at.Bad >
 
 // report keeps and logs the step's status and calls the callbacks.
 func (l *Loop) report(s *Status) error {
-	l.Run.History = append(l.Run.History, *s)
+	l.Run.note(*s)
 	if l.folder != nil {
 		if err := l.folder.choices(l.set.Executor); err != nil {
 			return err

@@ -18,8 +18,10 @@ import (
 // Run is a trained model with its values, ready to be evaluated and used.
 type Run struct {
 	State      *State
-	History    []Status // a status for each step of this process
+	History    []Status // a status for each step of this process, or with more than 8,192 for each few; see Whole
 	FitSeconds float64  // seconds that steps and evaluations took in this process
+	course     course   // of this process, which History shows
+	before     course   // of the steps before a resume
 	stepFLOPs  int64
 	builder    *Builder
 	exec       plan.Executor

@@ -197,6 +197,19 @@ func TestResume(t *testing.T) {
 		}
 		a, _ := json.Marshal(r.Metrics)
 		b, _ := json.Marshal(whole.Metrics)
+		if r.Verdict != whole.Verdict {
+			t.Errorf("stopped after step %d: verdict %v, want that of the whole run, %v", stop, r.Verdict, whole.Verdict)
+		}
+		first, err := os.ReadFile(filepath.Join(out, ResultFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = fit(Options{Out: out, Resume: true}); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := os.ReadFile(filepath.Join(out, ResultFile)); err != nil || string(again) != string(first) {
+			t.Errorf("stopped after step %d: resumed when it was finished, the result is %s, %v; want %s", stop, again, err, first)
+		}
 		if string(a) != string(b) || r.BestEpoch != whole.BestEpoch || r.Epochs != whole.Epochs {
 			t.Errorf("stopped after step %d: %s at %g of %g, want %s at %g of %g", stop, a, r.BestEpoch, r.Epochs, b, whole.BestEpoch, whole.Epochs)
 		}
