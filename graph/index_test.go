@@ -3,7 +3,7 @@ package graph
 import "testing"
 
 // TestIndexAhead builds and differentiates a chain. Gorgonia's map has the place of every node before it is asked for,
-// so that no node is searched for; where Gorgonia moves its map, this fails.
+// so that no node is searched for. Where Gorgonia moves its map, this fails.
 func TestIndexAhead(t *testing.T) {
 	g := New()
 	x := g.Input("x", Of(Float32, 2))
