@@ -7,8 +7,8 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// Gorgonia looks a node up by its id each time it adds an edge. It finds the id in a map, but the first time it
-// searches the list of all nodes: building a graph is quadratic in its nodes. The ids are the places in the list, so
+// Gorgonia looks a node up by its id each time it adds an edge. It has a map of ids, but the first time it searches
+// the list of all nodes: building a graph is quadratic in its nodes. The ids are the places in the list, so
 // they are entered here before Gorgonia asks. What lies past the end of the list counts as
 // absent there. The map is a private field of Gorgonia v0.9.18; without it, building is merely slow.
 
