@@ -67,21 +67,29 @@ func (f *folder) open(config any, resume bool) error {
 		return err
 	}
 	if !resume {
-		b, err := yaml.Marshal(config)
-		if err != nil {
-			return errors.Wrap(err, "train: run.yaml")
-		}
-		err = atomicfile.WriteFile(f.fs, filepath.Join(f.path, runFile), func(w io.Writer) error {
-			_, err := w.Write(b)
-			return err
-		})
-		if err != nil {
+		if err := f.record(config); err != nil {
 			return err
 		}
 	}
 	var err error
 	f.jour, err = os.OpenFile(filepath.Join(f.path, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 	return errors.Wrap(err, "train: log")
+}
+
+// record writes run.yaml, where it does not say so already.
+func (f *folder) record(config any) error {
+	b, err := yaml.Marshal(config)
+	if err != nil {
+		return errors.Wrap(err, "train: run.yaml")
+	}
+	path := filepath.Join(f.path, runFile)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
+		return nil
+	}
+	return atomicfile.WriteFile(f.fs, path, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
 }
 
 // mayUse tells why a folder cannot be the folder of a new run, or of a run that is resumed.

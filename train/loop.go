@@ -92,10 +92,13 @@ func (l *Loop) start() (err error) {
 			return err
 		}
 	}
-	if t.Resume {
-		return l.resume()
+	if !t.Resume {
+		return l.begin()
 	}
-	return l.begin()
+	if err := l.resume(); err != nil || t.Config == nil {
+		return err
+	}
+	return l.folder.record(t.Config)
 }
 
 // compile makes the plans of a step and warns of what looks like a mistake.

@@ -12,7 +12,7 @@ type Settings struct {
 	Recompute  float64 `yaml:"recompute,omitempty" flag:"recompute" usage:"share of a step's work, 0 to 1, that may be done twice to need less memory: activations are computed again in the backward pass" range:"[0,1]"`
 	Checkpoint int     `yaml:"checkpoint_every" flag:"checkpoint-every" usage:"steps between checkpoints" range:"[0,inf)"`
 	Keep       int     `yaml:"keep,omitempty" flag:"keep" usage:"checkpoints that stay in the run folder, besides that of the best evaluation; -1 keeps all, 0 as many as the default" range:"[-1,inf)" default:"3"`
-	Seed       uint64  `yaml:"seed" flag:"seed" usage:"seed of parameters, split, order and dropout"`
+	Seed       uint64  `yaml:"seed" flag:"seed" usage:"seed of parameters, split, order and dropout" resume:"fixed"`
 	// A new setting goes below this line.
 }
 

@@ -63,7 +63,7 @@ type Trainer struct {
 	Keep            int                                // checkpoints that stay, besides that of the best evaluation; 0 or less keeps all
 	Resume          bool                               // continue from the newest checkpoint in Out, from the start where there is none yet
 	Interrupt       <-chan struct{}                    // closed: finish the step, write a checkpoint, return ErrInterrupted
-	Config          any                                // what Out/run.yaml records
+	Config          any                                // what Out/run.yaml records, also of a run that is resumed
 	Files           map[string]func(w io.Writer) error // more files for each checkpoint, by name: config.json, a tokenizer
 
 	Executor    plan.Executor // plan.CPU(0), closed with the run

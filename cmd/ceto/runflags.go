@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -62,4 +65,13 @@ func keepOld(k *int) {
 	if *k == 0 {
 		*k = -1
 	}
+}
+
+// resumed refuses settings that a run cannot change when it goes on, and says which others have changed.
+func resumed(w io.Writer, old, next any) error {
+	changed, err := setting.Resumed(old, next)
+	if err == nil && len(changed) > 0 {
+		fmt.Fprintf(w, "the run goes on with other settings, which its run.yaml keeps: %s\n", strings.Join(changed, ", "))
+	}
+	return usage(err)
 }

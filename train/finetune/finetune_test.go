@@ -216,6 +216,45 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestLogOnce stops a run before its first checkpoint: after the evaluation before the first step, with and without a
+// checkpoint of step 0. Resumed, its log has each step once, and the result is that of a run that was never stopped.
+func TestLogOnce(t *testing.T) {
+	for _, name := range []string{"a kill", "an interrupt"} {
+		s := chatSettings(t, 60)
+		s.Train.Epochs = 2
+		fit := func(o Options) (*Result, error) {
+			o.Executor = plan.CPU(1)
+			return open(t, s).Fit(o)
+		}
+		whole, err := fit(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, c := filepath.Join(t.TempDir(), "run"), make(chan struct{})
+		_, err = fit(Options{Out: out, Interrupt: c, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
+			if name == "a kill" {
+				return errors.New("killed")
+			}
+			close(c)
+			return nil
+		})}})
+		if err == nil {
+			t.Fatal("the run was not stopped")
+		}
+		r, err := fit(Options{Out: out, Resume: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Digest != whole.Digest || r.Verdict != whole.Verdict || r.BeforeLoss != whole.BeforeLoss {
+			t.Errorf("%s: digest %s, %v, before %g; want %s, %v, %g", name, r.Digest, r.Verdict, r.BeforeLoss, whole.Digest, whole.Verdict, whole.BeforeLoss)
+		}
+		b, err := os.ReadFile(filepath.Join(out, "log.jsonl"))
+		if err != nil || strings.Count(string(b), `{"step":0,`) != 1 || strings.Count(string(b), `{"step":1,`) != 1 || len(r.Whole) != strings.Count(string(b), "\n") {
+			t.Errorf("%s: the log, %v, is not one line a step:\n%s", name, err, b)
+		}
+	}
+}
+
 // TestRefuse: settings and records that cannot be used give an error of one clear line.
 func TestRefuse(t *testing.T) {
 	good := texts(40)

@@ -18,8 +18,8 @@ const Kind = "pretrain"
 // Settings are what a pretraining run is made from. A run records them, resolved, in run.yaml. Begin with those of a
 // [Preset] and change what is to differ.
 type Settings struct {
-	Preset string        `yaml:"preset" flag:"preset" usage:"model and settings:"`
-	Model  gpt.GPT2      `yaml:"model"`
+	Preset string        `yaml:"preset" flag:"preset" usage:"model and settings:" resume:"fixed"`
+	Model  gpt.GPT2      `yaml:"model" resume:"fixed but dropout"`
 	Data   DataSettings  `yaml:"data"`
 	Train  TrainSettings `yaml:"train"`
 }
@@ -28,7 +28,7 @@ type Settings struct {
 type DataSettings struct {
 	Path      string  `yaml:"path" flag:"data" usage:"text file, folder of text files, or token .bin" default:"(the Go standard library's source)"`
 	Tokenizer string  `yaml:"tokenizer" flag:"tokenizer" usage:"char, byte, or the path of a tokenizer; see ceto tokenize"`
-	Val       float64 `yaml:"val" usage:"share of the text, at its end, that is held out" range:"(0,1)" default:"(0.1; of the Go standard library's source 0.03)"`
+	Val       float64 `yaml:"val" usage:"share of the text, at its end, that is held out" resume:"fixed" range:"(0,1)" default:"(0.1; of the Go standard library's source 0.03)"`
 }
 
 // TrainSettings are those of the loop.
@@ -36,7 +36,7 @@ type TrainSettings struct {
 	Steps          int `yaml:"steps" flag:"steps" usage:"updates" range:"[1,inf)"`
 	train.Settings `yaml:",inline"`
 
-	MinLR     float64 `yaml:"min_lr" usage:"learning rate at the end of the run; --lr changes it in proportion" range:"[0,inf)"`
+	MinLR     float64 `yaml:"min_lr" usage:"learning rate at the end of the run; --lr and --set train.lr change it in proportion" range:"[0,inf)"`
 	Beta1     float64 `yaml:"beta1" usage:"share of AdamW's mean gradient that each step keeps" range:"[0,1)"`
 	Beta2     float64 `yaml:"beta2" usage:"share of AdamW's mean squared gradient that each step keeps" range:"[0,1)"`
 	EvalEvery int     `yaml:"eval_every" flag:"eval-every" usage:"steps between evaluations; 0 evaluates at the end only" range:"[0,inf)"`
