@@ -145,6 +145,9 @@ func (l *Loop) Checkpoint() error {
 func (l *Loop) write(d *atomicfile.DirWriter) error {
 	p, s := l.at, l.Run.State
 	p.Position, p.Seconds, p.KeepBest = l.src.Position(), l.seconds(), l.best != nil
+	if l.overdue != nil {
+		p.Overdue = recordOf(l.overdue)
+	}
 	params, _ := l.kept()
 	values := map[string]func() ([]safetensors.Tensor, error){
 		modelFile: func() ([]safetensors.Tensor, error) { return s.tensors(params) },
@@ -208,10 +211,16 @@ func (l *Loop) resume() error {
 	at.Frozen = l.at.Frozen
 	l.at, l.saved = at, at.Step
 	l.stopped = l.patienceOut()
+	last := at.Step
 	if at.Step == 0 {
-		return l.cutLog(-1) // what was evaluated before the first step will be again
+		last = -1 // what was evaluated before the first step will be again
 	}
-	return l.cutLog(at.Step)
+	if r := at.Overdue; r != nil {
+		s := r.status()
+		s.Steps, s.LRScale, s.Run = l.set.Steps, at.LRScale, l.Run
+		l.overdue, l.at.Overdue, last = &s, nil, at.Step-1
+	}
+	return l.cutLog(last)
 }
 
 // load reads the values of a checkpoint. Where it does not hold all, the others are those that the run started from.

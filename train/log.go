@@ -24,8 +24,9 @@ type record struct {
 	Metrics  map[string]float64 `json:"metrics,omitempty"`
 }
 
-func (f *folder) log(s *Status) error {
-	r := record{s.Step, s.Epoch, s.Loss, s.LR, s.GradNorm, s.TokensPerSec, s.Seconds, nil, nil}
+// recordOf is the line of a status.
+func recordOf(s *Status) *record {
+	r := &record{s.Step, s.Epoch, s.Loss, s.LR, s.GradNorm, s.TokensPerSec, s.Seconds, nil, nil}
 	if s.Evaluated && finite(s.ValLoss) { // JSON has no NaN
 		r.ValLoss = &s.ValLoss
 	}
@@ -38,7 +39,11 @@ func (f *folder) log(s *Status) error {
 		}
 		r.Metrics[name] = v
 	}
-	b, err := json.Marshal(r)
+	return r
+}
+
+func (f *folder) log(s *Status) error {
+	b, err := json.Marshal(recordOf(s))
 	if err != nil {
 		return errors.Wrapf(err, "train: log of step %d", s.Step)
 	}

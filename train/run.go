@@ -29,6 +29,7 @@ type Run struct {
 	evalBatch  int
 	progs      map[string]plan.Program // forward, by shape
 	ownExec    bool                    // exec was made for this run
+	interrupt  <-chan struct{}         // of the loop that trains it: closed, evaluations end early
 }
 
 // newExecutor makes the executor where a caller gives none. Tests put others in its place.
@@ -181,10 +182,14 @@ func (r *Run) Evaluate(d EvalData, metrics ...metric.Metric) (Scores, error) {
 }
 
 // pass runs the model in mode Eval over one pass of d. It calls f after each batch b, whose first n examples count.
+// While a loop trains the run, its Interrupt ends the pass with ErrInterrupted.
 func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error) error {
 	src := d.Eval()
 	most, batches := min(r.evalBatch, max(1, src.Len())), map[string]data.Batch{}
 	for {
+		if interrupted(r.interrupt) {
+			return ErrInterrupted
+		}
 		size, fields := data.Shape(src, most)
 		key := fmt.Sprint(size, fields)
 		if batches[key] == nil {
