@@ -134,7 +134,12 @@ func root() *cobra.Command {
 		},
 	}
 	setting.Flags(c.PersistentFlags(), g)
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if out := (*setting.RangeError)(nil); errors.As(err, &out) {
+			return usage(out)
+		}
+		return usage(err)
+	})
 	c.AddCommand(pretrainCmd(g), finetuneCmd(g), predictCmd(g), evalCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), tokenizeCmd(g), exportCmd(g), pullCmd(g), dataCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), doctorCmd(g), versionCmd(g))
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {

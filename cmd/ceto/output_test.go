@@ -49,8 +49,8 @@ func commands(c *cobra.Command) (all [][]string) {
 	return all
 }
 
-// TestFullOutput has each command print its help, and some their results, to a device that is full and to a pipe that
-// nobody reads: each ends with 1 and a line that says so.
+// TestFullOutput has each command print its help, and some their results, to a full device and to a pipe that nobody
+// reads. Each ends with 1 and a line that says so.
 func TestFullOutput(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -121,7 +121,6 @@ func TestSignals(t *testing.T) {
 	for i, line := range [][]string{
 		{"tokenize", "train", "big", "--vocab", "20000", "--out", "k"},
 		{"tokenize", "encode", "--tokenizer", "byte", "big"},
-		{"pretrain", "--data", "big", "--tokenizer", "char", "--preset", "gpt2", "--steps", "3", "--out", "r"},
 		{"demo", "xor", "--seeds", "5000"},
 		{"bench", "gemm"},
 		{"chat", "--model", model},
