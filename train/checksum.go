@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
 )
@@ -46,22 +48,29 @@ func summed(w io.Writer, write func(w io.Writer) error) (uint32, error) {
 // verify returns an error where the file in folder dir is not the one that was written.
 func (s fileSum) verify(dir string) error {
 	if s.File != filepath.Base(s.File) || !filepath.IsLocal(s.File) {
-		return errors.Errorf("train: %s names a file %q outside its folder", filepath.Join(dir, stateFile), s.File)
+		return errors.Errorf("train: the checksums in %s name a file %q outside it", dir, s.File)
 	}
 	path := filepath.Join(dir, s.File)
-	f, err := os.Open(path)
+	got, err := sumFile(path)
 	if err != nil {
 		return errors.Wrap(err, "train: checkpoint")
 	}
-	defer f.Close()
-	h := crc32.New(castagnoli)
-	if _, err := io.Copy(h, f); err != nil {
-		return errors.Wrapf(err, "train: checkpoint: %s", path)
-	}
-	if got := h.Sum32(); got != s.Sum {
-		return errors.Errorf("train: %s is damaged%s: its CRC-32C is %08x; want %08x, as %s has it", path, s.where(path), got, s.Sum, stateFile)
+	if got != s.Sum {
+		return errors.Errorf("train: %s is damaged%s, or was changed: its CRC-32C is %08x; want %08x, as its folder has it", path, s.where(path), got, s.Sum)
 	}
 	return nil
+}
+
+// sumFile is the checksum of a file.
+func sumFile(path string) (uint32, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, errors.WithStack(err)
+	}
+	defer f.Close()
+	h := crc32.New(castagnoli)
+	_, err = io.Copy(h, f)
+	return h.Sum32(), errors.WithStack(err)
 }
 
 // where names the first tensor of a damaged file whose bytes differ; "" where none can be told.
@@ -93,4 +102,66 @@ func sealState(b []byte) []byte {
 func sealed(b []byte) bool {
 	i := bytes.LastIndex(b, []byte(ownSum))
 	return i >= 0 && bytes.Equal(b, sealState(append(bytes.Clone(b[:i]), "\n}"...)))
+}
+
+// SumsFile holds the checksums of the other files of a folder; see [Seal].
+const SumsFile = "checksums.json"
+
+// folderSums is what SumsFile holds.
+type folderSums struct {
+	Sums []fileSum `json:"checksums"`
+	Own  *uint32   `json:"state_crc32c,omitempty"` // see sealState
+}
+
+// Seal writes [SumsFile] for the files of a folder, by which [Resolve] tells that they are whole.
+func Seal(fsys atomicfile.FS, dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return errors.Wrap(err, "train: Seal")
+	}
+	var all folderSums
+	for _, e := range entries {
+		if e.IsDir() || e.Name() == SumsFile {
+			continue
+		}
+		s := fileSum{File: e.Name()}
+		path := filepath.Join(dir, s.File)
+		if s.Sum, err = sumFile(path); err != nil {
+			return errors.Wrap(err, "train: Seal")
+		}
+		if f, err := safetensors.Open(path); err == nil { // other files have no tensors
+			s.Tensors = sumTensors(f.Tensors)
+			f.Close()
+		}
+		all.Sums = append(all.Sums, s)
+	}
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return errors.Wrap(err, "train: Seal")
+	}
+	return atomicfile.WriteFile(fsys, filepath.Join(dir, SumsFile), func(w io.Writer) error {
+		_, err := w.Write(sealState(b))
+		return err
+	})
+}
+
+// verifySums compares the files of a folder with its SumsFile.
+func verifySums(dir string) error {
+	path := filepath.Join(dir, SumsFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return errors.Wrap(err, "train: checksums")
+	}
+	var all folderSums
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&all); err != nil || len(all.Sums) == 0 || !sealed(b) {
+		return errors.Errorf("train: %s is damaged: it does not hold checksums as they were written", path)
+	}
+	for _, s := range all.Sums {
+		if err := s.verify(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -105,12 +105,19 @@ func (l *Loop) prune() error {
 }
 
 // Resolve returns the folder with the files of a model: the newest whole checkpoint where path is a run that has one,
-// else path itself. Where path is a checkpoint, its files are compared with their checksums. See [NewestCheckpoint].
+// else path itself. The files of a checkpoint, and of a folder that [Seal] has seen, are compared with their checksums.
+// See [NewestCheckpoint].
 func Resolve(path string, warn func(string)) (string, error) {
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return "", errors.Wrap(err, "train")
+	}
 	is := func(name string) bool { return atomicfile.Exists(filepath.Join(path, name)) }
 	if is(stateFile) && (is(optimFile) || strings.HasPrefix(filepath.Base(path), stepPrefix)) {
 		_, err := verify(path, warning(warn))
 		return path, err
+	}
+	if is(SumsFile) {
+		return path, verifySums(path)
 	}
 	if !is(checkpoints) {
 		return path, nil

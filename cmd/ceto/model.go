@@ -52,7 +52,10 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 		return nil, err
 	}
 	for _, a := range adapters {
-		if err := s.Adapt(a); err != nil {
+		if a, err = train.Resolve(a, warn); err == nil {
+			err = s.Adapt(a)
+		}
+		if err != nil {
 			s.Close()
 			return nil, errors.WithMessage(err, "--adapter")
 		}

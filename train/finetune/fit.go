@@ -12,6 +12,7 @@ import (
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/lpft"
 	"github.com/ceto-ml/ceto/train/metric"
@@ -121,6 +122,7 @@ type Number = train.Number
 type fit struct {
 	*Job
 	o         Options
+	fs        atomicfile.FS // of what is saved at the end
 	recipe    lpft.Recipe
 	val, test *data.Sequences // test is nil without a test file
 	perEpoch  int             // steps of an epoch
@@ -167,7 +169,7 @@ func (j *Job) fit(o Options) (*fit, error) {
 	if o.Say == nil {
 		o.Say = func(string, ...any) {}
 	}
-	f := &fit{Job: j, o: o}
+	f := &fit{Job: j, o: o, fs: atomicfile.OS}
 	learnt, err := j.sequences(j.train, j.vary(j.Settings.Train.Seed))
 	if err != nil {
 		return nil, err

@@ -118,7 +118,11 @@ func openPredictor(s Settings, t task, x plan.Executor, learned func(*Setup) (ma
 // learned adds what the run in folder dir has learned to the model's files. It returns the parameters of a new head.
 func (s *Setup) learned(dir string) (map[string]graph.Buf, error) {
 	if s.Settings.Method != Full {
-		return s.Source.AdaptTask(filepath.Join(dir, AdapterDir))
+		adapter, err := train.Resolve(filepath.Join(dir, AdapterDir), nil)
+		if err != nil {
+			return nil, err
+		}
+		return s.Source.AdaptTask(adapter)
 	}
 	if !s.task.newHead() {
 		return nil, nil

@@ -3,7 +3,6 @@ package finetune
 import (
 	"encoding/json"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
@@ -32,14 +31,15 @@ type saver interface {
 	ends(s *Setup) []int32
 }
 
-// save writes the adapter or the model, the settings and the result into the run folder.
+// save writes the adapter or the model, the settings and the result into the run folder, in this order. Each takes the
+// place of an old one in one step, so that a run that is resumed after its end can be used at any time.
 func (f *fit) save(r *Result) error {
 	dir := f.o.Out
+	name, write := ModelDir, func(path string) error { return f.saveModel(path, r.State) }
 	if l := f.Settings.lora(); l != nil {
-		if err := replace(filepath.Join(dir, AdapterDir), func(path string) error { return f.ending().SaveAdapter(path, r.State, *l, f.task.peft()) }); err != nil {
-			return err
-		}
-	} else if err := replace(filepath.Join(dir, ModelDir), func(path string) error { return f.saveModel(path, r.State) }); err != nil {
+		name, write = AdapterDir, func(path string) error { return f.ending().SaveAdapter(path, r.State, *l, f.task.peft()) }
+	}
+	if err := f.replace(filepath.Join(dir, name), write); err != nil {
 		return err
 	}
 	settings, err := yaml.Marshal(f.Settings)
@@ -50,24 +50,32 @@ func (f *fit) save(r *Result) error {
 	if err != nil {
 		return errors.Wrap(err, "finetune: result")
 	}
-	for name, b := range map[string][]byte{SettingsFile: settings, ResultFile: append(result, '\n')} {
-		err := atomicfile.WriteFile(atomicfile.OS, filepath.Join(dir, name), func(w io.Writer) error {
+	put := func(name string, b []byte) error {
+		return atomicfile.WriteFile(f.fs, filepath.Join(dir, name), func(w io.Writer) error {
 			_, err := w.Write(b)
 			return err
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	if err := put(SettingsFile, settings); err != nil {
+		return err
+	}
+	return put(ResultFile, append(result, '\n'))
 }
 
-// replace makes path anew. It first removes what is there: a run that is resumed after its end has written it before.
-func replace(path string, make func(path string) error) error {
-	if err := os.RemoveAll(path); err != nil {
-		return errors.Wrap(err, "finetune")
+// replace makes the folder path beside its place, with checksums, and puts it there whole.
+func (f *fit) replace(path string, write func(path string) error) error {
+	tmp := path + atomicfile.TmpSuffix
+	err := f.fs.RemoveAll(tmp)
+	if err == nil {
+		err = write(tmp)
 	}
-	return make(path)
+	if err == nil {
+		err = train.Seal(f.fs, tmp)
+	}
+	if err == nil {
+		err = atomicfile.Place(f.fs, tmp, path)
+	}
+	return errors.Wrap(err, "finetune")
 }
 
 // saveModel writes all parameters as a model's folder. Those of a new head get a file of their own in it.
