@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/mapped"
@@ -118,18 +117,18 @@ func (s *Source) merge(dir string, task bool) (map[string]graph.Buf, error) {
 // moreEnds returns the ids that end a text, with those that an adapter's own generation_config.json adds.
 func (s *Source) moreEnds(dir string) ([]int32, error) {
 	var g struct {
-		End idList `json:"eos_token_id"`
+		End any `json:"eos_token_id"`
 	}
 	if err := readJSON(dir, GenerationFile, &g); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	all := slices.Clone(s.End)
-	for _, id := range g.End {
+	for _, id := range s.ids(g.End, filepath.Join(dir, GenerationFile)+": eos_token_id") {
 		if !slices.Contains(all, id) {
 			all = append(all, id)
 		}
 	}
-	return all, errors.Wrap(generate.Options{End: all}.Fits(s.Model.Dims().Vocab), GenerationFile)
+	return all, nil
 }
 
 // heads reads the parameters of modules_to_save, and returns them beside the other tensors. A head called tagHead

@@ -42,6 +42,8 @@ type Source struct {
 	Chat         string            // chat template, in Jinja; "" for none
 	End          []int32           // ids that end a text; see [generate.Options]
 	Sampling     generate.Options  // what the model's files say of temperature, top-k and the like; zero for nothing
+	LeftOut      []LeftOut         // settings of the files that Sampling cannot have; see [Source.CheckSampling]
+	Warnings     []string          // what the files say and the model does without
 
 	params    map[string]*stored // by the model's names
 	fileEnd   []int32            // what End is by the model's own files
@@ -49,6 +51,7 @@ type Source struct {
 	tokenizer func() (token.Tokenizer, error)
 	tok       token.Tokenizer // the tokenizer, once it was read
 	files     []io.Closer
+	aliases   map[string]string // of a tensor that files do not have, the name of the one that they have for it
 }
 
 // Tensor is a parameter as a file has it.
@@ -79,9 +82,6 @@ func Open(path string) (*Source, error) {
 	}
 	if err == nil {
 		err = s.check()
-	}
-	if err == nil {
-		err = generate.Options{End: s.End}.Fits(s.Model.Dims().Vocab)
 	}
 	if err != nil {
 		s.Close()
@@ -146,6 +146,9 @@ func fileFormat(path string) (func(*Source) error, error) {
 	case isLlama2C(head):
 		return func(s *Source) error { return s.openLlama2C(path) }, nil
 	}
+	if err := mapped.Pointer(head); err != nil {
+		return nil, errors.Wrapf(err, "pretrained: %s", path)
+	}
 	return nil, errors.Errorf("pretrained: %s: not a known model: want a Hugging Face folder, GGUF, or a .bin of llm.c or llama2.c", path)
 }
 
@@ -189,6 +192,7 @@ func (s *Source) check() error {
 	if err != nil {
 		return err
 	}
+	s.rename(params)
 	if head := s.Architecture.Head + ".weight"; params.Get(head) == nil {
 		delete(s.params, head) // a tied head that is stored all the same
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,6 +57,9 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 			s.Close()
 			return nil, errors.WithMessage(err, "--adapter")
 		}
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintf(newOutput(os.Stderr, true), "ceto: warning: %s\n", w)
 	}
 	return s, nil
 }
