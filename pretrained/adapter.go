@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"math"
@@ -74,12 +75,9 @@ func (s *Source) merge(dir string, task bool) (map[string]graph.Buf, error) {
 	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
 		return nil, err
 	}
-	var c adapterJSON
-	if err := readJSON(dir, AdapterConfigFile, &c); err != nil {
+	c, err := readAdapterConfig(dir)
+	if err != nil {
 		return nil, err
-	}
-	if err := c.check(); err != nil {
-		return nil, errors.Wrap(err, AdapterConfigFile)
 	}
 	f, err := safetensors.Open(filepath.Join(dir, AdapterWeightsFile))
 	if err != nil {
@@ -180,6 +178,25 @@ func (s *Source) Unadapt() error {
 	n := len(s.ends) - 1
 	s.End, s.ends = s.ends[n], s.ends[:n]
 	return nil
+}
+
+// readAdapterConfig reads adapter_config.json.
+func readAdapterConfig(dir string) (c adapterJSON, err error) {
+	var raw json.RawMessage
+	if err := readJSON(dir, AdapterConfigFile, &raw); err != nil {
+		return c, err
+	}
+	config, err := parseObject(raw)
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err == nil {
+		err = c.check()
+	}
+	if err == nil {
+		err = checkAdapterKeys(config)
+	}
+	return c, errors.Wrap(err, AdapterConfigFile)
 }
 
 // check refuses what is not plain LoRA.

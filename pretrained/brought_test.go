@@ -243,3 +243,43 @@ func TestPointer(t *testing.T) {
 		}
 	}
 }
+
+// TestAdapterKeys changes adapter_config.json in each of PEFT's keys: what changes the arithmetic is done or named.
+func TestAdapterKeys(t *testing.T) {
+	s, err := Open("../gpt/testdata/hf/llama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for text, want := range map[string]string{
+		`"init_lora_weights": "pissa"`: "init_lora_weights", `"init_lora_weights": "pissa_niter_4"`: "init_lora_weights", `"init_lora_weights": "PiSSA"`: "init_lora_weights",
+		`"init_lora_weights": "olora"`: "init_lora_weights", `"init_lora_weights": "corda"`: "init_lora_weights", `"init_lora_weights": "loftq"`: "init_lora_weights",
+		`"init_lora_weights": "new"`: "init_lora_weights", `"init_lora_weights": 3`: "init_lora_weights", `"init_lora_weights": "gaussian"`: "",
+		`"init_lora_weights": "eva", "eva_config": {"rho": 2.0}`: "", `"init_lora_weights": "orthogonal"`: "", `"init_lora_weights": false`: "", `"init_lora_weights": null`: "",
+		`"use_dora": true`: "use_dora", `"bias": "all"`: "bias", `"bias": "lora_only"`: "bias", `"use_qalora": true`: "use_qalora", `"use_qalora": false`: "",
+		`"layer_replication": [[0, 1]]`: "layer_replication", `"lora_bias": true`: "lora_bias", `"trainable_token_indices": [3]`: "trainable_token_indices",
+		`"target_parameters": ["a"]`: "target_parameters", `"megatron_config": {"a": 1}`: "megatron_config", `"megatron_core": "megatron.core"`: "",
+		`"alora_invocation_tokens": [1]`: "alora_invocation_tokens", `"arrow_config": null`: "", `"ensure_weight_tying": false`: "", `"something": 0.5`: "something",
+		`"use_rslora": "yes"`: "use_rslora", `"lora_alpha": "8"`: "lora_alpha", `"r": 1.5`: AdapterConfigFile, `"peft_type": "LOHA"`: "peft_type", `"fan_in_fan_out": true`: "",
+		`"lora_dropout": 0.3, "layers_to_transform": [0], "rank_pattern": {"q_proj": 4}`: "",
+	} {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS("../gpt/testdata/adapter/llama-qv")); err != nil {
+			t.Fatal(err)
+		}
+		change(t, filepath.Join(dir, AdapterConfigFile), func(c map[string]any) {
+			if err := json.Unmarshal([]byte("{"+text+"}"), &c); err != nil {
+				t.Fatal(err)
+			}
+		})
+		err := s.Adapt(dir)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+		if err == nil {
+			if err := s.Unadapt(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -25,7 +25,7 @@ func unwrapped(name string) string {
 }
 
 // rename gives tensors the names that the model has for them: with the trunk's prefix, or by an alias of the file's
-// metadata. Of two tied parameters either name serves.
+// metadata. Either name of two tied parameters serves.
 func (s *Source) rename(params *nn.Params) {
 	move := func(from, to string) {
 		if t := s.params[from]; t != nil && s.params[to] == nil && params.Get(to) != nil {

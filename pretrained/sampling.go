@@ -18,8 +18,8 @@ type LeftOut struct {
 	all  bool   // it counts without sampling too
 }
 
-// CheckSampling returns an error for the first setting of the model's files that cannot be and that would be used. Those
-// are not used for which given tells that they have a value of their own.
+// CheckSampling returns an error for the first setting of the model's files that cannot be and that would be used.
+// given tells for which options there is another value.
 func (s *Source) CheckSampling(sampling bool, given func(flag string) bool) error {
 	for _, l := range s.LeftOut {
 		if (sampling || l.all) && !given(l.Flag) {

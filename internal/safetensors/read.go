@@ -71,7 +71,7 @@ func (f *File) Names() []string {
 }
 
 // Parse reads a file in memory. The tensors share the memory of b. Parse is strict. A name or key twice, and a shape
-// that does not fit its offsets, are errors. So is data that belongs to no tensor, or to two. A tensor may be of a dtype
+// that does not fit its offsets, are errors. So is data that belongs to no tensor, or to two. A tensor may have a dtype
 // that is not known; its values cannot be had.
 func Parse(b []byte) (*File, error) {
 	f, err := parse(b)
