@@ -26,11 +26,15 @@ func at(line int, f code) code {
 }
 
 type parser struct {
-	toks  []token
-	i     int
-	err   error // the first error; after it the parser sees only the end
-	depth int
-	loops int // loops around this statement
+	toks    []token
+	i       int
+	err     error // the first error; after it the parser sees only the end
+	depth   int
+	loops   int       // loops around this statement
+	macros  []*macro  // around this statement
+	called  *callArgs // of the call that was read last
+	unknown []error   // what tells of filters and tests that no table has
+	hard    []error   // those of unknown that no branch of an if excuses
 }
 
 func (p *parser) peek() token { return p.toks[p.i] }
@@ -108,7 +112,7 @@ func (p *parser) body(ends ...string) (body []code) {
 				body = append(body, at(t.line, func(r *run) any { return r.write(t.text) }))
 			case t.text == "{{":
 				x := p.tuple(p.expr)
-				body = append(body, func(r *run) any { return r.write(r.str(x(r))) })
+				body = append(body, func(r *run) any { return r.show(x) })
 				p.want(end, "}}")
 			case t.kind == begin && p.peek().kind == name && slices.Contains(ends, p.peek().text):
 				return nil
@@ -133,6 +137,12 @@ func (p *parser) block(ends ...string) ([]code, string) {
 	return body, p.next().text
 }
 
+// refusedTags are those of jinja2 that are not done here.
+var refusedTags = map[string]string{
+	"autoescape": "texts are never escaped", "block": "there is no inheritance", "extends": "there are no other templates",
+	"from": "there are no other templates", "import": "there are no other templates", "include": "there are no other templates",
+}
+
 func (p *parser) statement(tag string) code {
 	switch tag {
 	case "if":
@@ -141,27 +151,26 @@ func (p *parser) statement(tag string) code {
 		return p.loop()
 	case "set":
 		return p.set()
+	case "with":
+		return p.with()
+	case "print":
+		x := p.tuple(p.expr)
+		return func(r *run) any { return r.show(x) }
 	case "macro":
-		m := &macro{name: p.name()}
+		m := &macro{name: p.assignable(), reads: map[string]bool{}}
 		p.params(m)
 		p.macroBody(m, "endmacro")
-		return func(r *run) any { return target{names: []string{m.name}}.assign(r, m.value(r)) }
+		return func(r *run) any { return target{name: m.name}.assign(r, m.value(r)) }
 	case "call": // {{ f(…, caller=a macro) }}
-		caller := &macro{name: "caller"}
-		if p.is(operator, "(") {
-			p.params(caller)
-		}
-		f, given := p.name(), p.args()
-		p.macroBody(caller, "endcall")
-		given.keys, given.values = append(given.keys, "caller"), append(given.values, caller.value)
-		return func(r *run) any { return r.write(r.str(r.call(r.lookup(f), given.eval(r)))) }
+		return p.callBlock()
 	case "filter":
 		var body []code
-		x := p.filters(p.filter(captured(&body)))
-		body, _ = p.block("endfilter")
-		return func(r *run) any { return r.write(r.str(x(r))) }
-	case "generation": // marks what the model says, for training
-		body, _ := p.block("endgeneration")
+		x := p.filters(p.filter(captured(&body)), false)
+		p.inner(func() { body, _ = p.block("endfilter") })
+		return func(r *run) any { return r.show(x) }
+	case "generation": // marks what the model says, for training; a call block in transformers
+		var body []code
+		p.inner(func() { body, _ = p.block("endgeneration") })
 		return func(r *run) any { return r.within(r.scope, body...) }
 	case "break", "continue":
 		if p.loops == 0 {
@@ -169,7 +178,18 @@ func (p *parser) statement(tag string) code {
 		}
 		return func(r *run) any { r.jump = tag; return nil }
 	}
+	if why, ok := refusedTags[tag]; ok {
+		return p.fail("tag %q is not supported here: %s", tag, why)
+	}
 	return p.fail("tag %q is not supported here", tag)
+}
+
+// inner reads what is a part of its own, so that no if around it excuses unknown names.
+func (p *parser) inner(read func()) {
+	before := len(p.unknown)
+	read()
+	p.hard = append(p.hard, p.unknown[before:]...)
+	p.unknown = p.unknown[:before]
 }
 
 // captured is code whose value is the text that a body writes.
@@ -178,6 +198,7 @@ func captured(body *[]code) code { return func(r *run) any { return r.capture(r.
 func (p *parser) condition() code {
 	var tests []code
 	var bodies [][]code // one for each test, and one for else
+	before := len(p.unknown)
 	for tag := "elif"; tag != "endif" && p.err == nil; {
 		ends := []string{"elif", "else", "endif"}
 		if tag == "elif" {
@@ -189,9 +210,10 @@ func (p *parser) condition() code {
 		body, tag = p.block(ends...)
 		bodies = append(bodies, body)
 	}
+	p.unknown = p.unknown[:before]
 	return func(r *run) any {
 		for i, body := range bodies {
-			if i == len(tests) || r.truth(tests[i](r)) {
+			if i == len(tests) || r.holds(tests[i]) {
 				return r.exec(body)
 			}
 		}
@@ -200,45 +222,85 @@ func (p *parser) condition() code {
 }
 
 func (p *parser) loop() code {
-	l := loop{target: p.target()}
+	l := &loop{target: p.target(false)}
 	p.want(name, "in")
-	l.items = p.tuple(p.or)
-	if p.skip(name, "if") {
-		l.filter = p.expr()
-	}
-	p.loops++
-	body, tag := p.block("else", "endfor")
-	p.loops--
-	l.body = body
-	if tag == "else" {
-		l.orElse, _ = p.block("endfor")
-	}
+	p.inner(func() {
+		l.items = p.tuple(p.or)
+		if p.skip(name, "if") {
+			l.filter = p.expr()
+		}
+		l.recursive = p.skip(name, "recursive")
+		p.loops++
+		body, tag := p.block("else", "endfor")
+		p.loops--
+		l.body = body
+		if tag == "else" {
+			l.orElse, _ = p.block("endfor")
+		}
+	})
 	return l.run
 }
 
+// with reads a block with variables of its own. Their values see the scope around it.
+func (p *parser) with() code {
+	var targets []target
+	var values []code
+	for !p.is(end, "%}") && p.err == nil {
+		if len(targets) > 0 {
+			p.want(operator, ",")
+		}
+		targets = append(targets, p.targetItem(false))
+		p.want(operator, "=")
+		values = append(values, p.expr())
+	}
+	var body []code
+	p.inner(func() { body, _ = p.block("endwith") })
+	return func(r *run) any {
+		given := r.all(values)
+		return r.within(r.scope, func(r *run) any {
+			for i, t := range targets {
+				t.assign(r, given[i])
+			}
+			return r.exec(body)
+		})
+	}
+}
+
 func (p *parser) set() code {
-	t := p.target()
+	t := p.target(true)
 	var body []code
 	value := captured(&body)
 	if p.skip(operator, "=") {
 		value = p.tuple(p.expr)
 	} else {
-		value = p.filters(value)
-		body, _ = p.block("endset")
+		value = p.filters(value, false)
+		p.inner(func() { body, _ = p.block("endset") })
 	}
-	return func(r *run) any { return t.assign(r, value(r)) }
+	return func(r *run) any { return t.set(r, value) }
 }
 
-func (p *parser) target() target {
-	t := target{names: []string{p.assignable()}}
-	if p.skip(operator, ".") {
-		t.field = p.name()
+// target reads what is assigned to, up to "=" or "in". fields allows fields of namespaces.
+func (p *parser) target(fields bool) target {
+	first := p.targetItem(fields)
+	if !p.is(operator, ",") {
+		return first
+	}
+	t := target{parts: []target{first}}
+	for p.skip(operator, ",") && !p.is(operator, "=") && !p.is(operator, ")") && !p.is(name, "in") && !p.is(end, "%}") {
+		t.parts = append(t.parts, p.targetItem(fields))
+	}
+	return t
+}
+
+func (p *parser) targetItem(fields bool) (t target) {
+	if p.skip(operator, "(") {
+		p.nested(func() code { t = p.target(fields); return nil })
+		p.want(operator, ")")
 		return t
 	}
-	for p.skip(operator, ",") {
-		if t.share = true; p.peek().kind == name && !p.is(name, "in") {
-			t.names = append(t.names, p.assignable())
-		}
+	t.name = p.assignable()
+	if fields && p.skip(operator, ".") {
+		t.field = p.name()
 	}
 	return t
 }
@@ -254,7 +316,7 @@ func (p *parser) assignable() string {
 func (p *parser) params(m *macro) {
 	p.want(operator, "(")
 	p.items(")", func() {
-		m.params = append(m.params, p.assignable())
+		m.params = append(m.params, target{name: p.assignable()})
 		if p.skip(operator, "=") {
 			m.defaults = append(m.defaults, p.expr())
 		} else if len(m.defaults) > 0 {
@@ -263,9 +325,29 @@ func (p *parser) params(m *macro) {
 	})
 }
 
+// macroBody reads the body of a macro.
 func (p *parser) macroBody(m *macro, tag string) {
 	loops := p.loops
 	p.loops = 0
-	m.body, _ = p.block(tag)
+	p.macros = append(p.macros, m)
+	p.inner(func() { m.body, _ = p.block(tag) })
+	p.macros = p.macros[:len(p.macros)-1]
 	p.loops = loops
+}
+
+// callBlock reads a call whose argument caller is a macro of the block's body.
+func (p *parser) callBlock() code {
+	m := &macro{name: "caller", anonymous: true, reads: map[string]bool{}}
+	if p.is(operator, "(") {
+		p.params(m)
+	}
+	p.called = nil
+	x := p.unary()
+	if p.called == nil {
+		return p.fail("a call block without a call")
+	}
+	p.called.keys = append(p.called.keys, "caller")
+	p.called.values = append(p.called.values, m.value)
+	p.macroBody(m, "endcall")
+	return func(r *run) any { return r.show(x) }
 }
