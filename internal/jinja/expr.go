@@ -243,12 +243,16 @@ func (p *parser) subscript(x code) code {
 		}
 		return p.expr()
 	}
-	if p.is(operator, "]") {
-		return p.fail("an empty subscript")
+	if p.is(operator, "]") { // as in Python, x[()]
+		return func(r *run) any { return r.item(x(r), newTuple()) }
 	}
 	lo := part()
 	if p.is(operator, ",") {
-		return p.fail("a subscript with several parts is not supported")
+		items := []code{lo}
+		for p.skip(operator, ",") && !p.is(operator, "]") {
+			items = append(items, p.expr())
+		}
+		return func(r *run) any { return r.item(x(r), newTuple(r.all(items)...)) }
 	}
 	if !p.skip(operator, ":") {
 		return func(r *run) any { return r.item(x(r), lo(r)) }

@@ -205,32 +205,25 @@ func (r *run) sortKey(v, caseSensitive, attribute any) any {
 	return v
 }
 
-// sorted sorts items. Items with equal keys keep their order, also where down is set.
-func (r *run) sorted(items []any, down bool, caseSensitive any, attributes ...any) []any {
-	type keyed struct {
-		v    any
-		keys []any
-	}
+// sorted sorts items by an attribute. Items with equal keys keep their order, also where down is set.
+func (r *run) sorted(items []any, down bool, caseSensitive, attribute any) []any {
+	return r.sortedBy(items, down, func(v any) any { return r.sortKey(v, caseSensitive, attribute) })
+}
+
+func (r *run) sortedBy(items []any, down bool, key func(v any) any) []any {
+	type keyed struct{ v, key any }
 	if !r.makes(100 * len(items)) {
 		return nil
 	}
 	all := make([]keyed, len(items))
 	for i, v := range items {
-		all[i].v = v
-		for _, a := range attributes {
-			all[i].keys = append(all[i].keys, r.sortKey(v, caseSensitive, a))
-		}
+		all[i] = keyed{v, key(v)}
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int {
 		if down {
 			a, b = b, a
 		}
-		for i, k := range a.keys {
-			if c := r.order("<", k, b.keys[i]); c != 0 || r.err != nil {
-				return c
-			}
-		}
-		return 0
+		return r.order("<", a.key, b.key)
 	})
 	out := make([]any, len(items))
 	for i, k := range all {
@@ -239,6 +232,7 @@ func (r *run) sorted(items []any, down bool, caseSensitive any, attributes ...an
 	return out
 }
 
+// sortItems is the filter sort. It compares lists of keys, so that equal keys need no order.
 func sortItems(r *run, x any, a []any) any {
 	by := []any{a[2]}
 	if s, ok := plain(a[2]).(string); ok {
@@ -247,7 +241,13 @@ func sortItems(r *run, x any, a []any) any {
 			by = append(by, part)
 		}
 	}
-	return newList(r.sorted(r.items(x), r.truth(or(a[0], false)), a[1], by...))
+	return newList(r.sortedBy(r.items(x), r.truth(or(a[0], false)), func(v any) any {
+		keys := make([]any, len(by))
+		for i, attribute := range by {
+			keys[i] = r.sortKey(v, a[1], attribute)
+		}
+		return newList(keys)
+	}))
 }
 
 // extreme makes the filter max or min: of several equal items, the first.

@@ -87,6 +87,10 @@ func (l *lexer) tag(n int) error {
 	}
 	if open[1] == '#' {
 		n := strings.Index(open[start:], "#}")
+		if n < 0 && start == len(open) { // so it does with a comment
+			l.take(start)
+			return nil
+		}
 		if n < 0 {
 			return errors.New("a comment without its #}")
 		}
@@ -125,6 +129,10 @@ var (
 func (l *lexer) raw(n int) error {
 	l.lineStart = l.src[n-1] == '\n'
 	m := rawEnd.FindStringSubmatchIndex(l.src[n:])
+	if m == nil && n == len(l.src) { // jinja2 lets a raw block end with the template where it is empty
+		l.take(n)
+		return nil
+	}
 	if m == nil {
 		return errors.New("a raw block without its endraw")
 	}

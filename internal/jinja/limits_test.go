@@ -61,7 +61,6 @@ var beyond = []struct{ template, want string }{
 	{"{{ range }}", "the text of callable is not supported"},
 	{"{% for i in m %}{{ loop }}{% endfor %}", "the text of LoopContext is not supported"},
 	{"{{ {[1]: 2} }}", "list as a key of a dict: want a string, a number, true, false or none"},
-	{"{{ m[0, 1] }}", "a subscript with several parts is not supported"},
 	{"{{ f(*m, 1) }}", "a positional argument follows a keyword"},
 	{"{{ dict(a=1, a=2) }}", `the argument "a" is given twice`},
 }

@@ -88,7 +88,9 @@ func (m *macro) bindNamed(r *run, given args, n int) {
 	for i, k := range given.keys {
 		switch {
 		case isParam[k] && vars[k] == (absent{}), k == "caller" && m.reads[k] && !isParam[k]:
-			vars[k] = given.values[i]
+			if k != "caller" || isParam[k] || given.values[i] != nil {
+				vars[k] = given.values[i]
+			}
 		case m.reads["kwargs"] && !isParam[k]:
 			rest.Set(k, given.values[i])
 		default:

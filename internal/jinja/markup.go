@@ -68,7 +68,7 @@ func (r *run) mark(v any) any {
 // The filters that return marked text for marked text, and those that are given the mark.
 var (
 	keepsMark = strings.Fields("capitalize center indent last lower reverse trim upper")
-	seesMark  = strings.Fields("attr d default e escape format safe string truncate")
+	seesMark  = strings.Fields("attr d default e escape escaped format safe string truncate")
 )
 
 // markedMethods names the methods of marked text that return marked text. With true, they escape their last argument.

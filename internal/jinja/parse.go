@@ -154,8 +154,7 @@ func (p *parser) statement(tag string) code {
 	case "with":
 		return p.with()
 	case "print":
-		x := p.tuple(p.expr)
-		return func(r *run) any { return r.show(x) }
+		return p.printed()
 	case "macro":
 		m := &macro{name: p.assignable(), reads: map[string]bool{}}
 		p.params(m)
@@ -182,6 +181,22 @@ func (p *parser) statement(tag string) code {
 		return p.fail("tag %q is not supported here: %s", tag, why)
 	}
 	return p.fail("tag %q is not supported here", tag)
+}
+
+func (p *parser) printed() code {
+	var all []code
+	for !p.is(end, "%}") && p.err == nil {
+		if len(all) > 0 {
+			p.want(operator, ",")
+		}
+		all = append(all, p.expr())
+	}
+	return func(r *run) any {
+		for _, x := range all {
+			r.show(x)
+		}
+		return nil
+	}
 }
 
 // inner reads what is a part of its own, so that no if around it excuses unknown names.
@@ -249,7 +264,7 @@ func (p *parser) with() code {
 		if len(targets) > 0 {
 			p.want(operator, ",")
 		}
-		targets = append(targets, p.targetItem(false))
+		targets = append(targets, p.target(false))
 		p.want(operator, "=")
 		values = append(values, p.expr())
 	}
@@ -286,7 +301,7 @@ func (p *parser) target(fields bool) target {
 		return first
 	}
 	t := target{parts: []target{first}}
-	for p.skip(operator, ",") && !p.is(operator, "=") && !p.is(operator, ")") && !p.is(name, "in") && !p.is(end, "%}") {
+	for p.skip(operator, ",") && !p.is(operator, ")") && !p.is(end, "%}") {
 		t.parts = append(t.parts, p.targetItem(fields))
 	}
 	return t
