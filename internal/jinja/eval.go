@@ -3,6 +3,7 @@ package jinja
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A builtin is a function, filter, test or method. params names its parameters, in order: "old new count?", where "?"
@@ -72,7 +73,7 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 		return nil
 	}
 	if b.params == "**" {
-		return b.f(r, x, []any{a})
+		return r.counted(b.f(r, x, []any{a}))
 	}
 	names, unnamed := strings.CutPrefix(b.params, "/")
 	params := strings.Fields(names)
@@ -100,11 +101,15 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 	if used < len(a.keys) {
 		return r.fail("%s: the arguments %q are not supported", what, a.keys)
 	}
-	v := b.f(r, x, bound)
+	return r.counted(b.f(r, x, bound))
+}
+
+// counted counts the memory of a result.
+func (r *run) counted(v any) any {
 	if s, ok := plain(v).(string); ok {
-		r.makes(len(s))
+		r.makes(len(s) + 32)
 	} else if l, ok := v.(*list); ok {
-		r.makes(16 * len(l.items))
+		r.makes(16*len(l.items) + 64)
 	}
 	return v
 }
@@ -186,9 +191,12 @@ func (r *run) item(x, key any) any {
 			return v
 		}
 	case string:
-		chars := []rune(x)
-		if n := int64(len(chars)); r.reads(x) && isInt && i >= -n && i < n {
-			one := string(chars[(i+n)%n])
+		if n := int64(utf8.RuneCountInString(x)); r.reads(x) && isInt && i >= -n && i < n {
+			at := (i + n) % n
+			one := x[at : at+1]
+			if !isASCII(x) {
+				one = string([]rune(x)[at])
+			}
 			if marked {
 				return markup(one)
 			}
@@ -216,9 +224,13 @@ func (r *run) slice(x, lo, hi, step any) any {
 	}
 	switch x := x.(type) {
 	case string:
-		if chars := []rune(x); r.reads(x) && r.makes(len(x)) {
-			return string(cut(r, chars, lo, hi, step))
+		if !r.reads(x) || !r.makes(len(x)) {
+			return nil
 		}
+		if isASCII(x) {
+			return string(cut(r, []byte(x), lo, hi, step))
+		}
+		return string(cut(r, []rune(x), lo, hi, step))
 	case *list:
 		if sized(x) && r.makes(16*len(x.items)) {
 			return &list{kind: x.kind, items: cut(r, x.items, lo, hi, step)}

@@ -317,7 +317,7 @@ func (p *parser) dict() code {
 	})
 	return func(r *run) any {
 		m := new(Map)
-		r.makes(100 * len(keys))
+		r.makes(300 + 100*len(keys))
 		for i, k := range keys {
 			key := k(r)
 			if !isKey(key) {

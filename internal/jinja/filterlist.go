@@ -199,7 +199,7 @@ func reverse(r *run, x any, _ []any) any {
 // sortKey returns what sort, unique, min and max compare: the item or its attribute, a string in lower case.
 func (r *run) sortKey(v, caseSensitive, attribute any) any {
 	v = r.path(v, attribute)
-	if s, ok := plain(v).(string); ok && !r.truth(or(caseSensitive, false)) && r.reads(s) {
+	if s, ok := plain(v).(string); ok && !r.truth(or(caseSensitive, false)) && r.spend(len(s)) {
 		return lower(s)
 	}
 	return v
@@ -243,6 +243,7 @@ func sortItems(r *run, x any, a []any) any {
 	}
 	return newList(r.sortedBy(r.items(x), r.truth(or(a[0], false)), func(v any) any {
 		keys := make([]any, len(by))
+		r.makes(100 + 16*len(by))
 		for i, attribute := range by {
 			keys[i] = r.sortKey(v, a[1], attribute)
 		}
@@ -287,6 +288,9 @@ func groupBy(r *run, x any, a []any) any {
 		if s, ok := plain(k).(string); ok && !r.truth(or(a[2], false)) {
 			k = lower(s)
 		}
+		if !r.makes(200) {
+			return nil
+		}
 		keyed = append(keyed, newTuple(k, v))
 	}
 	var groups []any
@@ -320,9 +324,9 @@ func (r *run) size(what string, v any) int {
 func batch(r *run, x any, a []any) any {
 	all, n, fill := r.items(x), r.size("filter batch", a[0]), or(a[1], nil)
 	var out []any
-	for ; len(all) > 0; all = all[min(n, len(all)):] {
+	for ; len(all) > 0 && r.makes(100); all = all[min(n, len(all)):] {
 		part := slices.Clone(all[:min(n, len(all))])
-		for fill != nil && len(part) < n && r.spend(1) {
+		for fill != nil && len(part) < n && r.makes(16) {
 			part = append(part, fill)
 		}
 		out = append(out, newList(part))
@@ -344,7 +348,7 @@ func divide(r *run, x any, a []any) any {
 		if all = all[take:]; fill != nil && i >= longer {
 			part = append(part, fill)
 		}
-		if !r.spend(1) {
+		if !r.makes(100) {
 			return nil
 		}
 		out = append(out, newList(part))

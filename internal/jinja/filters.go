@@ -55,9 +55,15 @@ func init() { // in init because the filter map calls filters
 	})
 }
 
-// onText makes a filter or method of a function from text to text.
+// onText makes a filter or method of a function from text to text, which counts a step for each byte.
 func onText(f func(string) string) builtin {
-	return builtin{"", func(r *run, x any, _ []any) any { return f(r.str(x)) }}
+	return builtin{"", func(r *run, x any, _ []any) any {
+		s := r.str(x)
+		if !r.spend(len(s)) {
+			return nil
+		}
+		return f(s)
+	}}
 }
 
 // softStr is markupsafe's soft_str: the text of x, with its mark.

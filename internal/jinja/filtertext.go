@@ -17,8 +17,8 @@ func (r *run) spaces(n any) string {
 }
 
 // splitLines splits a text at Python's ends of lines. The last line has an end only where keep is set and it has one.
-func splitLines(s string, keep bool) (lines []string) {
-	for s != "" {
+func (r *run) splitLines(s string, keep bool) (lines []string) {
+	for s != "" && r.makes(48) {
 		i := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
 		if i < 0 {
 			return append(lines, s)
@@ -43,7 +43,7 @@ func indent(r *run, x any, a []any) any {
 	if !ok {
 		by = r.spaces(or(a[0], int64(4)))
 	}
-	lines := splitLines(r.wantStr(x, "filter indent")+"\n", false)
+	lines := r.splitLines(r.wantStr(x, "filter indent")+"\n", false)
 	if !r.makes(len(by) * len(lines)) {
 		return nil
 	}

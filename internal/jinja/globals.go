@@ -132,6 +132,7 @@ func makeDict(r *run, _ any, a []any) any {
 	if len(given.pos) > 1 {
 		return r.fail("dict(): %d arguments, want at most 1", len(given.pos))
 	}
+	r.makes(300 + 100*len(given.keys))
 	for _, v := range given.pos {
 		if from, ok := v.(*Map); ok {
 			r.items(from)
@@ -139,6 +140,7 @@ func makeDict(r *run, _ any, a []any) any {
 		}
 		for _, pair := range r.items(v) {
 			two := r.items(pair)
+			r.makes(100)
 			if len(two) != 2 || !isKey(two[0]) {
 				return r.fail("dict(): want pairs of a key and a value")
 			}

@@ -3,7 +3,9 @@ package jinja
 import (
 	"fmt"
 	"runtime"
+	"runtime/metrics"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -76,6 +78,16 @@ func TestBeyond(t *testing.T) {
 
 const doubled = "{% set ns = namespace(x=['ab']) %}{% for i in range(60) %}{% set ns.x = "
 
+const hoard = "{% macro f() %}{{ 'a' * 1000000 }}{% endmacro %}{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = "
+
+// lines joins what format makes of 0 twice, 1 twice, … n-1 twice.
+func lines(format string, n int) (s string) {
+	for i := range n {
+		s += fmt.Sprintf(format, i, i)
+	}
+	return s
+}
+
 func deep(open, mid, close string) string {
 	return strings.Repeat(open, 9_000) + mid + strings.Repeat(close, 9_000)
 }
@@ -97,7 +109,7 @@ var limits = []struct{ name, template, want string }{
 	{"output", "{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}", "bytes of text"},
 	{"capture", "{% set x %}{% for a in range(100000) %}" + strings.Repeat("x", 1000) + "{% endfor %}{% endset %}", "bytes of text"},
 	{"text doubled", doubled + "ns.x[0] ~ ns.x[0], 1 %}{% endfor %}", "bytes of text"},
-	{"list doubled", doubled + "ns.x + ns.x %}{% endfor %}", "steps"},
+	{"list doubled", doubled + "ns.x + ns.x %}{% endfor %}", "lists at a time"},
 	{"shared", doubled + "[ns.x, ns.x] %}{% endfor %}{{ ns.x }}", "steps"},
 	{"shared json", doubled + "[ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson(indent=2) }}", "bytes of text"},
 	{"shared equal", doubled + "[ns.x, ns.x] %}{% endfor %}{% set y = ns.x %}" + doubled + "[ns.x, ns.x] %}{% endfor %}{{ y == ns.x }}", "steps"},
@@ -127,28 +139,109 @@ var limits = []struct{ name, template, want string }{
 	{"conditions", "{{ " + deep("1 if 1 else ", "1", "") + " }}", "nested deeper than"},
 	{"sum", "{{ 1" + deep("+1", "", "") + " }}", "nested deeper than"},
 	{"attributes", "{{ x" + deep(".x", "", "") + " }}", "nested deeper than"},
+	{"hoarded texts", hoard + "ns.x + ['a' * 1000000] %}{% endfor %}", "lists at a time"},
+	{"hoarded dicts", hoard + "ns.x + [{'a': i, 'b': i, 'c': i}] %}{% endfor %}", "lists at a time"},
+	{"hoarded namespaces", hoard + "[namespace(a=ns.x)] %}{% endfor %}{% for i in range(10000) %}{% set y = 1 %}{% endfor %}{{ ns.x }}", "lists at a time"},
+	{"hoarded lists", hoard + "ns.x + [range(1000)|list] %}{% endfor %}", "lists at a time"},
+	{"hoarded captures", hoard + "ns.x + [f()] %}{% endfor %}", "lists at a time"},
+	{"hoarded variables", "{% set a = 'a' * 4000000 %}" + lines("{%% set b%d = a ~ '%d' %%}", 90), "lists at a time"},
+	{"hoarded fields", "{% set ns = namespace() %}{% set a = 'a' * 4000000 %}" + lines("{%% set ns.b%d = a ~ '%d' %%}", 90), "lists at a time"},
+	{"arguments", "{% set a = 'a' * 4000000 %}{{ dict(" + many("a%d=a~1", 90) + ") }}", "lists at a time"},
+	{"nested operands", "{% set a = 'a' * 1000000 %}{{ " + strings.Repeat("(a ~ 1) ~ (", 60) + "1" + strings.Repeat(")", 60) + " }}", "lists at a time"},
+	{"nested captures", "{% macro f(n) %}" + strings.Repeat("a", 10000) + "{{ f(n + 1) }}{% endmacro %}{{ f(1) }}", "nested deeper"},
+	{"nested captures of texts", "{% macro f(n) %}{{ 'a' * 1000000 }}{{ f(n + 1) }}{% endmacro %}{{ f(1) }}", "lists at a time"},
+	{"split", "{% set a = 'a ' * 2000000 %}{{ a.split()|length }}", "lists at a time"},
+	{"rsplit", "{% set a = 'a,' * 2000000 %}{{ a.rsplit(',')|length }}", "lists at a time"},
+	{"splitlines", "{% set a = 'a\n' * 2000000 %}{{ a.splitlines()|length }}", "lists at a time"},
+	{"indent of many lines", "{% set a = 'a\n' * 2000000 %}{{ a|indent }}", "lists at a time"},
+	{"characters", "{% set a = 'a' * 4000000 %}{{ a|list|length }}", "lists at a time"},
+	{"characters beyond ASCII", "{% set a = 'é' * 2000000 %}{{ a|list|length }}", "lists at a time"},
+	{"list repeated", "{{ ([1] * 10000000)|length }}", "bytes"},
+	{"list repeated again", "{% set a = [1] * 900000 %}{% set b = a * 10 %}", "bytes"},
+	{"batch", "{% set a = [1] * 500000 %}{{ a|batch(1)|list|length }}", "lists at a time"},
+	{"filled slices", "{{ [1]|slice(100000, 'x')|list|length }}{{ range(100000)|slice(100000)|list|length }}", "lists at a time"},
+	{"groups", "{% set a = [1] * 500000 %}{{ a|groupby(0)|length }}", "lists at a time"},
+	{"sorted", "{% set a = [1] * 900000 %}{{ a|sort|length }}", "lists at a time"},
+	{"mapped", "{% set a = [1] * 900000 %}{{ a|map('string')|list|length }}", "lists at a time"},
+	{"pairs", "{% set a = dict(range(50000)|batch(2)) %}" + strings.Repeat("{% for i in range(100) %}{% set x = a.items()|list + a.items()|list %}{% endfor %}", 30), "steps"},
+	{"center", "{{ 'a'|center(10000000) }}", "bytes of text"},
+	{"padded", "{{ '%9999999999d' % 1 }}", "a width or precision of"},
+	{"padded field", "{{ '{:>99999}'.format(1) }}", "a width or precision of 99999, want at most 1000"},
+	{"precise", "{{ '{:.9999}'.format(1.5) }}", "a width or precision of 9999, want at most 1000"},
+	{"many fields", "{{ ('{0}' * 1000000).format('a' * 100) }}", "steps"},
+	{"many places", "{% set a = ('%(a)s' * 500000) % {'a': 'b' * 100} %}", "steps"},
+	{"expanded tabs", "{{ ('\t' * 1000000).expandtabs(1000) }}", "lists at a time"},
+	{"title", "{% set x = 'é' * 2000000 %}{% for i in range(100) %}{% set y = x.title() %}{% endfor %}", "steps"},
+	{"upper", "{% set x = 'ß' * 2000000 %}{% for i in range(100) %}{% set y = x|upper %}{% endfor %}", "steps"},
+	{"casefold", "{% set x = 'ß' * 2000000 %}{% for i in range(100) %}{% set y = x.casefold() %}{% endfor %}", "steps"},
+	{"items of a text", "{% set x = 'é' * 2000000 %}{% for i in range(100000) %}{% set y = x[-1] ~ x[1:1000] %}{% endfor %}", "steps"},
+	{"escape", "{{ ('<' * 4000000)|e }}", "bytes of text"},
+	{"xmlattr", "{{ {'a': '<' * 4000000}|xmlattr }}", "bytes of text"},
+	{"urlencode", "{{ ('<' * 4000000)|urlencode }}", "bytes of text"},
+	{"striptags", "{% set x = '<a>b' * 1000000 %}{% for i in range(1000) %}{% set y = x|striptags %}{% endfor %}", "steps"},
+	{"open comments", "{% set x = '<!--' * 1000000 %}{% for i in range(1000) %}{% set y = x|striptags %}{% endfor %}", "steps"},
+	{"recursive loop", "{% for x in [[1]] recursive %}{{ loop([x]) }}{% endfor %}", "nested deeper"},
+	{"recursive loops", "{% for x in [1, 2] recursive %}{% if loop.depth < 60 %}{{ loop([1, 2]) }}{% endif %}{% endfor %}", "steps"},
+	{"caller", "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}", "nested deeper"},
+	{"starred", "{% macro f() %}{{ f(*varargs, **kwargs) }}{% endmacro %}{{ f(*range(1000), a=1) }}", "nested deeper"},
+	{"cycler", "{% for i in range(100000) %}{{ cycler(*range(100000)).next() }}{% endfor %}", "steps"},
+	{"names", "{{ " + strings.Repeat("a ~ ", 32_000) + "a }}", "nested deeper"},
+	{"tags", strings.Repeat("{%if a%}{%endif%}", 7_500) + "{{ 1/0 }}", "division by zero"},
+	{"prints", strings.Repeat("{{a}}", 26_000) + "{{ }}", "want an expression"},
+	{"lists", "{{ [" + strings.Repeat("[],", 43_000) + "1/0] }}", "division by zero"},
+	{"numbers", "{{ [" + strings.Repeat("1,", 65_000) + "1/0][0] }}", "division by zero"},
+	{"arguments of a filter", "{{ a|default(" + strings.Repeat("1,", 60_000) + "1) }}", "arguments, want at most"},
+	{"texts", "{{ " + strings.Repeat("''", 60_000) + " / 0 }}", "do not go together"},
+	{"operators", "{{ 1" + strings.Repeat("|abs", 30_000) + " }}", "nested deeper"},
+	{"filters in if", "{% if 0 %}" + strings.Repeat("{{a|b}}", 18_000) + "{% endif %}{{ 1/0 }}", "division by zero"},
 	{"large", strings.Repeat(" ", maxTemplate+1), "want at most 131072"},
 }
 
+// heap returns the bytes of all objects, garbage included.
+func heap() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// peak returns the most by which heap grows while f runs, and the time f takes.
+func peak(f func()) (uint64, time.Duration) {
+	runtime.GC()
+	before, most, done := heap(), uint64(0), make(chan bool)
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for tick := time.NewTicker(time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				most = max(most, heap())
+			case <-done:
+				return
+			}
+		}
+	})
+	start := time.Now()
+	f()
+	spent := time.Since(start)
+	close(done)
+	wait.Wait()
+	most = max(most, heap())
+	return most - min(most, before), spent
+}
+
+// TestLimits: no template takes more than 10 s, or more memory than twice its size and 64 MiB.
 func TestLimits(t *testing.T) {
 	for _, c := range limits {
 		t.Run(c.name, func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			start, fuel := time.Now(), maxFuel/8 // so that the test is short
-			if c.name == "loops" || c.want == "bytes of text" {
-				fuel = maxFuel
-			}
-			got, err := renderWith(fuel, "limits", c.template, nil)
-			runtime.ReadMemStats(&after)
+			var got string
+			var err error
+			most, spent := peak(func() { got, err = render("limits", c.template, nil) })
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %.80q, %.200v, want an error with %q", got, err, c.want)
 			}
-			spent, made := time.Since(start), after.TotalAlloc-before.TotalAlloc
-			if spent > 20*time.Second || made > 2<<30 {
-				t.Errorf("took %v and %d MiB: want it stopped earlier", spent, made>>20)
+			if spent > 10*time.Second || most > 64<<20+2*uint64(len(c.template)) {
+				t.Errorf("took %v and %d MiB: want it stopped earlier", spent, most>>20)
 			}
-			t.Logf("%v, %d MiB", spent, made>>20)
+			t.Logf("%v, %d MiB", spent, most>>20)
 		})
 	}
 }
@@ -184,7 +277,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// FuzzRender checks that any template gives a text or an error, never a panic, and that it ends.
+// FuzzRender checks that any template gives a text or an error, never a panic, within the bounds of TestLimits.
 func FuzzRender(f *testing.F) {
 	g := readGolden(f)
 	for _, c := range g.Rows {
@@ -197,13 +290,22 @@ func FuzzRender(f *testing.F) {
 	}
 	v := vars(f, g.Vars, g.Special, g.Chats["calls"])
 	f.Fuzz(func(t *testing.T, template string) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		start := time.Now()
-		out, err := renderWith(maxFuel/64, "fuzz", template, v)
+		out, err := render("fuzz", template, v)
 		if len(out) > maxOutput || err != nil && out != "" {
 			t.Errorf("%d bytes and the error %v", len(out), err)
 		}
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > 10*time.Second {
 			t.Errorf("took %v", d)
+		}
+		bound := 64<<20 + 2*uint64(len(template))
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc < bound {
+			return
+		}
+		if most, _ := peak(func() { _, _ = render("fuzz", template, v) }); most > bound {
+			t.Errorf("%d MiB at a time: want at most %d", most>>20, bound>>20)
 		}
 	})
 }

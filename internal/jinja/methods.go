@@ -45,7 +45,7 @@ func init() { // in init because the methods call methods
 		"rstrip":     {"/chars?", strip(strings.TrimRightFunc)},
 		"split":      {"sep? maxsplit?", splitFrom(false)},
 		"splitlines": {"keepends?", func(r *run, x any, a []any) any {
-			return newList(texts(splitLines(x.(string), r.truth(or(a[0], false)))))
+			return newList(texts(r.splitLines(x.(string), r.truth(or(a[0], false)))))
 		}},
 		"startswith": affix(strings.HasPrefix),
 		"strip":      {"/chars?", strip(strings.TrimFunc)},
@@ -91,7 +91,7 @@ func init() {
 
 // ofText makes a method of a function from text to text.
 func ofText(f func(string) string) builtin {
-	return builtin{"/", func(r *run, x any, _ []any) any { return f(x.(string)) }}
+	return builtin{"/", onText(f).f}
 }
 
 // telling makes a method that tells something about a text.

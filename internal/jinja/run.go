@@ -15,6 +15,7 @@ type run struct {
 	// made is the memory in bytes of texts and lists that may still be in use. kept is what of it went into namespaces,
 	// which outlive the scope in which it was made.
 	made, kept int
+	captures   int // texts that are being captured, one within another
 	scope      *scope
 	out        *strings.Builder
 	jump       string // break or continue, on its way to its loop
@@ -96,6 +97,9 @@ func (r *run) write(s string) any {
 	if r.out.Len()+len(s) > maxOutput {
 		r.fail("more than %d bytes of text", maxOutput)
 	}
+	if r.captures > 0 {
+		r.makes(len(s))
+	}
 	if r.spendText(len(s)) {
 		r.out.WriteString(s)
 	}
@@ -105,9 +109,9 @@ func (r *run) write(s string) any {
 // show writes the text of a value. What was made for it is not in use afterwards.
 func (r *run) show(x code) any {
 	made := r.made
-	r.write(r.str(x(r)))
+	s := r.str(x(r))
 	r.made = made
-	return nil
+	return r.write(s)
 }
 
 // holds evaluates whether x is true. What was made for it is not in use afterwards.
@@ -152,7 +156,9 @@ func (r *run) within(outer *scope, body ...code) any {
 func (r *run) capture(outer *scope, body ...code) string {
 	out := r.out
 	r.out = new(strings.Builder)
+	r.captures++
 	r.within(outer, body...)
+	r.captures--
 	s := r.out.String()
 	r.out = out
 	r.makes(len(s))

@@ -28,7 +28,7 @@ func splitFrom(right bool) func(r *run, x any, a []any) any {
 			s = strings.TrimLeftFunc(s, isSpace)
 		}
 		parts := []any{}
-		for ; most != 0 && r.spend(4); most-- {
+		for ; most != 0 && r.makes(48); most-- {
 			before, after, found := cut(s, right)
 			if !found {
 				break
