@@ -216,9 +216,8 @@ func (r *run) percent(s string, v any) any {
 	case *list:
 		if v.kind == "tuple" {
 			p.values = v.items
-		} else {
-			p.loose = true
 		}
+		p.loose = v.kind == "list" || v.kind == "range"
 	case *Map:
 		p.named, p.loose = v, true
 	case undefined:

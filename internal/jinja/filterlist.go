@@ -9,15 +9,15 @@ import (
 
 func init() {
 	maps.Copy(filters, map[string]builtin{
-		"batch":      {"linecount fill_with?", batch},
+		"batch":      {"linecount fill_with?", lazily(batch)},
 		"dictsort":   {"case_sensitive? by? reverse?", dictSort},
-		"first":      {"", func(r *run, x any, _ []any) any { return edge(r.items(x), 0) }},
+		"first":      {"", first},
 		"groupby":    {"attribute default? case_sensitive?", groupBy},
-		"items":      {"", items},
+		"items":      {"", lazily(items)},
 		"join":       {"d? attribute?", joinItems},
 		"last":       {"", last},
 		"list":       {"", func(r *run, x any, _ []any) any { return newList(slices.Clone(r.items(x))) }},
-		"map":        {"**", mapItems},
+		"map":        {"**", lazily(mapItems)},
 		"max":        extreme(true),
 		"min":        extreme(false),
 		"reject":     choose(false, false),
@@ -25,10 +25,10 @@ func init() {
 		"reverse":    {"", reverse},
 		"select":     choose(false, true),
 		"selectattr": choose(true, true),
-		"slice":      {"slices fill_with?", divide},
+		"slice":      {"slices fill_with?", lazily(divide)},
 		"sort":       {"reverse? case_sensitive? attribute?", sortItems},
 		"sum":        {"attribute? start?", sum},
-		"unique":     {"case_sensitive? attribute?", unique},
+		"unique":     {"case_sensitive? attribute?", lazily(unique)},
 	})
 }
 
@@ -60,16 +60,32 @@ func last(r *run, x any, _ []any) any {
 	return edge(all, len(all)-1)
 }
 
-func generator(items []any) any { return &list{kind: "generator", items: items} }
+// lazily makes a filter whose items are made when something reads them, as Python's generators do. So its errors show
+// then.
+func lazily(f func(r *run, x any, a []any) []any) func(r *run, x any, a []any) any {
+	return func(r *run, x any, a []any) any {
+		return &list{kind: "generator", make: func() []any { return f(r, x, a) }}
+	}
+}
 
-func items(r *run, x any, _ []any) any {
+func items(r *run, x any, _ []any) []any {
 	switch x := x.(type) {
 	case *Map:
-		return generator(r.pairs(x))
+		return r.pairs(x)
 	case undefined:
-		return generator(nil)
+		return nil
 	}
-	return r.fail("filter items of %s: want a dict", typeName(x))
+	r.fail("filter items of %s: want a dict", typeName(x))
+	return nil
+}
+
+// first takes the first item; of a generator it leaves the others.
+func first(r *run, x any, _ []any) any {
+	all := r.items(x)
+	if l, ok := x.(*list); ok && l.kind == "generator" && len(all) > 1 {
+		l.items = all[1:]
+	}
+	return edge(all, 0)
 }
 
 func joinItems(r *run, x any, a []any) any {
@@ -132,7 +148,7 @@ func (r *run) some(x any) []any {
 }
 
 // mapItems is the filter map("filter", …) or map(attribute="a.b", default=…).
-func mapItems(r *run, x any, a []any) any {
+func mapItems(r *run, x any, a []any) []any {
 	given := a[0].(args)
 	var one func(v any) any
 	if len(given.pos) > 0 {
@@ -142,12 +158,14 @@ func mapItems(r *run, x any, a []any) any {
 		named := map[string]any{"attribute": absent{}, "default": nil}
 		for i, k := range given.keys {
 			if _, ok := named[k]; !ok {
-				return r.fail("filter map: the argument %q is not supported", k)
+				r.fail("filter map: the argument %q is not supported", k)
+				return nil
 			}
 			named[k] = given.values[i]
 		}
 		if named["attribute"] == (absent{}) {
-			return r.fail(`filter map: want map("filter", …) or map(attribute=…)`)
+			r.fail(`filter map: want map("filter", …) or map(attribute=…)`)
+			return nil
 		}
 		one = func(v any) any { return r.pathOr(v, named["attribute"], named["default"]) }
 	}
@@ -158,17 +176,18 @@ func mapItems(r *run, x any, a []any) any {
 		}
 		out = append(out, one(v))
 	}
-	return generator(out)
+	return out
 }
 
 // choose keeps the items for which a test gives want; without a test, those whose truth is want. With attr it tests
 // an attribute of the item.
 func choose(attr, want bool) builtin {
-	return builtin{"**", func(r *run, x any, a []any) any {
+	return builtin{"**", lazily(func(r *run, x any, a []any) []any {
 		given := a[0].(args)
 		var attribute any
 		if attr && len(given.pos) == 0 {
-			return r.fail("filter selectattr: no attribute")
+			r.fail("filter selectattr: no attribute")
+			return nil
 		} else if attr {
 			attribute, given.pos = given.pos[0], given.pos[1:]
 		}
@@ -185,15 +204,15 @@ func choose(attr, want bool) builtin {
 				out = append(out, v)
 			}
 		}
-		return generator(out)
-	}}
+		return out
+	})}
 }
 
 func reverse(r *run, x any, _ []any) any {
 	if _, ok := x.(string); ok {
 		return r.slice(x, nil, nil, int64(-1))
 	}
-	return generator(cut(r, r.items(x), nil, nil, int64(-1)))
+	return &list{kind: "generator", items: cut(r, r.items(x), nil, nil, int64(-1))}
 }
 
 // sortKey returns what sort, unique, min and max compare: the item or its attribute, a string in lower case.
@@ -269,7 +288,7 @@ func dictSort(r *run, x any, a []any) any {
 	return newList(r.sorted(r.pairs(m), r.truth(or(a[2], false)), a[0], at))
 }
 
-func unique(r *run, x any, a []any) any {
+func unique(r *run, x any, a []any) []any {
 	var out, seen []any
 	for _, v := range r.items(x) {
 		key := r.sortKey(v, a[0], a[1])
@@ -277,7 +296,7 @@ func unique(r *run, x any, a []any) any {
 			seen, out = append(seen, key), append(out, v)
 		}
 	}
-	return generator(out)
+	return out
 }
 
 // groupBy sorts items by an attribute, and makes a tuple of each value of it and a list of its items.
@@ -321,7 +340,7 @@ func (r *run) size(what string, v any) int {
 }
 
 // batch cuts items into lists of n.
-func batch(r *run, x any, a []any) any {
+func batch(r *run, x any, a []any) []any {
 	all, n, fill := r.items(x), r.size("filter batch", a[0]), or(a[1], nil)
 	var out []any
 	for ; len(all) > 0 && r.makes(100); all = all[min(n, len(all)):] {
@@ -331,11 +350,11 @@ func batch(r *run, x any, a []any) any {
 		}
 		out = append(out, newList(part))
 	}
-	return generator(out)
+	return out
 }
 
 // divide cuts items into n lists of nearly the same length.
-func divide(r *run, x any, a []any) any {
+func divide(r *run, x any, a []any) []any {
 	all, n, fill := r.items(x), r.size("filter slice", a[0]), or(a[1], nil)
 	least, longer := len(all)/n, len(all)%n
 	var out []any
@@ -353,7 +372,7 @@ func divide(r *run, x any, a []any) any {
 		}
 		out = append(out, newList(part))
 	}
-	return generator(out)
+	return out
 }
 
 // sum adds items, or an attribute of them, to start.

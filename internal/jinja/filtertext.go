@@ -60,7 +60,7 @@ func truncate(r *run, x any, a []any) any {
 	if isType[markup](x) {
 		return r.fail("filter truncate of a text marked as safe is not supported")
 	}
-	chars, end := []rune(r.wantStr(x, "filter truncate")), []rune(r.wantStr(or(a[2], "..."), "filter truncate: end"))
+	end := []rune(r.wantStr(or(a[2], "..."), "filter truncate: end"))
 	most, ok1 := toInt(or(a[0], int64(255)))
 	leeway, ok2 := toInt(or(or(a[3], int64(5)), int64(5)))
 	if a[3] == nil {
@@ -69,8 +69,12 @@ func truncate(r *run, x any, a []any) any {
 	if !ok1 || !ok2 || leeway < 0 || most < int64(len(end)) || most > maxOutput {
 		return r.fail("filter truncate: length %s, leeway %s: want whole numbers, and room for the end", r.describe(a[0]), r.describe(a[3]))
 	}
-	if int64(len(chars)) <= most+leeway {
+	if n, ok := length(r, x, nil).(int64); ok && n <= most+leeway {
 		return x
+	}
+	chars := []rune(r.wantStr(x, "filter truncate"))
+	if r.err != nil {
+		return nil
 	}
 	s := string(chars[:int(most)-len(end)])
 	if i := strings.LastIndexByte(s, ' '); i >= 0 && !r.truth(or(a[1], false)) {

@@ -71,20 +71,14 @@ func relate(op string) builtin {
 
 func parity(even bool) builtin {
 	return builtin{"", func(r *run, x any, _ []any) any {
-		rest := r.arithmetic("%", x, int64(2))
-		if rest == nil {
-			return r.fail("test even or odd of %s: want a number", r.describe(x))
-		}
-		return r.equal(rest, map[bool]int64{true: 0, false: 1}[even])
+		rest := r.binary("%", x, func(*run) any { return int64(2) })
+		return r.err == nil && r.equal(rest, map[bool]int64{true: 0, false: 1}[even])
 	}}
 }
 
 func divisible(r *run, x any, a []any) any {
-	rest := r.arithmetic("%", x, a[0])
-	if rest == nil {
-		return r.fail("test divisibleby of %s and %s: want numbers", r.describe(x), r.describe(a[0]))
-	}
-	return r.equal(rest, int64(0))
+	rest := r.binary("%", x, func(*run) any { return a[0] })
+	return r.err == nil && r.equal(rest, int64(0))
 }
 
 // holds makes a test without arguments.

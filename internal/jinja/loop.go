@@ -33,6 +33,7 @@ func (l *loop) over(r *run, outer *scope, x any, depth int) any {
 		items = kept
 	}
 	state := &loopState{loop: l, items: items, depth: depth, outer: outer}
+	ran := false // whether some run of the body came to its end, which is what else asks in jinja2
 	for i, v := range items {
 		if !r.spend(16) { // a scope with the variable loop takes about as long as 16 nodes
 			return nil
@@ -43,12 +44,13 @@ func (l *loop) over(r *run, outer *scope, x any, depth int) any {
 			l.target.assign(r, v)
 			return r.exec(l.body)
 		})
-		stop := r.jump == "break"
-		if r.jump = ""; stop {
-			return nil
+		jump := r.jump
+		ran, r.jump = ran || jump == "", ""
+		if jump == "break" {
+			break
 		}
 	}
-	if len(items) == 0 {
+	if !ran {
 		r.within(outer, l.orElse...)
 	}
 	return nil

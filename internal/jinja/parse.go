@@ -166,11 +166,17 @@ func (p *parser) statement(tag string) code {
 		var body []code
 		x := p.filters(p.filter(captured(&body)), false)
 		p.inner(func() { body, _ = p.block("endfilter") })
-		return func(r *run) any { return r.show(x) }
+		return func(r *run) any {
+			v := x(r)
+			if r.jump != "" { // a break or continue in the body leaves out its text
+				return nil
+			}
+			return r.show(func(*run) any { return v })
+		}
 	case "generation": // marks what the model says, for training; a call block in transformers
-		var body []code
-		p.inner(func() { body, _ = p.block("endgeneration") })
-		return func(r *run) any { return r.within(r.scope, body...) }
+		m := &macro{anonymous: true, reads: map[string]bool{}}
+		p.macroBody(m, "endgeneration")
+		return func(r *run) any { return r.write(r.str(r.call(m.value(r), args{}))) }
 	case "break", "continue":
 		if p.loops == 0 {
 			p.fail("%s outside of a loop", tag)

@@ -202,7 +202,7 @@ func (t target) assign(r *run, v any) any {
 func (t target) set(r *run, x code) any {
 	made := r.made
 	v := x(r)
-	if r.err != nil {
+	if r.err != nil || r.jump != "" { // a block that break or continue leaves assigns nothing
 		return nil
 	}
 	before := r.scope.vars[t.name]

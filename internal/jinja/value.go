@@ -15,8 +15,9 @@ type (
 	list struct {
 		kind  string // list, tuple, range, dict_keys, dict_values, dict_items; or generator, which is read once
 		items []any
-		text  string // of a range: what prints
-		group bool   // a tuple of the filter groupby, whose items have names
+		text  string       // of a range: what prints
+		group bool         // a tuple of the filter groupby, whose items have names
+		make  func() []any // the items of a generator that nothing has read yet; nil where items has them
 	}
 	undefined struct{ why string } // what a missing name, item or attribute gives; why is the error of its use
 	namespace struct{ vars Map }   // the one value whose attributes a template may set
@@ -184,8 +185,12 @@ func (r *run) items(v any) []any {
 	switch v := plain(v).(type) {
 	case *list:
 		items := v.items
+		if v.make != nil {
+			items = v.make()
+			r.makes(16 * len(items))
+		}
 		if v.kind == "generator" {
-			v.items = nil
+			v.items, v.make = nil, nil
 		}
 		r.spend(len(items))
 		return items
@@ -306,7 +311,7 @@ func (r *run) contains(x, v any) bool {
 		}
 		return r.reads(x) && strings.Contains(x, s)
 	case *Map:
-		if isType[*list](v) || isType[*Map](v) {
+		if l, ok := v.(*list); ok && l.kind != "tuple" || isType[*Map](v) {
 			r.fail("%s in a dict: want a string, a number, true, false or none", typeName(v))
 		}
 		_, ok := r.get(x, v)
