@@ -9,6 +9,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/pkg/errors"
 )
 
@@ -99,6 +100,27 @@ func chatsOf(dir, file string) ([]namedChat, error) {
 	return named, nil
 }
 
+// readGGUFChat reads the chat template and the special tokens of a GGUF file. Its other templates have a name in their
+// key, and a list of the names.
+func (s *Source) readGGUFChat(f *gguf.File) {
+	s.Chat, _ = f.String("tokenizer.chat_template")
+	s.chats, _ = f.Strings("tokenizer.chat_templates")
+	if s.Chat == "" {
+		s.Chat, _ = f.String("tokenizer.chat_template." + defaultChat)
+	}
+	s.special = func() (map[string]any, error) {
+		special, texts := map[string]any{}, []string(nil)
+		texts, _ = f.Strings("tokenizer.ggml.tokens")
+		for name, key := range map[string]string{"bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding",
+			"cls": "cls", "mask": "mask"} { // seperator is how GGUF spells it
+			if id, ok := f.Int("tokenizer.ggml." + key + "_token_id"); ok && id >= 0 && id < int64(len(texts)) {
+				special[name+"_token"] = texts[id]
+			}
+		}
+		return special, nil
+	}
+}
+
 // specialNames are the special tokens that templates see, by the names of transformers.
 var specialNames = strings.Fields("bos_token eos_token unk_token sep_token pad_token cls_token mask_token additional_special_tokens")
 
@@ -117,14 +139,16 @@ func readSpecial(dir string) (map[string]any, error) {
 	special := map[string]any{}
 	for _, name := range specialNames {
 		raw, ok := given[name]
+		file := specialMapFile
 		if !ok {
 			if raw, ok = config[name]; !ok {
 				continue
 			}
+			file = TokenizerFile
 		}
 		v, err := specialText(raw)
 		if err != nil {
-			return nil, errors.Wrapf(err, "%s", name)
+			return nil, errors.Wrapf(err, "%s: %s", file, name)
 		}
 		if list, ok := v.([]any); ok && given[name] != nil {
 			v = union(config[name], list)
@@ -155,7 +179,7 @@ func addExtra(special map[string]any, raw json.RawMessage) error {
 	for name, token := range extra {
 		v, err := specialText(token)
 		if err != nil {
-			return errors.Wrapf(err, "extra_special_tokens: %s", name)
+			return errors.Wrapf(err, "%s: extra_special_tokens: %s", TokenizerFile, name)
 		}
 		special[name] = v
 	}

@@ -1,12 +1,15 @@
 package pretrained_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/ceto-ml/ceto/pretrained"
 )
 
@@ -120,6 +123,45 @@ func TestChatVariables(t *testing.T) {
 				files["special_tokens_map.json"] = c.special
 			}
 			if got, err := renderChat(t, chatFolder(t, files), c.message); err != nil || got != c.want {
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+// TestChatGGUF: a GGUF file names its special tokens by ids, and its templates by keys.
+func TestChatGGUF(t *testing.T) {
+	f, err := gguf.Open("../gpt/testdata/gguf/llama-chat.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const show = "{{ bos_token }}|{{ eos_token }}|{{ unk_token }}|{{ pad_token }}|{{ sep_token is defined }}"
+	for _, c := range []struct {
+		name string
+		meta []gguf.KV
+		want string
+	}{
+		{"tokens", []gguf.KV{{Key: "tokenizer.chat_template", Value: show}, {Key: "tokenizer.ggml.unknown_token_id", Value: uint32(3)}},
+			"<|im_start|>|<|im_end|>|!|<|endoftext|>|False"},
+		{"several", []gguf.KV{{Key: "tokenizer.chat_template", Value: "D"}, {Key: "tokenizer.chat_templates", Value: []string{"rag"}},
+			{Key: "tokenizer.chat_template.rag", Value: "R"}}, "D"},
+		{"a named default", []gguf.KV{{Key: "tokenizer.chat_templates", Value: []string{"default"}}, {Key: "tokenizer.chat_template.default", Value: "D"}}, "D"},
+		{"no default", []gguf.KV{{Key: "tokenizer.chat_templates", Value: []string{"rag"}}, {Key: "tokenizer.chat_template.rag", Value: "R"}},
+			"none named default: rag"},
+		{"none", nil, "has no chat template"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path, b := filepath.Join(t.TempDir(), "x.gguf"), new(bytes.Buffer)
+			meta := slices.DeleteFunc(slices.Clone(f.Meta), func(kv gguf.KV) bool { return kv.Key == "tokenizer.chat_template" })
+			if err := gguf.Write(b, append(meta, c.meta...), f.Tensors); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			got, err := renderChat(t, path, generate.Message{Role: "user", Content: "Hi"})
+			if err != nil && !strings.Contains(err.Error(), c.want) || err == nil && got != c.want {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
