@@ -305,6 +305,7 @@ func (p *parser) variable(t token) code {
 			m.reads[t.text] = true
 		}
 	}
+	p.frame.refs[t.text] = true
 	return at(t.line, func(r *run) any { return r.lookup(t.text) })
 }
 

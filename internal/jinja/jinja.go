@@ -26,8 +26,7 @@
 //   - A text marked as safe knows no format, %, truncate, unescape or striptags.
 //   - Dicts have no tuples as keys, and the views of dicts are no sets.
 //
-// Two quirks of jinja2 are not followed. A loop that break leaves has read all of a generator. A variable of the
-// context that only inner blocks read before the template sets it is undefined there in jinja2.
+// One quirk of jinja2 is not followed: there a loop that break leaves has not read all of a generator.
 //
 // The library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2, one of
 // them by a panic. They differed in the order of dicts, chained comparisons, floor division, None and generation.
@@ -60,6 +59,7 @@ type Template struct {
 
 	name string
 	body []code
+	root *frame
 	fuel int // steps of a rendering; tests lower it
 }
 
@@ -73,14 +73,17 @@ func Parse(name, text string) (*Template, error) {
 		return nil, errors.Wrapf(err, "jinja: %s", name)
 	}
 	p := &parser{toks: toks}
+	root := p.newFrame()
+	p.frame = root
 	body := p.body()
+	p.settle()
 	if p.err == nil && len(p.hard)+len(p.unknown) > 0 {
 		p.err = append(p.hard, p.unknown...)[0]
 	}
 	if p.err != nil {
 		return nil, errors.Wrapf(p.err, "jinja: %s", name)
 	}
-	return &Template{name: name, body: body, fuel: maxFuel}, nil
+	return &Template{name: name, body: body, root: root, fuel: maxFuel}, nil
 }
 
 // Render returns the text of the template with the given variables. A value is nil, a bool, a number, a string, a
@@ -95,7 +98,7 @@ func (t *Template) Render(vars map[string]any) (string, error) {
 	for k, v := range vars {
 		context.vars[k] = r.fromGo(v)
 	}
-	r.within(context, t.body...)
+	r.within(context, t.root, t.body...)
 	if r.err != nil {
 		return "", errors.Wrapf(r.err, "jinja: %s", t.name)
 	}

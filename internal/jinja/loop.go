@@ -6,6 +6,8 @@ type loop struct {
 	target        target
 	items, filter code // filter may be nil
 	body, orElse  []code
+	frame, test   *frame // of the body and of filter
+	other         *frame // of orElse
 	recursive     bool
 }
 
@@ -22,7 +24,7 @@ func (l *loop) over(r *run, outer *scope, x any, depth int) any {
 	if l.filter != nil {
 		var kept []any
 		for _, v := range items {
-			r.within(outer, func(r *run) any {
+			r.within(outer, l.test, func(r *run) any {
 				if l.target.assign(r, v); r.truth(l.filter(r)) {
 					kept = append(kept, v)
 				}
@@ -39,7 +41,7 @@ func (l *loop) over(r *run, outer *scope, x any, depth int) any {
 			return nil
 		}
 		state.i = i
-		r.within(outer, func(r *run) any {
+		r.within(outer, l.frame, func(r *run) any {
 			r.scope.vars["loop"] = state.object()
 			l.target.assign(r, v)
 			return r.exec(l.body)
@@ -51,7 +53,7 @@ func (l *loop) over(r *run, outer *scope, x any, depth int) any {
 		}
 	}
 	if !ran {
-		r.within(outer, l.orElse...)
+		r.within(outer, l.other, l.orElse...)
 	}
 	return nil
 }
@@ -119,7 +121,7 @@ func (s *loopState) recurse(r *run, _ any, a []any) any {
 	if u, ok := given.pos[0].(undefined); ok && s.loop.filter == nil {
 		r.items(u)
 	}
-	return r.capture(s.outer, func(r *run) any { return s.loop.over(r, s.outer, given.pos[0], s.depth+1) })
+	return r.capture(s.outer, new(frame), func(r *run) any { return s.loop.over(r, s.outer, given.pos[0], s.depth+1) })
 }
 
 func (s *loopState) cycle(r *run, _ any, a []any) any {

@@ -5,6 +5,7 @@ type macro struct {
 	params    []target // names
 	defaults  []code   // of the last params
 	body      []code
+	frame     *frame
 	reads     map[string]bool // which of caller, kwargs and varargs the body reads
 	anonymous bool            // the body of a call block
 }
@@ -17,7 +18,7 @@ func (m *macro) value(r *run) any {
 			return nil
 		}
 		defer func() { r.depth-- }()
-		return r.capture(defined, func(r *run) any {
+		return r.capture(defined, m.frame, func(r *run) any {
 			m.bind(r, a[0].(args))
 			return r.exec(m.body)
 		})

@@ -35,6 +35,8 @@ type parser struct {
 	called  *callArgs // of the call that was read last
 	unknown []error   // what tells of filters and tests that no table has
 	hard    []error   // those of unknown that no branch of an if excuses
+	frame   *frame    // of this statement
+	frames  []*frame  // all
 }
 
 func (p *parser) peek() token { return p.toks[p.i] }
@@ -156,7 +158,9 @@ func (p *parser) statement(tag string) code {
 	case "print":
 		return p.printed()
 	case "macro":
-		m := &macro{name: p.assignable(), reads: map[string]bool{}}
+		m := &macro{name: p.assignable()}
+		p.frame.stores(target{name: m.name})
+		m.frame = p.newFrame()
 		p.params(m)
 		p.macroBody(m, "endmacro")
 		return func(r *run) any { return target{name: m.name}.assign(r, m.value(r)) }
@@ -164,8 +168,9 @@ func (p *parser) statement(tag string) code {
 		return p.callBlock()
 	case "filter":
 		var body []code
-		x := p.filters(p.filter(captured(&body)), false)
-		p.inner(func() { body, _ = p.block("endfilter") })
+		f := p.newFrame()
+		x := p.filters(p.filter(captured(f, &body)), false)
+		p.inner(f, func() { body, _ = p.block("endfilter") })
 		return func(r *run) any {
 			v := x(r)
 			if r.jump != "" { // a break or continue in the body leaves out its text
@@ -174,7 +179,7 @@ func (p *parser) statement(tag string) code {
 			return r.show(func(*run) any { return v })
 		}
 	case "generation": // marks what the model says, for training; a call block in transformers
-		m := &macro{anonymous: true, reads: map[string]bool{}}
+		m := &macro{anonymous: true, frame: p.newFrame()}
 		p.macroBody(m, "endgeneration")
 		return func(r *run) any { return r.write(r.str(r.call(m.value(r), args{}))) }
 	case "break", "continue":
@@ -205,21 +210,24 @@ func (p *parser) printed() code {
 	}
 }
 
-// inner reads what is a part of its own, so that no if around it excuses unknown names.
-func (p *parser) inner(read func()) {
+// inner reads what is a part of its own, so that no if around it excuses unknown names, in a frame of its own.
+func (p *parser) inner(f *frame, read func()) {
 	before := len(p.unknown)
-	read()
+	p.in(f, read)
 	p.hard = append(p.hard, p.unknown[before:]...)
 	p.unknown = p.unknown[:before]
 }
 
 // captured is code whose value is the text that a body writes.
-func captured(body *[]code) code { return func(r *run) any { return r.capture(r.scope, *body...) } }
+func captured(f *frame, body *[]code) code {
+	return func(r *run) any { return r.capture(r.scope, f, *body...) }
+}
 
 func (p *parser) condition() code {
 	var tests []code
 	var bodies [][]code // one for each test, and one for else
 	before := len(p.unknown)
+	p.frame.ifs++
 	for tag := "elif"; tag != "endif" && p.err == nil; {
 		ends := []string{"elif", "else", "endif"}
 		if tag == "elif" {
@@ -231,6 +239,7 @@ func (p *parser) condition() code {
 		body, tag = p.block(ends...)
 		bodies = append(bodies, body)
 	}
+	p.frame.ifs--
 	p.unknown = p.unknown[:before]
 	return func(r *run) any {
 		for i, body := range bodies {
@@ -243,22 +252,22 @@ func (p *parser) condition() code {
 }
 
 func (p *parser) loop() code {
-	l := &loop{target: p.target(false)}
+	l := &loop{target: p.target(false), frame: p.newFrame(), test: p.newFrame(), other: p.newFrame()}
 	p.want(name, "in")
-	p.inner(func() {
-		l.items = p.tuple(p.or)
-		if p.skip(name, "if") {
-			l.filter = p.expr()
-		}
-		l.recursive = p.skip(name, "recursive")
-		p.loops++
-		body, tag := p.block("else", "endfor")
-		p.loops--
-		l.body = body
-		if tag == "else" {
-			l.orElse, _ = p.block("endfor")
-		}
-	})
+	l.items = p.tuple(p.or)
+	if p.skip(name, "if") {
+		p.inner(l.test, func() { l.filter = p.expr() })
+	}
+	l.recursive = p.skip(name, "recursive")
+	tag := ""
+	l.frame.declares(l.target)
+	l.frame.declares(target{name: "loop"})
+	p.loops++
+	p.inner(l.frame, func() { l.body, tag = p.block("else", "endfor") })
+	p.loops--
+	if tag == "else" {
+		p.inner(l.other, func() { l.orElse, _ = p.block("endfor") })
+	}
 	return l.run
 }
 
@@ -266,19 +275,22 @@ func (p *parser) loop() code {
 func (p *parser) with() code {
 	var targets []target
 	var values []code
+	f := p.newFrame()
 	for !p.is(end, "%}") && p.err == nil {
 		if len(targets) > 0 {
 			p.want(operator, ",")
 		}
-		targets = append(targets, p.target(false))
+		t := p.target(false)
+		f.declares(t)
+		targets = append(targets, t)
 		p.want(operator, "=")
 		values = append(values, p.expr())
 	}
 	var body []code
-	p.inner(func() { body, _ = p.block("endwith") })
+	p.inner(f, func() { body, _ = p.block("endwith") })
 	return func(r *run) any {
 		given := r.all(values)
-		return r.within(r.scope, func(r *run) any {
+		return r.within(r.scope, f, func(r *run) any {
 			for i, t := range targets {
 				t.assign(r, given[i])
 			}
@@ -290,13 +302,15 @@ func (p *parser) with() code {
 func (p *parser) set() code {
 	t := p.target(true)
 	var body []code
-	value := captured(&body)
+	var value code
 	if p.skip(operator, "=") {
 		value = p.tuple(p.expr)
 	} else {
-		value = p.filters(value, false)
-		p.inner(func() { body, _ = p.block("endset") })
+		f := p.newFrame()
+		value = p.filters(captured(f, &body), false)
+		p.inner(f, func() { body, _ = p.block("endset") })
 	}
+	p.frame.stores(t)
 	return func(r *run) any { return t.set(r, value) }
 }
 
@@ -337,9 +351,11 @@ func (p *parser) assignable() string {
 func (p *parser) params(m *macro) {
 	p.want(operator, "(")
 	p.items(")", func() {
-		m.params = append(m.params, target{name: p.assignable()})
+		t := target{name: p.assignable()}
+		m.frame.declares(t)
+		m.params = append(m.params, t)
 		if p.skip(operator, "=") {
-			m.defaults = append(m.defaults, p.expr())
+			p.in(m.frame, func() { m.defaults = append(m.defaults, p.expr()) })
 		} else if len(m.defaults) > 0 {
 			p.fail("macro %s: a parameter without a default follows one with", m.name)
 		}
@@ -349,16 +365,16 @@ func (p *parser) params(m *macro) {
 // macroBody reads the body of a macro.
 func (p *parser) macroBody(m *macro, tag string) {
 	loops := p.loops
-	p.loops = 0
+	p.loops, m.reads = 0, map[string]bool{}
 	p.macros = append(p.macros, m)
-	p.inner(func() { m.body, _ = p.block(tag) })
+	p.inner(m.frame, func() { m.body, _ = p.block(tag) })
 	p.macros = p.macros[:len(p.macros)-1]
 	p.loops = loops
 }
 
 // callBlock reads a call whose argument caller is a macro of the block's body.
 func (p *parser) callBlock() code {
-	m := &macro{name: "caller", anonymous: true, reads: map[string]bool{}}
+	m := &macro{name: "caller", anonymous: true, frame: p.newFrame()}
 	if p.is(operator, "(") {
 		p.params(m)
 	}

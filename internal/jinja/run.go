@@ -143,9 +143,9 @@ func (r *run) exec(body []code) any {
 }
 
 // within runs a body in a new scope within the scope outer.
-func (r *run) within(outer *scope, body ...code) any {
+func (r *run) within(outer *scope, f *frame, body ...code) any {
 	before, made, kept := r.scope, r.made, r.kept
-	r.scope = &scope{map[string]any{}, outer}
+	r.scope = &scope{f.vars(), outer}
 	r.exec(body)
 	r.scope = before
 	r.made = max(made+r.kept-kept, 0)
@@ -153,11 +153,11 @@ func (r *run) within(outer *scope, body ...code) any {
 }
 
 // capture returns the text that a body writes in a scope of its own.
-func (r *run) capture(outer *scope, body ...code) string {
+func (r *run) capture(outer *scope, f *frame, body ...code) string {
 	out := r.out
 	r.out = new(strings.Builder)
 	r.captures++
-	r.within(outer, body...)
+	r.within(outer, f, body...)
 	r.captures--
 	s := r.out.String()
 	r.out = out
