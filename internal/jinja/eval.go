@@ -194,8 +194,8 @@ func (r *run) item(x, key any) any {
 		if n := int64(utf8.RuneCountInString(x)); r.reads(x) && isInt && i >= -n && i < n {
 			at := (i + n) % n
 			one := x[at : at+1]
-			if !isASCII(x) {
-				one = string([]rune(x)[at])
+			if chars := r.chars(x); chars != nil {
+				one = string(chars[at])
 			}
 			if marked {
 				return markup(one)
@@ -230,7 +230,7 @@ func (r *run) slice(x, lo, hi, step any) any {
 		if isASCII(x) {
 			return string(cut(r, []byte(x), lo, hi, step))
 		}
-		return string(cut(r, []rune(x), lo, hi, step))
+		return string(cut(r, r.chars(x), lo, hi, step)) // of nothing where the steps are spent
 	case *list:
 		if sized(x) && r.makes(16*len(x.items)) {
 			return &list{kind: x.kind, items: cut(r, x.items, lo, hi, step)}
@@ -238,6 +238,14 @@ func (r *run) slice(x, lo, hi, step any) any {
 	}
 	r.defined(x)
 	return r.fail("a slice of %s: want a string, list or tuple", r.describe(x))
+}
+
+// chars returns the characters of a text, nil where each is a byte. It counts a step for each four.
+func (r *run) chars(s string) []rune {
+	if isASCII(s) || !r.spend(len(s)/4) {
+		return nil
+	}
+	return []rune(s)
 }
 
 // cut returns the items that Python's slice lo:hi:step takes.

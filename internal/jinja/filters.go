@@ -55,11 +55,16 @@ func init() { // in init because the filter map calls filters
 	})
 }
 
-// onText makes a filter or method of a function from text to text, which counts a step for each byte.
+// onText makes a filter or method of a function from text to text. It counts a step for each byte, and four of a text
+// with characters beyond ASCII.
 func onText(f func(string) string) builtin {
 	return builtin{"", func(r *run, x any, _ []any) any {
 		s := r.str(x)
-		if !r.spend(len(s)) {
+		steps := len(s)
+		if !isASCII(s) {
+			steps *= 4
+		}
+		if !r.spend(steps) {
 			return nil
 		}
 		return f(s)

@@ -44,7 +44,7 @@ const (
 	maxTemplate = 1 << 17  // bytes of a template
 	maxOutput   = 4 << 20  // bytes of a rendered text, and of any text made on the way
 	maxMemory   = 16 << 20 // bytes of the texts and lists that are in use at a time
-	maxFuel     = 1 << 22  // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
+	maxFuel     = 1 << 24  // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
 	maxDepth    = 1000     // nodes within nodes while rendering: the same as Python's limit of recursion
 	maxNesting  = 150      // brackets, blocks and prefix operators within each other
 	maxName     = 1000     // bytes of a name

@@ -59,7 +59,7 @@ func (m *macro) bind(r *run, given args) {
 			vars[p.name] = given.pos[i]
 		}
 	}
-	if !r.spend(len(m.params)) {
+	if !r.spend(16 * len(m.params)) { // a parameter takes as long as 16 nodes
 		return
 	}
 	m.bindNamed(r, given, n)

@@ -126,8 +126,11 @@ func strip(trim func(string, func(rune) bool) string) func(r *run, x any, a []an
 		if chars == nil {
 			return trim(r.str(x), isSpace)
 		}
-		set := map[rune]bool{}
-		for _, c := range r.wantStr(chars, "strip") {
+		set, cutset := map[rune]bool{}, r.wantStr(chars, "strip")
+		if !r.spend(len(cutset)) {
+			return nil
+		}
+		for _, c := range cutset {
 			set[c] = true
 		}
 		return trim(r.str(x), func(c rune) bool { return set[c] })
