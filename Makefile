@@ -29,7 +29,7 @@ FUZZ = \
 	FuzzJSON:./data/record \
 	FuzzAugment:./data/record
 
-.PHONY: help test ci rules docs fuzz golden generate
+.PHONY: help test ci rules docs fuzz golden templates generate
 .PHONY: gpu-bundle mutants cuda-headers ceto-gpu test-cuda kernels kernel-report kernel-report-update
 .PHONY: bench gradcheck xor shakespeare smollm2 finetune-sms finetune-rates finetune-tasks
 
@@ -70,6 +70,11 @@ golden: ## write the golden files; each script in testdata names the Python pack
 	python3 testdata/golden_head.py
 	python3 testdata/golden_spans.py
 	python3 testdata/golden_stride.py
+	python3 internal/jinja/testdata/golden.py
+	python3 testdata/golden_templates.py
+
+templates: ## fetch the 70 chat templates of llama.cpp that a test compares with jinja2: 77 MB, by pip, sha256 checked
+	@sh testdata/templates.sh templates
 
 # For NVIDIA GPUs: needs gcc, and python3 with pip for what is fetched into .cuda
 

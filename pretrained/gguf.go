@@ -67,7 +67,7 @@ func (s *Source) openGGUF(path string) error {
 			return err
 		}
 	}
-	s.Chat, _ = f.String("tokenizer.chat_template")
+	s.readGGUFChat(f)
 	for _, key := range []string{"eos", "eot", "eom"} {
 		if id, ok := f.Int("tokenizer.ggml." + key + "_token_id"); ok && id >= 0 && id < int64(s.Model.Dims().Vocab) {
 			s.End = append(s.End, int32(id))
