@@ -116,19 +116,11 @@ func (f *generateFlags) print(w io.Writer, seqs []generate.Sequence) error {
 		if len(seqs) > 1 {
 			fmt.Fprintf(w, "--- prompt %d, log-probability %.4f, ended by %s\n", s.Prompt, s.Score, s.End)
 		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", f.Prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", f.Prompts[s.Prompt], s.Text); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// shown returns the text that is written to w. For a terminal it has no control characters.
-func shown(w io.Writer, text []byte) []byte {
-	if isTerminal(w) {
-		return printable(text)
-	}
-	return text
 }
 
 // loaded is a model ready to generate.
@@ -188,7 +180,7 @@ func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [
 		return failed == nil && ctx.Err() == nil
 	}
 	o.StreamText = func(text []byte) bool {
-		_, failed = w.Write(shown(w, text))
+		_, failed = w.Write(text)
 		return failed == nil
 	}
 	seqs, err := m.gen.Generate(ids, o)

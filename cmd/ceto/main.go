@@ -5,12 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/internal/vec"
@@ -41,13 +40,22 @@ func usagef(format string, a ...any) error { return usageError{errors.Errorf(for
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err := root().ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, train.ErrInterrupted) {
-		fmt.Fprintln(os.Stderr, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
+	g := &global{}
+	out, notes := stdout(os.Stdout), stderr(os.Stderr)
+	c := root(g)
+	c.SetOut(out)
+	c.SetErr(notes)
+	err := c.ExecuteContext(g.signals.listen(context.Background()))
+	if e := out.close(); err == nil {
+		err = e
 	}
+	switch {
+	case g.signals.stopped():
+		err = train.ErrInterrupted
+	case err != nil:
+		fmt.Fprintln(notes, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	notes.close()
 	return exitCode(err)
 }
 
@@ -70,10 +78,12 @@ type global struct {
 	Device  string `flag:"device" usage:"auto (a GPU where one is usable), cpu, cuda, cuda:N (GPU N, from 0) or emulated (a GPU that is emulated and checks every access)" default:"auto"`
 	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,inf)"`
 	JSON    bool   `flag:"json" usage:"print one JSON object as the last line of stdout"`
+
+	signals signals
+	notes   io.Writer // standard error, as the command has it; nil for none
 }
 
-func root() *cobra.Command {
-	g := &global{}
+func root(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:           "ceto",
 		Short:         "Pretrain GPT-style models, and run, inspect and convert those that others have trained",
@@ -84,7 +94,8 @@ func root() *cobra.Command {
 
 		Args: known,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			g.notes = c.ErrOrStderr()
 			if err := setting.Check(g); err != nil {
 				return usage(err)
 			}

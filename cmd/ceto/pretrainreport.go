@@ -30,7 +30,7 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 		return err
 	}
 	if text != nil {
-		fmt.Fprintf(w, "%s\n", printable(text))
+		fmt.Fprintf(w, "%s\n", text)
 	}
 	fmt.Fprintf(w, "\nnext:\n")
 	dir := filepath.ToSlash(r.Run)
@@ -43,14 +43,4 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 	}
 	_, err = fmt.Fprintf(w, "  ceto inspect --model %s --svg model.svg\n  ceto pretrain --data FILE --preset shakespeare-char-cpu\n", dir)
 	return err
-}
-
-// printable replaces control characters, which an untrained model may write, so that a terminal does not obey them.
-func printable(text []byte) []byte {
-	for i, b := range text {
-		if b < ' ' && b != '\n' && b != '\t' || b == 0x7f {
-			text[i] = '?'
-		}
-	}
-	return text
 }
