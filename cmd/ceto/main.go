@@ -49,10 +49,10 @@ func run() int {
 	if e := out.close(); err == nil {
 		err = e
 	}
-	switch {
-	case g.signals.stopped():
+	if g.signals.stopped() && (err == nil || errors.Is(err, context.Canceled)) {
 		err = train.ErrInterrupted
-	case err != nil:
+	}
+	if err != nil && !errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintln(notes, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	notes.close()
@@ -106,7 +106,12 @@ func root(g *global) *cobra.Command {
 		},
 	}
 	setting.Flags(c.PersistentFlags(), g)
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if out := (*setting.RangeError)(nil); errors.As(err, &out) {
+			return usage(out)
+		}
+		return usage(err)
+	})
 	c.AddCommand(pretrainCmd(g), finetuneCmd(g), predictCmd(g), evalCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), tokenizeCmd(g), exportCmd(g), pullCmd(g), dataCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), doctorCmd(g), versionCmd(g))
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {

@@ -91,9 +91,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && o.terminal
 }
 
-// visible appends text to b, with escapes for all that a terminal would obey: control characters but ends of lines and
-// tabs, overrides of the direction of writing, bytes that are no UTF-8. The beginning of a character at the end is
-// returned as rest.
+// visible appends text to b, with escapes for all that a terminal may obey, and for bytes that are no UTF-8. Ends of
+// lines and tabs stay. The beginning of a character at the end is returned as rest.
 func visible(b, text []byte) (shown, rest []byte) {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
@@ -112,8 +111,9 @@ func visible(b, text []byte) (shown, rest []byte) {
 	return b, nil
 }
 
-// obeyed tells whether a terminal may obey a character: C0, DEL, C1, and the overrides, embeddings and isolates of the
-// direction of writing (Unicode Standard Annex 9).
+// obeyed tells whether a character is a control character (C0, DEL, C1) or says in which direction the text goes. Those
+// are the marks, embeddings, overrides and isolates of Unicode Standard Annex 9.
 func obeyed(r rune) bool {
-	return r < ' ' || 0x7f <= r && r < 0xa0 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+	marks := r == 0x061c || r == 0x200e || r == 0x200f
+	return r < ' ' || 0x7f <= r && r < 0xa0 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 || marks
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// samples are arguments with which each command succeeds within seconds, by its path. MODEL is a small chat model, RUN a
-// run of finetune; TEXT, TABLE and IDS are files. NEW is a path that does not exist yet.
+// samples are arguments with which each command succeeds within seconds, by its path. MODEL is a small chat model, RUN
+// a run of finetune; TEXT, TABLE and IDS are files. NEW is a path that does not exist yet.
 var samples = map[string]string{
 	"ceto":                       "",
 	"ceto bench gemm":            "--rounds 1",
@@ -146,11 +146,15 @@ func broken(t *testing.T) map[string]*os.File {
 	return all
 }
 
-// TestStdoutLost: a command whose standard output cannot be written, in one of two ways, ends with code 1 and says so in one line, whatever
-// it prints.
+// TestStdoutLost: a command whose standard output cannot be written ends with code 1 and says so in one line. Each
+// line of samples, and the help of each command, goes to a full device or to a pipe that nobody reads.
 func TestStdoutLost(t *testing.T) {
 	s, outs := newSampler(t), broken(t)
-	for i, line := range sampleRuns(t) {
+	lines := sampleRuns(t)
+	for path := range samples {
+		lines = append(lines, strings.TrimPrefix(path+" --help", "ceto "))
+	}
+	for i, line := range lines {
 		for name, f := range outs {
 			if (i%2 == 0) == (name == "full") {
 				continue // each line with one of the two
@@ -194,6 +198,7 @@ func TestVisible(t *testing.T) {
 		"user\u202etxt.exe\u2066x":  `user\u202etxt.exe\u2066x`,
 		"\u0085\u2069\u202a\u202d.": `\u0085\u2069\u202a\u202d.`,
 		"cut \xe4\xbd":              `cut \xe4\xbd`,
+		"marks \u061c\u200e\u200f.": `marks \u061c\u200e\u200f.`,
 	} {
 		for size := 1; size <= len(in); size++ {
 			var b bytes.Buffer
