@@ -22,19 +22,30 @@ func CheckGiven(v any) error { return check(v, true) }
 
 func check(v any, zeros bool) error {
 	for _, s := range Of(v) {
-		field := s.of(v)
-		if zeros && field.IsZero() {
-			continue
-		}
-		if ok, err := s.ok(field); ok || err != nil {
-			if err != nil {
+		if field := s.of(v); !zeros || !field.IsZero() {
+			if err := s.check(field); err != nil {
 				return err
 			}
-			continue
 		}
-		return s.refused(field)
 	}
 	return nil
+}
+
+// check returns an error for a value that the setting cannot have. Zeros in a list of structs stand for defaults.
+func (s Setting) check(field reflect.Value) error {
+	if s.typ.Kind() == reflect.Slice && s.typ.Elem().Kind() == reflect.Struct {
+		for i := range field.Len() {
+			if err := CheckGiven(field.Index(i).Addr().Interface()); err != nil {
+				return errors.WithMessagef(err, "%s, entry %d", s.Key, i+1)
+			}
+		}
+		return nil
+	}
+	ok, err := s.ok(field)
+	if err != nil || ok {
+		return err
+	}
+	return s.refused(field)
 }
 
 // ok tells whether a field may have the value that it has.

@@ -21,6 +21,10 @@ func TestRefused(t *testing.T) {
 		Share  float64 `yaml:"share" flag:"share" usage:"s" range:"[0,1]"`
 		Free   float64 `yaml:"free" flag:"free" usage:"f"`
 		Word   string  `yaml:"word" flag:"word" usage:"w" oneof:"one two"`
+		Parts  []struct {
+			Scale float64 `yaml:"scale" range:"[0,inf)"`
+			Name  string  `yaml:"name"`
+		} `yaml:"parts" usage:"p"`
 		Nested struct {
 			Whole int `yaml:"whole" usage:"w" range:"[1,inf)"`
 		} `yaml:"nested"`
@@ -48,18 +52,18 @@ func TestRefused(t *testing.T) {
 			if err := fl.Parse([]string{"--" + key + "=" + text}); err == nil || !strings.Contains(err.Error(), "--"+key) {
 				t.Errorf("--%s %s: %v", key, text, err)
 			}
-			if f != (settings{}) {
+			if !cmp.Equal(f, settings{}) {
 				t.Errorf("--%s %s leaves %+v", key, text, f)
 			}
 		}
 	}
-	for _, expr := range []string{"nested.whole=0", "nested.whole=0.5", "whole=0", "nested.other=1", "other="} {
+	for _, expr := range []string{"parts=[{scale: .nan}]", "parts=[{name: a}, {scale: -1}]", "parts=[{scale: .inf}]", "parts=[{other: 1}]", "parts=[1]", "nested.whole=0", "nested.whole=0.5", "whole=0", "nested.other=1", "other="} {
 		if err := Set(&settings{}, expr); err == nil {
 			t.Errorf("--set %s is taken", expr)
 		}
 	}
 	var s settings
-	if err := Read([]byte("whole: 3.0\nseed: 1e3\nshare: 1\nfree: -2\nword: two\nany: -5"), "file", &s); err != nil || s.Whole != 3 || s.Seed != 1000 {
+	if err := Read([]byte("whole: 3.0\nseed: 1e3\nshare: 1\nfree: -2\nword: two\nany: -5\nparts: [{scale: 2}, {name: b}]"), "file", &s); err != nil || s.Whole != 3 || s.Seed != 1000 || len(s.Parts) != 2 {
 		t.Errorf("%v, %+v", err, s)
 	}
 }

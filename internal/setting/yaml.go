@@ -70,8 +70,8 @@ func read(b []byte, from string, v any, zeros bool, but ...string) error {
 		}
 		for _, s := range given {
 			if field := s.of(v); zeros || !field.IsZero() {
-				if ok, err := s.ok(field); err != nil || !ok {
-					return failed(from, first(err, s.refused(field)))
+				if err := s.check(field); err != nil {
+					return failed(from, err)
 				}
 			}
 		}
