@@ -20,8 +20,8 @@ type chatFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	System string `flag:"system" usage:"the system's message; without one the template's own"`
-	Prompt string `flag:"prompt" usage:"one turn: print the answer and end"`
+	System string `flag:"system,empty" usage:"the system's message; without one the template's own"`
+	Prompt string `flag:"prompt,empty" usage:"one turn: print the answer and end"`
 }
 
 func chatCmd(g *global) *cobra.Command {
@@ -58,10 +58,7 @@ func newChat(m *loaded, o generate.Options) (*chat, error) {
 
 // run answers --prompt, or the lines of the input.
 func (f *chatFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.Special)
-	if err != nil {
-		return err
-	}
+	policy := policies[f.Special]
 	if policy == token.AsText {
 		return usagef("--special text: the template's own special tokens must count as such; want parse or refuse")
 	}

@@ -21,7 +21,7 @@ type generateFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	Prompts []string `flag:"prompt,array" usage:"text to continue; without one the model begins a text. May be repeated, for one batch"`
+	Prompts []string `flag:"prompt,array,empty" usage:"text to continue; without one the model begins a text. May be repeated, for one batch"`
 	Stream  bool     `flag:"stream" usage:"print the text as it comes" default:"true"`
 }
 
@@ -65,10 +65,6 @@ type sequence struct {
 
 // run loads the model, and prints the continuations.
 func (f *generateFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.Special)
-	if err != nil {
-		return err
-	}
 	m, err := f.load(&f.modelFlags)
 	if err != nil {
 		return err
@@ -83,7 +79,7 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	}
 	ids := make([][]int32, len(f.Prompts))
 	for i, p := range f.Prompts {
-		if ids[i], err = generate.PromptIDs(m.tok, p, policy); err != nil {
+		if ids[i], err = generate.PromptIDs(m.tok, p, policies[f.Special]); err != nil {
 			return usage(errors.WithMessage(err, "--prompt"))
 		}
 	}

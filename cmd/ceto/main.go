@@ -76,7 +76,7 @@ func exitCode(err error) int {
 // global are the flags of every command.
 type global struct {
 	Device  string `flag:"device" usage:"auto (a GPU where one is usable), cpu, cuda, cuda:N (GPU N, from 0) or emulated (a GPU that is emulated and checks every access)" default:"auto"`
-	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,inf)"`
+	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,4096]"`
 	JSON    bool   `flag:"json" usage:"print one JSON object as the last line of stdout"`
 
 	signals signals

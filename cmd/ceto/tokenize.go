@@ -79,12 +79,8 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 
 // ids encodes a text as the flags say.
 func (f *tokenizeFlags) ids(t token.Tokenizer, text []byte) ([]int32, error) {
-	policy, err := policyOf(f.special)
-	if err != nil {
-		return nil, err
-	}
 	if sub, ok := t.(token.Subword); ok {
-		return sub.EncodeWith(text, token.Options{Policy: policy, Add: f.Add})
+		return sub.EncodeWith(text, token.Options{Policy: policies[f.special], Add: f.Add})
 	}
 	return t.Encode(text)
 }

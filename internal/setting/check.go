@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -113,6 +114,10 @@ func (s Setting) wish() string {
 	b, err := s.bounds()
 	kind := s.typ.Kind()
 	switch {
+	case kind == reflect.String || kind == reflect.Slice:
+		return cmp.Or(s.Range, "a text that is not empty")
+	case kind == reflect.Bool:
+		return "true or false"
 	case s.Range == "" && kind == reflect.Uint64:
 		return "a whole number, 0 or more"
 	case s.Range == "" || err == nil && math.IsInf(b.lo, -1) && math.IsInf(b.hi, 1):

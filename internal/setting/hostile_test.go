@@ -15,13 +15,13 @@ import (
 // TestRefused gives settings values that they cannot have, as a flag, by --set and in a file.
 func TestRefused(t *testing.T) {
 	type settings struct {
-		Whole  int     `yaml:"whole" flag:"whole" usage:"w" range:"[1,inf)"`
-		Any    int     `yaml:"any" flag:"any" usage:"a" range:"(-inf,inf)"`
-		Seed   uint64  `yaml:"seed" flag:"seed" usage:"s"`
-		Share  float64 `yaml:"share" flag:"share" usage:"s" range:"[0,1]"`
-		Free   float64 `yaml:"free" flag:"free" usage:"f"`
-		Word   string  `yaml:"word" flag:"word" usage:"w" oneof:"one two"`
-		Parts  []struct {
+		Whole int     `yaml:"whole" flag:"whole" usage:"w" range:"[1,inf)"`
+		Any   int     `yaml:"any" flag:"any" usage:"a" range:"(-inf,inf)"`
+		Seed  uint64  `yaml:"seed" flag:"seed" usage:"s"`
+		Share float64 `yaml:"share" flag:"share" usage:"s" range:"[0,1]"`
+		Free  float64 `yaml:"free" flag:"free" usage:"f"`
+		Word  string  `yaml:"word" flag:"word" usage:"w" oneof:"one two"`
+		Parts []struct {
 			Scale float64 `yaml:"scale" range:"[0,inf)"`
 			Name  string  `yaml:"name"`
 		} `yaml:"parts" usage:"p"`
@@ -57,9 +57,14 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
-	for _, expr := range []string{"parts=[{scale: .nan}]", "parts=[{name: a}, {scale: -1}]", "parts=[{scale: .inf}]", "parts=[{other: 1}]", "parts=[1]", "nested.whole=0", "nested.whole=0.5", "whole=0", "nested.other=1", "other="} {
+	for _, expr := range []string{"parts=[{scale: .nan}]", "parts=[{name: a}, {scale: -1}]", "parts=[{scale: .inf}]", "parts=[{other: 1}]", "parts=[1]", "nested.whole=0", "nested.whole=0.5", "whole=0", "nested.other=1", "other=", "whole=!!str 1", "free='1'"} {
 		if err := Set(&settings{}, expr); err == nil {
 			t.Errorf("--set %s is taken", expr)
+		}
+	}
+	for _, text := range []string{"share: &a 0.5\nwhole: *a", "word: &a two\nwhole: *a", "word: &a '1'\nfree: *a", "whole: &a [*a]", "<<: {whole: 1.5}", "nested: &n {whole: 1.5}"} {
+		if err := Read([]byte(text), "file", &settings{}); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 	var s settings

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/pkg/errors"
 )
 
@@ -65,7 +66,7 @@ func read(b []byte, from string, v any, zeros bool, but ...string) error {
 		if err != nil {
 			return failed(from, err)
 		}
-		if err := yaml.NodeToValue(doc, v, yaml.Strict()); err != nil {
+		if err := decode(doc, v, yaml.Strict()); err != nil {
 			return failed(from, err)
 		}
 		for _, s := range given {
@@ -77,6 +78,16 @@ func read(b []byte, from string, v any, zeros bool, but ...string) error {
 		}
 	}
 	return nil
+}
+
+// decode puts a document into what v points to. The library panics at values of some types.
+func decode(doc ast.Node, v any, o ...yaml.DecodeOption) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Errorf("a value is of another type than its setting: %v", r)
+		}
+	}()
+	return yaml.NodeToValue(doc, v, o...)
 }
 
 // failed is an error of YAML in one line.
@@ -130,7 +141,7 @@ func Peek(path string, v any) error {
 		return failed(path, err)
 	}
 	for _, doc := range docs {
-		if err := yaml.NodeToValue(doc, v); err != nil {
+		if err := decode(doc, v); err != nil {
 			return failed(path, err)
 		}
 	}
