@@ -2,7 +2,6 @@ package pretrained
 
 import (
 	"encoding/json"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
@@ -27,29 +27,24 @@ const (
 	ChatFile       = "chat_template.jinja"
 )
 
-// maxJSON bounds the small files of a folder, in bytes.
-const maxJSON = 64 << 20
+// The most bytes of the small files of a folder. The index has a line for each tensor, and the tokenizer's settings
+// one for each added token.
+const maxIndex, maxTokenizer, maxJSON = 64 << 20, 16 << 20, 4 << 20
 
 // readJSON reads a file of a folder into v. A missing file is fs.ErrNotExist.
 func readJSON(dir, name string, v any) error {
-	b, err := readSmall(filepath.Join(dir, name))
+	most := maxJSON
+	switch name {
+	case IndexFile:
+		most = maxIndex
+	case TokenizerFile:
+		most = maxTokenizer
+	}
+	b, err := bounded.ReadFile(filepath.Join(dir, name), most)
 	if err != nil {
 		return err
 	}
 	return errors.Wrap(json.Unmarshal(b, v), name)
-}
-
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err == nil && len(b) > maxJSON {
-		err = errors.Errorf("%s has more than %d bytes", filepath.Base(path), maxJSON)
-	}
-	return b, err
 }
 
 // openFolder reads a folder as transformers save it.
@@ -211,7 +206,7 @@ func (s *Source) readGeneration(dir string, config []byte) error {
 // readChat reads the chat template from a file of its own, else from tokenizer_config.json. There it is a string, or an
 // entry of a list: the one named "default", else the first.
 func (s *Source) readChat(dir string) error {
-	b, err := readSmall(filepath.Join(dir, ChatFile))
+	b, err := bounded.ReadFile(filepath.Join(dir, ChatFile), maxJSON)
 	if err == nil {
 		s.Chat = string(b)
 		return nil

@@ -2,11 +2,10 @@ package setting
 
 import (
 	"bytes"
-	"io"
 	"math"
-	"os"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -14,34 +13,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// What a file of settings may be. The parser takes time with the square of the depth, and aliases of aliases stand for
-// any number of values.
+// What a file of settings may be. The parser takes time with the square of the depth, and up to 600 bytes of memory for
+// each byte. Aliases of aliases stand for any number of values.
 const (
-	maxFile   = 1 << 18 // bytes
-	maxDepth  = 100     // brackets within brackets, or marks at the beginning of a line
-	maxValues = 1 << 16 // with each alias as what it stands for
+	maxFile   = 96 << 10 // bytes
+	maxDepth  = 100      // brackets within brackets, or marks at the beginning of a line
+	maxValues = 1 << 16  // with each alias as what it stands for
 )
-
-// readFile reads a file of settings.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.Errorf("%s: %s, want a file of settings", path, info.Mode())
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = errors.Errorf("more than %d bytes; no settings are that long", maxFile)
-	}
-	return b, errors.Wrap(err, path)
-}
 
 // parse returns the documents that say something. What is too deep, or stands for too many values, is an error.
 func parse(b []byte) (docs []ast.Node, err error) {
@@ -207,7 +185,7 @@ func (r *reader) value(at *ast.Node, key string) (keep bool, err error) {
 		node := plain(*at, s.typ.Kind())
 		*at = node
 		if want := wanted(s.typ.Kind(), node); want != "" {
-			return true, errors.Errorf("%s is %s; it must be %s", key, node, want)
+			return true, errors.Errorf("%s is %s; it must be %s", key, short(node.String()), want)
 		}
 	}
 	return true, nil
@@ -224,6 +202,15 @@ func plain(node ast.Node, kind reflect.Kind) ast.Node {
 		return node
 	}
 	return &ast.FloatNode{BaseNode: s.BaseNode, Token: s.Token, Value: v}
+}
+
+// short is a text that fits into a message.
+func short(s string) string {
+	const most = 60
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 // wanted says what a value must be, where the file's is of another kind; "" where it fits.

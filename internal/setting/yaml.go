@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/pkg/errors"
@@ -37,7 +38,7 @@ func ReadFile(path, kind string, v any) (version int, err error) {
 	if err := Peek(path, &head); err != nil {
 		return 0, err
 	}
-	b, err := readFile(path)
+	b, err := bounded.ReadFile(path, maxFile)
 	switch {
 	case err != nil:
 		return 0, err
@@ -92,7 +93,8 @@ func decode(doc ast.Node, v any, o ...yaml.DecodeOption) (err error) {
 
 // failed is an error of YAML in one line.
 func failed(from string, err error) error {
-	return errors.Errorf("%s: %s", from, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	line := strings.Join(strings.FieldsFunc(yaml.FormatError(err, false, false), func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	return errors.Errorf("%s: %s", from, strings.TrimSpace(line))
 }
 
 // Set applies "a.b=c" to what v points to, where c is YAML.
@@ -132,7 +134,7 @@ func (s Setting) fill(v any) error {
 
 // Peek reads those keys of a file that v has, and passes over all others.
 func Peek(path string, v any) error {
-	b, err := readFile(path)
+	b, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return err
 	}
