@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"bytes"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -31,6 +32,9 @@ const (
 // one for each added token.
 const maxIndex, maxTokenizer, maxJSON = 64 << 20, 16 << 20, 4 << 20
 
+// maxValues is the most values of settings, each of which takes up to 110 bytes of memory.
+const maxValues = 1 << 18
+
 // readJSON reads a file of a folder into v. A missing file is fs.ErrNotExist.
 func readJSON(dir, name string, v any) error {
 	most := maxJSON
@@ -43,6 +47,9 @@ func readJSON(dir, name string, v any) error {
 	b, err := bounded.ReadFile(filepath.Join(dir, name), most)
 	if err != nil {
 		return err
+	}
+	if most == maxJSON && bytes.Count(b, []byte(","))+bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > maxValues {
+		return errors.Errorf("%s: more than %d values, the most that such a file may have", name, maxValues)
 	}
 	return errors.Wrap(json.Unmarshal(b, v), name)
 }

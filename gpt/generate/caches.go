@@ -218,8 +218,8 @@ func (g *Generator) fits(p *plan.Plan) error {
 // room refuses what needs more memory than is free, where the device tells: of sequences of so many tokens.
 func (g *Generator) room(need uint64, tokens int) error {
 	if free := g.Executor.Device().Free; free > 0 && need > free {
-		return errors.Errorf("generate: %d sequences of up to %d tokens need %.2f GiB of memory, %.2f GiB are free; want fewer returns, beams, tokens or prompts",
-			g.batch, tokens, float64(need)/(1<<30), float64(free)/(1<<30))
+		return errors.Errorf("generate: %d sequences of up to %d tokens need %.2f GiB of memory, %.2f GiB are free; "+
+			"want fewer returns, beams, tokens or prompts", g.batch, tokens, float64(need)/(1<<30), float64(free)/(1<<30))
 	}
 	return nil
 }

@@ -9,8 +9,8 @@
 // do checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
 //
 //   - yaml: the key, as package go-yaml has it. Structs in structs give keys with dots, such as train.lr.
-//   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas, and "name,empty"
-//     lets a text be given as an empty one. A field without it has no flag.
+//   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. With
+//     "name,empty" a text may be given that is empty. A field without it has no flag.
 //   - usage: what it is, for the help and the table. After a colon at its end come the choices of [Chooser].
 //   - range: an interval, such as [1,inf) or (0,1]; or, for a type with a method Valid() bool, the wish in words.
 //   - oneof: the values that a text may have, with spaces between.
