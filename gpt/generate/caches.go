@@ -205,7 +205,7 @@ func (g *Generator) program(k planKey) (plan.Program, error) {
 	return prog, nil
 }
 
-// fits refuses a plan that needs more memory than is free. The parameters are there, and with the first plan the caches.
+// fits refuses a plan that needs more memory than is free. The parameters are there, after the first plan the caches.
 func (g *Generator) fits(p *plan.Plan) error {
 	d := g.Model.Dims()
 	need := p.Total() - p.Sizes[plan.Params] + 8*g.batch*d.Vocab // two copies of the logits
