@@ -14,8 +14,8 @@ import (
 // hostile is what a terminal would obey, as a file may hold it.
 const hostile = "\x1b]0;owned\x07\x1b[2J\u009b31m\u202eevil\u2066\r\x08\x9b5n"
 
-// TestTerminal has commands read files with control characters where they print them: names of files and columns, texts,
-// labels, templates, tensors, settings. None reaches a terminal; in a pipe all stay as they are.
+// TestTerminal has commands print what files hold: names of files and columns, texts, labels, templates, settings. Each
+// has control characters. None reaches a terminal; in a pipe all stay as they are.
 func TestTerminal(t *testing.T) {
 	s := newSampler(t)
 	write := func(name, text string) string {
