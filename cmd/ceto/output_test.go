@@ -232,3 +232,13 @@ func TestMovingLine(t *testing.T) {
 		t.Error("a line moves where no terminal is")
 	}
 }
+
+// TestInputBound: standard input is read up to a bound.
+func TestInputBound(t *testing.T) {
+	for n, want := range map[int]bool{0: true, 4: true, 5: false, 1000: false} {
+		b, err := readInput(strings.NewReader(strings.Repeat("x", n)), 4)
+		if (err == nil) != want || want && len(b) != n {
+			t.Errorf("%d bytes: %q, %v", n, b, err)
+		}
+	}
+}
