@@ -63,35 +63,40 @@ func TestTerminal(t *testing.T) {
 		{odd},
 		{"version", "--device", odd},
 	} {
-		var out bytes.Buffer
-		c := root(&global{})
-		screen := &output{w: &out, terminal: true, needed: "standard output"}
-		c.SetOut(screen)
-		c.SetErr(screen)
-		c.SetArgs(args)
-		err := c.Execute()
-		if err != nil {
-			fmt.Fprintln(screen, "ceto:", err)
-		}
-		screen.close()
-		shown := out.Bytes()
-		if args[0] == "pretrain" { // its line moves
-			shown = regexp.MustCompile(`\r(\x1b\[K)?`).ReplaceAll(shown, nil)
-		}
-		for i := 0; i < len(shown); {
-			r, n := utf8.DecodeRune(shown[i:])
-			if r == utf8.RuneError && n == 1 || r != '\n' && r != '\t' && obeyed(r) {
-				t.Errorf("ceto %q prints %q to a terminal", args, shown[i:min(len(shown), i+20)])
-				break
-			}
-			i += n
-		}
-		if out.Len() == 0 {
-			t.Errorf("ceto %q prints nothing: %v", args, err)
-		}
+		onScreen(t, args)
 	}
 	if out, err := s.command(t, "tokenize decode --tokenizer byte "+raw).Output(); err != nil || string(out) != hostile {
 		t.Errorf("a pipe gets %q, %v", out, err)
+	}
+}
+
+// onScreen runs a command whose outputs are a terminal, and looks at what reaches it.
+func onScreen(t *testing.T, args []string) {
+	var out bytes.Buffer
+	c := root(&global{})
+	screen := &output{w: &out, terminal: true, needed: "standard output"}
+	c.SetOut(screen)
+	c.SetErr(screen)
+	c.SetArgs(args)
+	err := c.Execute()
+	if err != nil {
+		fmt.Fprintln(screen, "ceto:", err)
+	}
+	screen.close()
+	shown := out.Bytes()
+	if args[0] == "pretrain" { // its line moves
+		shown = regexp.MustCompile(`\r(\x1b\[K)?`).ReplaceAll(shown, nil)
+	}
+	for i := 0; i < len(shown); {
+		r, n := utf8.DecodeRune(shown[i:])
+		if r == utf8.RuneError && n == 1 || r != '\n' && r != '\t' && obeyed(r) {
+			t.Errorf("ceto %q prints %q to a terminal", args, shown[i:min(len(shown), i+20)])
+			break
+		}
+		i += n
+	}
+	if out.Len() == 0 {
+		t.Errorf("ceto %q prints nothing: %v", args, err)
 	}
 }
 
