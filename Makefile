@@ -14,6 +14,7 @@ FUZZ = \
 	FuzzSpans:./train/finetune \
 	FuzzText:./train/metric \
 	FuzzOpen:./pretrained \
+	FuzzSettings:./pretrained \
 	FuzzLoad:./internal/safetensors \
 	FuzzParse:./internal/gguf \
 	FuzzRender:./internal/jinja \

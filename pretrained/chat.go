@@ -9,6 +9,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/pkg/errors"
 )
@@ -54,7 +55,7 @@ func (s *Source) readChat(dir string) error {
 func chatFiles(dir string) (all []namedChat, err error) {
 	files, _ := filepath.Glob(filepath.Join(dir, chatFolder, "*.jinja"))
 	for _, path := range append([]string{filepath.Join(dir, ChatFile)}, files...) {
-		b, err := readSmall(path)
+		b, err := bounded.ReadFile(path, maxJSON)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {

@@ -1,8 +1,8 @@
 package pretrained
 
 import (
+	"bytes"
 	"encoding/json"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
-	"github.com/ceto-ml/ceto/internal/mapped"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
@@ -26,32 +26,30 @@ const (
 	ChatFile       = "chat_template.jinja"
 )
 
-// maxJSON bounds the small files of a folder, in bytes.
-const maxJSON = 64 << 20
+// The most bytes of the small files of a folder. The index has a line for each tensor, and the tokenizer's settings
+// one for each added token.
+const maxIndex, maxTokenizer, maxJSON = 64 << 20, 16 << 20, 4 << 20
+
+// maxValues is the most values of settings, each of which takes up to 110 bytes of memory.
+const maxValues = 1 << 18
 
 // readJSON reads a file of a folder into v. A missing file is fs.ErrNotExist.
 func readJSON(dir, name string, v any) error {
-	b, err := readSmall(filepath.Join(dir, name))
+	most := maxJSON
+	switch name {
+	case IndexFile:
+		most = maxIndex
+	case TokenizerFile:
+		most = maxTokenizer
+	}
+	b, err := bounded.ReadFile(filepath.Join(dir, name), most)
 	if err != nil {
 		return err
 	}
+	if most == maxJSON && bytes.Count(b, []byte(","))+bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > maxValues {
+		return errors.Errorf("%s: more than %d values, the most that such a file may have", name, maxValues)
+	}
 	return errors.Wrap(json.Unmarshal(b, v), name)
-}
-
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err == nil && len(b) > maxJSON {
-		err = errors.Errorf("%s has more than %d bytes", filepath.Base(path), maxJSON)
-	}
-	if err == nil {
-		err = errors.Wrap(mapped.Pointer(b), filepath.Base(path))
-	}
-	return b, err
 }
 
 // openFolder reads a folder as transformers save it.

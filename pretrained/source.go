@@ -26,6 +26,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
@@ -148,7 +149,7 @@ func fileFormat(path string) (func(*Source) error, error) {
 	case isLlama2C(head):
 		return func(s *Source) error { return s.openLlama2C(path) }, nil
 	}
-	if err := mapped.Pointer(head); err != nil {
+	if err := bounded.Pointer(head); err != nil {
 		return nil, errors.Wrapf(err, "pretrained: %s", path)
 	}
 	return nil, errors.Errorf("pretrained: %s: not a known model: want a Hugging Face folder, GGUF, or a .bin of llm.c or llama2.c", path)

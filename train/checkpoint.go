@@ -13,6 +13,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
@@ -318,7 +319,7 @@ func (l *Loop) load(path string, at progress) (err error) {
 
 // readProgress reads a state.json and refuses what no checkpoint holds.
 func readProgress(path string) (p progress, err error) {
-	b, err := os.ReadFile(path)
+	b, err := bounded.ReadFile(path, 64<<20)
 	if err != nil {
 		return p, errors.Wrap(err, "train: resume")
 	}

@@ -102,7 +102,7 @@ func (l *Loop) compile() (err error) {
 	if err := b.declare(l.src.Fields(), t.Batch); err != nil {
 		return err
 	}
-	if err := b.checkFreeze(t.Freeze); err != nil {
+	if err := b.checkPatterns(t.Freeze); err != nil {
 		return err
 	}
 	if err := t.checkThaw(b.Params); err != nil {

@@ -112,7 +112,7 @@ func (r *Run) fresh(t *Trainer, fields []data.Field) error {
 	if err := r.builder.declare(fields, 2); err != nil { // a layer may refuse one example in mode Train: nn.BatchNorm
 		return err
 	}
-	if err := r.builder.checkFreeze(t.Freeze); err != nil {
+	if err := r.builder.checkPatterns(t.Freeze); err != nil {
 		return err
 	}
 	if err := r.builder.hold(t.Executor, r.State); err != nil {

@@ -23,7 +23,7 @@ type modelFlags struct {
 	path      string
 	Adapters  []string `flag:"adapter,array" usage:"folder of a LoRA adapter as PEFT saves it, merged into the model; may be repeated"`
 	Tokenizer string   `flag:"tokenizer" usage:"tokenizer's file or folder, where the model's own is not beside it"`
-	Special   string   `flag:"special" usage:"a special token written in the text: parse (it counts as one), text or refuse" default:"parse"`
+	Special   string   `flag:"special" usage:"a special token written in the text: parse (it counts as one), text or refuse" oneof:"parse text refuse" default:"parse"`
 }
 
 func (f *modelFlags) add(fl *pflag.FlagSet) {
@@ -33,14 +33,6 @@ func (f *modelFlags) add(fl *pflag.FlagSet) {
 
 // policies are what --special may say.
 var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
-
-func policyOf(special string) (token.Policy, error) {
-	p, ok := policies[special]
-	if !ok {
-		return p, usagef("--special %q: want parse, text or refuse", special)
-	}
-	return p, nil
-}
 
 // openModel opens what --model names, with the adapters merged.
 func openModel(path string, adapters ...string) (*pretrained.Source, error) {
@@ -59,7 +51,7 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 		}
 	}
 	for _, w := range s.Warnings {
-		fmt.Fprintf(newOutput(os.Stderr, true), "ceto: warning: %s\n", w)
+		fmt.Fprintf(stderr(os.Stderr), "ceto: warning: %s\n", w)
 	}
 	return s, nil
 }

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -102,7 +102,7 @@ func Load(dir string) (Tokenizer, error) {
 	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
 		return nil, errors.Wrap(err, "token: Load")
 	}
-	b, err := os.ReadFile(filepath.Join(dir, FileName))
+	b, err := bounded.ReadFile(filepath.Join(dir, FileName), maxTokenizer)
 	if err != nil {
 		return nil, errors.Wrap(err, "token: Load")
 	}

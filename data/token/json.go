@@ -2,11 +2,11 @@ package token
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -181,9 +181,12 @@ func (f *jsonFile) text(id int32, vocab map[string]int32) string {
 	return f.AddedTokens[i].Content
 }
 
+// The most bytes of a tokenizer's files, and of its settings. The largest vocabularies of 2025 take 40 MB.
+const maxTokenizer, maxConfig = 256 << 20, 16 << 20
+
 // openJSON reads a tokenizer.json and the tokenizer_config.json beside it.
 func openJSON(path string) (Subword, error) {
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, maxTokenizer)
 	if err != nil {
 		return nil, err
 	}

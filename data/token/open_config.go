@@ -5,12 +5,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -44,7 +44,7 @@ func (t *tokenText) UnmarshalJSON(b []byte) error {
 func readConfig(dir string) (configFile, error) {
 	const name = "tokenizer_config.json"
 	var c configFile
-	data, err := os.ReadFile(filepath.Join(dir, name))
+	data, err := bounded.ReadFile(filepath.Join(dir, name), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	} else if err != nil {

@@ -3,10 +3,10 @@ package token
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -61,7 +61,7 @@ func bpeOf(c BPEConfig, vocab map[string]int32, merges [][2]string) (*BPE, error
 // openVocab reads vocab.json and merges.txt, or GPT-2's own encoder.json and vocab.bpe, from a folder, with its
 // tokenizer_config.json. The text is split as GPT-2 does, unless the folder's config names Qwen2's tokenizer.
 func openVocab(dir, vocabName, mergesName string) (*BPE, error) {
-	data, err := os.ReadFile(filepath.Join(dir, vocabName))
+	data, err := bounded.ReadFile(filepath.Join(dir, vocabName), maxTokenizer)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func openVocab(dir, vocabName, mergesName string) (*BPE, error) {
 	if err := json.Unmarshal(data, &vocab); err != nil {
 		return nil, errors.Wrap(err, vocabName)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, mergesName))
+	text, err := bounded.ReadFile(filepath.Join(dir, mergesName), maxTokenizer)
 	if err != nil {
 		return nil, err
 	}

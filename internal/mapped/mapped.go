@@ -5,12 +5,12 @@
 package mapped
 
 import (
-	"bytes"
 	"os"
 	"runtime/debug"
 	"sync"
 	"unsafe"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/edsrzf/mmap-go"
 	"github.com/pkg/errors"
 )
@@ -45,7 +45,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, path)
 	}
-	if err := Pointer(mem); err != nil {
+	if err := bounded.Pointer(mem); err != nil {
 		_ = mem.Unmap()
 		return nil, errors.Wrap(err, path)
 	}
@@ -57,15 +57,6 @@ func Open(path string) (*File, error) {
 	}
 	open.files[f] = true
 	return f, nil
-}
-
-// Pointer returns an error for what Git LFS leaves in the place of a file that was not fetched.
-// Source: Git LFS, docs/spec.md.
-func Pointer(b []byte) error {
-	if bytes.HasPrefix(b, []byte("version https://git-lfs.github.com/spec/")) {
-		return errors.New("this is a Git LFS pointer, not the file itself; fetch the file with: git lfs pull")
-	}
-	return nil
 }
 
 // Close unmaps the file. Another Close does nothing.

@@ -83,6 +83,7 @@ type Options struct {
 	Callbacks   []train.Callback
 	Say         func(format string, a ...any) // is told what happens; may be nil
 	Ready       func(l *train.Loop)           // is called before the first step, when all memory is planned; may be nil
+	Learned     func()                        // is called after the last step, when all is kept; may be nil
 }
 
 // Result is what a run has reached. Metrics has the metrics on the validation records, Test those on the records of the
@@ -148,6 +149,9 @@ func (j *Job) Fit(o Options) (*Result, error) {
 	}
 	if err := run.Learn(); err != nil {
 		return nil, err
+	}
+	if o.Learned != nil {
+		o.Learned()
 	}
 	return f.finish(run)
 }
