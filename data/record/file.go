@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -57,6 +56,9 @@ func find(path string, want Format) ([]string, error) {
 	return all, nil
 }
 
+// twicePlace stands for the place of a column whose name another column has, too.
+const twicePlace = -1
+
 // file is one file of records.
 type file struct {
 	path   string
@@ -68,7 +70,8 @@ type file struct {
 	max    int
 	array  bool    // JSON: one array, not an object a line
 	starts []int64 // offset of each record
-	place  []int   // where a record of this file has each column of the Records; not for JSON
+	place  []int   // where a record of this file has each column of the Records, or twicePlace; not for JSON
+	fields int     // that a record has; not for JSON
 	names  string  // where the columns come from: "the header"
 }
 
@@ -140,10 +143,15 @@ func (f *file) close() error {
 
 // where tells a place as "file:line".
 func (f *file) where(offset int64) string {
-	line, buf, r := 1, make([]byte, 64<<10), io.NewSectionReader(f.src, 0, offset)
+	line, buf, r, cr := 1, make([]byte, 64<<10), io.NewSectionReader(f.src, 0, offset), false
 	for {
 		n, err := r.Read(buf)
-		line += bytes.Count(buf[:n], []byte("\n"))
+		b := buf[:n]
+		if cr && n > 0 && b[0] == '\n' { // its CR was counted
+			b = b[1:]
+		}
+		line += bytes.Count(b, []byte("\n")) + bytes.Count(b, []byte("\r")) - bytes.Count(b, []byte("\r\n"))
+		cr = bytes.HasSuffix(buf[:n], []byte("\r"))
 		if err != nil {
 			return f.path + ":" + strconv.Itoa(line)
 		}
@@ -210,28 +218,36 @@ func (f *file) header(s *scanner, r *Records, o Options) error {
 		if s.fields > maxColumns {
 			return errors.Errorf("%d columns, at most %d", s.fields, maxColumns)
 		}
-		for i := range s.fields {
-			v, err := f.field(s.rec, i)
-			if err != nil {
-				return err
-			}
-			columns = append(columns, strings.TrimSpace(string(v)))
+		for rest := s.rec; len(columns) < s.fields; {
+			n, _ := span(rest, f.comma, f.format == CSV, false)
+			columns = append(columns, strings.TrimSpace(string(unquote(rest[:n], f.format == CSV))))
+			rest = rest[min(n+1, len(rest)):]
 		}
 	}
+	f.fields = len(columns)
+	place := map[string]int{}
+	for i, c := range columns {
+		if _, twice := place[c]; twice {
+			i = twicePlace
+		}
+		place[c] = i
+	}
+	delete(place, "") // a column without a name is passed over
 	if len(r.columns) == 0 {
-		r.columns = slices.Clone(columns)
-		for i, c := range columns {
-			if _, twice := r.number[c]; twice {
-				return errors.Errorf("two columns are called %q", c)
+		for _, c := range columns {
+			if _, known := r.number[c]; known || c == "" {
+				continue
 			}
-			r.number[c] = i
+			r.number[c] = len(r.columns)
+			r.columns = append(r.columns, c)
 		}
 	}
 	for _, c := range r.columns {
-		f.place = append(f.place, slices.Index(columns, c))
-	}
-	if slices.Contains(f.place, -1) || len(columns) != len(r.columns) {
-		return errors.Errorf("columns %s, the first file has %s", names(columns), names(r.columns))
+		i, ok := place[c]
+		if !ok || len(place) != len(r.columns) {
+			return errors.Errorf("columns %s, the first file has %s", names(columns), names(r.columns))
+		}
+		f.place = append(f.place, i)
 	}
 	return nil
 }
@@ -241,8 +257,8 @@ func (f *file) check(s *scanner, r *Records) error {
 	switch {
 	case f.format == JSON:
 		return keys(s.rec, r)
-	case s.fields != len(f.place):
-		return errors.Errorf("%d fields, %s has %d", s.fields, f.names, len(f.place))
+	case s.fields != f.fields:
+		return errors.Errorf("%d fields, %s has %d", s.fields, f.names, f.fields)
 	}
 	return nil
 }
@@ -259,6 +275,9 @@ func (f *file) value(s *scanner, offset int64, c int, column string) ([]byte, er
 	if f.format == JSON {
 		return member(s.rec, column)
 	}
+	if f.place[c] == twicePlace {
+		return nil, errors.Errorf("two columns are called %q; rename one of them", column)
+	}
 	return f.field(s.rec, f.place[c])
 }
 
@@ -268,10 +287,8 @@ func (f *file) field(rec []byte, i int) ([]byte, error) {
 		return rec, nil
 	}
 	for ; ; i-- {
-		n, _, err := span(rec, f.comma, f.format == CSV, false)
+		n, _ := span(rec, f.comma, f.format == CSV, false)
 		switch {
-		case err != nil:
-			return nil, err
 		case i == 0:
 			return unquote(rec[:n], f.format == CSV), nil
 		case n == len(rec):

@@ -27,7 +27,8 @@ import (
 type Format string
 
 const (
-	// CSV is RFC 4180: fields between commas, quoted by " where they hold commas, quotes or line ends.
+	// CSV is RFC 4180: fields between commas, quoted by " where they hold commas, quotes or line ends. A quote within a
+	// field that does not begin with one is text, as in Python's csv.
 	CSV Format = "csv"
 	// TSV is fields between tabs, a record a line; quotes are plain characters, as the media type
 	// text/tab-separated-values has them. For quoted fields between tabs set CSV and Comma '\t'.
@@ -68,8 +69,10 @@ type Records struct {
 // files of a folder have one format. Options.Format chooses one where there are several. Files that are not JSON have
 // the same columns.
 //
-// Text is UTF-8, with or without a byte order mark. Lines end with LF or CR LF; within quotes, both are read as LF.
+// Text is UTF-8, with or without a byte order mark. Lines end with LF, CR LF or CR; within quotes, all are read as LF.
 // Empty lines are skipped. The first broken record is an error with its file and line.
+//
+// Columns without a name are passed over. Columns of one name are an error where the name is used.
 func Open(path string, o Options) (*Records, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -153,7 +156,8 @@ func (r *Records) Rows() []int {
 	return rows
 }
 
-// Columns returns the names of the columns. JSON has all keys of all objects, in the order in which they first appear.
+// Columns returns the names of the columns, each once. JSON has all keys of all objects, in the order in which they
+// first appear.
 func (r *Records) Columns() []string { return append([]string(nil), r.columns...) }
 
 // Text returns a column of record i as text: JSON's numbers and booleans as they are written, null and a missing key
