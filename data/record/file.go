@@ -69,6 +69,7 @@ type file struct {
 	comma  byte
 	max    int
 	array  bool    // JSON: one array, not an object a line
+	within bool    // the array is a member of an object
 	starts []int64 // offset of each record
 	place  []int   // where a record of this file has each column of the Records, or twicePlace; not for JSON
 	fields int     // that a record has; not for JSON
@@ -141,19 +142,33 @@ func (f *file) close() error {
 	return f.closer.Close()
 }
 
-// where tells a place as "file:line".
-func (f *file) where(offset int64) string {
-	line, buf, r, cr := 1, make([]byte, 64<<10), io.NewSectionReader(f.src, 0, offset), false
+// where tells the place of record k as "file:line", and its number, from 1, if the line has other records.
+func (f *file) where(k int) string {
+	return f.named(f.starts[k], k)
+}
+
+// named is where of a record that begins at start.
+func (f *file) named(start int64, k int) string {
+	place := f.path + ":" + strconv.Itoa(1+f.lines(0, start))
+	if k > 0 && f.lines(f.starts[k-1], start) == 0 || k+1 < len(f.starts) && f.lines(start, f.starts[k+1]) == 0 {
+		place += " (record " + strconv.Itoa(k+1) + ")"
+	}
+	return place
+}
+
+// lines counts the line ends between two places.
+func (f *file) lines(from, to int64) (n int) {
+	buf, r, cr := make([]byte, 64<<10), io.NewSectionReader(f.src, from, to-from), false
 	for {
-		n, err := r.Read(buf)
-		b := buf[:n]
-		if cr && n > 0 && b[0] == '\n' { // its CR was counted
+		k, err := r.Read(buf)
+		b := buf[:k]
+		if cr && k > 0 && b[0] == '\n' { // its CR was counted
 			b = b[1:]
 		}
-		line += bytes.Count(b, []byte("\n")) + bytes.Count(b, []byte("\r")) - bytes.Count(b, []byte("\r\n"))
-		cr = bytes.HasSuffix(buf[:n], []byte("\r"))
+		n += bytes.Count(b, []byte("\n")) + bytes.Count(b, []byte("\r")) - bytes.Count(b, []byte("\r\n"))
+		cr = bytes.HasSuffix(buf[:k], []byte("\r"))
 		if err != nil {
-			return f.path + ":" + strconv.Itoa(line)
+			return n
 		}
 	}
 }
@@ -177,12 +192,12 @@ func (f *file) index(r *Records, o Options) error {
 		}
 	}
 	if err != io.EOF {
-		return errors.Errorf("record: %s: %v", f.where(s.start), err)
+		return errors.Errorf("record: %s: %v", f.named(s.start, len(f.starts)), err)
 	}
 	return nil
 }
 
-// prologue skips a byte order mark and finds whether JSON is one array.
+// prologue skips a byte order mark and finds whether JSON is one array, perhaps within an object.
 func (f *file) prologue(s *scanner) error {
 	head, err := s.b.Peek(3)
 	if err != nil && err != io.EOF {
@@ -198,6 +213,9 @@ func (f *file) prologue(s *scanner) error {
 		return nil
 	}
 	c, err := s.peekByte()
+	if err == nil && c == '{' {
+		return f.wrapped(s)
+	}
 	f.array = err == nil && c == '['
 	s.array = f.array
 	return nil

@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,18 +35,6 @@ func broken() []brokenFile {
 		{"Latin-1 in an array", "a.json", "[{\"a\":1},\n{\"a\":\"\xe9\"}]", Options{}, "a.json:2: broken UTF-8"},
 		{"UTF-16", "a.csv", "\xff\xfea\x00", Options{}, "a.csv:1: UTF-16, want UTF-8"},
 		{"UTF-16 big-endian", "a.txt", "\xfe\xff\x00a", Options{}, "a.txt:1: UTF-16"},
-		{"JSON syntax", "a.jsonl", "{\"a\":1}\n{\"a\":}\n", Options{}, "a.jsonl:2: broken JSON, want an object a line or an array of objects: invalid character '}'"},
-		{"JSON on many lines", "a.json", "{\n\"data\": []\n}\n", Options{}, "a.json:1: broken JSON, want an object a line"},
-		{"two objects on a line", "a.jsonl", `{"a":1} {"a":2}`, Options{}, "a.jsonl:1: broken JSON"},
-		{"no object", "a.jsonl", "{\"a\":1}\n[1]\n", Options{}, "a.jsonl:2: a JSON value that is not an object"},
-		{"deep", "a.jsonl", `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}", Options{}, "a.jsonl:1: broken JSON"},
-		{"array of texts", "a.json", "[\n\"a\"]", Options{}, `a.json:2: '"' in an array of records, want an object`},
-		{"array, no comma", "a.json", "[{\"a\":1}\n{\"a\":2}]", Options{}, "a.json:2: '{' between the objects of an array, want a comma"},
-		{"array, comma at the end", "a.json", "[{\"a\":1},\n]", Options{}, "a.json:2: ']' in an array of records"},
-		{"array not closed", "a.json", "[{\"a\":1},\n{\"a\":2}\n", Options{}, "the array is not closed"},
-		{"object not closed", "a.json", "[{\"a\":1},\n{\"a\":[2]", Options{}, "a.json:2: the object is not closed"},
-		{"wrong brackets", "a.json", "[{\"a\":[1}]]", Options{}, "a.json:1: broken JSON"},
-		{"text after an array", "a.json", "[{\"a\":1}]\n x", Options{}, "a.json:2: 'x' after the end of the array"},
 		{"long line", "a.txt", "1\n" + strings.Repeat("x", 101), Options{MaxRecord: 100}, "a.txt:2: a record of more than 100 bytes"},
 		{"long quoted field", "a.csv", "a\n\"" + strings.Repeat("x\n", 60), Options{MaxRecord: 100}, "a.csv:2: in a quoted field: a record of more than 100 bytes"},
 		{"long object", "a.json", "[{\"a\":\"" + strings.Repeat("x", 100) + "\"}]", Options{MaxRecord: 100}, "a.json:1: a record of more than 100 bytes"},
@@ -64,6 +51,35 @@ func broken() []brokenFile {
 	}
 }
 
+// brokenJSON are those of JSON.
+func brokenJSON() []brokenFile {
+	return []brokenFile{
+		{"JSON syntax", "a.jsonl", "{\"a\":1}\n{\"a\":}\n", Options{}, "a.jsonl:2: broken JSON, want an object a line or an array of objects: invalid character '}'"},
+		{"two lists", "a.json", `{"data":[{"a":1}],"rows":[{"a":1},{"a":}]}`, Options{}, "a.json:1: broken JSON"},
+		{"broken in a list", "a.json", "{\"data\":[{\"a\":1},\n{\"a\":2},{\"a\":}]}", Options{}, "a.json:2 (record 3): broken JSON"},
+		{"broken first in a list", "a.json", "{\"data\":\n[{\"a\":}]}", Options{}, "a.json:2: broken JSON"},
+		{"no object in a list", "a.json", `{"data":[{"a":1},"b"]}`, Options{}, `a.json:1 (record 2): '"' in an array of records`},
+		{"broken around a list", "a.json", `{"data":[{"a":1}],}`, Options{}, "a.json:1: broken JSON"},
+		{"object goes on in the next", "a.jsonl", "{\"a\":1}\n{\"a\":2,\n{\"a\":3}\n", Options{}, "a.jsonl:2: the object is not closed: invalid character '{'"},
+		{"line end in a text", "a.jsonl", "{\"a\":1}\n{\"a\":\"2}\n{\"a\":\"3\"}\n", Options{}, "a.jsonl:2: broken JSON: a line ends within a text"},
+		{"one bracket more", "a.jsonl", "{\"a\":1}}\n", Options{}, "a.jsonl:1 (record 2): a JSON value that is not an object but begins with '}'"},
+		{"NaN for a key", "a.jsonl", "{NaN:1}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"NaN in a word", "a.jsonl", "{\"a\":1NaN}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"-NaN", "a.jsonl", "{\"a\":-NaN}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"an infinite exponent", "a.jsonl", "{\"a\":1e-Infinity}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"no object", "a.jsonl", "{\"a\":1}\n[1]\n", Options{}, "a.jsonl:2: a JSON value that is not an object"},
+		{"deep list", "a.json", `{"data":[{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}]}", Options{}, "a.json:1: broken JSON"},
+		{"deep", "a.jsonl", `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}", Options{}, "a.jsonl:1: broken JSON"},
+		{"array of texts", "a.json", "[\n\"a\"]", Options{}, `a.json:2: '"' in an array of records, want an object`},
+		{"array, no comma", "a.json", "[{\"a\":1}\n{\"a\":2}]", Options{}, "a.json:2: '{' between the objects of an array, want a comma"},
+		{"array, comma at the end", "a.json", "[{\"a\":1},\n]", Options{}, "a.json:2: ']' in an array of records"},
+		{"array not closed", "a.json", "[{\"a\":1},\n{\"a\":2}\n", Options{}, "the array is not closed"},
+		{"object not closed", "a.json", "[{\"a\":1},\n{\"a\":[2]", Options{}, "a.json:2: the object is not closed"},
+		{"wrong brackets", "a.json", "[{\"a\":[1}]]", Options{}, "a.json:1: broken JSON"},
+		{"text after an array", "a.json", "[{\"a\":1}]\n x", Options{}, "a.json:2: 'x' after the end of the array"},
+	}
+}
+
 type brokenFile struct {
 	name, file, text string
 	o                Options
@@ -71,7 +87,7 @@ type brokenFile struct {
 }
 
 func TestBroken(t *testing.T) {
-	for _, c := range broken() {
+	for _, c := range append(broken(), brokenJSON()...) {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := Open(filepath.Join(write(t, c.file, c.text), c.file), c.o)
 			if err == nil {
@@ -151,69 +167,4 @@ func parse(text []byte, format Format) (*Records, error) {
 	}
 	r.n = len(f.starts)
 	return r, err
-}
-
-// FuzzJSON compares with encoding/json.
-func FuzzJSON(f *testing.F) {
-	for _, s := range []string{"", "{}", `{"a":"b\n","c":[1,{"d":"}"}]}`, "[ {\"a\":1} , {\"a\":null}]\n", `[]`, "{\"\\u0061\":1,\"a\":2}\n \n{\"b\":{}}", `[{"a":"\\"}`} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := parse(text, JSON)
-		if clean(text) != nil || bytes.HasPrefix(text, []byte("\ufeff")) {
-			return
-		}
-		want, wantErr := objects(text)
-		if (err == nil) != (wantErr == nil) {
-			t.Fatalf("%q: error %v, encoding/json's %v", text, err, wantErr)
-		}
-		if err != nil {
-			return
-		}
-		if r.Len() != len(want) {
-			t.Fatalf("%q: %d records, want %d", text, r.Len(), len(want))
-		}
-		for i, object := range want {
-			for key, value := range object {
-				if raw, err := r.Raw(i, key); err != nil || string(raw) != string(value) {
-					t.Errorf("%q: key %q of record %d is %q, %v, want %q", text, key, i, raw, err, value)
-				}
-				var s string
-				if json.Unmarshal(value, &s) == nil {
-					if got, err := r.Text(i, key); err != nil || got != s {
-						t.Errorf("%q: key %q of record %d is %q, %v, want %q", text, key, i, got, err, s)
-					}
-				}
-			}
-		}
-	})
-}
-
-// objects reads an array or lines of objects.
-func objects(text []byte) (all []map[string]json.RawMessage, err error) {
-	lines := bytes.Split(text, []byte("\n"))
-	if b := bytes.TrimLeft(text, " \t\r\n"); len(b) > 0 && b[0] == '[' {
-		var raw []json.RawMessage
-		if err := json.Unmarshal(text, &raw); err != nil {
-			return nil, err
-		}
-		lines = nil
-		for _, v := range raw {
-			lines = append(lines, v)
-		}
-	}
-	for _, l := range lines {
-		var object map[string]json.RawMessage
-		if l = bytes.Trim(l, " \t\r"); len(l) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(l, &object); err != nil {
-			return nil, err
-		}
-		if object == nil { // null
-			return nil, &json.SyntaxError{}
-		}
-		all = append(all, object)
-	}
-	return all, nil
 }

@@ -27,13 +27,15 @@ import (
 type Format string
 
 const (
-	// CSV is RFC 4180: fields between commas, quoted by " where they hold commas, quotes or line ends. A quote within a
+	// CSV is RFC 4180: fields between commas, quoted by " where they hold commas, quotes or line ends. A quote in a
 	// field that does not begin with one is text, as in Python's csv.
 	CSV Format = "csv"
 	// TSV is fields between tabs, a record a line; quotes are plain characters, as the media type
 	// text/tab-separated-values has them. For quoted fields between tabs set CSV and Comma '\t'.
 	TSV Format = "tsv"
-	// JSON is one object a line (JSON Lines), or one array of objects: the first character tells.
+	// JSON is objects, one a line (JSON Lines) or over several, or one array of objects. The array may be a member of
+	// an object, {"data": [{…}, …]}, if no other member is a list of objects. The content tells which it is.
+	// Numbers may be NaN, Infinity and -Infinity, as Python writes them.
 	JSON Format = "json"
 	// Lines is plain text: a record a line, its one column "text".
 	Lines Format = "text"
@@ -160,8 +162,8 @@ func (r *Records) Rows() []int {
 // first appear.
 func (r *Records) Columns() []string { return append([]string(nil), r.columns...) }
 
-// Text returns a column of record i as text: JSON's numbers and booleans as they are written, null and a missing key
-// as "". An object or array is an error; [Records.Raw] returns it.
+// Text returns a column of record i as text: JSON's numbers and booleans as they are written, null, NaN and a missing
+// key as "". An object or array is an error; [Records.Raw] returns it.
 func (r *Records) Text(i int, column string) (string, error) {
 	var text string
 	err := r.value(i, column, func(v []byte, isJSON bool) (err error) {
@@ -174,10 +176,14 @@ func (r *Records) Text(i int, column string) (string, error) {
 }
 
 // Raw returns a column of record i as it is in the file. From JSON it is the value with its quotes or brackets, such as
-// a chat's "messages", and nil for a missing key. From other formats it is the bytes of [Records.Text].
+// a chat's "messages", and nil for a missing key. NaN and infinities are null. From other formats it is the bytes of
+// [Records.Text].
 func (r *Records) Raw(i int, column string) ([]byte, error) {
 	var raw []byte
-	err := r.value(i, column, func(v []byte, _ bool) error {
+	err := r.value(i, column, func(v []byte, isJSON bool) error {
+		if isJSON {
+			v = withoutNaN(v, func(string) string { return "null" })
+		}
 		raw = append(raw, v...)
 		return nil
 	})
@@ -192,14 +198,14 @@ func (r *Records) Column(column string) Texts {
 	return func(i int) (string, error) { return r.Text(i, column) }
 }
 
-// Where tells where record i is, as "file:line". It counts lines from the start of the file, which is slow: it is meant
-// for messages.
+// Where tells where record i is, as "file:line", or "file:line (record N)" if the line has others. It counts lines from
+// the start of the file, which is slow: it is meant for messages.
 func (r *Records) Where(i int) string {
 	if i < 0 || i >= r.n {
 		return "record " + strconv.Itoa(i)
 	}
 	f, k := r.at(i)
-	return f.where(f.starts[k])
+	return f.where(k)
 }
 
 // at returns the file of record i and the number of the record in it. Where files begin with the same record, all but
@@ -229,7 +235,7 @@ func (r *Records) value(i int, column string, use func(v []byte, isJSON bool) er
 		err = use(v, f.format == JSON)
 	}
 	if err != nil {
-		return errors.Errorf("record: %s: %v", f.where(f.starts[k]), err)
+		return errors.Errorf("record: %s: %v", f.where(k), err)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ type scanner struct {
 	comma  byte
 	max    int   // bytes of a record
 	array  bool  // JSON: one array
+	within bool  // the array is a member of an object
 	state  state // where in the array the scanner is
 	off    int64 // where the next byte is
 	start  int64 // where the record begins
@@ -38,7 +39,7 @@ func newScanner(size int) *scanner { return &scanner{b: bufio.NewReaderSize(nil,
 // reset places the scanner at a record, or with offset 0 at the start of the file.
 func (s *scanner) reset(f *file, offset int64) {
 	s.b.Reset(io.NewSectionReader(f.src, offset, f.size-offset))
-	s.format, s.comma, s.max, s.array = f.format, f.comma, f.max, f.array
+	s.format, s.comma, s.max, s.array, s.within = f.format, f.comma, f.max, f.array, f.within
 	s.off, s.start, s.rec = offset, offset, s.rec[:0]
 	s.state = atBegin
 	if offset > 0 {
@@ -68,17 +69,16 @@ func (s *scanner) skip(n int) {
 
 // next reads a record to rec, without its line end; io.EOF tells that there is none.
 func (s *scanner) next() error {
-	if s.array {
-		return s.element()
+	if s.format == JSON {
+		return s.json()
 	}
 	for {
 		s.start, s.rec = s.off, s.rec[:0]
 		if err := s.line(); err != nil {
 			return err
 		}
-		blank := len(s.rec) == 0 || s.format == JSON && len(bytes.Trim(s.rec, " \t\r")) == 0
 		switch {
-		case blank:
+		case len(s.rec) == 0:
 			continue
 		case s.format == CSV:
 			return s.csv()
