@@ -220,8 +220,8 @@ func (s *Source) folder() string {
 }
 
 // tokenizerNames are the files of a folder that make up its tokenizer.
-var tokenizerNames = []string{"tokenizer.json", TokenizerFile, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-	"encoder.json", "vocab.bpe", "tokenizer.model", ChatFile, token.FileName}
+var tokenizerNames = []string{"tokenizer.json", TokenizerFile, specialMapFile, "added_tokens.json", "vocab.json", "merges.txt",
+	"encoder.json", "vocab.bpe", "tokenizer.model", ChatFile, chatJSON, token.FileName}
 
 // tokenizerFiles copies the tokenizer of a folder byte for byte, or writes that of another source.
 func (e *export) tokenizerFiles() error {

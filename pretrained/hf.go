@@ -207,38 +207,3 @@ func (s *Source) readGeneration(dir string, config []byte) error {
 	s.Sampling = o
 	return errors.Wrap(o.Validate(), GenerationFile)
 }
-
-// readChat reads the chat template from a file of its own, else from tokenizer_config.json. There it is a string, or an
-// entry of a list: the one named "default", else the first.
-func (s *Source) readChat(dir string) error {
-	b, err := readSmall(filepath.Join(dir, ChatFile))
-	if err == nil {
-		s.Chat = string(b)
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	var c struct {
-		Chat json.RawMessage `json:"chat_template"`
-	}
-	if err := readJSON(dir, TokenizerFile, &c); err != nil || len(c.Chat) == 0 {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	if json.Unmarshal(c.Chat, &s.Chat) == nil {
-		return nil
-	}
-	var named []struct{ Name, Template string }
-	if err := json.Unmarshal(c.Chat, &named); err != nil {
-		return errors.Wrapf(err, "%s: chat_template", TokenizerFile)
-	}
-	for _, t := range named {
-		if t.Name == "default" || s.Chat == "" {
-			s.Chat = t.Template
-		}
-	}
-	return nil
-}

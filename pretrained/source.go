@@ -38,7 +38,7 @@ type Source struct {
 	Architecture *gpt.Architecture // of Model
 	Tensors      []Tensor          // as stored, by name
 	Bytes        int64             // of the files that hold the tensors, on disk
-	Chat         string            // chat template, in Jinja; "" for none
+	Chat         string            // default chat template, in Jinja; "" for none
 	End          []int32           // ids that end a text; see [generate.Options]
 	Sampling     generate.Options  // what the model's files say of temperature, top-k and the like; zero for nothing
 
@@ -48,6 +48,8 @@ type Source struct {
 	tokenizer func() (token.Tokenizer, error)
 	tok       token.Tokenizer // the tokenizer, once it was read
 	files     []io.Closer
+	chats     []string                       // names of the chat templates of a folder
+	special   func() (map[string]any, error) // special tokens of the files, by their names in transformers
 }
 
 // Tensor is a parameter as a file has it.
@@ -263,16 +265,6 @@ func (s *Source) Generator(x plan.Executor) (*generate.Generator, error) {
 		return nil, err
 	}
 	return g, nil
-}
-
-// Template returns the model's chat template, which may print tokens of t. A model without one is an error, and so is
-// an unknown construct.
-func (s *Source) Template(t token.Tokenizer) (*generate.ChatTemplate, error) {
-	if s.Chat == "" {
-		return nil, errors.Errorf("pretrained: %s has no chat template: it is not a model for chats", s.Path)
-	}
-	c, err := generate.ParseTemplate(s.Chat, t)
-	return c, errors.Wrapf(err, "pretrained: %s", s.Path)
 }
 
 // Load opens what is at path and reads its values: [Open], then [Source.Generator].

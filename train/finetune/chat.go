@@ -38,7 +38,7 @@ func (*chat) columns(d *DataSettings, r *record.Records) error {
 func (c *chat) open(s *Setup, _ *record.Records) error { return c.restore(s) }
 
 func (c *chat) restore(s *Setup) (err error) {
-	if c.plain = s.Source.Chat == ""; c.plain {
+	if c.plain = !s.Source.HasChat(); c.plain {
 		c.template, err = generate.PlainTemplate(s.Tokenizer)
 	} else {
 		c.template, err = s.Source.Template(s.Tokenizer)
