@@ -1,7 +1,7 @@
 package finetune
 
 import (
-	"encoding/json"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -14,9 +14,11 @@ import (
 // Template and Answer.
 type Layout struct {
 	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. The role
-	// human becomes user, and the roles gpt, bot, model and chatbot become assistant.
+	// human becomes user, and the roles gpt, bot, model and chatbot become assistant. A content may be a list of parts
+	// of type text, which are joined. Beside calls of tools it may be null.
 	Messages string `yaml:"messages,omitempty" flag:"messages" usage:"column of chats: JSON messages with role and content"`
-	Prompt   string `yaml:"prompt,omitempty" flag:"prompt" usage:"column of what the user says"`
+	// Prompt and Answer are columns of texts, or of messages as in Messages.
+	Prompt string `yaml:"prompt,omitempty" flag:"prompt" usage:"column of what the user says"`
 	// Input follows the prompt after a blank line. It may be empty.
 	Input  string `yaml:"input,omitempty" flag:"input" usage:"column of the text that the prompt is about"`
 	Answer string `yaml:"answer,omitempty" flag:"answer" usage:"column of the answers"`
@@ -141,7 +143,7 @@ func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 		}
 		var b strings.Builder
 		for _, x := range m {
-			b.WriteString(x.Role + "\n" + x.Content + "\n")
+			b.WriteString(x.Role + "\n" + cmp.Or(x.Given, x.Content) + "\n")
 		}
 		return b.String(), nil
 	}
@@ -174,19 +176,24 @@ func (l Layout) prompt(text string) string {
 	return prompt
 }
 
-func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
+func (l Layout) read(r *record.Records, i int) (chat []generate.Message, err error) {
+	var prompt, answer []generate.Message
 	texts := map[string]string{}
 	for _, c := range l.Columns() {
-		if c == l.Messages {
-			continue
+		var err error
+		switch c {
+		case l.Messages:
+		case l.Prompt:
+			texts[c], prompt, err = said(r, i, c)
+		case l.Answer:
+			texts[c], answer, err = said(r, i, c)
+		default:
+			texts[c], err = r.Text(i, c)
 		}
-		text, err := r.Text(i, c)
 		if err != nil {
 			return nil, err
 		}
-		texts[c] = text
 	}
-	var chat []generate.Message
 	if l.System != "" && texts[l.System] != "" {
 		chat = []generate.Message{{Role: "system", Content: texts[l.System]}}
 	}
@@ -198,6 +205,36 @@ func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
 		messages, err := parseMessages(raw)
 		return append(chat, messages...), errors.Wrapf(err, "column %q", l.Messages)
 	}
+	if prompt == nil {
+		text, err := l.says(texts)
+		if err != nil {
+			return nil, err
+		}
+		prompt = []generate.Message{{Role: "user", Content: text}}
+	} else if texts[l.Input] != "" {
+		return nil, errors.Errorf("column %q stands beside messages in column %q; want a prompt that is a text", l.Input, l.Prompt)
+	}
+	if answer == nil {
+		answer = []generate.Message{{Role: "assistant", Content: texts[l.Answer]}}
+	}
+	return slices.Concat(chat, prompt, answer), nil
+}
+
+// said reads a column of what is said: a text, or in JSON a list of messages, which is not nil.
+func said(r *record.Records, i int, column string) (text string, messages []generate.Message, err error) {
+	if text, err = r.Text(i, column); err == nil {
+		return text, nil, nil
+	}
+	raw, e := r.Raw(i, column)
+	if e != nil || len(raw) == 0 || raw[0] != '[' {
+		return "", nil, err
+	}
+	messages, err = parseMessages(raw)
+	return "", messages, errors.Wrapf(err, "column %q", column)
+}
+
+// says returns what the user says.
+func (l Layout) says(texts map[string]string) (string, error) {
 	prompt := texts[l.Prompt]
 	pieces, err := l.pieces()
 	for _, p := range pieces {
@@ -206,13 +243,10 @@ func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
 		}
 		prompt += p.text
 	}
-	if err != nil {
-		return nil, err
-	}
 	if l.Input != "" && texts[l.Input] != "" {
 		prompt += "\n\n" + texts[l.Input]
 	}
-	return append(chat, generate.Message{Role: "user", Content: prompt}, generate.Message{Role: "assistant", Content: texts[l.Answer]}), nil
+	return prompt, err
 }
 
 // piece is a piece of a prompt's template: the name of a column, or text.
@@ -251,40 +285,4 @@ func (l Layout) pieces() (all []piece, err error) {
 		text, rest = "", rest[end+1:]
 	}
 	return append(all, piece{text: text}), nil
-}
-
-// parseMessages reads the messages of a chat from JSON.
-func parseMessages(raw []byte) ([]generate.Message, error) {
-	var messages []struct{ Role, Content, From, Value *string }
-	if err := json.Unmarshal(raw, &messages); err != nil {
-		return nil, errors.New(`want JSON messages, [{"role": "user", "content": "…"}, …], contents being texts`)
-	}
-	chat := make([]generate.Message, len(messages))
-	for i, m := range messages {
-		role, content := m.Role, m.Content
-		if role == nil && content == nil {
-			role, content = m.From, m.Value
-		}
-		if role == nil || content == nil {
-			return nil, errors.Errorf(`message %d: want "role" and "content", or "from" and "value"`, i+1)
-		}
-		chat[i] = generate.Message{Role: *role, Content: *content}
-		if r, ok := roles[*role]; ok {
-			chat[i].Role = r
-		}
-	}
-	return chat, nil
-}
-
-// roles maps names of roles in files such as ShareGPT's to those that chat templates know.
-var roles = map[string]string{"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant"}
-
-// checkChat refuses a chat from which no answer can be learned.
-func checkChat(chat []generate.Message) error {
-	for i, m := range chat {
-		if m.Role != "system" && strings.TrimSpace(m.Content) == "" {
-			return errors.Errorf("message %d (%s) is empty", i+1, m.Role)
-		}
-	}
-	return generate.CheckAnswers(chat)
 }
