@@ -102,6 +102,9 @@ func (k *dataCheck) classWarnings(b *strings.Builder) {
 	if f.Labels == nil {
 		return
 	}
+	if f.Alike != "" {
+		fmt.Fprintf(b, "       %s\n", f.Alike)
+	}
 	if len(f.Labels.Names) == 1 {
 		fmt.Fprintf(b, "       only one label, %q: there is nothing to tell apart\n", f.Labels.Names[0])
 	}

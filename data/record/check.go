@@ -46,6 +46,7 @@ type Findings struct {
 	HeldOut    int            `json:"held_out"`         // rows that leaks were looked for in
 	Unseen     []string       `json:"unseen"`           // labels of held-out rows that the data lacks
 	Small      []string       `json:"small"`            // labels that are missing in a part of the split, sorted
+	Alike      string         `json:"alike,omitempty"`  // Classes.Alike
 
 	Places  Places   `json:"-"`
 	Labels  *Classes `json:"-"` // nil without labels

@@ -165,13 +165,7 @@ func (r *Records) Columns() []string { return append([]string(nil), r.columns...
 // Text returns a column of record i as text: JSON's numbers and booleans as they are written, null, NaN and a missing
 // key as "". An object or array is an error; [Records.Raw] returns it.
 func (r *Records) Text(i int, column string) (string, error) {
-	var text string
-	err := r.value(i, column, func(v []byte, isJSON bool) (err error) {
-		if text = string(v); isJSON {
-			text, err = plain(v)
-		}
-		return errors.Wrapf(err, "column %q", column)
-	})
+	text, _, err := r.label(i, column)
 	return text, err
 }
 
