@@ -5,11 +5,10 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"unsafe"
 
-	"github.com/edsrzf/mmap-go"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
 
@@ -37,7 +36,7 @@ type TokenFile struct {
 	Tokens []uint16 // ids of 2 bytes
 	Wide   []uint32 // ids of 4 bytes
 	said   bool     // something told the width
-	mem    mmap.MMap
+	mem    *mapped.File
 }
 
 // OpenTokens maps a token file. The first bytes tell llm.c's format and its width. For a file without a header, width
@@ -50,38 +49,21 @@ func OpenTokens(path string, width int) (*TokenFile, error) {
 	if width != 0 && width != 2 && width != 4 {
 		return nil, errors.Errorf("data: OpenTokens: %s: ids of %d bytes, want 2, 4, or 0 to find out", path, width)
 	}
-	t, err := mapTokens(path)
+	mem, err := mapped.Open(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "data: OpenTokens")
 	}
-	if err := t.view(filepath.Dir(path), width); err != nil {
+	t := &TokenFile{mem: mem}
+	if err := mapped.Guard(func() error { return t.view(filepath.Dir(path), width) }); err != nil {
 		t.Close()
 		return nil, errors.Wrapf(err, "data: OpenTokens: %s", path)
 	}
 	return t, nil
 }
 
-// mapTokens maps a file whose layout is not known yet.
-func mapTokens(path string) (*TokenFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil, errors.Errorf("%s: %d bytes, want a file of tokens", path, info.Size())
-	}
-	mem, err := mmap.Map(f, mmap.RDONLY, 0)
-	return &TokenFile{mem: mem}, errors.Wrap(err, path)
-}
-
 // view finds the layout of a mapped file of folder dir and sets Tokens or Wide.
 func (t *TokenFile) view(dir string, width int) error {
-	body, ofHeader, err := t.header(t.mem)
+	body, ofHeader, err := t.header(t.mem.Bytes)
 	if err != nil {
 		return err
 	}
@@ -139,8 +121,9 @@ func (t *TokenFile) Close() error {
 	if t.mem == nil {
 		return nil
 	}
-	t.Tokens, t.Wide = nil, nil
-	return errors.Wrap(t.mem.Unmap(), "data: TokenFile")
+	mem := t.mem
+	t.Tokens, t.Wide, t.mem = nil, nil, nil
+	return errors.Wrap(mem.Close(), "data: TokenFile")
 }
 
 func (t *TokenFile) tokens() tokens { return tokens{t.Tokens, t.Wide} }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
 
@@ -34,7 +35,7 @@ func TokenFiles(path string, o TextOptions) (*TextData, error) {
 			return nil, err
 		}
 	}
-	if err := t.open(dir, train, val, o); err != nil {
+	if err := mapped.Guard(func() error { return t.open(dir, train, val, o) }); err != nil {
 		t.Close()
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/ceto-ml/ceto/data/field"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/ceto-ml/ceto/internal/splitmix"
 	"github.com/pkg/errors"
 )
@@ -40,10 +41,16 @@ func (w *windows[T]) Next(b Batch) (int, error) {
 		}
 		n = min(size, w.n-int(w.next))
 	}
-	for i := range n {
-		if err := w.window(x.Int[i*w.context:(i+1)*w.context], y.Int[i*w.context:(i+1)*w.context], w.next+int64(i)); err != nil {
-			return 0, err
+	err = mapped.Guard(func() error {
+		for i := range n {
+			if err := w.window(x.Int[i*w.context:(i+1)*w.context], y.Int[i*w.context:(i+1)*w.context], w.next+int64(i)); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
 	clear(x.Int[n*w.context:])
 	clear(y.Int[n*w.context:])

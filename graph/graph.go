@@ -26,6 +26,7 @@ import (
 // Graph is a computation in symbols.
 type Graph struct {
 	expr    *gorgonia.ExprGraph
+	indexed int // ids below are in Gorgonia's map
 	nodes   []*Node
 	of      map[*gorgonia.Node]*Node
 	merged  map[applied]*Node
@@ -151,6 +152,7 @@ func (g *Graph) declare(name string, m Meta, kind Kind) *Node {
 	if err := m.check(); err != nil {
 		return g.Fail(errors.Wrapf(err, "graph: %s %q", kind, name))
 	}
+	g.indexAhead()
 	var e *gorgonia.Node
 	if len(m.Shape) == 0 {
 		e = gorgonia.NewScalar(g.expr, m.DType.Tensor(), gorgonia.WithName(name))

@@ -100,6 +100,7 @@ func (g *Graph) applyExpr(op Op, in []Meta, out Meta, x []*Node) (e *gorgonia.No
 	}
 	exprLock.Lock()
 	defer exprLock.Unlock()
+	g.indexAhead()
 	if len(x) == 0 {
 		e = gorgonia.NewUniqueNode(gorgonia.WithType(exprType(out)), gorgonia.WithOp(eo), gorgonia.In(g.expr), gorgonia.WithShape(out.Shape...))
 	} else if e, err = gorgonia.ApplyOp(eo, kids...); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
@@ -61,7 +62,16 @@ func (s *Source) AdaptTask(dir string) (map[string]graph.Buf, error) {
 	return heads, errors.Wrapf(err, "pretrained: adapter %s", dir)
 }
 
-func (s *Source) adapt(dir string, task bool) (map[string]graph.Buf, error) {
+// adapt merges an adapter. It returns the parameters of a new head, where it is for a task.
+func (s *Source) adapt(dir string, task bool) (heads map[string]graph.Buf, err error) {
+	err = mapped.Guard(func() error {
+		heads, err = s.merge(dir, task)
+		return err
+	})
+	return heads, err
+}
+
+func (s *Source) merge(dir string, task bool) (map[string]graph.Buf, error) {
 	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
 		return nil, err
 	}

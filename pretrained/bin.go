@@ -9,33 +9,25 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/half"
-	"github.com/edsrzf/mmap-go"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
 
 // binFile is a mapped file of numbers one after the other, little-endian, as llm.c and llama2.c write them.
 type binFile struct {
-	mmap.MMap
+	*mapped.File
 	at int // where the next tensor begins
 }
 
-// Close unmaps the file.
-func (f *binFile) Close() error { return f.Unmap() }
-
 // openBin maps a file for s.
 func (s *Source) openBin(path string) (*binFile, error) {
-	r, err := os.Open(path)
+	mem, err := mapped.Open(path)
 	if err != nil {
-		return nil, errors.WithStack(err)
+		return nil, err
 	}
-	defer r.Close()
-	mem, err := mmap.Map(r, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	f := &binFile{MMap: mem}
+	f := &binFile{File: mem}
 	s.files = append(s.files, f)
-	s.Bytes = int64(len(mem))
+	s.Bytes = int64(len(mem.Bytes))
 	return f, nil
 }
 
@@ -58,10 +50,10 @@ func (f *binFile) take(name, kind string, padded int, shape ...int) (*stored, er
 		size = 2
 	}
 	width := rowSize(shape)
-	if padded < shape[0] || width > (math.MaxInt-f.at)/size/padded || f.at+size*padded*width > len(f.MMap) {
-		return nil, errors.Errorf("the file ends within %s: %d bytes", name, len(f.MMap))
+	if padded < shape[0] || width > (math.MaxInt-f.at)/size/padded || f.at+size*padded*width > len(f.Bytes) {
+		return nil, errors.Errorf("the file ends within %s: %d bytes", name, len(f.Bytes))
 	}
-	b := f.MMap[f.at : f.at+size*padded*width]
+	b := f.Bytes[f.at : f.at+size*padded*width]
 	f.at += len(b)
 	t := &stored{Tensor: Tensor{name, kind, shape, int64(len(b))}}
 	t.rows = func(dst []float32, from, _ int) error {

@@ -64,7 +64,7 @@ func (s *Source) openLlama2C(path string) error {
 	if err != nil {
 		return err
 	}
-	h, ok := parseLlama2C(f.MMap[:min(len(f.MMap), llama2cHead)])
+	h, ok := parseLlama2C(f.Bytes[:min(len(f.Bytes), llama2cHead)])
 	switch {
 	case h.version > 1:
 		return errors.Errorf("version %d of llama2.c's checkpoints; known: 0 and 1 (float32)", h.version)
@@ -93,8 +93,8 @@ func (s *Source) openLlama2C(path string) error {
 			}
 		}
 	}
-	if f.at != len(f.MMap) {
-		return errors.Errorf("the settings ask for %d bytes, the file has %d", f.at, len(f.MMap))
+	if f.at != len(f.Bytes) {
+		return errors.Errorf("the settings ask for %d bytes, the file has %d", f.at, len(f.Bytes))
 	}
 	s.End = []int32{1, 2} // as in run.c, the next text's begin token ends a text, and so does the end token
 	s.tokenizer = tokenizerBeside(path)

@@ -52,10 +52,10 @@ func (s *Source) openLLMC(path string) error {
 	if err != nil {
 		return err
 	}
-	if len(f.MMap) < llmcHeader {
-		return errors.Errorf("%d bytes; the header of llm.c has %d", len(f.MMap), llmcHeader)
+	if len(f.Bytes) < llmcHeader {
+		return errors.Errorf("%d bytes; the header of llm.c has %d", len(f.Bytes), llmcHeader)
 	}
-	h := ints(f.MMap, 8)
+	h := ints(f.Bytes, 8)
 	f.at = llmcHeader
 	kinds := map[int]string{llmcF32: "F32", llmcBF16: "BF16"}
 	kind, ok := kinds[h[1]]
@@ -93,8 +93,8 @@ func (s *Source) openLLMC(path string) error {
 			}
 		}
 	}
-	if f.at != len(f.MMap) {
-		return errors.Errorf("%d bytes after the last parameter", len(f.MMap)-f.at)
+	if f.at != len(f.Bytes) {
+		return errors.Errorf("%d bytes after the last parameter", len(f.Bytes)-f.at)
 	}
 	s.tokenizer = tokenizerBeside(path)
 	return nil

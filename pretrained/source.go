@@ -26,6 +26,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
 
@@ -75,7 +76,7 @@ func Open(path string) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{Path: path, params: map[string]*stored{}}
-	if err = open(s); err == nil {
+	if err = mapped.Guard(func() error { return open(s) }); err == nil {
 		err = s.Model.Validate()
 	}
 	if err == nil {

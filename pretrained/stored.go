@@ -6,6 +6,7 @@ import (
 
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/internal/mapped"
 )
 
 // stored is a tensor of a file with the way to its values.
@@ -69,20 +70,26 @@ func (t *stored) decode(dst []float32) error {
 	var wg sync.WaitGroup
 	for p := range errs {
 		wg.Go(func() {
-			from, to := p*part, min(rows, (p+1)*part)
-			if t.Row == nil {
-				errs[p] = t.rows(dst[from*width:to*width], from, to)
-				return
-			}
-			for i := from; i < to && errs[p] == nil; i++ {
-				r := t.Row(i)
-				errs[p] = t.rows(dst[i*width:(i+1)*width], r, r+1)
-			}
+			errs[p] = mapped.Guard(func() error { return t.part(dst, width, p*part, min(rows, (p+1)*part)) })
 		})
 	}
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part decodes rows from … to−1 of a width.
+func (t *stored) part(dst []float32, width, from, to int) error {
+	if t.Row == nil {
+		return t.rows(dst[from*width:to*width], from, to)
+	}
+	for i := from; i < to; i++ {
+		r := t.Row(i)
+		if err := t.rows(dst[i*width:(i+1)*width], r, r+1); err != nil {
 			return err
 		}
 	}

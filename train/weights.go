@@ -8,6 +8,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
@@ -95,14 +96,20 @@ func (s *State) read(path string, strict bool, names, more []string) (map[string
 	defer f.Close()
 	vals := map[string]graph.Buf{}
 	known := map[string]bool{}
-	for i, name := range slices.Concat(names, more) {
-		known[name] = true
-		if _, ok := f.Tensor(name); !ok && i >= len(names) {
-			continue
+	err = mapped.Guard(func() error {
+		for i, name := range slices.Concat(names, more) {
+			known[name] = true
+			if _, ok := f.Tensor(name); !ok && i >= len(names) {
+				continue
+			}
+			if err := s.match(f, name, vals, &bad); err != nil {
+				return err
+			}
 		}
-		if err := s.match(f, name, vals, &bad); err != nil {
-			return nil, bad, errors.Wrapf(err, "train: %s", path)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, bad, errors.Wrapf(err, "train: %s", path)
 	}
 	for _, t := range f.Tensors {
 		if !known[t.Name] {

@@ -117,7 +117,7 @@ func viewSlices(p *Plan) {
 // viewConcats joins results without a copy: Striders write straight into the concatenation of their results on the
 // last axis. The three gradients of packed q, k, v are such results.
 func viewConcats(p *Plan) {
-	u, dead := p.uses(), map[int]bool{}
+	u, kids, dead := p.uses(), p.aliases(), map[int]bool{}
 	for i, s := range p.Steps {
 		op, ok := s.Op.(graph.Concat)
 		if !ok {
@@ -129,7 +129,6 @@ func viewConcats(p *Plan) {
 		if err != nil || axis != len(shape)-1 {
 			continue
 		}
-		kids := p.aliases()
 		fits := true
 		for _, x := range s.In {
 			r, off := p.Root(x)
@@ -145,6 +144,7 @@ func viewConcats(p *Plan) {
 			row := p.Slots[x].Meta.Shape[axis]
 			p.Slots[r].Base, p.Slots[r].Offset = y, off*p.Slots[y].Meta.DType.Size()
 			p.setStride(r, row, shape[axis], kids)
+			kids[y] = append(kids[y], r)
 			off += row
 		}
 		dead[i] = true
@@ -190,25 +190,26 @@ func (p *Plan) storeAssigns(inPlace bool) {
 		r, _ := p.Root(x)
 		guard = max(guard, u.writer[r])
 	}
-	state := map[int]int{} // value → state
-	count := map[int]int{}
+	to := stores{state: map[int]int{}, count: map[int]int{}, owned: p.owned()}
 	for _, a := range p.assigns {
-		state[a.value] = a.state
-		count[a.value]++
+		to.state[a.value] = a.state
+		to.count[a.value]++
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		if inPlace && p.storesAll(i, guard, state, count, u) {
+		if inPlace && p.storesAll(i, guard, to, u) {
 			for _, y := range s.Out {
 				if y >= 0 {
-					p.Slots[y].Base, p.Slots[y].Offset = state[y], 0
+					st := to.state[y]
+					p.Slots[y].Base, p.Slots[y].Offset = st, 0
+					to.owned[st] = append(to.owned[st], to.owned[y]...)
 				}
 			}
 			s.Guarded = true
 		}
 	}
 	for _, a := range p.assigns {
-		if p.Slots[a.value].Base != a.state || count[a.value] > 1 {
+		if p.Slots[a.value].Base != a.state || to.count[a.value] > 1 {
 			y := len(p.Slots)
 			p.Slots = append(p.Slots, Slot{Meta: p.Slots[a.state].Meta, Region: Activations, Base: a.state})
 			p.Steps = append(p.Steps, Step{Op: Copy{}, In: []int{a.value}, Out: []int{y}, Scope: p.Slots[a.state].Name, Guarded: true})
@@ -217,9 +218,26 @@ func (p *Plan) storeAssigns(inPlace bool) {
 	p.assigns = nil
 }
 
+// stores says what the assignments store.
+type stores struct {
+	state map[int]int // of each value
+	count map[int]int // of each value: the states that it goes to
+	owned [][]int     // see Plan.owned
+}
+
+// owned returns for each slot that owns memory itself and its aliases.
+func (p *Plan) owned() [][]int {
+	all := make([][]int, len(p.Slots))
+	for x := range p.Slots {
+		r, _ := p.Root(x)
+		all[r] = append(all[r], x)
+	}
+	return all
+}
+
 // storesAll reports whether step i can write all its results into the states they are assigned to. The last guard
 // must be known by then, as a skipped step must leave nothing to steps that are not skipped.
-func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
+func (p *Plan) storesAll(i, guard int, to stores, u uses) bool {
 	if i <= guard {
 		return false
 	}
@@ -228,12 +246,12 @@ func (p *Plan) storesAll(i, guard int, state, count map[int]int, u uses) bool {
 		if y < 0 {
 			continue
 		}
-		st, ok := state[y]
-		if !ok || count[y] != 1 || p.isOutput(y) || p.Slots[y].Base >= 0 || p.touchedFrom(st, i, u) {
+		st, ok := to.state[y]
+		if !ok || to.count[y] != 1 || p.isOutput(y) || p.Slots[y].Base >= 0 || touchedFrom(to.owned[st], i, u) {
 			return false
 		}
 		for _, k := range u.readers[y] {
-			if len(p.Guards) > 0 && !p.storesAll(k, guard, state, count, u) {
+			if len(p.Guards) > 0 && !p.storesAll(k, guard, to, u) {
 				return false
 			}
 		}
@@ -257,13 +275,9 @@ func (p *Plan) isOutput(x int) bool {
 	return false
 }
 
-// touchedFrom reports whether a step after i, an output or another assignment reads the state st or a view of it.
-func (p *Plan) touchedFrom(st, i int, u uses) bool {
-	for x := range p.Slots {
-		r, _ := p.Root(x)
-		if r != st {
-			continue
-		}
+// touchedFrom reports whether a step after i, an output or another assignment reads one of the slots.
+func touchedFrom(slots []int, i int, u uses) bool {
+	for _, x := range slots {
 		if u.kept[x] {
 			return true
 		}
@@ -283,6 +297,7 @@ func overwrites(op graph.Op, member, operand int) bool {
 
 // reuseOperands lets a step write over an operand that nothing needs after it, where its op allows that.
 func reuseOperands(p *Plan) {
+	last := p.lastTouched()
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		for member, y := range s.Out {
@@ -290,9 +305,10 @@ func reuseOperands(p *Plan) {
 				continue
 			}
 			for operand, x := range s.In {
-				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, member, operand) && p.dies(x, i, operand) {
+				if p.Slots[x].Meta.Bytes() == p.Slots[y].Meta.Bytes() && overwrites(s.Op, member, operand) && p.dies(x, i, operand, last) {
 					r, off := p.Root(x)
 					p.Slots[y].Base, p.Slots[y].Offset = r, off
+					last[r] = max(last[r], last[y])
 					break
 				}
 			}
@@ -300,9 +316,36 @@ func reuseOperands(p *Plan) {
 	}
 }
 
+// lastTouched returns for each slot that owns memory the last step that touches it. What an output or a guard wants is
+// touched after the last step.
+func (p *Plan) lastTouched() []int {
+	last := make([]int, len(p.Slots))
+	touch := func(x, step int) {
+		if x >= 0 {
+			r, _ := p.Root(x)
+			last[r] = max(last[r], step)
+		}
+	}
+	for i, s := range p.Steps {
+		for _, x := range s.In {
+			touch(x, i)
+		}
+		for _, y := range s.Out {
+			touch(y, i)
+		}
+	}
+	for _, o := range p.Outputs {
+		touch(o.Slot, len(p.Steps))
+	}
+	for _, g := range p.Guards { // read when the first guarded step comes, maybe much later
+		touch(g, len(p.Steps))
+	}
+	return last
+}
+
 // dies reports whether operand x of step i is a whole activation that nothing touches after the step. No other
 // operand or result of the step may share it.
-func (p *Plan) dies(x, i, operand int) bool {
+func (p *Plan) dies(x, i, operand int, last []int) bool {
 	r, off := p.Root(x)
 	if p.Slots[r].Region != Activations || off != 0 || p.Slots[x].Stride != 0 || p.Slots[x].Meta.Bytes() != p.Slots[r].Meta.Bytes() {
 		return false
@@ -320,25 +363,5 @@ func (p *Plan) dies(x, i, operand int) bool {
 			}
 		}
 	}
-	for k := i + 1; k < len(p.Steps); k++ {
-		for _, o := range append(append([]int{}, p.Steps[k].In...), p.Steps[k].Out...) {
-			if o < 0 {
-				continue
-			}
-			if q, _ := p.Root(o); q == r {
-				return false
-			}
-		}
-	}
-	for _, o := range p.Outputs {
-		if q, _ := p.Root(o.Slot); q == r {
-			return false
-		}
-	}
-	for _, g := range p.Guards { // read when the first guarded step comes, maybe much later
-		if q, _ := p.Root(g); q == r {
-			return false
-		}
-	}
-	return true
+	return last[r] <= i
 }

@@ -70,14 +70,13 @@ func readBefore(readers []int, step int) bool {
 // fusePads turns a sum of disjoint zero-padded values into their concatenation: the gradients of slices.
 func fusePads(p *Plan) {
 	u, dead := p.uses(), map[int]bool{}
+	sums := p.padSums(u)
 	for i := len(p.Steps) - 1; i >= 0; i-- {
-		if _, ok := p.Steps[i].Op.(graph.Add); !ok || dead[i] {
+		if _, ok := p.Steps[i].Op.(graph.Add); !ok || dead[i] || !sums[i].full {
 			continue
 		}
 		var pads, adds []int
-		if !p.padLeaves(i, u, &pads, &adds) {
-			continue
-		}
+		p.padLeaves(i, u, &pads, &adds)
 		op, in, ok := p.concatOf(pads)
 		if !ok || !p.supports(op, in) {
 			continue
@@ -90,26 +89,47 @@ func fusePads(p *Plan) {
 	p.drop(dead)
 }
 
-// padLeaves collects the steps of a tree of additions whose leaves are all Pads that nothing else reads.
-func (p *Plan) padLeaves(i int, u uses, pads, adds *[]int) bool {
-	for _, x := range p.Steps[i].In {
-		w := u.writer[x]
-		if w < 0 || !u.only(x) {
-			return false
-		}
-		switch p.Steps[w].Op.(type) {
+// padSum describes a tree of additions whose leaves are all Pads along one axis that nothing else reads.
+type padSum struct {
+	axis, width int  // width is what the leaves had before they were padded; 0 where there is no such tree
+	full        bool // the width is that of the result
+}
+
+// padSums returns the tree that ends in each step.
+func (p *Plan) padSums(u uses) []padSum {
+	sums := make([]padSum, len(p.Steps))
+	for i, s := range p.Steps {
+		switch op := s.Op.(type) {
 		case graph.Pad:
-			*pads = append(*pads, w)
+			sums[i] = padSum{op.Axis, p.Slots[s.Out[0]].Meta.Shape[op.Axis] - op.Before - op.After, false}
 		case graph.Add:
-			*adds = append(*adds, w)
-			if !p.padLeaves(w, u, pads, adds) {
-				return false
+			var leaves [2]padSum
+			for k, x := range s.In {
+				if w := u.writer[x]; w >= 0 && u.only(x) {
+					leaves[k] = sums[w]
+				}
 			}
-		default:
-			return false
+			l, r := leaves[0], leaves[1]
+			if l.width > 0 && r.width > 0 && l.axis == r.axis {
+				width := l.width + r.width
+				sums[i] = padSum{l.axis, width, width == p.Slots[s.Out[0]].Meta.Shape[l.axis]}
+			}
 		}
 	}
-	return true
+	return sums
+}
+
+// padLeaves collects the Pads and the additions below an addition that ends a tree of them.
+func (p *Plan) padLeaves(i int, u uses, pads, adds *[]int) {
+	for _, x := range p.Steps[i].In {
+		w := u.writer[x]
+		if _, ok := p.Steps[w].Op.(graph.Pad); ok {
+			*pads = append(*pads, w)
+			continue
+		}
+		*adds = append(*adds, w)
+		p.padLeaves(w, u, pads, adds)
+	}
 }
 
 // concatOf returns the concatenation that the sum of the Pads is, if they fill one axis side by side.

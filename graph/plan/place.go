@@ -62,31 +62,37 @@ func (p *Plan) place(share bool) {
 	slices.SortStableFunc(acts, func(a, b int) int {
 		return cmp.Or(cmp.Compare(p.Slots[b].Meta.Bytes(), p.Slots[a].Meta.Bytes()), cmp.Compare(p.Slots[a].First, p.Slots[b].First))
 	})
-	for k, i := range acts {
-		p.Slots[i].Offset = p.gap(i, acts[:k])
-		p.Sizes[Activations] = max(p.Sizes[Activations], p.Slots[i].Offset+Aligned(p.Slots[i].Meta.Bytes()))
+	var placed []block
+	for _, i := range acts {
+		s := &p.Slots[i]
+		size := Aligned(s.Meta.Bytes())
+		b := block{first: s.First, last: s.Last}
+		b.offset = gap(b, size, placed)
+		b.end = b.offset + size
+		at, _ := slices.BinarySearchFunc(placed, b.offset, func(o block, offset int) int { return cmp.Compare(o.offset, offset) })
+		placed = slices.Insert(placed, at, b)
+		s.Offset = b.offset
+		p.Sizes[Activations] = max(p.Sizes[Activations], b.end)
 	}
 	p.Lower = p.liveBytes(acts)
 }
 
-// gap returns the offset of the smallest gap for slot i among the placed slots that live at the same time.
-func (p *Plan) gap(i int, placed []int) int {
-	s := &p.Slots[i]
-	var busy []int
-	for _, k := range placed {
-		if o := &p.Slots[k]; o.First <= s.Last && s.First <= o.Last {
-			busy = append(busy, k)
-		}
-	}
-	slices.SortFunc(busy, func(a, b int) int { return cmp.Compare(p.Slots[a].Offset, p.Slots[b].Offset) })
-	need := Aligned(s.Meta.Bytes())
+// block is the memory of a slot: the steps that it lives in and the bytes that it takes.
+type block struct{ first, last, offset, end int }
+
+// gap returns the offset of the smallest gap of need bytes among the placed blocks that live when b does. The placed
+// ones are in the order of their offsets.
+func gap(b block, need int, placed []block) int {
 	best, bestSize, end := -1, 0, 0
-	for _, k := range busy {
-		o := &p.Slots[k]
-		if size := o.Offset - end; size >= need && (best < 0 || size < bestSize) {
+	for i := range placed {
+		o := &placed[i]
+		if o.first > b.last || b.first > o.last {
+			continue
+		}
+		if size := o.offset - end; size >= need && (best < 0 || size < bestSize) {
 			best, bestSize = end, size
 		}
-		end = max(end, o.Offset+Aligned(o.Meta.Bytes()))
+		end = max(end, o.end)
 	}
 	if best < 0 {
 		return end
@@ -96,14 +102,15 @@ func (p *Plan) gap(i int, placed []int) int {
 
 // liveBytes is the largest sum of the sizes of slots that live at one step.
 func (p *Plan) liveBytes(acts []int) int {
-	most := 0
-	for t := 0; t <= len(p.Steps); t++ {
-		sum := 0
-		for _, i := range acts {
-			if s := &p.Slots[i]; s.First <= t && t <= s.Last {
-				sum += Aligned(s.Meta.Bytes())
-			}
-		}
+	change := make([]int, len(p.Steps)+2) // of the sum, at each step
+	for _, i := range acts {
+		s := &p.Slots[i]
+		change[s.First] += Aligned(s.Meta.Bytes())
+		change[s.Last+1] -= Aligned(s.Meta.Bytes())
+	}
+	most, sum := 0, 0
+	for _, d := range change {
+		sum += d
 		most = max(most, sum)
 	}
 	return most

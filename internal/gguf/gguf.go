@@ -15,9 +15,8 @@ package gguf
 import (
 	"math"
 	"math/bits"
-	"os"
 
-	"github.com/edsrzf/mmap-go"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
 
@@ -28,7 +27,7 @@ type File struct {
 	Tensors []Tensor // in the file's order; nil after Close
 
 	keys, names index
-	mem         mmap.MMap
+	mem         *mapped.File
 }
 
 // KV is a key of the metadata and its value. The value is a uint8, int8, uint16, int16, uint32, int32, uint64, int64,
@@ -46,28 +45,20 @@ type Tensor struct {
 	Data  []byte
 }
 
-// Open maps a file and checks it as [Parse] does. Close it after use.
+// Open maps a file and checks it as [Parse] does. Close it after use. Read the data of tensors within [mapped.Guard].
 func Open(path string) (*File, error) {
-	r, err := os.Open(path)
+	mem, err := mapped.Open(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "gguf: Open")
 	}
-	defer r.Close()
-	info, err := r.Stat()
+	var f *File
+	err = mapped.Guard(func() (err error) {
+		f, err = parse(mem.Bytes)
+		return errors.Wrap(err, path)
+	})
 	if err != nil {
+		mem.Close()
 		return nil, errors.Wrap(err, "gguf: Open")
-	}
-	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil, errors.Errorf("gguf: Open: %s: %s of %d bytes, want a file with a header", path, info.Mode(), info.Size())
-	}
-	mem, err := mmap.Map(r, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, errors.Wrapf(err, "gguf: Open: %s", path)
-	}
-	f, err := parse(mem)
-	if err != nil {
-		mem.Unmap()
-		return nil, errors.Wrapf(err, "gguf: Open: %s", path)
 	}
 	f.mem = mem
 	return f, nil
@@ -79,7 +70,7 @@ func (f *File) Close() error {
 	if f.mem == nil {
 		return nil
 	}
-	return errors.Wrap(f.mem.Unmap(), "gguf: Close")
+	return errors.Wrap(f.mem.Close(), "gguf: Close")
 }
 
 // Tensor returns the tensor with a name; false where there is none.

@@ -6,12 +6,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/edsrzf/mmap-go"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
 
@@ -20,31 +19,24 @@ type File struct {
 	Meta    map[string]string
 	Tensors []Tensor // in the order of their data; nil after Close
 	byName  map[string]int
-	mem     mmap.MMap
+	mem     *mapped.File
 }
 
-// Open maps a file into memory and checks it as [Parse] does. Close it after use.
+// Open maps a file into memory and checks it as [Parse] does. Close it after use. Read the data of tensors within
+// [mapped.Guard].
 func Open(path string) (*File, error) {
-	r, err := os.Open(path)
+	mem, err := mapped.Open(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "safetensors: Open")
 	}
-	defer r.Close()
-	info, err := r.Stat()
+	var f *File
+	err = mapped.Guard(func() (err error) {
+		f, err = Parse(mem.Bytes)
+		return errors.Wrap(err, path)
+	})
 	if err != nil {
-		return nil, errors.Wrap(err, "safetensors: Open")
-	}
-	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil, errors.Errorf("safetensors: Open: %s: %d bytes, want a file with a header", path, info.Size())
-	}
-	mem, err := mmap.Map(r, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, errors.Wrapf(err, "safetensors: Open: %s", path)
-	}
-	f, err := Parse(mem)
-	if err != nil {
-		mem.Unmap()
-		return nil, errors.Wrap(err, path)
+		mem.Close()
+		return nil, err
 	}
 	f.mem = mem
 	return f, nil
@@ -56,7 +48,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.Tensors, f.byName = nil, nil
-	return errors.Wrap(f.mem.Unmap(), "safetensors: Close")
+	return errors.Wrap(f.mem.Close(), "safetensors: Close")
 }
 
 // Tensor returns the tensor with a name; false where there is none.

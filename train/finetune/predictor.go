@@ -14,6 +14,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/ceto-ml/ceto/train"
@@ -129,12 +130,15 @@ func (s *Setup) learned(dir string) (map[string]graph.Buf, error) {
 	}
 	defer f.Close()
 	head := map[string]graph.Buf{}
-	for _, t := range f.Tensors {
-		if head[t.Name], err = weights.Value(t, graph.Of(graph.Float32, t.Shape...)); err != nil {
-			return nil, errors.Wrap(err, path)
+	err = mapped.Guard(func() (err error) {
+		for _, t := range f.Tensors {
+			if head[t.Name], err = weights.Value(t, graph.Of(graph.Float32, t.Shape...)); err != nil {
+				return err
+			}
 		}
-	}
-	return head, nil
+		return nil
+	})
+	return head, errors.Wrap(err, path)
 }
 
 // fill builds the model and reads its values and those of a new head.
