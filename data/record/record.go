@@ -64,6 +64,7 @@ type Records struct {
 	number  map[string]int // of a column: its place in columns
 	files   []*file
 	first   []int // number of the first record of each file
+	kept    []int // numbers in the files of the records that Drop left; nil for all
 	n       int
 }
 
@@ -205,6 +206,9 @@ func (r *Records) Where(i int) string {
 // at returns the file of record i and the number of the record in it. Where files begin with the same record, all but
 // the last are empty.
 func (r *Records) at(i int) (*file, int) {
+	if r.kept != nil {
+		i = r.kept[i]
+	}
 	f := sort.SearchInts(r.first, i+1) - 1
 	return r.files[f], i - r.first[f]
 }

@@ -35,6 +35,11 @@ func (*chat) columns(d *DataSettings, r *record.Records) error {
 	return d.Layout.Check(r)
 }
 
+func (*chat) usable(s *Setup, r *record.Records, row int) error {
+	_, err := s.Settings.Data.Layout.Chat(r, row)
+	return err
+}
+
 func (c *chat) open(s *Setup, _ *record.Records) error { return c.restore(s) }
 
 func (c *chat) restore(s *Setup) (err error) {

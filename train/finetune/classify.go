@@ -49,6 +49,18 @@ func (c *classify) class(name string) (id int32, ok bool) {
 	return id, ok
 }
 
+func (c *classify) usable(s *Setup, r *record.Records, row int) error {
+	column := s.Settings.Data.Label[0]
+	name, err := r.Text(row, column)
+	if err == nil && strings.TrimSpace(name) == "" {
+		err = errors.Errorf("an empty %s; want a class for each text", column)
+	}
+	if err != nil {
+		return err
+	}
+	return c.base.usable(s, r, row)
+}
+
 // open takes the classes from the settings, or else from the records.
 func (c *classify) open(s *Setup, r *record.Records) (err error) {
 	d := &s.Settings.Data
@@ -57,11 +69,6 @@ func (c *classify) open(s *Setup, r *record.Records) (err error) {
 	}
 	names := c.all.Names
 	first := func(class int) string { return r.Where(slices.Index(c.all.Of, int32(class))) }
-	for i, name := range names {
-		if strings.TrimSpace(name) == "" {
-			return errors.Errorf("finetune: %s: an empty %s; want a class for each text", first(i), d.Label[0])
-		}
-	}
 	if len(d.Classes) == 0 {
 		d.Classes = names
 	}

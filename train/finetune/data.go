@@ -18,15 +18,16 @@ type Data struct {
 
 // Counts say what was read.
 type Counts struct {
-	Rows       int // records that are used
-	Duplicates int // records left out, since an earlier one has the same text but for case and white space
-	Leaks      int // records left out of training, since the validation or test records have their text
-	Train, Val int // records of the subsets
-	Test       int // records of the test file
-	Truncated  int // examples longer than the context
-	LeftOut    int // records without an example: chats whose answers lie beyond the context, empty texts
-	LostSpans  int // spans that have no token of their own, mostly since they lie beyond the context
-	Tokens     int // tokens of an epoch of training
+	Rows       int             // records that are used
+	Duplicates int             // records left out, since an earlier one has the same text but for case and white space
+	Leaks      int             // records left out of training, since the validation or test records have their text
+	Train, Val int             // records of the subsets
+	Test       int             // records of the test file
+	Truncated  int             // examples longer than the context
+	LeftOut    int             // records without an example: chats whose answers lie beyond the context, empty texts
+	LostSpans  int             // spans that have no token of their own, mostly since they lie beyond the context
+	Unusable   record.Unusable // records left out, since nothing can be learned from them
+	Tokens     int             // tokens of an epoch of training
 	Balance    record.Balance
 	Warnings   []string
 }
@@ -36,6 +37,8 @@ type reader interface {
 	// columns refuses records that lack a column that the task reads. Where d names no column it may set it, by the
 	// names of r's columns.
 	columns(d *DataSettings, r *record.Records) error
+	// usable returns an error where nothing can be learned from a record, as far as that can be told from it alone.
+	usable(s *Setup, r *record.Records, row int) error
 	// open learns what the task needs to know about all records, such as their classes.
 	open(s *Setup, r *record.Records) error
 	// strata returns the classes by which the records are drawn and divided, or nil.
@@ -80,9 +83,6 @@ func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.task.columns(&s.Settings.Data, main); err != nil {
-		return err
-	}
 	if err := s.task.open(s, main); err != nil {
 		return err
 	}
@@ -95,13 +95,22 @@ func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	return d.measureAll(s, anyContext)
 }
 
-// file opens a file of records.
+// file opens a file of records, and drops those that nothing can be learned from.
 func (d *Data) file(s *Setup, path string) (*record.Records, error) {
 	r, err := record.Open(path, s.Settings.Data.records())
-	if err == nil {
-		d.files = append(d.files, r)
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	d.files = append(d.files, r)
+	if err := s.task.columns(&s.Settings.Data, r); err != nil {
+		return nil, err
+	}
+	return r, s.filter(r, &d.Counts.Unusable)
+}
+
+// filter drops the records that nothing can be learned from.
+func (s *Setup) filter(r *record.Records, u *record.Unusable) error {
+	return r.Filter(u, s.Settings.Data.Strict, func(i int) error { return s.task.usable(s, r, i) })
 }
 
 // subsets returns the training and validation subsets, and the test subset where there is one.
@@ -150,6 +159,9 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	if c.LeftOut > 0 {
 		d.warn("%s", s.task.leftOut(c.LeftOut, context))
 	}
+	if c.Unusable.Count > 0 {
+		d.warn("%d records are left out, since nothing can be learned from them (--strict refuses them): %v", c.Unusable.Count, c.Unusable)
+	}
 	if c.LostSpans > 0 {
 		d.warn("%d spans have no token of their own, most beyond the %d tokens of the context: they are not learned", c.LostSpans, context)
 	}
@@ -159,9 +171,9 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 // measureSubsets measures all subsets.
 func (d *Data) measureSubsets(s *Setup) error {
 	c := &d.Counts
-	c.Truncated, c.LeftOut, c.LostSpans = 0, 0, 0
+	c.Truncated, c.LostSpans = 0, 0
 	for _, p := range d.subsets() {
-		lost, err := s.measure(p)
+		lost, err := s.measure(p, &c.Unusable)
 		if err != nil {
 			return err
 		}

@@ -214,7 +214,7 @@ func TestRefuse(t *testing.T) {
 		"task":         {func(s *Settings) { s.Task = "sing" }, []string{`task "sing"`, "classify"}},
 		"no column":    {func(s *Settings) { s.Data.Text = "txt" }, []string{`"txt"`, `"text" "class"`}},
 		"no label":     {func(s *Settings) { s.Data.Label = nil }, []string{"label", `"class"`}},
-		"empty class":  {func(s *Settings) { s.Data.Path = with("x,,thin,1") }, []string{"bad.csv:42", "empty class"}},
+		"empty class":  {func(s *Settings) { s.Data.Path, s.Data.Strict = with("x,,thin,1"), true }, []string{"bad.csv:42", "empty class"}},
 		"one class":    {func(s *Settings) { s.Data.Path = write(t, "one.csv", "text,class", "x,a", "y,a") }, []string{`all records have the class ["a"]`}},
 		"unseen class": {func(s *Settings) { s.Data.ValPath = write(t, "val.csv", good[0], "k l m,a,thin,1", "x y z,c,thin,1") }, []string{"val.csv:3", `class "c"`}},
 		"broken line":  {func(s *Settings) { s.Data.Path = with("x,a") }, []string{"bad.csv:42"}},

@@ -38,6 +38,9 @@ func Open(s Settings) (*Job, error) {
 	j := &Job{setup, &Data{}}
 	if err := j.Data.open(setup, s.Data.Context == 0); err != nil {
 		j.Close()
+		if u := j.Counts.Unusable; u.Count > 0 {
+			err = errors.Errorf("%v; nothing can be learned from %d records: %v", err, u.Count, u)
+		}
 		return nil, err
 	}
 	return j, nil
@@ -102,6 +105,7 @@ type Result struct {
 	Test          map[string]Number    `json:"test,omitempty"`
 	TestCI95      map[string][2]Number `json:"test_ci95,omitempty"`
 	TestRows      int                  `json:"test_rows,omitempty"`
+	Unusable      int                  `json:"unusable"`                // records that were left out, since nothing can be learned from them
 	Strength      float64              `json:"head_strength,omitempty"` // regularisation of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters
@@ -237,7 +241,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 // finish measures what is kept and saves the result.
 func (f *fit) finish(run *lpft.Run) (*Result, error) {
 	state := run.Loop.Run.State
-	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test,
+	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test, Unusable: f.Counts.Unusable.Count,
 		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, State: state,
 		Next: f.task.next(f.Settings, filepath.ToSlash(f.o.Out))}
 	r.Params, r.TrainedParams = state.Params.Count()

@@ -32,6 +32,16 @@ func (m *multilabel) restore(s *Setup) error {
 	return nil
 }
 
+func (m *multilabel) usable(s *Setup, r *record.Records, row int) error {
+	columns := s.Settings.Data.Label
+	if len(columns) == 1 {
+		if _, err := readLabels(r, row, columns[0]); err != nil {
+			return err
+		}
+	}
+	return m.base.usable(s, r, row)
+}
+
 // open takes the labels from the settings, or else the names of several columns, or else the labels of the records.
 func (m *multilabel) open(s *Setup, r *record.Records) error {
 	d := &s.Settings.Data

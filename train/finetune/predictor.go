@@ -26,6 +26,8 @@ type Predictor struct {
 	*Setup
 	// Truncated counts the texts so far that were longer than the context. The rest of each was left out.
 	Truncated int
+	// Unusable counts the records so far that could not be used.
+	Unusable record.Unusable
 
 	run *train.Run
 	x   plan.Executor
@@ -203,20 +205,28 @@ func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 }
 
 // Evaluate measures the model on all records of r, which has the columns of the run's own data. It returns metrics and
-// their 95 % intervals by name.
+// their 95 % intervals by name. Records that cannot be used are dropped from r and counted in p.Unusable.
 func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95 map[string][2]Number, err error) {
 	if err := p.task.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
+	if err := p.filter(r, &p.Unusable); err != nil {
+		return nil, nil, err
+	}
 	all := &subset{r: r, rows: r.Rows(), held: true}
+	lost, err := p.measure(all, &p.Unusable)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(all.of) == 0 {
+		return nil, nil, errors.Errorf("finetune: none of %d records can be measured on: %v", len(lost.unusable)+lost.records, p.Unusable)
+	}
 	q, err := p.sequences(all, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if q.Len() == 0 {
-		return nil, nil, errors.New("finetune: no records to measure on")
-	}
 	m, err := p.task.judge(p.Setup, p.run, all, q)
+	r.Drop(lost.unusable)
 	return m.values, m.ci95, err
 }
 

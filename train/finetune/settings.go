@@ -71,7 +71,7 @@ type DataSettings struct {
 
 	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512; of chat and lm as the texts need, at most 1024; at most the model's)"`
 	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that tokens are predicted from more of the text" range:"[0,inf)" default:"(the context)"`
-	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
+	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context, which are cut, and records that nothing can be learned from, which are left out"`
 	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
 	Classes  []string        `yaml:"classes,omitempty" usage:"classes in the order of their ids" default:"(those of the data)"`

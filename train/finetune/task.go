@@ -99,6 +99,11 @@ func (base) sizes(s *Settings, n extent) {
 
 func (base) columns(d *DataSettings, r *record.Records) error { return textColumns(d, r) }
 
+func (base) usable(s *Setup, r *record.Records, row int) error {
+	_, err := r.Text(row, s.Settings.Data.Text)
+	return err
+}
+
 func (base) open(*Setup, *record.Records) error { return nil }
 
 func (base) restore(*Setup) error { return nil }
