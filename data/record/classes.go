@@ -51,10 +51,11 @@ func (r *Records) Classes(column string) (*Classes, error) {
 	return c, nil
 }
 
-// label returns a column of record i as text, and whether it is a text that could have been a number.
+// label returns a column of record i as text, an object or array as it is written. It tells whether it is a text that
+// could have been a number.
 func (r *Records) label(i int, column string) (text string, quoted bool, err error) {
 	err = r.value(i, column, func(v []byte, isJSON bool) (err error) {
-		if text = string(v); isJSON {
+		if text = string(v); isJSON && (len(v) == 0 || v[0] != '[' && v[0] != '{') {
 			quoted = len(v) > 0 && v[0] == '"'
 			text, err = plain(v)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
 )
@@ -74,6 +75,10 @@ type file struct {
 	place  []int   // where a record of this file has each column of the Records, or twicePlace; not for JSON
 	fields int     // that a record has; not for JSON
 	names  string  // where the columns come from: "the header"
+
+	mu    sync.Mutex
+	asked int64 // a place that linesTo was asked for
+	above int   // line ends before it
 }
 
 // open opens a file and finds its format.
@@ -149,11 +154,23 @@ func (f *file) where(k int) string {
 
 // named is where of a record that begins at start.
 func (f *file) named(start int64, k int) string {
-	place := f.path + ":" + strconv.Itoa(1+f.lines(0, start))
+	place := f.path + ":" + strconv.Itoa(1+f.linesTo(start))
 	if k > 0 && f.lines(f.starts[k-1], start) == 0 || k+1 < len(f.starts) && f.lines(start, f.starts[k+1]) == 0 {
 		place += " (record " + strconv.Itoa(k+1) + ")"
 	}
 	return place
+}
+
+// linesTo counts the line ends before a place, from the place that was asked for before if that is in front.
+func (f *file) linesTo(to int64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if to < f.asked {
+		f.asked, f.above = 0, 0
+	}
+	f.above += f.lines(f.asked, to)
+	f.asked = to
+	return f.above
 }
 
 // lines counts the line ends between two places.

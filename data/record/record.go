@@ -166,7 +166,13 @@ func (r *Records) Columns() []string { return append([]string(nil), r.columns...
 // Text returns a column of record i as text: JSON's numbers and booleans as they are written, null, NaN and a missing
 // key as "". An object or array is an error; [Records.Raw] returns it.
 func (r *Records) Text(i int, column string) (string, error) {
-	text, _, err := r.label(i, column)
+	var text string
+	err := r.value(i, column, func(v []byte, isJSON bool) (err error) {
+		if text = string(v); isJSON {
+			text, err = plain(v)
+		}
+		return errors.Wrapf(err, "column %q", column)
+	})
 	return text, err
 }
 
@@ -194,7 +200,7 @@ func (r *Records) Column(column string) Texts {
 }
 
 // Where tells where record i is, as "file:line", or "file:line (record N)" if the line has others. It counts lines from
-// the start of the file, which is slow: it is meant for messages.
+// the record that was asked for before, or from the start of the file. It is meant for messages.
 func (r *Records) Where(i int) string {
 	if i < 0 || i >= r.n {
 		return "record " + strconv.Itoa(i)

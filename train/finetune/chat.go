@@ -100,40 +100,53 @@ func learns(e example) bool {
 
 // predict takes each text as what the user says.
 func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
-	chats := make([][]generate.Message, len(texts))
-	for i, t := range texts {
-		chats[i] = []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(t)}}
-	}
-	return textAnswers(c.answer(p, chats, generate.Options{}))
+	return p.respond(len(texts), func(i int) ([]int32, error) {
+		return c.prompt(p, []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(texts[i])}})
+	}, c.options(p, generate.Options{}))
 }
 
 // predictRows reads the records by the layout. They need no column of answers.
 func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
-	chats := make([][]generate.Message, len(rows))
-	for i, row := range rows {
-		var err error
-		if chats[i], err = p.Settings.Data.Layout.Ask(r, row); err != nil {
-			return nil, err
+	return p.respond(len(rows), func(i int) (ids []int32, err error) {
+		m, err := p.Settings.Data.Layout.Ask(r, rows[i])
+		if err == nil {
+			if ids, err = c.prompt(p, m); err == nil {
+				err = p.room(ids, generate.Options{})
+			}
 		}
-	}
-	return textAnswers(c.answer(p, chats, generate.Options{}))
+		if err != nil {
+			err = r.Reason(rows[i], err)
+		}
+		return ids, err
+	}, c.options(p, generate.Options{}))
 }
 
 func (c *chat) answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error) {
 	prompts := make([][]int32, len(chats))
 	for i, m := range chats {
-		text, err := c.template.Render(m)
-		if err == nil {
-			prompts[i], err = generate.PromptIDs(p.Tokenizer, text, token.Parse)
-		}
-		if err != nil {
+		var err error
+		if prompts[i], err = c.prompt(p, m); err != nil {
 			return nil, errors.Wrapf(err, "finetune: chat %d", i)
 		}
 	}
-	if _, ends := p.end(); c.plain && !ends {
-		o.Stop = append(slices.Clone(o.Stop), "\n\n") // the plain template ends an answer with a blank line
+	return p.write(prompts, c.options(p, o))
+}
+
+// prompt returns the ids of a chat up to where its answer begins.
+func (c *chat) prompt(p *Predictor, m []generate.Message) ([]int32, error) {
+	text, err := c.template.Render(m)
+	if err != nil {
+		return nil, err
 	}
-	return p.write(prompts, o)
+	return generate.PromptIDs(p.Tokenizer, text, token.Parse)
+}
+
+// options adds to o what ends an answer of the plain template: a blank line, where the tokenizer has no end token.
+func (c *chat) options(p *Predictor, o generate.Options) generate.Options {
+	if _, ends := p.end(); c.plain && !ends {
+		o.Stop = append(slices.Clone(o.Stop), "\n\n")
+	}
+	return o
 }
 
 func (*chat) questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error) {

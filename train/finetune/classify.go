@@ -131,7 +131,11 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 	if d.Counts.Balance, err = c.all.Balance(d.train.rows); err != nil {
 		return err
 	}
-	small, err := c.all.Absent(d.train.rows, d.val.rows)
+	parts := [][]int{d.train.rows}
+	if d.val.r == d.train.r {
+		parts = append(parts, d.val.rows)
+	}
+	small, err := c.all.Absent(parts...)
 	d.Counts.Warnings = append(d.Counts.Warnings, small...)
 	return err
 }

@@ -105,7 +105,7 @@ type Result struct {
 	Test          map[string]Number    `json:"test,omitempty"`
 	TestCI95      map[string][2]Number `json:"test_ci95,omitempty"`
 	TestRows      int                  `json:"test_rows,omitempty"`
-	Unusable      int                  `json:"unusable"`                // records that were left out, since nothing can be learned from them
+	Unusable      int                  `json:"unusable,omitempty"`      // records that were left out, since nothing can be learned from them
 	Strength      float64              `json:"head_strength,omitempty"` // regularisation of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters

@@ -58,6 +58,7 @@ type Answer struct {
 	Spans         []Span            `json:"spans,omitzero"`  // tag
 	Text          *string           `json:"text,omitempty"`  // chat and lm
 	Embedding     []float32         `json:"embedding,omitempty"`
+	Error         string            `json:"error,omitempty"` // why there is no answer; the other fields are empty then
 }
 
 // OpenRun opens the run in folder dir. The model that it began with must be where it was. x may be nil for the CPU.
@@ -184,13 +185,57 @@ func (p *Predictor) count(cut bool) {
 	}
 }
 
-// Predict returns an answer for each text, in their order.
+// Predict returns an answer for each text, in their order. A text that leaves no room for what a model writes has an
+// answer that says so. With the setting strict it is an error.
 func (p *Predictor) Predict(texts []string) ([]Answer, error) { return p.task.predict(p, texts) }
 
 // PredictRows returns an answer for each of the rows of r. With task chat records are read by their layout, and need no
-// column of answers. With other tasks their text column is read.
+// column of answers. With other tasks their text column is read. A record that cannot be answered has an answer that
+// says why. With the setting strict it is an error.
 func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error) {
 	return p.task.predictRows(p, r, rows)
+}
+
+// PredictColumn returns an answer for each of the rows of r, of the texts in a column. A record without a text in it
+// has an answer that says why. With the setting strict it is an error.
+func (p *Predictor) PredictColumn(r *record.Records, column string, rows []int) ([]Answer, error) {
+	var texts []string
+	answers, of, err := p.each(r, rows, func(row int) error {
+		text, err := r.Text(row, column)
+		if err == nil {
+			texts = append(texts, text)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	some, err := p.Predict(texts)
+	for i, a := range some {
+		if a.Error != "" {
+			a.Error = r.Reason(rows[of[i]], errors.New(a.Error)).Error()
+		}
+		answers[of[i]] = a
+	}
+	return answers, err
+}
+
+// each reads records. It returns an answer for each row, which says why the record cannot be read, and the places of
+// the answers that are to come.
+func (p *Predictor) each(r *record.Records, rows []int, read func(row int) error) (answers []Answer, of []int, err error) {
+	answers = make([]Answer, len(rows))
+	for i, row := range rows {
+		err := read(row)
+		switch {
+		case err == nil:
+			of = append(of, i)
+		case p.Settings.Data.Strict:
+			return nil, nil, errors.Errorf("finetune: %v", r.Reason(row, err))
+		default:
+			answers[i].Error = r.Reason(row, err).Error()
+		}
+	}
+	return answers, of, nil
 }
 
 // Embed returns a vector for each text: the input of the head of classify, multilabel or regress. Other tasks are an
@@ -233,6 +278,8 @@ func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95
 // String returns the answer in one line. A class is followed by a tab and its probability.
 func (a Answer) String() string {
 	switch {
+	case a.Error != "":
+		return "error: " + strings.Join(strings.Fields(a.Error), " ")
 	case a.Text != nil:
 		return strings.Join(strings.Fields(*a.Text), " ")
 	case a.Spans != nil:

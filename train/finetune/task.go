@@ -130,14 +130,7 @@ func (base) target(*Setup) lpft.Target { return lpft.Target{} }
 func (base) chance(*Setup) float64 { return 0 }
 
 func (base) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
-	texts := make([]string, len(rows))
-	for i, row := range rows {
-		var err error
-		if texts[i], err = r.Text(row, p.Settings.Data.Text); err != nil {
-			return nil, err
-		}
-	}
-	return p.Predict(texts)
+	return p.PredictColumn(r, p.Settings.Data.Text, rows)
 }
 
 func (base) answer(p *Predictor, _ [][]generate.Message, _ generate.Options) ([]string, error) {
