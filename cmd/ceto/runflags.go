@@ -15,7 +15,7 @@ type runFlags struct {
 	Sets   []string `flag:"set,array" usage:"one setting, such as train.lr=0.001; may be repeated; see docs/settings.md"`
 	Out    string   `flag:"out" usage:"run folder" default:"(runs/DATE-TIME)"`
 	Resume string   `flag:"resume" usage:"run folder to continue"`
-	Memory float64  `flag:"memory-limit" usage:"GiB that the run may need" default:"(what is free)"`
+	Memory float64  `flag:"memory-limit" usage:"GiB that the run may need" range:"(0,inf)" default:"(what is free)"`
 }
 
 // folder is where a run writes: the one to resume, the one that was named, or one by date and time.
