@@ -37,6 +37,9 @@ func (*chat) columns(d *DataSettings, r *record.Records) error {
 
 func (*chat) usable(s *Setup, r *record.Records, row int) error {
 	_, err := s.Settings.Data.Layout.Chat(r, row)
+	if err == nil {
+		_, err = s.Settings.Data.Layout.tools(r, row)
+	}
 	return err
 }
 
@@ -76,7 +79,11 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, answer, err := c.template.Encode(s.Tokenizer, messages)
+	t, err := c.at(s, e.Records, e.row)
+	if err != nil {
+		return nil, err
+	}
+	ids, answer, err := t.Encode(s.Tokenizer, messages)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +108,7 @@ func learns(e example) bool {
 // predict takes each text as what the user says.
 func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
 	return p.respond(len(texts), func(i int) ([]int32, error) {
-		return c.prompt(p, []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(texts[i])}})
+		return prompt(p, c.template, []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(texts[i])}})
 	}, c.options(p, generate.Options{}))
 }
 
@@ -109,8 +116,12 @@ func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
 func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
 	return p.respond(len(rows), func(i int) (ids []int32, err error) {
 		m, err := p.Settings.Data.Layout.Ask(r, rows[i])
+		if err != nil {
+			return nil, r.Reason(rows[i], err)
+		}
+		t, err := c.at(p.Setup, r, rows[i])
 		if err == nil {
-			if ids, err = c.prompt(p, m); err == nil {
+			if ids, err = prompt(p, t, m); err == nil {
 				err = p.room(ids, generate.Options{})
 			}
 		}
@@ -125,16 +136,24 @@ func (c *chat) answer(p *Predictor, chats [][]generate.Message, o generate.Optio
 	prompts := make([][]int32, len(chats))
 	for i, m := range chats {
 		var err error
-		if prompts[i], err = c.prompt(p, m); err != nil {
+		if prompts[i], err = prompt(p, c.template, m); err != nil {
 			return nil, errors.Wrapf(err, "finetune: chat %d", i)
 		}
 	}
 	return p.write(prompts, c.options(p, o))
 }
 
+// at returns the template with the tools of a record.
+func (c *chat) at(s *Setup, r *record.Records, row int) (*generate.ChatTemplate, error) {
+	t := *c.template
+	var err error
+	t.Tools, err = s.Settings.Data.Layout.tools(r, row)
+	return &t, err
+}
+
 // prompt returns the ids of a chat up to where its answer begins.
-func (c *chat) prompt(p *Predictor, m []generate.Message) ([]int32, error) {
-	text, err := c.template.Render(m)
+func prompt(p *Predictor, t *generate.ChatTemplate, m []generate.Message) ([]int32, error) {
+	text, err := t.Render(m)
 	if err != nil {
 		return nil, err
 	}
@@ -149,19 +168,28 @@ func (c *chat) options(p *Predictor, o generate.Options) generate.Options {
 	return o
 }
 
-func (*chat) questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error) {
-	if err := s.task.columns(&s.Settings.Data, r); err != nil {
+func (c *chat) replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers, wanted []string, err error) {
+	if err := c.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
-	for _, row := range rows {
-		m, err := s.Settings.Data.Layout.Chat(r, row)
+	prompts := make([][]int32, len(rows))
+	for i, row := range rows {
+		m, err := p.Settings.Data.Layout.Chat(r, row)
 		if err != nil {
 			return nil, nil, err
 		}
 		last := lastAnswer(m)
-		chats, wanted = append(chats, m[:last]), append(wanted, strings.TrimSpace(m[last].Content))
+		t, err := c.at(p.Setup, r, row)
+		if err == nil {
+			prompts[i], err = prompt(p, t, m[:last])
+		}
+		if err != nil {
+			return nil, nil, errors.Errorf("finetune: %v", r.Reason(row, err))
+		}
+		wanted = append(wanted, strings.TrimSpace(m[last].Content))
 	}
-	return chats, wanted, nil
+	answers, err = p.write(prompts, c.options(p, o))
+	return answers, wanted, err
 }
 
 func (c *chat) next(s Settings, run string) []string { return c.nextCommand("chat", s, run) }

@@ -144,7 +144,11 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	}
 	context := s.Settings.Data.Context
 	if c.Train < 2 || c.Val < 1 {
-		return errors.Errorf("finetune: %s; %d are left to train on and %d to validate on, want at least 2 and 1", s.task.leftOut(c.LeftOut, context), c.Train, c.Val)
+		why := ""
+		if c.LeftOut > 0 {
+			why = s.task.leftOut(c.LeftOut, context) + "; "
+		}
+		return errors.Errorf("finetune: %s%d records are left to train on and %d to validate on, want at least 2 and 1", why, c.Train, c.Val)
 	}
 	n := extent{examples: c.Train}
 	for _, l := range d.train.lengths {

@@ -1,7 +1,9 @@
 package finetune
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -23,6 +25,7 @@ type Layout struct {
 	Input  string `yaml:"input,omitempty" flag:"input" usage:"column of the text that the prompt is about"`
 	Answer string `yaml:"answer,omitempty" flag:"answer" usage:"column of the answers"`
 	System string `yaml:"system,omitempty" flag:"system" usage:"column of the system's message"` // may be empty
+	Tools  string `yaml:"tools,omitempty" flag:"tools" usage:"column of the tools that the assistant may call: a JSON list"`
 	// Template is the pattern of what the user says, in place of Prompt and Input. {NAME} stands for the text of a
 	// column. {{ and }} are braces.
 	Template string `yaml:"prompt_template,omitempty" flag:"prompt-template" usage:"what the user says, made of columns: \"Translate into Chinese: {english}\""`
@@ -44,7 +47,7 @@ var layouts = []Layout{
 
 // Columns returns the columns that the layout names.
 func (l Layout) Columns() (names []string) {
-	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System} {
+	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System, l.Tools} {
 		if c != "" {
 			names = append(names, c)
 		}
@@ -58,8 +61,8 @@ func (l Layout) Columns() (names []string) {
 	return names
 }
 
-// DetectLayout finds the layout of a file by the names of its columns. A column called system joins any layout. Where
-// no layout fits, the error lists the columns.
+// DetectLayout finds the layout of a file by the names of its columns. A column called system joins any layout, one
+// called tools those that may have messages. Where no layout fits, the error lists the columns.
 func DetectLayout(columns []string) (Layout, error) {
 	for _, l := range layouts {
 		if l.check(columns) != nil {
@@ -67,6 +70,9 @@ func DetectLayout(columns []string) (Layout, error) {
 		}
 		if slices.Contains(columns, "system") {
 			l.System = "system"
+		}
+		if slices.Contains(columns, "tools") && (l.Messages != "" || l.Answer == "completion") {
+			l.Tools = "tools"
 		}
 		return l, nil
 	}
@@ -113,9 +119,9 @@ func (l Layout) Chat(r *record.Records, i int) ([]generate.Message, error) {
 	return chat, nil
 }
 
-// Ask returns record i as a chat that ends where an answer is to come. The records need no column of answers.
+// Ask returns record i as a chat that ends where an answer is to come. The records need no column of answers or tools.
 func (l Layout) Ask(r *record.Records, i int) ([]generate.Message, error) {
-	l.Answer = ""
+	l.Answer, l.Tools = "", ""
 	err := l.check(r.Columns())
 	if err != nil {
 		return nil, err
@@ -142,11 +148,43 @@ func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 			m = m[:lastAnswer(m)]
 		}
 		var b strings.Builder
+		tools, err := l.tools(r, i)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(tools)
 		for _, x := range m {
 			b.WriteString(x.Role + "\n" + cmp.Or(x.Given, x.Content) + "\n")
 		}
 		return b.String(), nil
 	}
+}
+
+// tools returns the tools of record i as a JSON list, or "" where it has none.
+func (l Layout) tools(r *record.Records, i int) (string, error) {
+	if l.Tools == "" || !hasColumn(r, l.Tools) {
+		return "", nil
+	}
+	raw, err := r.Raw(i, l.Tools)
+	if err != nil {
+		return "", err
+	}
+	if len(raw) > 0 && raw[0] == '"' { // a list in a text
+		var text string
+		text, err = r.Text(i, l.Tools)
+		raw = []byte(text)
+	}
+	var list []json.RawMessage
+	if raw = bytes.TrimSpace(raw); err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, &list)
+	}
+	if err != nil {
+		return "", errors.Errorf("column %q: want a JSON list of tools", l.Tools)
+	}
+	if len(list) == 0 {
+		return "", nil
+	}
+	return string(raw), nil
 }
 
 // lastAnswer returns the index of the assistant's last message. The chat must have one.
@@ -182,7 +220,7 @@ func (l Layout) read(r *record.Records, i int) (chat []generate.Message, err err
 	for _, c := range l.Columns() {
 		var err error
 		switch c {
-		case l.Messages:
+		case l.Messages, l.Tools:
 		case l.Prompt:
 			texts[c], prompt, err = said(r, i, c)
 		case l.Answer:

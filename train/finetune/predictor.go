@@ -42,8 +42,8 @@ type responder interface {
 	predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error)
 	// answer continues chats; see Predictor.Answer.
 	answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error)
-	// questions returns the chats of records up to the last answer, and that answer.
-	questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error)
+	// replies answers the chats of records up to the last answer, and returns that answer as wanted.
+	replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers, wanted []string, err error)
 	// next returns commands that use a run, for a report.
 	next(s Settings, run string) []string
 }

@@ -137,8 +137,8 @@ func (base) answer(p *Predictor, _ [][]generate.Message, _ generate.Options) ([]
 	return nil, errors.Errorf("finetune: Answer: the task of the run is %s; want chat", p.Settings.Task)
 }
 
-func (base) questions(s *Setup, _ *record.Records, _ []int) ([][]generate.Message, []string, error) {
-	return nil, nil, errors.Errorf("finetune: EvaluateText: the task of the run is %s; want chat", s.Settings.Task)
+func (base) replies(p *Predictor, _ *record.Records, _ []int, _ generate.Options) (answers, wanted []string, err error) {
+	return nil, nil, errors.Errorf("finetune: EvaluateText: the task of the run is %s; want chat", p.Settings.Task)
 }
 
 func (base) next(_ Settings, run string) []string {

@@ -36,11 +36,8 @@ func (p *Predictor) EvaluateText(r *record.Records, rows []int, metrics []string
 	if len(rows) == 0 {
 		return nil, nil, nil, errors.New("finetune: no records to measure on")
 	}
-	chats, wanted, err := p.task.questions(p.Setup, r, rows)
+	answers, wanted, err := p.task.replies(p, r, rows, generate.Options{Tokens: maxTokens})
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	if answers, err = p.Answer(chats, generate.Options{Tokens: maxTokens}); err != nil {
 		return nil, nil, nil, err
 	}
 	statistics := map[string]func(rows []int) float64{}
