@@ -12,6 +12,8 @@ FUZZ = \
 	FuzzPlan:./graph/plan \
 	FuzzCheckpoint:./train \
 	FuzzSpans:./train/finetune \
+	FuzzMessages:./train/finetune \
+	FuzzLabels:./train/finetune \
 	FuzzText:./train/metric \
 	FuzzOpen:./pretrained \
 	FuzzLoad:./internal/safetensors \
@@ -27,6 +29,7 @@ FUZZ = \
 	FuzzSplit:./data/token \
 	FuzzCSV:./data/record \
 	FuzzJSON:./data/record \
+	FuzzTable:./data/record \
 	FuzzAugment:./data/record
 
 .PHONY: help test ci rules docs fuzz golden generate

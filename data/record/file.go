@@ -71,7 +71,7 @@ type file struct {
 	max    int
 	array  bool    // JSON: one array, not an object a line
 	within bool    // the array is a member of an object
-	starts []int64 // offset of each record
+	starts offsets // of each record
 	place  []int   // where a record of this file has each column of the Records, or twicePlace; not for JSON
 	fields int     // that a record has; not for JSON
 	names  string  // where the columns come from: "the header"
@@ -149,13 +149,13 @@ func (f *file) close() error {
 
 // where tells the place of record k as "file:line", and its number, from 1, if the line has other records.
 func (f *file) where(k int) string {
-	return f.named(f.starts[k], k)
+	return f.named(f.starts.at(k), k)
 }
 
 // named is where of a record that begins at start.
 func (f *file) named(start int64, k int) string {
 	place := f.path + ":" + strconv.Itoa(1+f.linesTo(start))
-	if k > 0 && f.lines(f.starts[k-1], start) == 0 || k+1 < len(f.starts) && f.lines(start, f.starts[k+1]) == 0 {
+	if k > 0 && f.lines(f.starts.at(k-1), start) == 0 || k+1 < f.starts.n && f.lines(start, f.starts.at(k+1)) == 0 {
 		place += " (record " + strconv.Itoa(k+1) + ")"
 	}
 	return place
@@ -205,11 +205,11 @@ func (f *file) index(r *Records, o Options) error {
 			err = f.check(s, r)
 		}
 		if err == nil {
-			f.starts = append(f.starts, s.start)
+			f.starts.add(s.start)
 		}
 	}
 	if err != io.EOF {
-		return errors.Errorf("record: %s: %v", f.named(s.start, len(f.starts)), err)
+		return errors.Errorf("record: %s: %v", f.named(s.start, f.starts.n), err)
 	}
 	return nil
 }

@@ -165,6 +165,6 @@ func parse(text []byte, format Format) (*Records, error) {
 	if err == nil {
 		err = f.index(r, o)
 	}
-	r.n = len(f.starts)
+	r.n = f.starts.n
 	return r, err
 }

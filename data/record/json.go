@@ -201,8 +201,7 @@ func withoutNaN(b []byte, other func(word string) string) []byte {
 	}
 	bound := func(i int) bool { return i < 0 || i >= len(b) || bytes.IndexByte([]byte(" \t\r\n:,[]}"), b[i]) >= 0 }
 	var n nest
-	var to []byte
-	from := 0
+	to, from := make([]byte, 0, len(b)), 0
 	for i, c := range b {
 		if n.step(c); n.text || c != 'N' && c != 'I' && c != '-' || !bound(i-1) {
 			continue

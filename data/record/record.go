@@ -9,7 +9,7 @@
 //	parts, err := record.Split(r.Rows(), classes, seed, 0.8, 0.1, 0.1) // train, val, test
 //	leaks, err := record.Near{Text: r.Column("text")}.Leaks(parts[0], parts[2])
 //
-// Data may be larger than memory. Open reads a file once, checks every record and keeps where each begins, in 8 bytes a
+// Data may be larger than memory. Open reads a file once, checks every record and keeps where each begins, in 4 bytes a
 // record. The records themselves are read and parsed when they are asked for. Only a gzip file is unpacked into memory,
 // as there is no seeking in it.
 package record
@@ -132,7 +132,7 @@ func (r *Records) add(path string, o Options) error {
 	if err := f.index(r, o); err != nil {
 		return err
 	}
-	r.n += len(f.starts)
+	r.n += f.starts.n
 	return nil
 }
 
@@ -234,7 +234,7 @@ func (r *Records) value(i int, column string, use func(v []byte, isJSON bool) er
 	f, k := r.at(i)
 	s := scanners.Get().(*scanner)
 	defer s.release()
-	v, err := f.value(s, f.starts[k], c, column)
+	v, err := f.value(s, f.starts.at(k), c, column)
 	if err == nil {
 		err = use(v, f.format == JSON)
 	}
