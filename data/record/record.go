@@ -163,6 +163,12 @@ func (r *Records) Rows() []int {
 // first appear.
 func (r *Records) Columns() []string { return append([]string(nil), r.columns...) }
 
+// Has tells whether there is a column of that name.
+func (r *Records) Has(column string) bool {
+	_, ok := r.number[column]
+	return ok
+}
+
 // Text returns a column of record i as text: JSON's numbers and booleans as they are written, null, NaN and a missing
 // key as "". An object or array is an error; [Records.Raw] returns it.
 func (r *Records) Text(i int, column string) (string, error) {

@@ -114,6 +114,11 @@ func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
 
 // predictRows reads the records by the layout. They need no column of answers.
 func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
+	asked := p.Settings.Data.Layout
+	asked.Answer, asked.Tools = "", ""
+	if err := asked.check(r.Columns()); err != nil {
+		return nil, err
+	}
 	return p.respond(len(rows), func(i int) (ids []int32, err error) {
 		m, err := p.Settings.Data.Layout.Ask(r, rows[i])
 		if err != nil {

@@ -203,10 +203,10 @@ func (d *Data) closeFiles() (first error) {
 
 // textColumns checks the columns of texts and labels. Where d names none, it takes those called text and label.
 func textColumns(d *DataSettings, r *record.Records) error {
-	if d.Text == "" && hasColumn(r, "text") {
+	if d.Text == "" && r.Has("text") {
 		d.Text = "text"
 	}
-	if len(d.Label) == 0 && hasColumn(r, "label") {
+	if len(d.Label) == 0 && r.Has("label") {
 		d.Label = []string{"label"}
 	}
 	if err := column(r, "text", d.Text); err != nil {
@@ -236,17 +236,8 @@ func column(r *record.Records, setting, name string) error {
 	if name == "" {
 		return errors.Errorf("finetune: want the name of the column of %ss; there are %q", setting, r.Columns())
 	}
-	if !hasColumn(r, name) {
+	if !r.Has(name) {
 		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())
 	}
 	return nil
-}
-
-func hasColumn(r *record.Records, name string) bool {
-	for _, c := range r.Columns() {
-		if c == name {
-			return true
-		}
-	}
-	return false
 }

@@ -122,10 +122,6 @@ func (l Layout) Chat(r *record.Records, i int) ([]generate.Message, error) {
 // Ask returns record i as a chat that ends where an answer is to come. The records need no column of answers or tools.
 func (l Layout) Ask(r *record.Records, i int) ([]generate.Message, error) {
 	l.Answer, l.Tools = "", ""
-	err := l.check(r.Columns())
-	if err != nil {
-		return nil, err
-	}
 	chat, err := l.read(r, i)
 	if n := len(chat); n > 0 && chat[n-1].Role == "assistant" {
 		chat = chat[:n-1]
@@ -162,7 +158,7 @@ func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 
 // tools returns the tools of record i as a JSON list, or "" where it has none.
 func (l Layout) tools(r *record.Records, i int) (string, error) {
-	if l.Tools == "" || !hasColumn(r, l.Tools) {
+	if l.Tools == "" || !r.Has(l.Tools) {
 		return "", nil
 	}
 	raw, err := r.Raw(i, l.Tools)

@@ -16,7 +16,7 @@ type lm struct{ causal }
 func (*lm) about() string { return "going on with a text: --text COLUMN" }
 
 func (*lm) columns(d *DataSettings, r *record.Records) error {
-	if d.Text == "" && hasColumn(r, "text") {
+	if d.Text == "" && r.Has("text") {
 		d.Text = "text"
 	}
 	return column(r, "text", d.Text)

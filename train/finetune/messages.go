@@ -46,6 +46,7 @@ func readObject(raw []byte) (o object, err error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New(`want an object with "role" and "content"`)
 	}
+	at := map[string]int{}
 	for d.More() {
 		var m member
 		key, err := d.Token()
@@ -56,10 +57,11 @@ func readObject(raw []byte) (o object, err error) {
 		if err := d.Decode(&m.value); err != nil {
 			return nil, err
 		}
-		if i := slices.IndexFunc(o, func(x member) bool { return x.key == m.key }); i >= 0 {
+		if i, twice := at[m.key]; twice {
 			o[i] = m
 			continue
 		}
+		at[m.key] = len(o)
 		o = append(o, m)
 	}
 	return o, nil
@@ -157,6 +159,7 @@ func contentText(content json.RawMessage) (text string, err error) {
 	if json.Unmarshal(content, &parts) != nil {
 		return "", errors.New(`want a content that is a text, or a list of parts such as {"type": "text", "text": "…"}`)
 	}
+	var b strings.Builder
 	for i, raw := range parts {
 		var t string
 		if json.Unmarshal(raw, &t) != nil {
@@ -164,9 +167,9 @@ func contentText(content json.RawMessage) (text string, err error) {
 				return "", errors.WithMessagef(err, "part %d", i+1)
 			}
 		}
-		text += t
+		b.WriteString(t)
 	}
-	return text, nil
+	return b.String(), nil
 }
 
 // partText returns the text of a part of a content.

@@ -2,8 +2,10 @@ package finetune
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -56,4 +58,27 @@ func FuzzLabels(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMessagesBounds reads messages that are made to be slow: many keys, many parts, deep values.
+func TestMessagesBounds(t *testing.T) {
+	const n = 1 << 17
+	var keys strings.Builder
+	for i := range n {
+		fmt.Fprintf(&keys, `,"k%d":1`, i)
+	}
+	for name, raw := range map[string]string{
+		"keys":  `[{"role":"user","content":"x"` + keys.String() + `}]`,
+		"parts": `[{"role":"user","content":["x"` + strings.Repeat(`,"xxxxxxxx"`, n) + `]}]`,
+		"deep":  `[{"role":"user","content":"x","a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}]`,
+		"many":  `[null` + strings.Repeat(`,{"role":"user","content":"x"}`, n) + `]`,
+	} {
+		start := time.Now()
+		if _, err := parseMessages([]byte(raw)); err != nil && len(err.Error()) > 1000 {
+			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s: %v for %d bytes", name, took, len(raw))
+		}
+	}
 }

@@ -198,10 +198,13 @@ func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error)
 
 // PredictColumn returns an answer for each of the rows of r, of the texts in a column. A record without a text in it
 // has an answer that says why. With the setting strict it is an error.
-func (p *Predictor) PredictColumn(r *record.Records, column string, rows []int) ([]Answer, error) {
+func (p *Predictor) PredictColumn(r *record.Records, name string, rows []int) ([]Answer, error) {
+	if err := column(r, "text", name); err != nil {
+		return nil, err
+	}
 	var texts []string
 	answers, of, err := p.each(r, rows, func(row int) error {
-		text, err := r.Text(row, column)
+		text, err := r.Text(row, name)
 		if err == nil {
 			texts = append(texts, text)
 		}
