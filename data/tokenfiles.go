@@ -68,6 +68,7 @@ func (t *TextData) open(dir string, train []string, held string, o TextOptions) 
 			return err
 		}
 		t.files = append(t.files, f)
+		t.read++
 	}
 	if t.vocab == 0 {
 		if err := t.guessVocab(); err != nil {

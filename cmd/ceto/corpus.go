@@ -13,13 +13,27 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
+
+// textFlags say how texts are read, as the settings of pretraining do.
+type textFlags struct {
+	encoding data.Encoding
+	unpacked float64
+}
+
+func (f *textFlags) add(fl *pflag.FlagSet) {
+	setting.Var(fl, &pretrain.DataSettings{}, "encoding", &f.encoding)
+	setting.Var(fl, &pretrain.DataSettings{}, "max-unpacked", &f.unpacked)
+}
 
 // trainTokenizerFlags are the flags of ceto tokenize train.
 type trainTokenizerFlags struct {
 	*global
+	texts    textFlags
 	Vocab    int      `flag:"vocab" usage:"number of tokens: special ones, 256 bytes and the merges" default:"8192"`
 	Split    string   `flag:"split" usage:"model whose rule splits the text into pieces that no token crosses: gpt2, cl100k, o200k, llama3, qwen2, smollm" oneof:"gpt2 cl100k o200k llama3 qwen2 smollm" default:"gpt2"`
 	Specials []string `flag:"special,array" usage:"special tokens, the first of which ends a text; may be repeated" default:"['<|endoftext|>']"`
@@ -43,6 +57,7 @@ func trainTokenizerCmd(g *global) *cobra.Command {
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
 	setting.Flags(c.Flags(), f)
+	f.texts.add(c.Flags())
 	return c
 }
 
@@ -50,7 +65,7 @@ func (f *trainTokenizerFlags) run(c *cobra.Command, args []string) error {
 	if err := setting.Check(f); err != nil {
 		return usage(err)
 	}
-	texts, _, err := readTexts(args)
+	texts, _, err := f.texts.read(args)
 	if err != nil {
 		return err
 	}
@@ -86,12 +101,18 @@ func (g *global) workers() int {
 	return g.Threads
 }
 
-// readTexts reads files, and all files below folders, each a document.
-func readTexts(paths []string) (texts [][]byte, size int, err error) {
+// read reads files, and all files below folders, each a document.
+func (f *textFlags) read(paths []string) (texts [][]byte, size int, err error) {
 	if len(paths) == 0 {
 		return nil, 0, usagef("want the names of files or folders")
 	}
-	if texts, err = data.Documents(paths, data.TextOptions{}); err != nil {
+	if !f.encoding.Valid() {
+		return nil, 0, usagef("--encoding %q: want one such as windows-1252, shift_jis, gb18030, utf-16, or binary", f.encoding)
+	}
+	if !(f.unpacked >= 0) {
+		return nil, 0, usagef("--max-unpacked %g: want GiB, 0 or more", f.unpacked)
+	}
+	if texts, err = data.Documents(paths, data.TextOptions{Encoding: f.encoding, MaxUnpacked: f.unpacked}); err != nil {
 		return nil, 0, usage(err)
 	}
 	for _, t := range texts {
@@ -103,6 +124,7 @@ func readTexts(paths []string) (texts [][]byte, size int, err error) {
 // corpusFlags are the flags of ceto tokenize corpus.
 type corpusFlags struct {
 	*global
+	texts     textFlags
 	tokenizer string
 	Out       string  `flag:"out" usage:"folder for the token files" default:"corpus"`
 	Format    string  `flag:"format" usage:"nanogpt (bare ids) or llm.c (with a header); ids take 2 bytes, or 4 where the tokenizer has more than 65,536" oneof:"nanogpt llm.c" default:"nanogpt"`
@@ -124,6 +146,7 @@ train_000001.bin and so on. Where bare ids take 4 bytes, tokens.json beside the 
 	}
 	setting.Var(c.Flags(), tokenizeFlags{}, "tokenizer", &f.tokenizer)
 	setting.Flags(c.Flags(), f)
+	f.texts.add(c.Flags())
 	return c
 }
 
@@ -136,7 +159,7 @@ func (f *corpusFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	texts, size, err := readTexts(args)
+	texts, size, err := f.texts.read(args)
 	if err != nil {
 		return err
 	}

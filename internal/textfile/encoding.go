@@ -160,7 +160,7 @@ func suggest(b []byte, at int) string {
 	best, err := chardet.NewTextDetector().DetectBest(sample)
 	if err == nil {
 		name := strings.ToLower(best.Charset)
-		if name == "iso-8859-1" || !strictly(name, sample) {
+		if name == "iso-8859-1" || best.Confidence < 40 || !strictly(name, sample) {
 			name = "windows-1252"
 		}
 		return "it may be --encoding " + name + " (other names: latin1, shift_jis, gb18030, big5, euc-kr, koi8-r)"

@@ -63,7 +63,7 @@ func (j *Job) Close() error { return j.Text.Close() }
 
 // openText reads the data: a path, or the Go standard library's source.
 func openText(s Settings) (*data.TextData, error) {
-	o := data.TextOptions{Context: s.Model.Context, Val: s.Data.Val}
+	o := data.TextOptions{Context: s.Model.Context, Val: s.Data.Val, Encoding: s.Data.Encoding, MaxUnpacked: s.Data.MaxUnpacked}
 	if s.Data.builtIn() {
 		o.Kind = s.Data.Tokenizer
 	} else {
