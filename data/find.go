@@ -11,7 +11,7 @@ import (
 )
 
 // find returns path if it is a file, else the files below it that the options want, in the order of their paths. Links
-// are followed, and no folder is entered twice. Hidden files and folders, whose names begin with a dot, are passed over.
+// are followed, and no folder is entered twice. Hidden files and folders are passed over: their names begin with a dot.
 func find(path string, o TextOptions) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -25,7 +25,8 @@ func find(path string, o TextOptions) ([]string, error) {
 		return nil, errors.Wrap(err, "data: Text")
 	}
 	if len(w.names) == 0 {
-		return nil, errors.Errorf("data: Text: %s: no files that fit (extensions %q; names that begin with a dot are passed over)", path, o.Ext)
+		return nil, errors.Errorf("data: Text: %s: no files that fit (extensions %q; hidden ones are passed over)",
+			path, o.Ext)
 	}
 	slices.Sort(w.names)
 	for i, n := range w.names {

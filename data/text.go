@@ -41,12 +41,13 @@ type TextData struct {
 	vocab, context int
 	train, val     tokens
 	files          []*TokenFile
-	read           int // files that were read
+	read           int    // files that were read
+	digest         string // SHA-256 of the texts; "" of token files
 }
 
 // Text reads a text file, or all files below a folder in the order of their paths, as one text, and encodes it. The
-// first 1 − Val of its tokens are for training, as in nanoGPT. Files packed by gzip or Zstandard are unpacked, and links
-// are followed. What is no text is an error.
+// first 1 − Val of its tokens are for training, as in nanoGPT. Files packed by gzip or Zstandard are unpacked. Links are
+// followed. What is no text is an error.
 func Text(path string, o TextOptions) (*TextData, error) { return Texts([]string{path}, o) }
 
 // Texts is [Text] of several files and folders, in the order given.
@@ -67,7 +68,7 @@ func Texts(paths []string, o TextOptions) (*TextData, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &TextData{tok: o.Tokenizer, vocab: o.Tokenizer.Vocab(), context: o.Context, read: len(parts)}
+	t := &TextData{tok: o.Tokenizer, vocab: o.Tokenizer.Vocab(), context: o.Context, read: len(parts), digest: digestOf(parts)}
 	if err := t.split(ids, o.Val); err != nil {
 		return nil, err
 	}
