@@ -8,6 +8,7 @@ INSTRUCTIONS = $${CETO_DATA:?names a folder with instruction-1100 and tatoeba-cm
 # Each fuzz test with its package.
 FUZZ = \
 	FuzzInfer:./graph \
+	FuzzRead:./internal/setting \
 	FuzzPlan:./graph/plan \
 	FuzzCheckpoint:./train \
 	FuzzSpans:./train/finetune \

@@ -52,8 +52,8 @@ const (
 	placeOf = 256
 )
 
-// digest is the SHA-256 of the number of ids and of the ids at 1,000 places that it draws. Of up to 256,000 ids it is
-// that of all.
+// digest is the SHA-256 of the number of ids and of the ids at 1,000 places that it draws. Up to 256,000 ids are all
+// taken.
 func (t tokens) digest() string {
 	h, n := sha256.New(), t.len()
 	digestNumber(h, n)

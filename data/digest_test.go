@@ -7,7 +7,7 @@ import (
 	"github.com/ceto-ml/ceto/internal/splitmix"
 )
 
-// TestDigest: ids have one digest in either width. Of many, 1,000 places count, which the number of ids draws.
+// TestDigest: ids have one digest in either width. Where they are many, 1,000 places count.
 func TestDigest(t *testing.T) {
 	const n = 1 << 20
 	few, many := make([]uint16, 1000), make([]uint16, n)

@@ -46,7 +46,7 @@ type TextData struct {
 }
 
 // Text reads a text file, or all files below a folder in the order of their paths, as one text, and encodes it. The
-// first 1 − Val of its tokens are for training, as in nanoGPT. Files packed by gzip or Zstandard are unpacked. Links are
+// first 1 − Val of its tokens are for training, as in nanoGPT. Files packed by gzip or Zstandard are unpacked, links
 // followed. What is no text is an error.
 func Text(path string, o TextOptions) (*TextData, error) { return Texts([]string{path}, o) }
 

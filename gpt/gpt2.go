@@ -13,17 +13,17 @@ import (
 // GPT2 is a GPT-2-style model: learned positions, pre-norm blocks, GELU, a head that is the embedding. It is an
 // nn.Layer from ids (B, T) to logits (B, T, Vocab). Parameters carry the names of Hugging Face's GPT2LMHeadModel.
 type GPT2 struct {
-	Vocab   int     `yaml:"vocab" usage:"number of token ids; pretraining takes the text's"`
-	Context int     `yaml:"context" flag:"context" usage:"tokens of a sequence, at most"`
-	Layers  int     `yaml:"layers" usage:"number of blocks"`
-	Heads   int     `yaml:"heads" usage:"attention heads of a block"`
-	Width   int     `yaml:"width" usage:"channels of a hidden state"`
-	Dropout float64 `yaml:"dropout" usage:"dropout of embeddings, attention and residual branches, in training"`
+	Vocab   int     `yaml:"vocab" usage:"number of token ids; pretraining takes the text's" range:"[0,16777216]"`
+	Context int     `yaml:"context" flag:"context" usage:"tokens of a sequence, at most" range:"[1,16777216]"`
+	Layers  int     `yaml:"layers" usage:"number of blocks" range:"[1,65536]"`
+	Heads   int     `yaml:"heads" usage:"attention heads of a block" range:"[1,65536]"`
+	Width   int     `yaml:"width" usage:"channels of a hidden state" range:"[1,16777216]"`
+	Dropout float64 `yaml:"dropout" usage:"dropout of embeddings, attention and residual branches, in training" range:"[0,1)"`
 	NoBias  bool    `yaml:"no_bias" usage:"no biases in linear layers and norms, as nanoGPT"`
 	GELUErf bool    `yaml:"gelu_erf" usage:"the exact GELU, as nanoGPT; otherwise GPT-2's tanh form"`
-	Eps     float64 `yaml:"eps" usage:"what norms add to the variance" default:"(1e-5)"`
+	Eps     float64 `yaml:"eps" usage:"what norms add to the variance" range:"[0,1]" default:"(1e-5)"`
 
-	MLPWidth int  `yaml:"mlp_width,omitempty" usage:"channels inside the MLP" default:"(4 times the width)"`
+	MLPWidth int  `yaml:"mlp_width,omitempty" usage:"channels inside the MLP" range:"[0,16777216]" default:"(4 times the width)"`
 	Untied   bool `yaml:"untied,omitempty" usage:"the head is a matrix of its own, lm_head.weight (vocab, width)"`
 }
 

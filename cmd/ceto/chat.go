@@ -86,6 +86,9 @@ func (f *chatFlags) run(c *cobra.Command) error {
 	if f.JSON {
 		return usagef("--json answers one turn; give it with --prompt")
 	}
+	if isTerminal(c.OutOrStdout()) {
+		defer endsItself(c.Context())()
+	}
 	return t.talk(c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 }
 
@@ -121,7 +124,8 @@ func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.S
 	return seq, ids, err
 }
 
-// talk answers each line of r. It prints an error of an answer, and the chat goes on.
+// talk answers each line of r. It prints an error of an answer, and the chat goes on. Ctrl-C ends an answer; SIGTERM
+// ends the chat.
 func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
@@ -153,21 +157,27 @@ func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
 			continue
 		}
 		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan bool)
 		done := make(chan struct{})
 		go func() {
 			select {
-			case <-interrupts:
+			case s := <-interrupts:
 				cancel()
+				ended <- s != os.Interrupt
 			case <-done:
+				ended <- false
 			}
 		}()
 		_, _, err := t.answer(ctx, w, line)
 		close(done)
+		end := <-ended
 		cancel()
 		if err != nil {
 			fmt.Fprintln(notes, "ceto:", err)
 		}
-		fmt.Fprintln(w)
+		if _, err := fmt.Fprintln(w); err != nil || end {
+			return err
+		}
 	}
 }
 

@@ -34,10 +34,10 @@ func (f *textFlags) add(fl *pflag.FlagSet) {
 type trainTokenizerFlags struct {
 	*global
 	texts    textFlags
-	Vocab    int      `flag:"vocab" usage:"number of tokens: special ones, 256 bytes and the merges" default:"8192"`
+	Vocab    int      `flag:"vocab" usage:"number of tokens: special ones, 256 bytes and the merges" range:"[257,16777216]" default:"8192"`
 	Split    string   `flag:"split" usage:"model whose rule splits the text into pieces that no token crosses: gpt2, cl100k, o200k, llama3, qwen2, smollm" oneof:"gpt2 cl100k o200k llama3 qwen2 smollm" default:"gpt2"`
 	Specials []string `flag:"special,array" usage:"special tokens, the first of which ends a text; may be repeated" default:"['<|endoftext|>']"`
-	Min      int      `flag:"min-count" usage:"how often a pair must occur to become a token" default:"2"`
+	Min      int      `flag:"min-count" usage:"how often a pair must occur to become a token" range:"[1,inf)" default:"2"`
 	Out      string   `flag:"out" usage:"folder for tokenizer.json, vocab.json and merges.txt" default:"tokenizer"`
 }
 

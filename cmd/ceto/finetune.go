@@ -22,8 +22,8 @@ type finetuneFlags struct {
 // repeatFlags ask for several runs, or for a test of learning rates in place of a run.
 type repeatFlags struct {
 	FindRate bool `flag:"find-lr" usage:"test learning rates, plot them and suggest one; trains nothing"`
-	Seeds    int  `flag:"seeds" usage:"number of runs, with consecutive seeds; figures are mean ± standard deviation" default:"1"`
-	Folds    int  `flag:"folds" usage:"cross-validation: number of runs, each validated on another part of the records"`
+	Seeds    int  `flag:"seeds" usage:"number of runs, with consecutive seeds; figures are mean ± standard deviation" range:"[1,100000]" default:"1"`
+	Folds    int  `flag:"folds" usage:"cross-validation: number of runs, each validated on another part of the records" range:"[0,100000]"`
 }
 
 func finetuneCmd(g *global) *cobra.Command {

@@ -10,7 +10,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/internal/vec"
@@ -41,14 +43,51 @@ func usagef(format string, a ...any) error { return usageError{errors.Errorf(for
 func main() { os.Exit(run()) }
 
 func run() int {
+	signal.Ignore(syscall.SIGPIPE) // a write into a closed pipe is an error like any other
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err := root().ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, train.ErrInterrupted) {
-		fmt.Fprintln(os.Stderr, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
+	var p patience
+	context.AfterFunc(ctx, func() {
+		stop() // a second signal ends the process at once
+		p.hurry()
+	})
+	out, notes := newOutput(os.Stdout, false), newOutput(os.Stderr, true)
+	c := root()
+	c.SetOut(out)
+	c.SetErr(notes)
+	err := c.ExecuteContext(context.WithValue(ctx, patienceKey{}, &p))
+	if err == nil {
+		err = errors.Wrap(out.err, "standard output")
 	}
-	return exitCode(err)
+	code := exitCode(err)
+	if code != 0 && code != exitStopped {
+		fmt.Fprintln(notes, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	return code
+}
+
+// patience says what a first signal does: a command ends by itself, or is ended a second later. Training may take as
+// long as its step does.
+type patience struct{ itself atomic.Bool }
+
+type patienceKey struct{}
+
+// hurry ends the process soon, unless it ends by itself.
+func (p *patience) hurry() {
+	time.Sleep(time.Second)
+	if !p.itself.Load() {
+		os.Exit(exitStopped)
+	}
+}
+
+// endsItself says that a command that trains or talks ends by itself after a signal, until done is called.
+func endsItself(ctx context.Context) (done func()) {
+	p, ok := ctx.Value(patienceKey{}).(*patience)
+	if !ok {
+		return func() {}
+	}
+	p.itself.Store(true)
+	return func() { p.itself.Store(false) }
 }
 
 // exitCode is the code that a command's error ends the process with.
@@ -57,7 +96,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, train.ErrInterrupted):
+	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
 		return exitStopped
 	case errors.As(err, &u):
 		return exitUsage
@@ -95,7 +134,12 @@ func root() *cobra.Command {
 		},
 	}
 	setting.Flags(c.PersistentFlags(), g)
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if out := (*setting.RangeError)(nil); errors.As(err, &out) {
+			return usage(out)
+		}
+		return usage(err)
+	})
 	c.AddCommand(pretrainCmd(g), finetuneCmd(g), predictCmd(g), evalCmd(g), generateCmd(g), inspectCmd(g), chatCmd(g), tokenizeCmd(g), exportCmd(g), pullCmd(g), dataCmd(g), gradcheckCmd(g), demoCmd(g), benchCmd(g), doctorCmd(g), versionCmd(g))
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {

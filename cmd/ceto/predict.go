@@ -23,7 +23,7 @@ type useFlags struct {
 	Embedding bool     `flag:"embedding" usage:"print also the vector that the head sees, in JSON"`
 	Base      bool     `flag:"base" usage:"measure the pretrained model that the run began with (chat and lm)"`
 	Metrics   []string `flag:"metrics" usage:"of chat: have the model answer, and compare its answers by:"`
-	Tokens    int      `flag:"tokens" usage:"tokens of an answer, at most" default:"128"`
+	Tokens    int      `flag:"tokens" usage:"tokens of an answer, at most" range:"[1,16777216]" default:"128"`
 	stride    int
 }
 

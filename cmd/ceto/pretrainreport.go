@@ -44,13 +44,3 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 	_, err = fmt.Fprintf(w, "  ceto inspect --model %s --svg model.svg\n  ceto pretrain --data FILE --preset shakespeare-char-cpu\n", dir)
 	return err
 }
-
-// printable replaces control characters, which an untrained model may write, so that a terminal does not obey them.
-func printable(text []byte) []byte {
-	for i, b := range text {
-		if b < ' ' && b != '\n' && b != '\t' || b == 0x7f {
-			text[i] = '?'
-		}
-	}
-	return text
-}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // progress shows a run: a line that moves on a terminal, a line now and then elsewhere.
@@ -60,7 +58,7 @@ func (p *progress) OnStep(s *train.Status) error {
 	if p.flops == 0 {
 		p.flops = s.Run.StepFLOPs()
 		if isTerminal(p.w) {
-			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(20),
+			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(bare(p.w)), progressbar.OptionSetWidth(20),
 				progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 		}
 	}
@@ -105,9 +103,4 @@ func (p *progress) close() {
 		p.bar.Finish()
 		fmt.Fprintln(p.w)
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -109,7 +109,7 @@ func (p *pullProgress) announce(files []hub.File) {
 	}
 	fmt.Fprintf(p.w, "files: %d, %s, of which %s are in the cache\n", len(files), size(p.total), size(p.here))
 	if p.here < p.total && isTerminal(p.w) {
-		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(10),
+		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(bare(p.w)), progressbar.OptionSetWidth(10),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 	}
 }

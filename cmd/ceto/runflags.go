@@ -16,7 +16,7 @@ type runFlags struct {
 	Out    string   `flag:"out" usage:"run folder" default:"(runs/DATE-TIME)"`
 	Resume string   `flag:"resume" usage:"run folder to continue"`
 	Data   bool     `flag:"data-changed" usage:"with --resume: go on though the data, the tokenizer or the parts are not what the run began with"`
-	Memory float64  `flag:"memory-limit" usage:"GiB that the run may need" default:"(what is free)"`
+	Memory float64  `flag:"memory-limit" usage:"GiB that the run may need" range:"(0,inf)" default:"(what is free)"`
 }
 
 // folder is where a run writes: the one to resume, the one that was named, or one by date and time.

@@ -29,10 +29,10 @@ var xorFields = []data.Field{{Name: field.X, Shape: []int{2}}, {Name: field.Y}}
 // xorFlags are the flags of ceto demo xor.
 type xorFlags struct {
 	*global
-	Seeds  int     `flag:"seeds" usage:"networks to train" default:"100"`
-	Hidden int     `flag:"hidden" usage:"hidden units" default:"16"`
-	LR     float64 `flag:"lr" usage:"learning rate" default:"0.01"`
-	Epochs int     `flag:"epochs" usage:"steps, each on all four rows" default:"2000"`
+	Seeds  int     `flag:"seeds" usage:"networks to train" range:"[1,1000000]" default:"100"`
+	Hidden int     `flag:"hidden" usage:"hidden units" range:"[1,65536]" default:"16"`
+	LR     float64 `flag:"lr" usage:"learning rate" range:"(0,1000]" default:"0.01"`
+	Epochs int     `flag:"epochs" usage:"steps, each on all four rows" range:"[1,inf)" default:"2000"`
 	First  uint64  `flag:"seed" usage:"the first seed" default:"1"`
 }
 

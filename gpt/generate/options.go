@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
 )
 
@@ -16,24 +17,24 @@ import (
 //
 // The formulas are those of transformers 4.57's logits processors, where it has one.
 type Options struct {
-	Tokens      int     `flag:"tokens" usage:"new tokens, at most"`
-	Temperature float64 `flag:"temperature" usage:"spread of the choice, softmax(logits/temperature); 0 takes the most likely token each time"`
-	TopK        int     `flag:"top-k" usage:"choose among the k most likely tokens; 0: among all"`
-	TopP        float64 `flag:"top-p" usage:"choose among the fewest, most likely tokens that together have this probability; 0 or 1: among all"`
-	MinP        float64 `flag:"min-p" usage:"leave out tokens less likely than this share of the most likely; 0: none"`
-	Typical     float64 `flag:"typical" usage:"choose among the tokens nearest to the expected information that together have this probability; 0 or 1: among all"`
+	Tokens      int     `flag:"tokens" usage:"new tokens, at most" range:"[0,16777216]"`
+	Temperature float64 `flag:"temperature" usage:"spread of the choice, softmax(logits/temperature); 0 takes the most likely token each time" range:"[0,inf)"`
+	TopK        int     `flag:"top-k" usage:"choose among the k most likely tokens; 0: among all" range:"[0,inf)"`
+	TopP        float64 `flag:"top-p" usage:"choose among the fewest, most likely tokens that together have this probability; 0 or 1: among all" range:"[0,1]"`
+	MinP        float64 `flag:"min-p" usage:"leave out tokens less likely than this share of the most likely; 0: none" range:"[0,1]"`
+	Typical     float64 `flag:"typical" usage:"choose among the tokens nearest to the expected information that together have this probability; 0 or 1: among all" range:"[0,1]"`
 
-	Repetition float64           `flag:"repetition-penalty" usage:"divide the positive logits of tokens that were there, multiply the negative ones; 0 or 1: leave them"`
-	Presence   float64           `flag:"presence-penalty" usage:"taken from the logit of a token that the answer has"`
-	Frequency  float64           `flag:"frequency-penalty" usage:"taken from the logit of a token, once for each time that the answer has it"`
-	NoRepeat   int               `flag:"no-repeat" usage:"no sequence of this many tokens comes twice, prompt included; 0: any may"` // where that bans all, id 0 comes
+	Repetition float64           `flag:"repetition-penalty" usage:"divide the positive logits of tokens that were there, multiply the negative ones; 0 or 1: leave them" range:"[0,100]"`
+	Presence   float64           `flag:"presence-penalty" usage:"taken from the logit of a token that the answer has" range:"[-2,2]"`
+	Frequency  float64           `flag:"frequency-penalty" usage:"taken from the logit of a token, once for each time that the answer has it" range:"[-2,2]"`
+	NoRepeat   int               `flag:"no-repeat" usage:"no sequence of this many tokens comes twice, prompt included; 0: any may" range:"[0,inf)"` // where that bans all, id 0 comes
 	Bias       map[int32]float64 // added to the logits of these tokens
 
-	Beams         int     `flag:"beams" usage:"beam search that goes on with this many sequences; wants temperature 0"` // 0 or 1: no beam search
-	LengthPenalty float64 `flag:"length-penalty" usage:"beams are ranked by log-probability / tokens^this, as transformers do"`
+	Beams         int     `flag:"beams" usage:"beam search that goes on with this many sequences; wants temperature 0" range:"[0,256]"` // 0 or 1: no beam search
+	LengthPenalty float64 `flag:"length-penalty" usage:"beams are ranked by log-probability / tokens^this, as transformers do" range:"[-10,10]"`
 	EarlyStopping string  `flag:"early-stopping" usage:"when beam search ends: false, true or never"` // before Tokens; one of the constants below
 
-	Returns int      `flag:"returns" usage:"sequences for each prompt"` // 0: 1
+	Returns int      `flag:"returns" usage:"sequences for each prompt" range:"[0,65536]"` // 0: 1
 	Seed    uint64   `flag:"seed" usage:"seed of the choice"`
 	End     []int32  // tokens that end a sequence; the token itself is its last
 	Stop    []string `flag:"stop,array" usage:"text that ends the answer, which is cut before it; may be repeated"`
@@ -60,37 +61,10 @@ type Sequence struct {
 	End      string    // why it ended: "length", "end" (a token of End), "stop" (a text of Stop)
 }
 
-// maxBeams bounds what a request may cost.
-const maxBeams = 256
-
 // Validate returns an error that names the first option outside its range, or the options that do not go together.
 func (o Options) Validate() error {
-	const most = math.MaxInt // an int has no other bound
-	for _, r := range []struct {
-		name      string
-		v, lo, hi float64
-	}{
-		{"the number of tokens", float64(o.Tokens), 0, most},
-		{"temperature", o.Temperature, 0, math.MaxFloat64},
-		{"top-k", float64(o.TopK), 0, most},
-		{"top-p", o.TopP, 0, 1},
-		{"min-p", o.MinP, 0, 1},
-		{"typical", o.Typical, 0, 1},
-		{"repetition penalty", o.Repetition, 0, 100},
-		{"presence penalty", o.Presence, -2, 2},   // the range of the OpenAI API
-		{"frequency penalty", o.Frequency, -2, 2}, // the range of the OpenAI API
-		{"no-repeat size", float64(o.NoRepeat), 0, most},
-		{"the number of beams", float64(o.Beams), 0, maxBeams},
-		{"length penalty", o.LengthPenalty, -10, 10},
-		{"the number of returns", float64(o.Returns), 0, most},
-	} {
-		switch {
-		case r.v >= r.lo && r.v <= r.hi:
-		case r.hi >= most:
-			return errors.Errorf("generate: %s is %g; it must be %g or more", r.name, r.v, r.lo)
-		default:
-			return errors.Errorf("generate: %s is %g; it must be in [%g, %g]", r.name, r.v, r.lo, r.hi)
-		}
+	if err := setting.Check(&o); err != nil {
+		return errors.WithMessage(err, "generate")
 	}
 	for id, b := range o.Bias {
 		if !(math.Abs(b) <= maxBias) {

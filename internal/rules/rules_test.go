@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"train/finetune":      {"train", "train/lpft", "train/metric", "gpt", "gpt/generate", "pretrained", "nn", "graph", "graph/plan", "data", "data/record", "data/token", "internal/setting", "internal/weights"},
 	"train/pretrain":      {"train", "gpt", "gpt/generate", "pretrained", "nn", "graph/plan", "data", "data/token", "internal/setting"},
 	"gpt":                 {"nn", "graph"},
-	"gpt/generate":        {"gpt", "nn", "graph", "graph/plan", "data/token"},
+	"gpt/generate":        {"gpt", "nn", "graph", "graph/plan", "data/token", "internal/setting"},
 	"pretrained":          {"gpt", "gpt/generate", "nn", "graph", "graph/plan", "data/token", "internal/weights"},
 	"models":              {"nn", "graph"},
 	"nn":                  {"graph", "graph/loss"},

@@ -32,11 +32,7 @@ func check(v any, zeros bool) error {
 			}
 			continue
 		}
-		name := s.Key
-		if name == "" {
-			name = "--" + s.Flag
-		}
-		return errors.Errorf("%s is %v; it must be %s", name, field, s.wish())
+		return s.refused(field)
 	}
 	return nil
 }
@@ -48,6 +44,9 @@ func (s Setting) ok(field reflect.Value) (bool, error) {
 	}
 	if v, ok := field.Interface().(interface{ Valid() bool }); ok {
 		return v.Valid(), nil
+	}
+	if field.Kind() == reflect.Float64 && (math.IsNaN(field.Float()) || math.IsInf(field.Float(), 0)) {
+		return false, nil
 	}
 	if s.Range == "" {
 		return true, nil
@@ -86,34 +85,49 @@ func (s Setting) bounds() (bounds, error) {
 	return b, nil
 }
 
+// refused is the error of a value that a setting cannot have.
+func (s Setting) refused(field reflect.Value) error {
+	name := s.Key
+	if name == "" {
+		name = "--" + s.Flag
+	}
+	return errors.Errorf("%s is %v; it must be %s", name, field, s.wish())
+}
+
 // wish says in words what may be.
 func (s Setting) wish() string {
 	if n := len(s.OneOf); n > 0 {
 		return strings.Join(s.OneOf[:n-1], ", ") + " or " + s.OneOf[n-1]
 	}
 	b, err := s.bounds()
-	if err != nil { // words
-		return s.Range
-	}
-	whole := s.typ.Kind() != reflect.Float64
+	kind := s.typ.Kind()
 	switch {
+	case s.Range == "" && kind == reflect.Uint64:
+		return "a whole number, 0 or more"
+	case s.Range == "" || err == nil && math.IsInf(b.lo, -1) && math.IsInf(b.hi, 1):
+		return "a finite number"
+	case err != nil: // words
+		return s.Range
 	case math.IsInf(b.hi, 1) && !b.closedLo:
-		return fmt.Sprintf("above %g", b.lo)
-	case math.IsInf(b.hi, 1) && whole:
-		return fmt.Sprintf("at least %g", b.lo)
+		return "above " + number(b.lo)
+	case math.IsInf(b.hi, 1) && kind != reflect.Float64:
+		return "at least " + number(b.lo)
 	case math.IsInf(b.hi, 1):
-		return fmt.Sprintf("%g or more", b.lo)
+		return number(b.lo) + " or more"
 	case b.lo == 0 && b.hi == 1 && b.closedLo && b.closedHi:
 		return "a share, 0 to 1"
 	case b.closedLo && b.closedHi:
-		return fmt.Sprintf("from %g to %g", b.lo, b.hi)
+		return fmt.Sprintf("from %s to %s", number(b.lo), number(b.hi))
 	case b.closedLo:
-		return fmt.Sprintf("from %g to below %g", b.lo, b.hi)
+		return fmt.Sprintf("from %s to below %s", number(b.lo), number(b.hi))
 	case b.closedHi:
-		return fmt.Sprintf("above %g, at most %g", b.lo, b.hi)
+		return fmt.Sprintf("above %s, at most %s", number(b.lo), number(b.hi))
 	}
-	return fmt.Sprintf("between %g and %g", b.lo, b.hi)
+	return fmt.Sprintf("between %s and %s", number(b.lo), number(b.hi))
 }
+
+// number is a bound in digits.
+func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // Lint returns an error for the first setting of a struct whose tags are wrong. A range or a default that cannot be
 // read is wrong, as is a flag of a type that can have none. So is a missing usage text, or a key or flag that is
@@ -126,6 +140,8 @@ func Lint(v any) error {
 		switch _, err := s.bounds(); {
 		case s.Usage == "":
 			return errors.Errorf("setting: %s%s has no usage text", s.Key, s.Flag)
+		case s.Range == "" && (s.typ.Kind() == reflect.Int || s.typ.Kind() == reflect.Float64):
+			return errors.Errorf("setting: %s%s: a number without a range", s.Key, s.Flag)
 		case seen[s.Key] && s.Key != "" || seen["--"+s.Flag] && s.Flag != "":
 			return errors.Errorf("setting: %s, --%s: declared twice", s.Key, s.Flag)
 		case s.Range != "" && !s.typ.Implements(reflect.TypeFor[interface{ Valid() bool }]()) && err != nil:

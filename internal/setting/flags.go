@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -24,7 +25,45 @@ func Flags(fl *pflag.FlagSet, v any, names ...string) {
 			}
 		}
 		s.flag(fl, s.of(v), usage)
+		s.guard(fl, s.of(v))
 	}
+}
+
+// guard has a flag refuse what the setting cannot be.
+func (s Setting) guard(fl *pflag.FlagSet, field reflect.Value) {
+	switch f := fl.Lookup(s.Flag); field.Kind() {
+	case reflect.Int, reflect.Uint64, reflect.Float64, reflect.String:
+		f.Value = &guarded{f.Value, s, field}
+	}
+}
+
+// guarded is the value of a flag that keeps to its setting's range.
+type guarded struct {
+	pflag.Value
+	s     Setting
+	field reflect.Value
+}
+
+// RangeError says that a flag's value is none that its setting can have.
+type RangeError struct{ Flag, Value, Wish string }
+
+func (e *RangeError) Error() string {
+	return fmt.Sprintf("--%s is %s; it must be %s", e.Flag, e.Value, e.Wish)
+}
+
+// Set implements pflag.Value. After an error the value is as before.
+func (g *guarded) Set(text string) error {
+	before := reflect.ValueOf(g.field.Interface())
+	err := g.Value.Set(text)
+	ok := err == nil
+	if ok {
+		ok, err = g.s.ok(g.field)
+	}
+	if !ok {
+		g.field.Set(before)
+		return &RangeError{g.s.Flag, text, g.s.wish()}
+	}
+	return err
 }
 
 // flag adds the flag that writes to field.
@@ -80,5 +119,6 @@ func Var(fl *pflag.FlagSet, v any, name string, p any) {
 			usage += " (default " + s.words() + ")"
 		}
 		s.flag(fl, field, usage)
+		s.guard(fl, field)
 	}
 }

@@ -37,7 +37,7 @@ type all struct {
 	Task  string `yaml:"task" flag:"task" usage:"what is learned:"`
 	Train loop   `yaml:"train"`
 	Quick bool   `flag:"quick" usage:"hurry"`
-	Tries int    `flag:"tries" usage:"tries" default:"3"`
+	Tries int    `flag:"tries" usage:"tries" range:"[0,inf)" default:"3"`
 	notes string
 }
 
@@ -147,8 +147,8 @@ func TestCheck(t *testing.T) {
 		{"train.seed=10", "train.seed is 10; it must be from 0 to 9"},
 	} {
 		s := all{Train: good}
-		if err := Set(&s, c.set); err != nil {
-			t.Fatal(err)
+		if err := Set(&s, c.set); err == nil || err.Error() != "--set "+c.set+": "+c.want {
+			t.Errorf("%s: %v, want %q", c.set, err, c.want)
 		}
 		if err := Check(&s); err == nil || err.Error() != c.want {
 			t.Errorf("%s: %v, want %q", c.set, err, c.want)
@@ -179,18 +179,21 @@ func TestLint(t *testing.T) {
 		"no interval": &struct {
 			A int `yaml:"a" usage:"a" range:"0..1"`
 		}{},
+		"a number without a range": &struct {
+			A float64 `yaml:"a" usage:"a"`
+		}{},
 		"no usage": &struct {
 			A int `yaml:"a"`
 		}{},
 		`the default "many" is no int`: &struct {
-			A int `yaml:"a" usage:"a" default:"many"`
+			A int `yaml:"a" usage:"a" range:"[1,2]" default:"many"`
 		}{},
 		"no flag can have the type map[string]int": &struct {
 			A map[string]int `yaml:"a" flag:"a" usage:"a"`
 		}{},
 		"declared twice": &struct {
-			A int `yaml:"a" usage:"a"`
-			B int `yaml:"a" usage:"a"`
+			A bool `yaml:"a" usage:"a"`
+			B bool `yaml:"a" usage:"a"`
 		}{},
 	} {
 		if err := Lint(v); err == nil || !strings.Contains(err.Error(), want) {
@@ -209,9 +212,7 @@ func Example() {
 	Fill(&s)
 	fmt.Println(s.Train.LR)
 	fmt.Println(Set(&s, "train.method=all"))
-	fmt.Println(Check(&s))
 	// Output:
 	// 0.001
-	// <nil>
-	// train.method is all; it must be lora or full
+	// --set train.method=all: train.method is all; it must be lora or full
 }

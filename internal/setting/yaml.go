@@ -2,12 +2,9 @@ package setting
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/pkg/errors"
 )
 
@@ -39,10 +36,10 @@ func ReadFile(path, kind string, v any) (version int, err error) {
 	if err := Peek(path, &head); err != nil {
 		return 0, err
 	}
-	b, err := os.ReadFile(path)
+	b, err := readFile(path)
 	switch {
 	case err != nil:
-		return 0, errors.WithStack(err)
+		return 0, err
 	case head.Kind != "" && head.Kind != kind:
 		return 0, errors.Errorf("%s: settings of kind %q; want %s", path, head.Kind, kind)
 	case head.Version < 0 || head.Version > Version:
@@ -50,34 +47,33 @@ func ReadFile(path, kind string, v any) (version int, err error) {
 	case head.Version == 0:
 		head.Version = 1
 	}
-	return head.Version, read(b, path, v, "kind", "version")
+	return head.Version, read(b, path, v, false, "kind", "version")
 }
 
-// Read reads YAML over what v points to; keys that are not known are refused. An error begins with from.
-func Read(b []byte, from string, v any) error { return read(b, from, v) }
+// Read reads YAML over what v points to. A key without a value changes nothing. Keys that are not known are refused,
+// and values that a setting cannot have; 0 stands for a default. An error begins with from.
+func Read(b []byte, from string, v any) error { return read(b, from, v, false) }
 
-// read is [Read], which passes over some keys at the top.
-func read(b []byte, from string, v any, but ...string) error {
-	f, err := parser.ParseBytes(b, 0)
+// read is [Read], which passes over some keys at the top. With zeros, 0 must be in a setting's range too.
+func read(b []byte, from string, v any, zeros bool, but ...string) error {
+	docs, err := parse(b)
 	if err != nil {
 		return failed(from, err)
 	}
-	for _, doc := range f.Docs {
-		node := doc.Body
-		if m, ok := node.(*ast.MappingNode); ok {
-			kept := m.Values[:0:0]
-			for _, value := range m.Values {
-				if key := value.Key.String(); len(but) == 0 || !under(key, but) {
-					kept = append(kept, value)
+	for _, doc := range docs {
+		given, err := settingsIn(doc, v, but)
+		if err != nil {
+			return failed(from, err)
+		}
+		if err := yaml.NodeToValue(doc, v, yaml.Strict()); err != nil {
+			return failed(from, err)
+		}
+		for _, s := range given {
+			if field := s.of(v); zeros || !field.IsZero() {
+				if ok, err := s.ok(field); err != nil || !ok {
+					return failed(from, first(err, s.refused(field)))
 				}
 			}
-			m.Values = kept
-		}
-		if node == nil {
-			continue
-		}
-		if err := yaml.NodeToValue(node, v, yaml.Strict()); err != nil {
-			return failed(from, err)
 		}
 	}
 	return nil
@@ -103,7 +99,7 @@ func Set(v any, expr string) error {
 		}
 	}
 	b.WriteString(" " + value + "\n")
-	return Read([]byte(b.String()), "--set "+expr, v)
+	return read([]byte(b.String()), "--set "+expr, v, true)
 }
 
 // Fill gives settings that are zero their defaults: all, or those of some keys and below them. Defaults in words are
@@ -125,12 +121,18 @@ func (s Setting) fill(v any) error {
 
 // Peek reads those keys of a file that v has, and passes over all others.
 func Peek(path string, v any) error {
-	b, err := os.ReadFile(path)
+	b, err := readFile(path)
 	if err != nil {
-		return errors.WithStack(err)
+		return err
 	}
-	if err := yaml.Unmarshal(b, v); err != nil {
+	docs, err := parse(b)
+	if err != nil {
 		return failed(path, err)
+	}
+	for _, doc := range docs {
+		if err := yaml.NodeToValue(doc, v); err != nil {
+			return failed(path, err)
+		}
 	}
 	return nil
 }

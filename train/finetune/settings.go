@@ -102,7 +102,7 @@ type HeadSettings struct {
 type LoRASettings struct {
 	Targets []string `yaml:"targets,omitempty" flag:"targets" usage:"patterns of the layers with LoRA" default:"(all linear layers of the blocks)"`
 	Rank    int      `yaml:"rank,omitempty" flag:"rank" usage:"rank of LoRA" range:"[1,inf)" default:"8"`
-	Alpha   float64  `yaml:"alpha,omitempty" flag:"alpha" usage:"alpha of LoRA: its additions are multiplied by alpha/rank" default:"(twice the rank)"`
+	Alpha   float64  `yaml:"alpha,omitempty" flag:"alpha" usage:"alpha of LoRA: its additions are multiplied by alpha/rank" range:"(0,inf)" default:"(twice the rank)"`
 	Dropout float64  `yaml:"dropout,omitempty" flag:"lora-dropout" usage:"dropout of what LoRA's matrices see, in training" range:"[0,1)"`
 }
 
