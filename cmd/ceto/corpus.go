@@ -106,12 +106,6 @@ func (f *textFlags) read(paths []string) (texts [][]byte, size int, err error) {
 	if len(paths) == 0 {
 		return nil, 0, usagef("want the names of files or folders")
 	}
-	if !f.encoding.Valid() {
-		return nil, 0, usagef("--encoding %q: want one such as windows-1252, shift_jis, gb18030, utf-16, or binary", f.encoding)
-	}
-	if !(f.unpacked >= 0) {
-		return nil, 0, usagef("--max-unpacked %g: want GiB, 0 or more", f.unpacked)
-	}
 	if texts, err = data.Documents(paths, data.TextOptions{Encoding: f.encoding, MaxUnpacked: f.unpacked}); err != nil {
 		return nil, 0, usage(err)
 	}

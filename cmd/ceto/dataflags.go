@@ -38,12 +38,6 @@ func (f *dataFlags) open() (*record.Records, error) {
 // openFile opens another file, and reads it by the same flags as the file of --data.
 func (f *dataFlags) openFile(path string) (*record.Records, error) {
 	o := record.Options{Format: record.Format(f.format), Columns: f.columns, Encoding: string(f.encoding), MaxUnpacked: int64(min(f.unpacked, 1<<30) * (1 << 30))}
-	if !f.encoding.Valid() {
-		return nil, usagef("--encoding %q: want one such as windows-1252, shift_jis, gb18030 or utf-16", f.encoding)
-	}
-	if !(f.unpacked >= 0) {
-		return nil, usagef("--max-unpacked %g: want GiB, 0 or more", f.unpacked)
-	}
 	if !slices.Contains([]record.Format{"", record.CSV, record.TSV, record.JSON, record.Lines}, o.Format) {
 		return nil, usagef("--format %q: want csv, tsv, json or text", f.format)
 	}
