@@ -133,7 +133,8 @@ func corpusCmd(g *global) *cobra.Command {
 		Short: "Encode files and folders to token files that pretrain --data, nanoGPT and llm.c read",
 		Long: `Encode files, and all files below folders, to train.bin and val.bin, with the tokenizer beside them. Each file is a
 document, and the tokenizer's end token follows it. With --shard, training tokens go to train_000000.bin,
-train_000001.bin and so on. Where bare ids take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
+train_000001.bin and so on. corpus.json lists the files, so that those of an older corpus are not read. Where bare ids
+take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
 		Example: `  ceto tokenize corpus texts/ --tokenizer tokenizer --out corpus && ceto pretrain --data corpus`,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
@@ -227,23 +228,31 @@ func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
 	return nil
 }
 
-// writeCorpus writes the token files and returns their names.
+// writeCorpus writes the token files, and then the list of them, which keeps files of an older corpus out. It returns the
+// names of the token files.
 func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.Format) ([]string, error) {
+	var c data.Corpus
 	var names []string
-	put := func(name string, ids []T) error {
-		names = append(names, name)
-		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.Out, name), func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
+	write := func(name string, write func(w io.Writer) error) error {
+		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.Out, name), write)
+	}
+	put := func(name string, ids []T, parts *[]data.CorpusPart) error {
+		names, *parts = append(names, name), append(*parts, data.CorpusPart{Name: name, IDs: len(ids)})
+		return write(name, func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
 	}
 	if f.Shard == 0 {
-		if err := put("train.bin", train); err != nil {
+		if err := put("train.bin", train, &c.Train); err != nil {
 			return nil, err
 		}
 	} else {
 		for i := 0; i*f.Shard < len(train); i++ {
-			if err := put(fmt.Sprintf("train_%06d.bin", i), train[i*f.Shard:min(len(train), (i+1)*f.Shard)]); err != nil {
+			if err := put(fmt.Sprintf("train_%06d.bin", i), train[i*f.Shard:min(len(train), (i+1)*f.Shard)], &c.Train); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return names, put("val.bin", val)
+	if err := put("val.bin", val, &c.Val); err != nil {
+		return nil, err
+	}
+	return names, write(data.CorpusFile, func(w io.Writer) error { return data.WriteCorpus(w, c) })
 }

@@ -91,8 +91,25 @@ func printed(magic string) bool {
 	return strings.IndexFunc(magic, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
-// plain tells whether the first bytes are text in UTF-8, of which the last character may be cut.
-func plain(head []byte) bool {
+// RefuseIDs is [Refuse] where token ids are wanted in the place of text. Ids may begin with any few bytes by chance, so
+// only kinds count that at least 4 bytes tell.
+func RefuseIDs(path string, head []byte) error {
+	for _, k := range kinds {
+		if len(k.magic) >= 4 && k.magic != "\xff\xff\xff\xff" && len(head) >= k.at && bytes.HasPrefix(head[k.at:], []byte(k.magic)) {
+			return refusal(k.name, "token ids", strings.ReplaceAll(k.advice, "FILE", path))
+		}
+	}
+	if bytes.HasPrefix(head, []byte("\x1f\x8b\x08")) && len(head) > 3 && head[3] < 0x20 {
+		return refusal("a gzip file", "token ids", "unpack it first: gunzip "+path)
+	}
+	return nil
+}
+
+// Plain tells whether the first bytes of a file look like text in UTF-8.
+func Plain(head []byte) bool { return isUTF8(head) && !control(head) }
+
+// isUTF8 tells whether the first bytes are text in UTF-8, of which the last character may be cut.
+func isUTF8(head []byte) bool {
 	for i := 0; i < utf8.UTFMax && len(head) > 0 && !utf8.Valid(head); i++ {
 		head = head[:len(head)-1]
 	}
@@ -101,7 +118,7 @@ func plain(head []byte) bool {
 
 // Refuse returns an error for a file whose first bytes tell that it is no text. It names the kind and what to do.
 func Refuse(path string, head []byte) error {
-	sound := plain(head)
+	sound := isUTF8(head)
 	for _, k := range kinds {
 		if len(head) < k.at || !bytes.HasPrefix(head[k.at:], []byte(k.magic)) {
 			continue
@@ -109,22 +126,22 @@ func Refuse(path string, head []byte) error {
 		if sound && !always[k.magic] && printed(k.magic) {
 			continue // a text may begin with these letters
 		}
-		return refusal(k.name, strings.ReplaceAll(k.advice, "FILE", path))
+		return refusal(k.name, "text", strings.ReplaceAll(k.advice, "FILE", path))
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("MZ")) && bytes.IndexByte(head, 0) >= 0:
-		return refusal("a program of Windows", "")
+		return refusal("a program of Windows", "text", "")
 	case len(head) > 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5 && bytes.IndexByte(head, 0) >= 0:
-		return refusal("a Python pickle", "save its texts as JSON lines")
+		return refusal("a Python pickle", "text", "save its texts as JSON lines")
 	case len(head) > 9 && binary.LittleEndian.Uint64(head) < 100<<20 && head[8] == '{' && head[9] == '"':
-		return refusal("a safetensors file", model)
+		return refusal("a safetensors file", "text", model)
 	}
 	return nil
 }
 
-func refusal(name, advice string) error {
+func refusal(name, want, advice string) error {
 	if advice == "" {
-		return errors.Errorf("%s, want text", name)
+		return errors.Errorf("%s, want %s", name, want)
 	}
-	return errors.Errorf("%s, want text; %s", name, advice)
+	return errors.Errorf("%s, want %s; %s", name, want, advice)
 }
