@@ -228,8 +228,8 @@ func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
 	return nil
 }
 
-// writeCorpus writes the token files, and then the list of them, which keeps files of an older corpus out. It returns the
-// names of the token files.
+// writeCorpus writes the token files, and then the list of them, which keeps files of an older corpus out. It returns
+// the names of the token files.
 func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.Format) ([]string, error) {
 	var c data.Corpus
 	var names []string
