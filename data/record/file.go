@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"compress/gzip"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ceto-ml/ceto/internal/textfile"
 	"github.com/pkg/errors"
 )
 
@@ -19,7 +19,8 @@ var formats = map[string]Format{
 
 // formatOf returns the format that a file's extension tells, or "".
 func formatOf(path string) Format {
-	return formats[filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))]
+	name := strings.ToLower(path)
+	return formats[filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"))]
 }
 
 // find returns path if it is a file, or the data files that lie directly in the folder. Those are the files of the
@@ -47,7 +48,7 @@ func find(path string, want Format) ([]string, error) {
 	}
 	switch {
 	case len(all) == 0:
-		return nil, errors.Errorf("record: %s: no files of data (.csv, .tsv, .json, .jsonl, .txt, also .gz)", path)
+		return nil, errors.Errorf("record: %s: no files of data (.csv, .tsv, .json, .jsonl, .txt, also .gz, .zst)", path)
 	case len(by[want]) > 0:
 		return by[want], nil
 	case want == "" && len(by) > 1:
@@ -65,7 +66,7 @@ type file struct {
 	path   string
 	src    io.ReaderAt
 	size   int64
-	closer io.Closer // nil for what is in memory
+	closer io.Closer
 	format Format
 	comma  byte
 	max    int
@@ -94,56 +95,15 @@ func open(path string, o Options) (*file, error) {
 	if f.format == TSV {
 		f.comma = '\t'
 	}
-	h, err := os.Open(path)
+	t, err := textfile.Open(path, textfile.Options{Encoding: o.Encoding, MaxUnpacked: o.MaxUnpacked})
 	if err != nil {
-		return nil, errors.Wrap(err, "record: Open")
+		return nil, errors.Wrap(err, "record")
 	}
-	f.src, f.closer = h, h
-	info, err := h.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err == nil {
-		f.size = info.Size()
-		err = f.unpack(h, o.MaxUnpacked)
-	}
-	if err != nil {
-		h.Close()
-		return nil, errors.Wrapf(err, "record: %s", path)
-	}
+	f.src, f.size, f.closer = t, t.Size, t
 	return f, nil
 }
 
-// unpack reads a gzip file into memory; its first bytes tell that it is one.
-func (f *file) unpack(h *os.File, max int64) error {
-	magic := make([]byte, 2)
-	if n, _ := h.ReadAt(magic, 0); n < 2 || magic[0] != 0x1f || magic[1] != 0x8b { // RFC 1952, section 2.3.1
-		return nil
-	}
-	z, err := gzip.NewReader(h)
-	if err != nil {
-		return err
-	}
-	b, err := io.ReadAll(io.LimitReader(z, max))
-	if err != nil {
-		return err
-	}
-	switch _, err := io.ReadFull(z, make([]byte, 1)); err {
-	case io.EOF: // the checksum is right
-	case nil:
-		return errors.Errorf("unpacks to more than %d bytes; unpack the file, or raise MaxUnpacked", max)
-	default:
-		return err
-	}
-	f.closer = nil
-	f.src, f.size = bytes.NewReader(b), int64(len(b))
-	return h.Close()
-}
-
 func (f *file) close() error {
-	if f.closer == nil {
-		return nil
-	}
 	return f.closer.Close()
 }
 
@@ -220,10 +180,7 @@ func (f *file) prologue(s *scanner) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return errors.New("UTF-16, want UTF-8")
-	case string(head) == "\ufeff":
+	if string(head) == "\ufeff" {
 		s.skip(3)
 	}
 	if f.format != JSON {

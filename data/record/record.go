@@ -1,6 +1,6 @@
 // Package record reads people's own data, a record at a time. The data is CSV, TSV, JSON or plain text, also packed by
-// gzip, in one file or a folder. The package counts classes, divides records, and finds duplicates and leaks; [Check]
-// does all of that at once.
+// gzip or Zstandard, in one file or a folder. The package counts classes, divides records, and finds duplicates and
+// leaks; [Check] does all of that at once.
 //
 //	r, err := record.Open("sms.csv", record.Options{})
 //	defer r.Close()
@@ -10,8 +10,8 @@
 //	leaks, err := record.Near{Text: r.Column("text")}.Leaks(parts[0], parts[2])
 //
 // Data may be larger than memory. Open reads a file once, checks every record and keeps where each begins, in 4 bytes a
-// record. The records themselves are read and parsed when they are asked for. Only a gzip file is unpacked into memory,
-// as there is no seeking in it.
+// record. The records themselves are read and parsed when they are asked for. Only a file that is
+// compressed, or not in UTF-8, is in memory, as there is no seeking in it.
 package record
 
 import (
@@ -42,19 +42,19 @@ const (
 )
 
 // Options says how to read. The zero value takes the format from the extension and the columns from the first line. The
-// extensions are .csv, .tsv, .tab, .json, .jsonl, .ndjson, .txt and .text, each also with .gz.
+// extensions are .csv, .tsv, .tab, .json, .jsonl, .ndjson, .txt and .text, each also with .gz or .zst.
 type Options struct {
 	Format      Format
 	Columns     []string // names of the columns of a file without a header: CSV, TSV and Lines
 	Comma       byte     // between the fields of CSV; 0 is ','
 	MaxRecord   int      // bytes that a record may have; 0 is 16 MiB
-	MaxUnpacked int64    // bytes that a gzip file may unpack to; 0 is 1 GiB
+	MaxUnpacked int64    // bytes that a compressed file may unpack to; 0 is 1 GiB
+	Encoding    string   // of the text, such as windows-1252; "" recognises UTF-8, UTF-16 and UTF-32
 }
 
 const (
-	maxRecord   = 16 << 20
-	maxUnpacked = 1 << 30
-	maxColumns  = 4096
+	maxRecord  = 16 << 20
+	maxColumns = 4096
 )
 
 // Records is an open set of records, numbered from 0. It is safe for concurrent use, Close apart.
@@ -72,8 +72,9 @@ type Records struct {
 // files of a folder have one format. Options.Format chooses one where there are several. Files that are not JSON have
 // the same columns.
 //
-// Text is UTF-8, with or without a byte order mark. Lines end with LF, CR LF or CR; within quotes, all are read as LF.
-// Empty lines are skipped. The first broken record is an error with its file and line.
+// Text is UTF-8, UTF-16 or UTF-32, or in Options.Encoding, with or without a byte order mark. Lines end with LF, CR LF
+// or CR; within quotes, all are read as LF. Empty lines are skipped. The first broken record is an error with its file
+// and line.
 //
 // Columns without a name are passed over. Columns of one name are an error where the name is used.
 func Open(path string, o Options) (*Records, error) {
@@ -111,9 +112,6 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.MaxRecord == 0 {
 		o.MaxRecord = maxRecord
-	}
-	if o.MaxUnpacked == 0 {
-		o.MaxUnpacked = maxUnpacked
 	}
 	if strings.IndexByte("\"\r\n", o.Comma) >= 0 || o.Comma >= 0x80 || o.MaxRecord < 0 || o.MaxUnpacked < 0 {
 		return o, errors.Errorf("record: comma %q, at most %d bytes a record, %d unpacked: want an ASCII comma and positive limits",

@@ -5,8 +5,8 @@ import (
 	"bytes"
 	"io"
 	"slices"
-	"unicode/utf8"
 
+	"github.com/ceto-ml/ceto/internal/textfile"
 	"github.com/pkg/errors"
 )
 
@@ -151,15 +151,7 @@ func (s *scanner) room(n int) {
 }
 
 // clean refuses what is no text.
-func clean(b []byte) error {
-	if bytes.IndexByte(b, 0) >= 0 {
-		return errors.New("a NUL byte, want text in UTF-8")
-	}
-	if !utf8.Valid(b) {
-		return errors.New("broken UTF-8, want text in UTF-8")
-	}
-	return nil
-}
+func clean(b []byte) error { return textfile.CheckPart(b) }
 
 // csv counts the fields of the line in rec, and appends the lines on which its quoted fields go on.
 func (s *scanner) csv() error {

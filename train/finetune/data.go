@@ -3,6 +3,7 @@ package finetune
 import (
 	"fmt"
 
+	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/pkg/errors"
 )
@@ -184,6 +185,20 @@ func (d *Data) measureSubsets(s *Setup) error {
 		c.Truncated, c.LeftOut, c.LostSpans = c.Truncated+lost.cut, c.LeftOut+lost.records, c.LostSpans+lost.spans
 	}
 	return nil
+}
+
+// digests tell the records of each subset, in their order, and the tokenizer from others.
+func (j *Job) digests() (map[string]string, error) {
+	all := map[string]string{"tokenizer": data.TokenizerDigest(j.Tokenizer)}
+	names := []string{"records to train on", "records to validate on", "records to test"}
+	for i, p := range j.subsets() {
+		digest, err := p.r.Digest(p.rows)
+		if err != nil {
+			return nil, err
+		}
+		all[names[i]] = digest
+	}
+	return all, nil
 }
 
 func (d *Data) warn(format string, a ...any) {

@@ -80,6 +80,7 @@ type learner interface {
 type Options struct {
 	Out         string // run folder; "" writes nothing
 	Resume      bool   // go on with the run in Out
+	DataChanged bool   // go on, too, where the records are not what the run began with
 	Executor    plan.Executor
 	MemoryLimit uint64
 	Interrupt   <-chan struct{} // closed: finish the step, write a checkpoint, return train.ErrInterrupted
@@ -196,7 +197,10 @@ func (j *Job) fit(o Options) (*fit, error) {
 		f.recipe.Probe = &lpft.Probe{Features: field.Pooled, Head: "score", Target: j.task.target(j.Setup)}
 	}
 	f.recipe.Trainer = f.trainer(thaw)
-	return f, nil
+	if o.Out != "" {
+		f.recipe.Trainer.Digests, err = j.digests()
+	}
+	return f, err
 }
 
 // thaws reads lines of "share pattern …".
@@ -229,7 +233,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	t.Val, t.EvalEvery, t.EvalBatch = f.val, max(1, f.perEpoch/s.Evaluations), f.task.evalBatch(f.Setup)
 	t.Stop = train.EarlyStopping{Patience: s.Patience, RestoreBest: true}
 	t.Callbacks, t.Interrupt = f.o.Callbacks, f.o.Interrupt
-	t.Out, t.Resume, t.Config = f.o.Out, f.o.Resume, f.Settings
+	t.Out, t.Resume, t.DataChanged, t.Config = f.o.Out, f.o.Resume, f.o.DataChanged, f.Settings
 	t.Executor, t.MemoryLimit = f.o.Executor, f.o.MemoryLimit
 	t.Warn = func(w string) { f.o.Say("warning: %s", w) }
 	if !f.Settings.Random {

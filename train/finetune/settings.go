@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/setting"
@@ -52,10 +53,13 @@ func (s Settings) MarshalYAML() ([]byte, error) {
 
 // DataSettings name the records and how they are divided.
 type DataSettings struct {
-	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz, or a folder of such files"`
+	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz and .zst, or a folder of such files"`
 	Format  record.Format `yaml:"format,omitempty" flag:"format" usage:"csv, tsv, json or text" default:"(by the file's extension)"`
 	Columns []string      `yaml:"columns,omitempty" flag:"columns" usage:"names of the columns, with commas, of a file without a header"`
 	Comma   string        `yaml:"comma,omitempty" flag:"comma" usage:"what stands between the fields of CSV: one character, or tab" default:"(a comma)"`
+
+	Encoding    data.Encoding `yaml:"encoding,omitempty" flag:"encoding" usage:"encoding of texts, such as windows-1252, shift_jis, gb18030 or utf-16" range:"one such as windows-1252, shift_jis, gb18030, or utf-16" default:"(UTF-8, UTF-16 and UTF-32 are recognised)"`
+	MaxUnpacked float64       `yaml:"max_unpacked,omitempty" flag:"max-unpacked" usage:"GiB that a compressed file may unpack to" range:"[0,inf)" default:"(1)"`
 
 	Text   string   `yaml:"text,omitempty" flag:"text" usage:"column of the texts" default:"(text, where there is one)"`
 	Label  []string `yaml:"label,omitempty" flag:"label" usage:"column of the labels; for multilabel perhaps several, each of 0 and 1" default:"(label, where there is one)"`
@@ -134,7 +138,7 @@ func ReadSettings(path string) (Settings, error) {
 
 // records returns how the files of records are read.
 func (d DataSettings) records() record.Options {
-	o := record.Options{Format: d.Format, Columns: d.Columns}
+	o := record.Options{Format: d.Format, Columns: d.Columns, Encoding: string(d.Encoding), MaxUnpacked: int64(min(d.MaxUnpacked, 1<<30) * (1 << 30))}
 	if d.Comma == "tab" {
 		o.Comma = '\t'
 	} else if d.Comma != "" {
