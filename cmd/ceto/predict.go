@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -58,6 +59,7 @@ func (f *useFlags) open() (*finetune.Predictor, *record.Records, error) {
 			f.comma = d.Comma
 		}
 	}
+	f.encoding, f.unpacked = cmp.Or(f.encoding, p.Settings.Data.Encoding), cmp.Or(f.unpacked, p.Settings.Data.MaxUnpacked)
 	p.Settings.Data.Strict = p.Settings.Data.Strict || f.strict
 	r, err := f.dataFlags.open()
 	if err != nil {
@@ -211,7 +213,6 @@ func (f *useFlags) eval(c *cobra.Command) error {
 	if err != nil {
 		return usage(err)
 	}
-	warnUnusable(c, p.Unusable, "are left out, since they cannot be measured on")
 	if len(f.Metrics) > 0 {
 		values, intervals, _, err := p.EvaluateText(r, nil, f.Metrics, f.Tokens)
 		if err != nil {
@@ -220,6 +221,7 @@ func (f *useFlags) eval(c *cobra.Command) error {
 		maps.Copy(metrics, values)
 		maps.Copy(ci, intervals)
 	}
+	warnUnusable(c, p.Unusable, "are left out, since they cannot be measured on")
 	if f.JSON {
 		report := map[string]any{"metrics": metrics, "ci95": ci, "n": r.Len()}
 		if n := p.Unusable.Count; n > 0 {

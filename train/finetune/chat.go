@@ -119,22 +119,27 @@ func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answe
 	if err := asked.check(r.Columns()); err != nil {
 		return nil, err
 	}
-	return p.respond(len(rows), func(i int) (ids []int32, err error) {
+	return p.respond(len(rows), func(i int) ([]int32, error) {
 		m, err := p.Settings.Data.Layout.Ask(r, rows[i])
 		if err != nil {
 			return nil, r.Reason(rows[i], err)
 		}
-		t, err := c.at(p.Setup, r, rows[i])
-		if err == nil {
-			if ids, err = prompt(p, t, m); err == nil {
-				err = p.room(ids, generate.Options{})
-			}
-		}
-		if err != nil {
-			err = r.Reason(rows[i], err)
-		}
-		return ids, err
+		return c.promptAt(p, r, rows[i], m, generate.Options{})
 	}, c.options(p, generate.Options{}))
+}
+
+// promptAt returns the ids of a chat of a record. An error has the record's place.
+func (c *chat) promptAt(p *Predictor, r *record.Records, row int, m []generate.Message, o generate.Options) (ids []int32, err error) {
+	t, err := c.at(p.Setup, r, row)
+	if err == nil {
+		if ids, err = prompt(p, t, m); err == nil {
+			err = p.room(ids, o)
+		}
+	}
+	if err != nil {
+		err = r.Reason(row, err)
+	}
+	return ids, err
 }
 
 func (c *chat) answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error) {
@@ -173,27 +178,20 @@ func (c *chat) options(p *Predictor, o generate.Options) generate.Options {
 	return o
 }
 
-func (c *chat) replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers, wanted []string, err error) {
+func (c *chat) replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers []Answer, wanted []string, err error) {
 	if err := c.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
-	prompts := make([][]int32, len(rows))
-	for i, row := range rows {
-		m, err := p.Settings.Data.Layout.Chat(r, row)
+	wanted = make([]string, len(rows))
+	answers, err = p.respond(len(rows), func(i int) ([]int32, error) {
+		m, err := p.Settings.Data.Layout.Chat(r, rows[i])
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		last := lastAnswer(m)
-		t, err := c.at(p.Setup, r, row)
-		if err == nil {
-			prompts[i], err = prompt(p, t, m[:last])
-		}
-		if err != nil {
-			return nil, nil, errors.Errorf("finetune: %v", r.Reason(row, err))
-		}
-		wanted = append(wanted, strings.TrimSpace(m[last].Content))
-	}
-	answers, err = p.write(prompts, c.options(p, o))
+		wanted[i] = strings.TrimSpace(m[last].Content)
+		return c.promptAt(p, r, rows[i], m[:last], o)
+	}, c.options(p, o))
 	return answers, wanted, err
 }
 

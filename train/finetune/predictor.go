@@ -43,7 +43,7 @@ type responder interface {
 	// answer continues chats; see Predictor.Answer.
 	answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error)
 	// replies answers the chats of records up to the last answer, and returns that answer as wanted.
-	replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers, wanted []string, err error)
+	replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers []Answer, wanted []string, err error)
 	// next returns commands that use a run, for a report.
 	next(s Settings, run string) []string
 }

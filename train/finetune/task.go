@@ -137,7 +137,7 @@ func (base) answer(p *Predictor, _ [][]generate.Message, _ generate.Options) ([]
 	return nil, errors.Errorf("finetune: Answer: the task of the run is %s; want chat", p.Settings.Task)
 }
 
-func (base) replies(p *Predictor, _ *record.Records, _ []int, _ generate.Options) (answers, wanted []string, err error) {
+func (base) replies(p *Predictor, _ *record.Records, _ []int, _ generate.Options) (answers []Answer, wanted []string, err error) {
 	return nil, nil, errors.Errorf("finetune: EvaluateText: the task of the run is %s; want chat", p.Settings.Task)
 }
 
