@@ -14,6 +14,7 @@ FUZZ = \
 	FuzzSpans:./train/finetune \
 	FuzzMessages:./train/finetune \
 	FuzzLabels:./train/finetune \
+	FuzzPython:./train/finetune \
 	FuzzText:./train/metric \
 	FuzzOpen:./pretrained \
 	FuzzLoad:./internal/safetensors \

@@ -1,7 +1,6 @@
 package finetune
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
@@ -161,20 +160,15 @@ func (l Layout) tools(r *record.Records, i int) (string, error) {
 	if l.Tools == "" || !r.Has(l.Tools) {
 		return "", nil
 	}
-	raw, err := r.Raw(i, l.Tools)
+	raw, err := rawList(r, i, l.Tools)
 	if err != nil {
 		return "", err
 	}
-	if len(raw) > 0 && raw[0] == '"' { // a list in a text
-		var text string
-		text, err = r.Text(i, l.Tools)
-		raw = []byte(text)
+	if string(raw) == `""` || string(raw) == "null" {
+		return "", nil
 	}
 	var list []json.RawMessage
-	if raw = bytes.TrimSpace(raw); err == nil && len(raw) > 0 {
-		err = json.Unmarshal(raw, &list)
-	}
-	if err != nil {
+	if len(raw) > 0 && json.Unmarshal(raw, &list) != nil {
 		return "", errors.Errorf("column %q: want a JSON list of tools", l.Tools)
 	}
 	if len(list) == 0 {
@@ -232,7 +226,7 @@ func (l Layout) read(r *record.Records, i int) (chat []generate.Message, err err
 		chat = []generate.Message{{Role: "system", Content: texts[l.System]}}
 	}
 	if l.Messages != "" {
-		raw, err := r.Raw(i, l.Messages)
+		raw, err := rawList(r, i, l.Messages)
 		if err != nil {
 			return nil, err
 		}

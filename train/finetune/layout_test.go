@@ -52,6 +52,11 @@ func TestLayouts(t *testing.T) {
 		{"an answer of messages", "a.json", `[{}, {"question": "Q", "answer": [{"role": "gpt", "content": "A"}]}]`, ask},
 		{"calls of tools", "a.jsonl", "{\"messages\": []}\n" + `{"messages": [{"role": "user", "content": "Q"}, {"tool_calls": [{"function": {"name": "f", "arguments": {"b": 1, "a": NaN}}}], "content": null, "role": "assistant"}, ` +
 			`{"role": "tool", "name": "f", "content": [{"type": "text", "text": ""}]}, {"role": "assistant", "content": "A"}]}`, called},
+		{"messages as Python prints them", "a.csv", "messages\n[]\n\"[{'role': 'user', 'content': 'Q'}, {'content': 'A', 'role': \"\"assistant\"\"}]\"\n", ask},
+		{"messages as NumPy prints them", "a.tsv", "messages\n[]\n[{'from': 'human', 'value': 'Q'} {'from': 'gpt', 'value': 'A'}]\n", ask},
+		{"messages in a text", "a.jsonl", "{\"messages\": []}\n" + `{"messages": "[{\"role\": \"user\", \"content\": \"Q\"}, {\"role\": \"assistant\", \"content\": \"A\"}]"}`, ask},
+		{"calls as Python prints them", "a.csv", "messages\n[]\n" + `"[{'role': 'user', 'content': 'Q'}, {'tool_calls': [{'function': {'name': 'f', 'arguments': {'b': 1, 'a': None}}}], 'content': None, 'role': 'assistant'}, ` +
+			`{'role': 'tool', 'name': 'f', 'content': ''}, {'role': 'assistant', 'content': 'A'}]"` + "\n", called},
 		{"prompt and completion", "a.csv", "id,prompt,completion\n1,x,y\n2,Q,A\n", ask},
 		{"prompt and response, a system", "a.csv", "system,prompt,response\n,x,y\nS,Q,A\n", told},
 		{"question and answer", "a.csv", "answer,question\ny,x\nA,Q\n", ask},

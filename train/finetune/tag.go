@@ -95,7 +95,7 @@ func (*tag) read(s *Setup, r *record.Records, row int) (text string, spans []Spa
 	if text, err = r.Text(row, s.Settings.Data.Text); err != nil {
 		return "", nil, err
 	}
-	raw, err := r.Raw(row, s.Settings.Data.Label[0])
+	raw, err := rawList(r, row, s.Settings.Data.Label[0])
 	if err == nil {
 		spans, err = ParseSpans(raw)
 	}
