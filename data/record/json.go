@@ -272,7 +272,7 @@ func plain(v []byte) (string, error) {
 	case len(v) == 0 || string(v) == "null" || string(v) == "NaN":
 		return "", nil
 	case v[0] == '{' || v[0] == '[':
-		return "", errors.New("an object or array, want text (Raw returns it)")
+		return "", errors.New("an object or array, want text")
 	case v[0] == '"':
 		var s string
 		err := json.Unmarshal(v, &s)

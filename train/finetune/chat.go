@@ -83,6 +83,11 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
+	turns, long, err := s.fits("chat", len(messages)) // a message has a token or more
+	if err != nil {
+		return nil, err
+	}
+	messages = messages[:turns]
 	ids, answer, err := t.Encode(s.Tokenizer, messages)
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.IDs, x.Y, x.cut = x.IDs[:n], x.Y[:n], cut
+	x.IDs, x.Y, x.cut = x.IDs[:n], x.Y[:n], cut || long
 	if !learns(x) {
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package finetune
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ceto-ml/ceto/gpt/generate"
 )
@@ -39,5 +40,21 @@ func TestTools(t *testing.T) {
 		if got := string(j.Tokenizer.Decode(made[0].IDs)); !strings.HasPrefix(got, want+`assistant:[{"b": 1, "a": 2}]`) {
 			t.Errorf("%s, want %s", got, want)
 		}
+	}
+}
+
+// TestManyTurns: the time of a chat is bounded by the context, however many turns it has.
+func TestManyTurns(t *testing.T) {
+	turn := `,{"role":"user","content":"in"},{"role":"assistant","content":"on"}`
+	chat := func(system string, turns int) string {
+		return `{"messages":[{"role":"system","content":"` + system + `"}` + strings.Repeat(turn, turns) + `]}`
+	}
+	start := time.Now()
+	j := open(t, Settings{Task: "chat", Model: tiny, Data: DataSettings{Path: write(t, "a.jsonl", chat("a", 20000), chat("b", 1), chat("c", 1), chat("d", 1)), Context: 64}})
+	if c := j.Counts; c.Truncated != 1 || c.Train+c.Val != 4 {
+		t.Errorf("%+v", c)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("%v for a chat of 40,000 messages", took)
 	}
 }
