@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,5 +200,30 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 	if got, want := r.Where(1999), "a.jsonl:2000"; !strings.HasSuffix(got, want) {
 		t.Errorf("Where(1999) = %s, want …%s", got, want)
+	}
+}
+
+// TestDrop: records keep their places in the files when others are dropped, and dropped again.
+func TestDrop(t *testing.T) {
+	r, err := Open(write(t, "a.csv", "a\n0\n1\n2\n", "b.csv", "a\n3\n4\n5\n"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, c := range []struct {
+		drop        []int
+		want, where string
+	}{{nil, "0 1 2 3 4 5", "b.csv:4"}, {[]int{1, 5}, "0 2 3 4", "b.csv:3"}, {[]int{0, 2}, "2 4", "b.csv:3"}, {[]int{1}, "2", "a.csv:4"}} {
+		r.Drop(c.drop)
+		if got := strings.Join(all(t, r), " "); got != c.want || filepath.Base(r.Where(r.Len()-1)) != c.where {
+			t.Errorf("without %v: %s, the last at %s; want %s at %s", c.drop, got, r.Where(r.Len()-1), c.want, c.where)
+		}
+	}
+	if _, err := r.Text(1, "a"); err == nil {
+		t.Error("record 1 of 1 was read")
+	}
+	var u Unusable
+	if err := r.Filter(&u, false, func(int) error { return io.EOF }); err == nil || !strings.Contains(err.Error(), "none of 1 records can be used: ") || u.Count != 0 {
+		t.Errorf("all dropped: %v, %+v", err, u)
 	}
 }

@@ -133,3 +133,36 @@ func TestUnusableCount(t *testing.T) {
 		t.Errorf("strict: %v, %v", m, err)
 	}
 }
+
+// TestPredictUnusable: each text and record has an answer, which says why there is none where a text leaves no room or
+// there is no text. With the setting strict that is an error.
+func TestPredictUnusable(t *testing.T) {
+	long := strings.Repeat("long ", 400)
+	r := openRecords(t, write(t, "a.jsonl", `{"text":"in"}`, `{"text":"`+long+`"}`, `{"text":["x"]}`, `{"text":"on"}`))
+	for _, task := range []string{"chat", "lm"} {
+		s := Settings{Task: task, Model: tiny, Data: DataSettings{Text: "text"}}
+		p, err := OpenBase(s, plan.CPU(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		answers, err := p.PredictColumn(r, "text", r.Rows())
+		if err != nil || len(answers) != 4 {
+			t.Fatalf("%s: %v, %v", task, answers, err)
+		}
+		for i, want := range []string{"", "a.jsonl:2: a prompt of ", `a.jsonl:3: column "text": an object or array`, ""} {
+			if a := answers[i]; (a.Text != nil) != (want == "") || !strings.Contains(a.Error, want) {
+				t.Errorf("%s: answer %d is %v, want %q", task, i, a, want)
+			}
+		}
+		if a, err := p.PredictColumn(r, "none", r.Rows()); err == nil || !strings.Contains(err.Error(), `"none": no such column`) {
+			t.Errorf("%s: no column: %v, %v", task, a, err)
+		}
+		p.Settings.Data.Strict = true
+		for row, want := range map[int]string{1: "a prompt of ", 2: `a.jsonl:3: column "text"`} {
+			if a, err := p.PredictColumn(r, "text", []int{0, row}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: strict: %v, %v, want %q", task, a, err, want)
+			}
+		}
+	}
+}
