@@ -161,6 +161,17 @@ func (r *Records) Rows() []int {
 // first appear.
 func (r *Records) Columns() []string { return append([]string(nil), r.columns...) }
 
+// Unique returns an error where two columns of a file have the name.
+func (r *Records) Unique(column string) error {
+	c, ok := r.number[column]
+	for _, f := range r.files {
+		if ok && f.format != JSON && f.place[c] == twicePlace {
+			return errors.Errorf("record: %s: two columns are called %q; rename one of them", f.path, column)
+		}
+	}
+	return nil
+}
+
 // Has tells whether there is a column of that name.
 func (r *Records) Has(column string) bool {
 	_, ok := r.number[column]

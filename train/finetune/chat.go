@@ -89,6 +89,9 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	}
 	messages = messages[:turns]
 	ids, answer, err := t.Encode(s.Tokenizer, messages)
+	if same, found := withoutNull(messages); err != nil && found {
+		ids, answer, err = t.Encode(s.Tokenizer, same)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +172,9 @@ func (c *chat) at(s *Setup, r *record.Records, row int) (*generate.ChatTemplate,
 // prompt returns the ids of a chat up to where its answer begins.
 func prompt(p *Predictor, t *generate.ChatTemplate, m []generate.Message) ([]int32, error) {
 	text, err := t.Render(m)
+	if same, found := withoutNull(m); err != nil && found {
+		text, err = t.Render(same)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -254,5 +254,5 @@ func column(r *record.Records, setting, name string) error {
 	if !r.Has(name) {
 		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())
 	}
-	return nil
+	return r.Unique(name)
 }

@@ -102,6 +102,11 @@ func (l Layout) Check(r *record.Records) error {
 	if l.Template != "" && !slices.ContainsFunc(pieces, func(p piece) bool { return p.column }) {
 		return errors.Errorf("finetune: prompt template %q has no column; want one in braces, such as {%s}", l.Template, r.Columns()[0])
 	}
+	for _, c := range l.Columns() {
+		if err := r.Unique(c); err != nil {
+			return err
+		}
+	}
 	return l.check(r.Columns())
 }
 

@@ -189,6 +189,30 @@ func partText(raw []byte) (string, error) {
 	return text, nil
 }
 
+// withoutNull returns a chat with an empty text for each content that is null, and whether there was one. Some
+// templates refuse null.
+func withoutNull(chat []generate.Message) (same []generate.Message, found bool) {
+	for i, m := range chat {
+		if m.Content != "" || m.Given == "" {
+			continue
+		}
+		o, err := readObject([]byte(m.Given))
+		if err != nil || o.get("content") != nil {
+			continue
+		}
+		o = append(slices.DeleteFunc(o, func(x member) bool { return x.key == "content" }), member{"content", json.RawMessage(`""`)})
+		given, err := o.given(m)
+		if err != nil {
+			continue
+		}
+		if !found {
+			chat = slices.Clone(chat)
+		}
+		chat[i].Given, found = given, true
+	}
+	return chat, found
+}
+
 // checkChat refuses a chat from which no answer can be learned.
 func checkChat(chat []generate.Message) error {
 	for i, m := range chat {

@@ -43,6 +43,35 @@ func TestTools(t *testing.T) {
 	}
 }
 
+// TestNullContent: a template that refuses null sees an empty text in its place; others see null.
+func TestNullContent(t *testing.T) {
+	line := `{"messages":[{"role":"user","content":"%s"},{"role":"assistant","content":null,"tool_calls":[{"a":1}]},{"role":"tool","content":"r"},{"role":"assistant","content":"on"}]}`
+	var lines []string
+	for _, w := range []string{"a", "b", "c", "d"} {
+		lines = append(lines, strings.ReplaceAll(line, "%s", w))
+	}
+	path := write(t, "a.jsonl", lines...)
+	j := open(t, Settings{Task: "chat", Model: tiny, Data: DataSettings{Path: path, Context: 256}})
+	if j.Counts.Train+j.Counts.Val != 4 {
+		t.Errorf("%+v, want 4 chats", j.Counts)
+	}
+	r := openRecords(t, path)
+	for template, want := range map[string]string{`{% for m in messages %}[{{ m.content }}]{% endfor %}`: "[a][None][r][on]", `{% for m in messages %}{{ '[' + m.content + ']' }}{% endfor %}`: "[a][][r][on]"} {
+		parsed, err := generate.ParseTemplate(template, j.Tokenizer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.task.(*chat).template = parsed
+		made, err := j.task.make(j.Setup, entry{Records: r})
+		if err != nil || len(made) != 1 {
+			t.Fatal(made, err)
+		}
+		if got := string(j.Tokenizer.Decode(made[0].IDs)); !strings.HasPrefix(want, got) || len(got) < len(want)-1 {
+			t.Errorf("%s: %s, want %s", template, got, want)
+		}
+	}
+}
+
 // TestManyTurns: the time of a chat is bounded by the context, however many turns it has.
 func TestManyTurns(t *testing.T) {
 	turn := `,{"role":"user","content":"in"},{"role":"assistant","content":"on"}`
