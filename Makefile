@@ -12,6 +12,9 @@ FUZZ = \
 	FuzzPlan:./graph/plan \
 	FuzzCheckpoint:./train \
 	FuzzSpans:./train/finetune \
+	FuzzMessages:./train/finetune \
+	FuzzLabels:./train/finetune \
+	FuzzPython:./train/finetune \
 	FuzzText:./train/metric \
 	FuzzOpen:./pretrained \
 	FuzzSettings:./pretrained \
@@ -28,6 +31,7 @@ FUZZ = \
 	FuzzSplit:./data/token \
 	FuzzCSV:./data/record \
 	FuzzJSON:./data/record \
+	FuzzTable:./data/record \
 	FuzzAugment:./data/record
 
 .PHONY: help test ci rules docs fuzz golden templates generate
@@ -73,6 +77,7 @@ golden: ## write the golden files; each script in testdata names the Python pack
 	python3 testdata/golden_stride.py
 	python3 internal/jinja/testdata/golden.py
 	python3 testdata/golden_templates.py
+	python3 data/record/testdata/golden.py
 
 templates: ## fetch the 70 chat templates of llama.cpp that a test compares with jinja2: 77 MB, by pip, sha256 checked
 	@sh testdata/templates.sh templates

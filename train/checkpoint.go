@@ -274,13 +274,16 @@ func (l *Loop) resume() error {
 	if at.Seed != l.set.Seed {
 		return errors.Errorf("train: resume: %s is of a run with seed %d, the trainer has %d; want the same seed", path, at.Seed, l.set.Seed)
 	}
+	if err := l.sameData(path, &at); err != nil {
+		return err
+	}
 	if err := l.load(path, at); err != nil {
 		return err
 	}
 	if err := l.src.Seek(at.Position); err != nil {
 		return errors.Wrapf(err, "train: resume: %s", path)
 	}
-	at.Frozen = l.at.Frozen
+	at.Frozen, at.Digests = l.at.Frozen, l.at.Digests
 	l.at, l.saved = at, at.Step
 	l.stopped = l.patienceOut()
 	return l.folder.cutLog(at.Step)

@@ -23,6 +23,8 @@ type progress struct {
 	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
 	Seconds  float64       `json:"seconds"`
 	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // checksum of the parameters that the checkpoint leaves out
+
+	Digests map[string]string `json:"data_digests,omitempty"` // Trainer.Digests
 }
 
 // Loop is a fit under way. [Trainer.Fit] is this:
@@ -66,7 +68,7 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed}, saved: -1, clock: time.Now(), shapes: map[string]*shape{}}
+	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed, Digests: t.Digests}, saved: -1, clock: time.Now(), shapes: map[string]*shape{}}
 	if err := l.start(); err != nil {
 		l.Close() // the error that ended the start is the one to tell
 		run.Close()

@@ -60,7 +60,7 @@ func (f *finetuneFlags) one(c *cobra.Command, s finetune.Settings, exec plan.Exe
 	}
 	defer j.Close()
 	o := f.options(c.Context(), c.ErrOrStderr(), j, exec)
-	o.Out, o.Resume = out, f.Resume != ""
+	o.Out, o.Resume, o.DataChanged = out, f.Resume != "", f.Data
 	release := func() {}
 	defer func() { release() }()
 	o.Callbacks = []train.Callback{&tuneProgress{w: c.ErrOrStderr(), begun: func() { release = f.signals.hold() }}}

@@ -96,7 +96,7 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	p := newProgress(c.ErrOrStderr(), exec)
 	smallHeap()
 	release := func() {}
-	r, err := j.Fit(pretrain.Options{Out: out, Resume: f.Resume != "", Executor: exec, MemoryLimit: f.limit(exec), Interrupt: c.Context().Done(),
+	r, err := j.Fit(pretrain.Options{Out: out, Resume: f.Resume != "", DataChanged: f.Data, Executor: exec, MemoryLimit: f.limit(exec), Interrupt: c.Context().Done(),
 		Callbacks: []train.Callback{p},
 		Warn:      func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) },
 		Ready: func(*train.Loop) {

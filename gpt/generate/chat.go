@@ -30,6 +30,8 @@ func (m Message) value() (any, error) {
 type ChatTemplate struct {
 	// Special holds the special tokens by their names in transformers, such as pad_token. The template sees them.
 	Special map[string]any
+	// Tools is a JSON list of the tools that the assistant may call, which the template sees; "" for none.
+	Tools string
 
 	template *jinja.Template
 }
@@ -88,7 +90,7 @@ func newTemplate(parsed *jinja.Template, t token.Tokenizer) *ChatTemplate {
 func (c *ChatTemplate) Render(chat []Message) (string, error) { return c.render(chat, true) }
 
 // render returns the text of a chat; where next is set, it ends with what begins an answer. The template sees the
-// variables that transformers' apply_chat_template passes without tools and documents.
+// variables that transformers' apply_chat_template passes without documents.
 func (c *ChatTemplate) render(chat []Message, next bool) (string, error) {
 	messages := make([]any, len(chat))
 	for i, m := range chat {
@@ -98,6 +100,13 @@ func (c *ChatTemplate) render(chat []Message, next bool) (string, error) {
 		}
 	}
 	vars := map[string]any{"messages": messages, "tools": nil, "documents": nil, "add_generation_prompt": next}
+	if c.Tools != "" {
+		tools, err := jinja.ReadJSON([]byte(c.Tools))
+		if err != nil {
+			return "", errors.Wrap(err, "generate: tools")
+		}
+		vars["tools"] = tools
+	}
 	for name, v := range c.Special {
 		vars[name] = v
 	}
