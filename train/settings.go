@@ -11,7 +11,8 @@ type Settings struct {
 	Clip       float64 `yaml:"clip" flag:"clip" usage:"largest norm of all gradients together; larger gradients are scaled down" range:"[0,inf)"`
 	Recompute  float64 `yaml:"recompute,omitempty" flag:"recompute" usage:"share of a step's work, 0 to 1, that may be done twice to need less memory: activations are computed again in the backward pass" range:"[0,1]"`
 	Checkpoint int     `yaml:"checkpoint_every" flag:"checkpoint-every" usage:"steps between checkpoints" range:"[0,inf)"`
-	Seed       uint64  `yaml:"seed" flag:"seed" usage:"seed of parameters, split, order and dropout"`
+	Keep       int     `yaml:"keep,omitempty" flag:"keep" usage:"checkpoints that stay in the run folder, besides that of the best evaluation; -1 keeps all, 0 as many as the default" range:"[-1,inf)" default:"3"`
+	Seed       uint64  `yaml:"seed" flag:"seed" usage:"seed of parameters, split, order and dropout" resume:"fixed"`
 	// A new setting goes below this line.
 }
 
@@ -19,7 +20,8 @@ type Settings struct {
 // schedule, with Warmup, the task, the steps and the data to validate on.
 func (s Settings) Trainer() Trainer {
 	return Trainer{
-		Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Seed: s.Seed,
+		Batch: s.Batch, Accumulate: s.Accumulate, Clip: s.Clip, Recompute: s.Recompute, CheckpointEvery: s.Checkpoint, Keep: s.Keep,
+		Seed: s.Seed,
 		// The use of a new setting goes below this line.
 	}
 }

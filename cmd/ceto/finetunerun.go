@@ -196,7 +196,7 @@ func figures(w io.Writer, title string, values map[string]finetune.Number, ci ma
 // curves plots training and validation losses.
 func curves(w io.Writer, r *finetune.Result) {
 	var losses, val []float64
-	for _, s := range r.History {
+	for _, s := range r.Whole {
 		if s.Step > 0 {
 			losses = append(losses, s.Loss)
 		}

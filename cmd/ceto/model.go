@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
@@ -72,14 +71,14 @@ func findModel(path string) (string, error) {
 	if err != nil {
 		return "", usagef("--model %s: no such file or folder", path)
 	}
-	if !info.IsDir() || atomicfile.Exists(filepath.Join(path, pretrained.ConfigFile)) {
+	if !info.IsDir() {
 		return path, nil
 	}
-	if dir, err := train.NewestCheckpoint(path); err == nil {
-		return dir, nil
-	}
-	return path, nil
+	return train.Resolve(path, warn)
 }
+
+// warn says what may be a mistake.
+func warn(s string) { fmt.Fprintln(os.Stderr, "ceto: warning:", s) }
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
 func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -67,14 +68,38 @@ func (f *pretrainFlags) settings(c *cobra.Command) (s pretrain.Settings, err err
 	if err != nil {
 		return s, usage(err)
 	}
-	if err := f.set(&s); err != nil {
+	if f.Resume != "" {
+		keepOld(&s.Train.Keep)
+	}
+	old := s
+	if err := f.override(c, &s); err != nil {
 		return s, err
 	}
-	if c.Flags().Changed("lr") {
-		s.ScaleLR(f.s.Train.LR)
+	if f.Resume != "" {
+		if err := resumed(c.ErrOrStderr(), &old, &s); err != nil {
+			return s, err
+		}
 	}
-	setting.Given(c.Flags(), &f.s, &s)
 	return s, usage(s.Resolve())
+}
+
+// override overwrites settings with those of --set and the flags. The learning rate takes the one at the end of the run
+// with it, unless that is given too.
+func (f *pretrainFlags) override(c *cobra.Command, s *pretrain.Settings) error {
+	old := s.Train
+	s.Train.MinLR = math.NaN()
+	if err := f.set(s); err != nil {
+		return err
+	}
+	setting.Given(c.Flags(), &f.s, s)
+	if math.IsNaN(s.Train.MinLR) {
+		s.Train.MinLR = old.MinLR
+		if lr := s.Train.LR; lr != old.LR {
+			s.Train.LR = old.LR
+			s.ScaleLR(lr)
+		}
+	}
+	return nil
 }
 
 func (f *pretrainFlags) run(c *cobra.Command) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
@@ -71,6 +72,9 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 		return token.Byte{}, nil
 	}
 	dir, err := findModel(path)
+	if err != nil && atomicfile.Exists(path) {
+		return nil, errors.WithMessage(err, "--tokenizer")
+	}
 	if err != nil {
 		return nil, usage(errors.Errorf("--tokenizer %s: no such file or folder", path))
 	}

@@ -16,6 +16,8 @@
 //   - oneof: the values that a text may have, with spaces between.
 //   - default: what the zero value stands for; in parentheses: in words, where it depends on other things. A field
 //     that has a flag and no key starts from it.
+//   - resume: "fixed" says that a run keeps the setting to its end; see [Resumed]. On a struct it holds for all keys in
+//     it, "fixed a b" for these two, and "fixed but a b" for all others.
 //   - defaults, of an embedded struct: defaults of its fields, "key=value; key=(in words)".
 package setting
 
@@ -34,6 +36,7 @@ type Setting struct {
 	Default string // as the tag has it
 	array   bool
 	empty   bool
+	fixed   bool // a run that is resumed keeps it
 	typ     reflect.Type
 	index   []int
 }
@@ -47,7 +50,7 @@ func Of(v any) []Setting {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	all := walk(nil, t, "", nil, nil)
+	all := walk(nil, t, "", nil, nil, fixedKeys(""))
 	if c, ok := v.(Chooser); ok {
 		for i := range all {
 			if s := &all[i]; strings.HasSuffix(s.Usage, ":") {
@@ -58,8 +61,10 @@ func Of(v any) []Setting {
 	return all
 }
 
-// walk adds the settings of t, whose keys begin with prefix; defaults are those of the embedding struct's tag, by key.
-func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults map[string]string) []Setting {
+// walk adds the settings of t, whose keys begin with prefix; defaults and fixed are of the embedding struct's tags, by
+// key.
+func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults map[string]string,
+	fixed func(string) bool) []Setting {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := append(append([]int{}, index...), i)
@@ -72,7 +77,11 @@ func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults ma
 			if key != "" && !inline {
 				inner += key + "."
 			}
-			all = walk(all, f.Type, inner, at, parseDefaults(f.Tag.Get("defaults")))
+			below := fixedKeys(f.Tag.Get("resume"))
+			if fixed(key) && !inline {
+				below = fixedKeys("fixed")
+			}
+			all = walk(all, f.Type, inner, at, parseDefaults(f.Tag.Get("defaults")), below)
 			continue
 		}
 		flag, options, _ := strings.Cut(f.Tag.Get("flag"), ",")
@@ -80,7 +89,8 @@ func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults ma
 			continue
 		}
 		s := Setting{Flag: flag, Usage: f.Tag.Get("usage"), Range: f.Tag.Get("range"), OneOf: strings.Fields(f.Tag.Get("oneof")),
-			Default: f.Tag.Get("default"), array: strings.Contains(options, "array"), empty: strings.Contains(options, "empty"), typ: f.Type, index: at}
+			Default: f.Tag.Get("default"), array: strings.Contains(options, "array"), empty: strings.Contains(options, "empty"), typ: f.Type, index: at,
+			fixed: fixed(key) || f.Tag.Get("resume") == "fixed"}
 		if key != "" {
 			s.Key = prefix + key
 		}

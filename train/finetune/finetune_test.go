@@ -197,8 +197,60 @@ func TestResume(t *testing.T) {
 		}
 		a, _ := json.Marshal(r.Metrics)
 		b, _ := json.Marshal(whole.Metrics)
+		if r.Verdict != whole.Verdict {
+			t.Errorf("stopped after step %d: verdict %v, want that of the whole run, %v", stop, r.Verdict, whole.Verdict)
+		}
+		first, err := os.ReadFile(filepath.Join(out, ResultFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = fit(Options{Out: out, Resume: true}); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := os.ReadFile(filepath.Join(out, ResultFile)); err != nil || string(again) != string(first) {
+			t.Errorf("stopped after step %d: resumed when it was finished, the result is %s, %v; want %s", stop, again, err, first)
+		}
 		if string(a) != string(b) || r.BestEpoch != whole.BestEpoch || r.Epochs != whole.Epochs {
 			t.Errorf("stopped after step %d: %s at %g of %g, want %s at %g of %g", stop, a, r.BestEpoch, r.Epochs, b, whole.BestEpoch, whole.Epochs)
+		}
+	}
+}
+
+// TestLogOnce stops a run before its first checkpoint: after the evaluation before the first step, with and without a
+// checkpoint of step 0. Resumed, its log has each step once, and the result is that of a run that was never stopped.
+func TestLogOnce(t *testing.T) {
+	for _, name := range []string{"a kill", "an interrupt"} {
+		s := chatSettings(t, 60)
+		s.Train.Epochs = 2
+		fit := func(o Options) (*Result, error) {
+			o.Executor = plan.CPU(1)
+			return open(t, s).Fit(o)
+		}
+		whole, err := fit(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, c := filepath.Join(t.TempDir(), "run"), make(chan struct{})
+		_, err = fit(Options{Out: out, Interrupt: c, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
+			if name == "a kill" {
+				return errors.New("killed")
+			}
+			close(c)
+			return nil
+		})}})
+		if err == nil {
+			t.Fatal("the run was not stopped")
+		}
+		r, err := fit(Options{Out: out, Resume: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Digest != whole.Digest || r.Verdict != whole.Verdict || r.BeforeLoss != whole.BeforeLoss {
+			t.Errorf("%s: digest %s, %v, before %g; want %s, %v, %g", name, r.Digest, r.Verdict, r.BeforeLoss, whole.Digest, whole.Verdict, whole.BeforeLoss)
+		}
+		b, err := os.ReadFile(filepath.Join(out, "log.jsonl"))
+		if err != nil || strings.Count(string(b), `{"step":0,`) != 1 || strings.Count(string(b), `{"step":1,`) != 1 || len(r.Whole) != strings.Count(string(b), "\n") {
+			t.Errorf("%s: the log, %v, is not one line a step:\n%s", name, err, b)
 		}
 	}
 }

@@ -113,7 +113,8 @@ type Result struct {
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters
 	Run           string               `json:"run"`
 	Verdict       train.Verdict        `json:"verdict"`
-	History       []train.Status       `json:"-"`
+	History       []train.Status       `json:"-"` // of this process
+	Whole         []train.Status       `json:"-"` // of the whole run
 	TestScores    *metric.Rows         `json:"-"`
 	State         *train.State         `json:"-"`
 	Next          []string             `json:"-"` // commands that use the run
@@ -250,7 +251,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 func (f *fit) finish(run *lpft.Run) (*Result, error) {
 	state := run.Loop.Run.State
 	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test, Unusable: f.Counts.Unusable.Count,
-		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, State: state,
+		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, Whole: run.Loop.Run.Whole(), State: state,
 		Next: f.task.next(f.Settings, filepath.ToSlash(f.o.Out))}
 	r.Params, r.TrainedParams = state.Params.Count()
 	var err error
@@ -283,10 +284,24 @@ func (f *fit) finish(run *lpft.Run) (*Result, error) {
 		return nil, err
 	}
 	r.Seconds = time.Since(f.start).Seconds()
+	if before := len(r.Whole) - len(r.History); before > 0 {
+		r.Seconds += r.Whole[before-1].Seconds
+	}
 	if f.o.Out == "" {
 		return r, nil
 	}
+	if f.o.Resume && len(r.History) == 0 {
+		r.repeat(filepath.Join(f.o.Out, ResultFile))
+	}
 	return r, f.save(r)
+}
+
+// repeat takes over what only the process that finished a run knew, where it has come to the same parameters.
+func (r *Result) repeat(path string) {
+	var old Result
+	if b, err := os.ReadFile(path); err == nil && json.Unmarshal(b, &old) == nil && old.Digest == r.Digest {
+		r.Strength, r.Seconds = old.Strength, old.Seconds
+	}
 }
 
 // beforeLoss returns the validation loss before the first step. It is in the history h or, after a resume, in the log

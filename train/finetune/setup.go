@@ -7,6 +7,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 )
 
@@ -21,7 +22,11 @@ type Setup struct {
 
 // openSetup opens the model's header and tokenizer and resolves the settings.
 func openSetup(s Settings, t task) (*Setup, error) {
-	source, err := pretrained.Open(s.Model)
+	path, err := train.Resolve(s.Model, nil)
+	if err != nil {
+		return nil, err
+	}
+	source, err := pretrained.Open(path)
 	if err != nil {
 		return nil, err
 	}

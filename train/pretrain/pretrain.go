@@ -11,12 +11,12 @@ import (
 	"context"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
@@ -52,6 +52,7 @@ func Open(s Settings) (*Job, error) {
 		return nil, err
 	}
 	s.Model.Vocab = text.Vocab()
+	setting.Fill(&s, "train.keep")
 	if err := s.Model.Validate(); err != nil {
 		text.Close()
 		return nil, err
@@ -84,12 +85,11 @@ func openText(s Settings) (*data.TextData, error) {
 	return data.Text(filepath.Join(root, "src"), o)
 }
 
-// openTokenizer opens a tokenizer's file or folder, or that of a run's newest checkpoint.
+// openTokenizer opens a tokenizer's file or folder, or that of a run's newest whole checkpoint.
 func openTokenizer(path string) (token.Tokenizer, error) {
-	if _, err := os.Stat(filepath.Join(path, pretrained.ConfigFile)); err != nil {
-		if dir, err := train.NewestCheckpoint(path); err == nil {
-			path = dir
-		}
+	path, err := train.Resolve(path, nil)
+	if err != nil {
+		return nil, errors.WithMessage(err, "pretrain: tokenizer")
 	}
 	t, err := token.Open(path)
 	return t, errors.WithMessage(err, "pretrain: tokenizer")
