@@ -54,6 +54,9 @@ func readJSON(dir, name string, v any) error {
 	return errors.Wrap(json.Unmarshal(b, v), name)
 }
 
+// readSmall reads a small file that is no JSON.
+func readSmall(path string) ([]byte, error) { return bounded.ReadFile(path, maxJSON) }
+
 // openFolder reads a folder as transformers save it.
 func (s *Source) openFolder(dir string) error {
 	s.Format = "Hugging Face"
@@ -213,7 +216,7 @@ func (s *Source) readGeneration(dir string, config []byte) error {
 // readChat reads the chat template from a file of its own, else from tokenizer_config.json. There it is a string, or an
 // entry of a list: the one named "default", else the first.
 func (s *Source) readChat(dir string) error {
-	b, err := bounded.ReadFile(filepath.Join(dir, ChatFile), maxJSON)
+	b, err := readSmall(filepath.Join(dir, ChatFile))
 	if err == nil {
 		s.Chat = string(b)
 		return nil
