@@ -52,6 +52,9 @@ func readJSON(dir, name string, v any) error {
 	return errors.Wrap(json.Unmarshal(b, v), name)
 }
 
+// readSmall reads a small file that is no JSON.
+func readSmall(path string) ([]byte, error) { return bounded.ReadFile(path, maxJSON) }
+
 // openFolder reads a folder as transformers save it.
 func (s *Source) openFolder(dir string) error {
 	s.Format = "Hugging Face"

@@ -198,6 +198,9 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	if err != nil {
 		return nil, err
 	}
+	if need, free := uint64(p.Total()), exec.Device().Free; free > 0 && need > free {
+		return nil, errors.Errorf("a step needs %s of memory, %s are free; want a smaller --batch, --context or --rank", size(int64(need)), size(int64(free)))
+	}
 	smallHeap()
 	if b.prog, err = exec.Compile(p, b.state); err != nil {
 		return nil, err

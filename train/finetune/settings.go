@@ -111,7 +111,7 @@ type TrainSettings struct {
 	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method, see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)" resume:"fixed batch accumulate"`
 
 	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)" resume:"fixed"`
-	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,inf)" default:"(2 to 8, by the data's size)"`
+	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,1000000]" default:"(2 to 8, by the data's size)"`
 	Smoothing    float64       `yaml:"smoothing,omitempty" flag:"smoothing" usage:"label smoothing" range:"[0,1)" resume:"fixed"`
 	ClassWeights string        `yaml:"class_weights" flag:"class-weights" usage:"weights of classes in the loss: balanced, n/(classes·n of the class), or none" oneof:"balanced none" default:"balanced" resume:"fixed"`
 	EMA          float64       `yaml:"ema,omitempty" flag:"ema" usage:"decay of the moving average of the weights; 0 takes none" range:"[0,1)" resume:"fixed"`

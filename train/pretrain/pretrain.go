@@ -98,6 +98,10 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 // Fit trains the model and returns what came of it. Where Options.Interrupt ends it early the error is
 // train.ErrInterrupted, and Resume goes on from there with the same bits.
 func (j *Job) Fit(o Options) (*Result, error) {
+	// Values and AdamW's two moments of each parameter: what needs more is not worth a plan, which takes its time.
+	if need := 12 * uint64(j.Settings.Model.Params()); o.MemoryLimit > 0 && need > o.MemoryLimit {
+		return nil, &train.MemoryError{What: "a step", Batch: j.Settings.Train.Batch, Need: need, Free: o.MemoryLimit}
+	}
 	t, err := j.trainer(o)
 	if err != nil {
 		return nil, err
