@@ -167,3 +167,26 @@ func TestChatGGUF(t *testing.T) {
 		})
 	}
 }
+
+// TestChatExport: an export has the template that counts, wherever it stood.
+func TestChatExport(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"config": {"tokenizer_config.json": `{"chat_template": "X"}`}, "processor": {"chat_template.json": `{"chat_template": "X"}`},
+		"folder": {"chat_template.jinja": "J", "additional_chat_templates/default.jinja": "X"},
+	} {
+		for _, format := range []string{pretrained.FormatHF, pretrained.FormatGGUF} {
+			s, err := pretrained.Open(chatFolder(t, files))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			out := filepath.Join(t.TempDir(), "out")
+			if _, err := s.Export(out, pretrained.ExportOptions{Format: format, Type: "f32"}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := renderChat(t, out, generate.Message{Role: "user", Content: "Hi"}); err != nil || got != "X" {
+				t.Errorf("%s, %s: got %q, %v; want X", name, format, got, err)
+			}
+		}
+	}
+}
