@@ -168,7 +168,7 @@ func exportOnce(t *testing.T, s *Source, o ExportOptions) (string, *Source) {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != len(files) {
+	if err != nil || len(entries) != len(files)+1 { // and the list of them
 		t.Fatalf("%d files, want those of %v (error %v)", len(entries), files, err)
 	}
 	again, err := Open(dir)
