@@ -27,16 +27,13 @@ type specials struct {
 	find [2]trie // the tokens that are looked for before normalization, and after it
 }
 
-// newSpecials wants distinct ids of at least 0 and distinct texts that are not empty.
+// newSpecials wants ids of at least 0 and distinct texts that are not empty.
 func newSpecials(list []Special) (*specials, error) {
 	s := &specials{list: slices.Clone(list), ids: make(map[string]int32, len(list))}
 	slices.SortStableFunc(s.list, func(a, b Special) int { return int(a.ID) - int(b.ID) })
-	for i, x := range s.list {
+	for _, x := range s.list {
 		if x.Text == "" || x.ID < 0 {
 			return nil, errors.Errorf("token: special token %q with id %d: want a text and an id of at least 0", x.Text, x.ID)
-		}
-		if i > 0 && s.list[i-1].ID == x.ID {
-			return nil, errors.Errorf("token: special tokens %q and %q: both have id %d", s.list[i-1].Text, x.Text, x.ID)
 		}
 		if id, twice := s.ids[x.Text]; twice {
 			return nil, errors.Errorf("token: special token %q: ids %d and %d, want one", x.Text, id, x.ID)
