@@ -69,6 +69,7 @@ golden: ## write the golden files; each script in testdata names the Python pack
 	python3 testdata/golden_sft.py
 	python3 testdata/golden_head.py
 	python3 testdata/golden_spans.py
+	python3 testdata/golden_special.py
 	python3 testdata/golden_stride.py
 
 # For NVIDIA GPUs: needs gcc, and python3 with pip for what is fetched into .cuda

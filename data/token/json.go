@@ -154,7 +154,7 @@ func (f *jsonFile) bpe(m jsonModel, config configFile) (Subword, error) {
 	if err := f.PreTokenizer.splitters(&c); err != nil {
 		return nil, err
 	}
-	if config.there && f.PreTokenizer.Type == "ByteLevel" {
+	if config.there && f.PreTokenizer.Type == "ByteLevel" && !strings.HasPrefix(config.Class, "LlamaTokenizer") {
 		c.PrefixSpace = is(config.AddPrefixSpace, false) // as transformers, which asks the config alone
 	}
 	merges := make([][2]string, len(m.Merges))

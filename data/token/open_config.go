@@ -280,6 +280,9 @@ func (c *configFile) ends(b *BPEConfig, v *addedVocab, template bool) error {
 		return nil
 	}
 	b.Before, b.After = nil, nil
+	if strings.HasPrefix(c.Class, "Qwen2") {
+		return nil
+	}
 	if is(c.AddBos, class.addBos) {
 		if b.Begin == nil {
 			return errors.Errorf("tokenizer_config.json: add_bos_token, and bos_token %q: want one of the tokens", c.text("bos_token"))
