@@ -1,20 +1,17 @@
 package token
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // An addedVocab gives added tokens their ids as Hugging Face tokenizers does. A token of the vocabulary keeps its id
 // there. Others get the next ones, in the order in which they come, whatever id the file says.
 type addedVocab struct {
-	vocab   map[string]int32   // the model's
-	ids     map[string]int32   // of added tokens
-	byID    map[int32]Special  // what was added last with an id
-	special map[string]bool    // texts that were added as special ones once
-	plain   map[string]bool    // texts that are looked for before normalization
-	order   []string           // texts, as they came
-	same    map[Special]bool   // what was added, without ids
+	vocab   map[string]int32  // the model's
+	ids     map[string]int32  // of added tokens
+	byID    map[int32]Special // what was added last with an id
+	special map[string]bool   // texts that were added as special ones once
+	plain   map[string]bool   // texts that are looked for before normalization
+	order   []string          // texts, as they came
+	same    map[Special]bool  // what was added, without ids
 }
 
 func newAddedVocab(vocab map[string]int32) *addedVocab {
@@ -81,19 +78,18 @@ func (v *addedVocab) take(c configFile) {
 	for _, n := range named {
 		special[n.Text] = true
 	}
-	known := map[string]bool{}
+	known, same := map[string]bool{}, map[Special]bool{}
 	var list []Special
 	for _, a := range c.Added {
 		t := a.special()
 		if t.ID = 0; !v.same[t] {
-			known[t.Text] = true
+			known[t.Text], same[t] = true, true
 			list = append(list, t)
 		}
 	}
-	from := len(list)
 	for _, n := range named {
 		t := n.Special
-		if t.ID = 0; n.object && !slices.Contains(list[:from], t) || !n.object && !known[t.Text] && !v.has(t.Text) {
+		if t.ID = 0; n.object && !same[t] || !n.object && !known[t.Text] && !v.has(t.Text) {
 			list = append(list, t)
 		}
 	}

@@ -2,8 +2,8 @@ package token
 
 import "github.com/pkg/errors"
 
-// Bound makes it an error if a text gives an id of rows or more, for a model whose embedding has that many rows. Call it
-// before the tokenizer is used. It fails where the ids of the tokenizer are always all in use.
+// Bound makes it an error if a text gives an id of rows or more, for a model whose embedding has that many rows. Call
+// it before the tokenizer is used. It fails where the ids of the tokenizer are always all in use.
 func Bound(t Tokenizer, rows int) error {
 	switch t := t.(type) {
 	case *BPE:

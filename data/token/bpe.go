@@ -150,7 +150,13 @@ func (b *BPE) writes(s Special) bool {
 // index fills ids and bytes. A text may be both an added word and a token of its own, such as a run of spaces. Then it
 // is the token here, and the added word for specials.
 func (b *BPE) index() error {
-	b.ids = make(map[string]int32, len(b.tokens))
+	n := 0
+	for _, t := range b.tokens {
+		if t != "" {
+			n++
+		}
+	}
+	b.ids = make(map[string]int32, n)
 	special := make(map[int32]bool, len(b.specials.list))
 	for _, s := range b.specials.list {
 		special[s.ID] = true

@@ -54,7 +54,7 @@ func TestGoldenSpecial(t *testing.T) {
 			if err != nil || !slices.Equal(ids, c.IDs[n]) {
 				t.Errorf("case %d, %s, %q: %v, ids\n%d, want\n%d", i, c.Vocab, text, err, ids, c.IDs[n])
 			}
-			// Of an added token such as "café", transformers writes the byte that é is the symbol of. Ours writes é. Which
+			// For an added token such as "café", transformers writes the byte whose symbol is é. Ours writes é. Which
 			// of two texts of an id tokenizers writes is left to chance.
 			if got := string(tok.Decode(ids)); got != c.Texts[n] && c.Vocab != "twice" && !strings.Contains(c.Texts[n], "\ufffd") {
 				t.Errorf("case %d, %s: %q is decoded to %q, want %q", i, c.Vocab, text, got, c.Texts[n])
