@@ -66,6 +66,7 @@ func openRows() []openRow {
 		{"ceto", map[string]string{FileName: ab}, "", "ba", "[1 0]"},
 		{"ceto by name", map[string]string{FileName: ab}, FileName, "ba", "[1 0]"},
 		{"nothing", map[string]string{"config.json": "{}"}, "", "", "no tokenizer.json, vocab.json"},
+		{"tokenizer.model", map[string]string{"tokenizer.model": "x"}, "", "", "tokenizer.model alone is not read"},
 		{"two", map[string]string{"a.gguf": "", "b.gguf": ""}, "", "", "2 files *.gguf: want one"},
 		{"gguf", map[string]string{"a.gguf": "GGUF"}, "", "", "a.gguf"},
 		{"bin", map[string]string{"tok512.bin": "x"}, "", "", "tok512.bin"},
