@@ -74,6 +74,7 @@ golden: ## write the golden files; each script in testdata names the Python pack
 	python3 testdata/golden_sft.py
 	python3 testdata/golden_head.py
 	python3 testdata/golden_spans.py
+	python3 testdata/golden_special.py
 	python3 testdata/golden_stride.py
 	python3 internal/jinja/testdata/golden.py
 	python3 testdata/golden_templates.py

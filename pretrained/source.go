@@ -13,6 +13,7 @@ package pretrained
 import (
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -248,8 +249,12 @@ func (s *Source) Tokenizer() (token.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v := s.Model.Dims().Vocab; t.Vocab() > v {
-		return nil, errors.Errorf("pretrained: %s: the tokenizer has %d ids, the model's embedding %d", s.Path, t.Vocab(), v)
+	v := s.Model.Dims().Vocab
+	if err := token.Bound(t, v); err != nil {
+		return nil, errors.Wrapf(err, "pretrained: %s", s.Path)
+	}
+	if t.Vocab() > v {
+		slog.Warn("tokens past the model's embedding are errors where a text has them", "path", s.Path, "ids", t.Vocab(), "rows", v)
 	}
 	s.tok = t
 	return t, nil

@@ -93,8 +93,8 @@ func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error
 	if err != nil {
 		return nil, err
 	}
-	if v := s.Model.Dims().Vocab; t.Vocab() > v {
-		return nil, usagef("--tokenizer %s has %d ids, the model's embedding %d", f.Tokenizer, t.Vocab(), v)
+	if err := token.Bound(t, s.Model.Dims().Vocab); err != nil {
+		return nil, usagef("--tokenizer %s: %v", f.Tokenizer, err)
 	}
 	return t, nil
 }
