@@ -73,8 +73,8 @@ func TestPointer(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), name+"Git LFS pointer") {
-			t.Errorf("Git LFS pointer", name, err)
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), name+": this is a Git LFS pointer") {
+			t.Errorf("%s: error %v, want one that says it is a Git LFS pointer", name, err)
 		}
 	}
 }
