@@ -1,55 +1,80 @@
 package data
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/ceto-ml/ceto/internal/textfile"
 	"github.com/pkg/errors"
 )
 
-// find returns path if it is a file, else the regular files below it that the options want, in the order of their
-// paths.
+// find returns path if it is a file, else the files below it that the options want, in the order of their paths. Links
+// are followed, and no folder is entered twice. Hidden files and folders are passed over: their names begin with a dot.
 func find(path string, o TextOptions) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errors.Wrap(err, "data: Text")
 	}
-	if info.Mode().IsRegular() {
-		return []string{path}, nil
-	}
 	if !info.IsDir() {
-		return nil, errors.Errorf("data: Text: %s is neither a file nor a folder", path)
+		return []string{path}, errors.Wrap(textfile.Regular(path, info), "data: Text")
 	}
-	root, err := filepath.EvalSymlinks(path) // WalkDir does not enter a linked root, which GOROOT/src may be
-	if err != nil {
+	w := walk{o: o, seen: map[string]bool{}}
+	if err := w.folder(path, ""); err != nil {
 		return nil, errors.Wrap(err, "data: Text")
 	}
-	var names []string
-	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+	if len(w.names) == 0 {
+		return nil, errors.Errorf("data: Text: %s: no files that fit (extensions %q; hidden ones are passed over)",
+			path, o.Ext)
+	}
+	slices.Sort(w.names)
+	for i, n := range w.names {
+		w.names[i] = filepath.Join(path, filepath.FromSlash(n))
+	}
+	return w.names, nil
+}
+
+// walk collects the files below a folder.
+type walk struct {
+	o     TextOptions
+	seen  map[string]bool // folders, by their paths without links
+	names []string        // below the folder, with slashes
+}
+
+// folder adds the files below dir, whose path below the first folder is rel.
+func (w *walk) folder(dir, rel string) error {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil || w.seen[real] {
+		return errors.WithStack(err)
+	}
+	w.seen[real] = true
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return errors.WithStack(err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if err := w.entry(filepath.Join(dir, e.Name()), strings.TrimPrefix(rel+"/"+e.Name(), "/")); err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(root, p)
-		if err != nil {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		if (len(o.Ext) == 0 || slices.Contains(o.Ext, filepath.Ext(rel))) && (o.Keep == nil || o.Keep(rel)) {
-			names = append(names, rel)
-		}
+	}
+	return nil
+}
+
+func (w *walk) entry(path, rel string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return errors.Wrap(err, "a link that leads nowhere")
+	}
+	if info.IsDir() {
+		return w.folder(path, rel)
+	}
+	if len(w.o.Ext) > 0 && !slices.Contains(w.o.Ext, filepath.Ext(rel)) || w.o.Keep != nil && !w.o.Keep(rel) {
 		return nil
-	})
-	if err != nil {
-		return nil, errors.Wrap(err, "data: Text")
 	}
-	if len(names) == 0 {
-		return nil, errors.Errorf("data: Text: %s: no files that fit (extensions %q)", path, o.Ext)
-	}
-	slices.Sort(names)
-	for i, n := range names {
-		names[i] = filepath.Join(path, filepath.FromSlash(n))
-	}
-	return names, nil
+	w.names = append(w.names, rel)
+	return textfile.Regular(path, info)
 }

@@ -3,11 +3,11 @@ package data
 import (
 	"bytes"
 	"math"
-	"os"
 	"path/filepath"
 	"unicode/utf8"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/internal/textfile"
 	"github.com/pkg/errors"
 )
 
@@ -23,7 +23,17 @@ type TextOptions struct {
 	Ext      []string               // extensions of the files of a folder that are read; empty reads all
 	Keep     func(path string) bool // which files to read, by the path below the folder, with slashes; nil reads all
 	MaxBytes int64                  // bytes of text to read in all, cut before a character; 0 reads everything
+
+	Encoding    Encoding // of the files; "" recognises UTF-8, UTF-16 and UTF-32
+	MaxUnpacked float64  // GiB that a file packed by gzip or Zstandard may unpack to; 0 means 1
 }
+
+// Encoding is the name of a text's encoding, such as windows-1252, shift_jis, gb18030 or utf-16. The name binary takes
+// the bytes as they are.
+type Encoding string
+
+// Valid tells whether texts of this encoding can be read.
+func (e Encoding) Valid() bool { return e == "" || textfile.Known(string(e)) }
 
 // TextData is a text as tokens, in a part to train on and a held-out part. Close it if it came from token files.
 type TextData struct {
@@ -31,10 +41,13 @@ type TextData struct {
 	vocab, context int
 	train, val     tokens
 	files          []*TokenFile
+	read           int    // files that were read
+	digest         string // SHA-256 of the texts; "" of token files
 }
 
 // Text reads a text file, or all files below a folder in the order of their paths, as one text, and encodes it. The
-// first 1 − Val of its tokens are for training, as in nanoGPT.
+// first 1 − Val of its tokens are for training, as in nanoGPT. Files packed by gzip or Zstandard are unpacked, links
+// followed. What is no text is an error.
 func Text(path string, o TextOptions) (*TextData, error) { return Texts([]string{path}, o) }
 
 // Texts is [Text] of several files and folders, in the order given.
@@ -55,7 +68,7 @@ func Texts(paths []string, o TextOptions) (*TextData, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &TextData{tok: o.Tokenizer, vocab: o.Tokenizer.Vocab(), context: o.Context}
+	t := &TextData{tok: o.Tokenizer, vocab: o.Tokenizer.Vocab(), context: o.Context, read: len(parts), digest: digestOf(parts)}
 	if err := t.split(ids, o.Val); err != nil {
 		return nil, err
 	}
@@ -139,6 +152,9 @@ func (t *TextData) Tokenizer() token.Tokenizer { return t.tok }
 // Tokens is the number of tokens to train on and held out.
 func (t *TextData) Tokens() (train, val int) { return t.train.len(), t.val.len() }
 
+// Files is the number of files that were read.
+func (t *TextData) Files() int { return t.read }
+
 // Train returns a source without end of windows of T tokens, the context, at uniform random offsets. The fields are ids
 // (T) and y (T), the token behind each. The offset of each window depends on the seed and its number alone.
 func (t *TextData) Train(seed uint64) Source {
@@ -219,7 +235,7 @@ func readAll(paths []string, o TextOptions) ([]document, error) {
 	var docs []document
 	var total int64
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		text, err := textfile.Read(f, textfile.Options{Encoding: string(o.Encoding), MaxUnpacked: int64(min(o.MaxUnpacked, 1<<30) * (1 << 30))})
 		if err != nil {
 			return nil, errors.Wrap(err, "data: Text")
 		}

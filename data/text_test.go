@@ -122,8 +122,10 @@ func TestTextErrors(t *testing.T) {
 		{"short", TextOptions{Context: 4, Kind: "bpe"}, `tokenizer "bpe"`},
 		{"short", TextOptions{Context: 9, Val: 0.4}, "6 tokens to train on, want at least 10 for a context of 9"},
 		{"short", TextOptions{Context: 4, Val: 0.4}, "4 tokens held out, want at least 5 for a context of 4"},
-		{"bad", TextOptions{Context: 1}, "bad: token: char: byte 0xff at offset 3 is not UTF-8"},
-		{"d", TextOptions{Context: 1}, "bad: token: char: byte 0xe4 at offset 2 is not UTF-8"},
+		{"bad", TextOptions{Context: 1}, "bad: line 1, byte 3 of the text: broken UTF-8 (byte 0xff); it may be --encoding windows-1252"},
+		{"bad", TextOptions{Context: 1, Encoding: "binary"}, "bad: token: char: byte 0xff at offset 3 is not UTF-8"},
+		{"bad", TextOptions{Context: 1, Encoding: "utf-9"}, `encoding "utf-9" is not known`},
+		{"d", TextOptions{Context: 1}, "bad: line 1, byte 2 of the text: broken UTF-8 (byte 0xe4)"},
 		{"d", TextOptions{Context: 1, Ext: []string{".go"}}, "no files that fit"},
 		{"short", TextOptions{Context: 1, Tokenizer: abc}, "character '0' at offset 0"},
 	} {

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/ceto-ml/ceto/internal/mapped"
+	"github.com/ceto-ml/ceto/internal/textfile"
 	"github.com/pkg/errors"
 )
 
@@ -21,6 +23,8 @@ const (
 	// LLMC is llm.c's layout: a header of 256 int32 (magic, version, number of ids, zeros), then little-endian ids.
 	// Magic 20240520 and version 1 mean uint16, 20240801 and 7 mean uint32.
 	LLMC
+	// NumPy is an array of one axis in a .npy file, of uint16, uint32 or int32. Such files are only read.
+	NumPy
 )
 
 // llmcHeader is the size of llm.c's header in bytes.
@@ -36,11 +40,12 @@ type TokenFile struct {
 	Tokens []uint16 // ids of 2 bytes
 	Wide   []uint32 // ids of 4 bytes
 	said   bool     // something told the width
+	path   string
 	mem    *mapped.File
 }
 
-// OpenTokens maps a token file. The first bytes tell llm.c's format and its width. For a file without a header, width
-// is the bytes of an id: 2 or 4. A width of 0 asks the [WidthFile] beside it, and without one means 2.
+// OpenTokens maps a token file. The first bytes tell llm.c's format and NumPy's, and their width. For a file without a
+// header, width is the bytes of an id: 2 or 4. A width of 0 asks the [WidthFile] beside it, and without one means 2.
 //
 // A length that is no multiple of the width is an error. So are ids that nothing said to have 2 bytes, if they look
 // like halves of longer ones. A header with an unknown version or the wrong number of ids is one too. Close the file
@@ -53,7 +58,7 @@ func OpenTokens(path string, width int) (*TokenFile, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, "data: OpenTokens")
 	}
-	t := &TokenFile{mem: mem}
+	t := &TokenFile{path: path, mem: mem}
 	if err := mapped.Guard(func() error { return t.view(filepath.Dir(path), width) }); err != nil {
 		t.Close()
 		return nil, errors.Wrapf(err, "data: OpenTokens: %s", path)
@@ -71,6 +76,11 @@ func (t *TokenFile) view(dir string, width int) error {
 		width = ofHeader
 	} else if width == 0 {
 		if width, err = readWidth(dir); err != nil {
+			return err
+		}
+	}
+	if t.Format == NanoGPT {
+		if err := noTokens(t.path, body); err != nil {
 			return err
 		}
 	}
@@ -96,6 +106,10 @@ func (t *TokenFile) header(b []byte) (body []byte, width int, err error) {
 	if len(b) < 4 {
 		return b, 0, nil
 	}
+	if bytes.HasPrefix(b, []byte(npyMagic)) {
+		t.Format = NumPy
+		return npy(b)
+	}
 	for _, k := range llmcKinds {
 		if binary.LittleEndian.Uint32(b) != k.magic {
 			continue
@@ -114,6 +128,15 @@ func (t *TokenFile) header(b []byte) (body []byte, width int, err error) {
 		return body, int(k.width), nil
 	}
 	return b, 0, nil
+}
+
+// noTokens refuses what is no file of bare ids, by its first bytes.
+func noTokens(path string, b []byte) error {
+	head := b[:min(len(b), 64<<10)]
+	if err := textfile.RefuseIDs(path, head); err != nil || len(head) < 64 || !textfile.Plain(head) {
+		return err
+	}
+	return errors.New("text, want token ids; give it a name that ends in .txt, or encode it: ceto tokenize corpus")
 }
 
 // Close unmaps the file.
@@ -150,10 +173,10 @@ func numbers[T uint16 | uint32](b []byte, decode func([]byte) T) []T {
 func WriteTokens[T uint16 | uint32](w io.Writer, f Format, ids []T) error {
 	b := bufio.NewWriterSize(w, 1<<20)
 	size := int(unsafe.Sizeof(T(0)))
-	bytes := make([]byte, 0, 4)
+	buf := make([]byte, 0, 4)
 	put := func(id T) { // bufio keeps the error for Flush
-		bytes = binary.LittleEndian.AppendUint32(bytes[:0], uint32(id))
-		b.Write(bytes[:size])
+		buf = binary.LittleEndian.AppendUint32(buf[:0], uint32(id))
+		b.Write(buf[:size])
 	}
 	switch f {
 	case NanoGPT:

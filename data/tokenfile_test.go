@@ -112,7 +112,8 @@ func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no room") }
 func TestTokenFiles(t *testing.T) {
 	train, val := llmc([]uint32{20240520, 1, 5}, 0, 1, 2, 3, 4), "\x05\x00\x06\x00\x07\x00"
 	dir := write(t, map[string]string{"train.bin": train, "val.bin": val, "one/train.bin": train,
-		"parts/train_000000.bin": "\x00\x00\x01\x00", "parts/train_000001.bin": train, "parts/val.bin": val})
+		"parts/train_000000.bin": "\x00\x00\x01\x00", "parts/train_000001.bin": train, "parts/val.bin": val,
+		"parts/corpus.json": `{"train": [{"name": "train_000000.bin"}, {"name": "train_000001.bin"}], "val": [{"name": "val.bin"}]}`})
 	for _, c := range []struct {
 		path       string
 		o          TextOptions

@@ -11,10 +11,12 @@ import (
 	"github.com/pkg/errors"
 )
 
-// TokenFiles maps tokens that were made before. A folder has train.bin and val.bin; parts train_*.bin in the place of
-// train.bin are read into memory as one. Where path is a single file, the share Val at its end is held out. The
-// tokenizer is that of the options, or of the folder ([token.Open]), else none. [OpenTokens] tells how the width of ids
-// is found.
+// TokenFiles maps tokens that were made before. A folder has the files that its [CorpusFile] lists or, without one,
+// train.bin and val.bin. In their place may be parts, such as train_000000.bin and llm.c's fineweb_train_000001.bin, or
+// arrays of NumPy; parts are read into memory as one. Parts that look like those of two corpora are an error.
+//
+// Where path is a single file, the share Val at its end is held out. The tokenizer is that of the options, or of the
+// folder ([token.Open]), else none. [OpenTokens] tells how the width of ids is found.
 func TokenFiles(path string, o TextOptions) (*TextData, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -24,65 +26,87 @@ func TokenFiles(path string, o TextOptions) (*TextData, error) {
 		return nil, errors.Wrap(err, "data: TokenFiles")
 	}
 	t := &TextData{tok: o.Tokenizer, vocab: o.Vocab, context: o.Context}
-	dir, train, val := path, []string{"train.bin"}, "val.bin"
-	if !info.IsDir() {
-		dir, train, val = filepath.Dir(path), []string{filepath.Base(path)}, ""
-	} else if parts := shards(dir); len(parts) > 0 {
-		train = parts
+	dir, listed, c := filepath.Dir(path), false, Corpus{Train: []CorpusPart{{Name: filepath.Base(path)}}}
+	if info.IsDir() {
+		dir = path
+		if c, listed, err = folderOf(path); err != nil {
+			return nil, err
+		}
 	}
 	if t.tok == nil {
 		if t.tok, err = token.Open(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
-	if err := mapped.Guard(func() error { return t.open(dir, train, val, o) }); err != nil {
+	if err := mapped.Guard(func() error { return t.open(dir, c, listed, o) }); err != nil {
 		t.Close()
 		return nil, err
 	}
 	return t, nil
 }
 
-// shards returns the names of the parts of train.bin in a folder.
-func shards(dir string) (names []string) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if ok, _ := filepath.Match("train_*.bin", e.Name()); ok {
-			names = append(names, e.Name())
+// folderOf returns the token files of a folder, and whether its [CorpusFile] lists them.
+func folderOf(dir string) (c Corpus, listed bool, err error) {
+	c, listed, err = corpusIn(dir)
+	for _, parts := range [][]CorpusPart{c.Train, c.Val} {
+		if err == nil && !listed {
+			err = errors.Wrapf(oneCorpus(parts), "data: TokenFiles: %s", dir)
 		}
 	}
-	return names
+	if len(c.Train) == 0 {
+		c.Train = []CorpusPart{{Name: "train.bin"}}
+	}
+	if len(c.Val) == 0 {
+		c.Val = []CorpusPart{{Name: "val.bin"}}
+	}
+	return c, listed, err
 }
 
-// open maps the files of t and settles its vocabulary. Without a file of held-out tokens they are the share val.
-func (t *TextData) open(dir string, train []string, held string, o TextOptions) error {
+// open maps the files of t and settles its vocabulary. Without files of held-out tokens they are the share val.
+func (t *TextData) open(dir string, c Corpus, listed bool, o TextOptions) error {
 	if t.vocab == 0 && t.tok != nil {
 		t.vocab = t.tok.Vocab()
 	}
-	names := train
-	if held != "" {
-		names = append(slices.Clip(train), held)
-	}
-	for _, n := range names {
-		f, err := t.openFile(filepath.Join(dir, n), o.Width)
+	for _, p := range slices.Concat(c.Train, c.Val) {
+		f, err := t.openFile(filepath.Join(dir, p.Name), o.Width)
 		if err != nil {
 			return err
 		}
 		t.files = append(t.files, f)
+		t.read++
+	}
+	train, val := t.files[:len(c.Train)], t.files[len(c.Train):]
+	if err := c.whole(dir, t.files); err != nil {
+		return err
+	}
+	if !listed {
+		err := alike(dir, c.Train, train)
+		if err == nil {
+			err = alike(dir, c.Val, val)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if t.vocab == 0 {
 		if err := t.guessVocab(); err != nil {
 			return err
 		}
 	}
-	ids := t.files[0].tokens()
-	for _, f := range t.files[1:len(train)] {
+	if len(val) == 0 {
+		return t.split(joined(train), o.Val)
+	}
+	t.train, t.val = joined(train), joined(val)
+	return t.enough(true)
+}
+
+// joined returns the ids of all files: of one as they are mapped, of several a copy.
+func joined(files []*TokenFile) tokens {
+	ids := files[0].tokens()
+	for _, f := range files[1:] {
 		ids = ids.append(f.tokens())
 	}
-	if held == "" {
-		return t.split(ids, o.Val)
-	}
-	t.train, t.val = ids, t.files[len(train)].tokens()
-	return t.enough(true)
+	return ids
 }
 
 // openFile maps a file and refuses a width that the vocabulary, where it is known, shows to be wrong.
@@ -129,11 +153,15 @@ func (t *TextData) guessVocab() error {
 	return nil
 }
 
-// Open is [TokenFiles] for a .bin file or a folder that has train.bin or its parts, else [Text].
+// Open is [TokenFiles] for a .bin or .npy file, or for a folder that has token files to train on, else [Text].
 func Open(path string, o TextOptions) (*TextData, error) {
-	_, err := os.Stat(filepath.Join(path, "train.bin"))
-	if filepath.Ext(path) == ".bin" || err == nil || len(shards(path)) > 0 {
+	if ext := filepath.Ext(path); ext == ".bin" || ext == ".npy" {
 		return TokenFiles(path, o)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if c, _, err := corpusIn(path); err != nil || len(c.Train) > 0 {
+			return TokenFiles(path, o)
+		}
 	}
 	return Text(path, o)
 }

@@ -147,13 +147,14 @@ func TestWideFiles(t *testing.T) {
 	}
 }
 
-// TestWideParts: parts of two widths are joined in the larger.
+// TestWideParts: parts of two widths, which a list puts together, are joined in the larger.
 func TestWideParts(t *testing.T) {
 	var b bytes.Buffer
 	if err := WriteTokens(&b, LLMC, []uint32{70000, 1, 2}); err != nil {
 		t.Fatal(err)
 	}
-	dir := write(t, map[string]string{"train_000000.bin": bare(t, uint16(7), 8), "train_000001.bin": b.String(), "val.bin": bare(t, uint16(1), 2, 3)})
+	dir := write(t, map[string]string{"train_000000.bin": bare(t, uint16(7), 8), "train_000001.bin": b.String(), "val.bin": bare(t, uint16(1), 2, 3),
+		CorpusFile: `{"train": [{"name": "train_000000.bin"}, {"name": "train_000001.bin"}], "val": [{"name": "val.bin"}]}`})
 	d, err := Open(dir, TextOptions{Context: 2})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
@@ -202,13 +203,16 @@ func (l *Loop) resume() error {
 	if at.Seed != l.set.Seed {
 		return errors.Errorf("train: resume: %s is of a run with seed %d, the trainer has %d; want the same seed", path, at.Seed, l.set.Seed)
 	}
+	if err := l.sameData(path, &at); err != nil {
+		return err
+	}
 	if err := l.load(path, at); err != nil {
 		return err
 	}
 	if err := l.src.Seek(at.Position); err != nil {
 		return errors.Wrapf(err, "train: resume: %s", path)
 	}
-	at.Frozen = l.at.Frozen
+	at.Frozen, at.Digests = l.at.Frozen, l.at.Digests
 	l.at, l.saved = at, at.Step
 	l.stopped = l.patienceOut()
 	last := at.Step
@@ -256,7 +260,7 @@ func (l *Loop) load(path string, at progress) (err error) {
 
 // readProgress reads a state.json and refuses what no checkpoint holds.
 func readProgress(path string) (p progress, err error) {
-	b, err := os.ReadFile(path)
+	b, err := bounded.ReadFile(path, 64<<20)
 	if err != nil {
 		return p, errors.Wrap(err, "train: resume")
 	}

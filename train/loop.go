@@ -23,9 +23,11 @@ type progress struct {
 	Bad      int           `json:"bad_evals"` // evaluations in a row without a better loss
 	Seconds  float64       `json:"seconds"`
 	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // checksum of the parameters that the checkpoint leaves out
-	Overdue  *record       `json:"overdue,omitempty"`       // the step, where its evaluation was interrupted and is still to be made
-	Sums     []fileSum     `json:"checksums,omitempty"`     // of all files but state.json; set while it is written or read
-	StateSum *uint32       `json:"state_crc32c,omitempty"`  // of state.json, at its end: see sealState
+
+	Digests  map[string]string `json:"data_digests,omitempty"` // Trainer.Digests
+	Overdue  *record           `json:"overdue,omitempty"`      // the step, where its evaluation was interrupted and is still to be made
+	Sums     []fileSum         `json:"checksums,omitempty"`    // of all files but state.json; set while it is written or read
+	StateSum *uint32           `json:"state_crc32c,omitempty"` // of state.json, at its end: see sealState
 }
 
 // Loop is a fit under way. [Trainer.Fit] is this:
@@ -70,7 +72,7 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed}, saved: -1, clock: time.Now(), shapes: map[string]*shape{}}
+	l := &Loop{Run: run, set: t, src: src, at: progress{LRScale: 1, Seed: t.Seed, Digests: t.Digests}, saved: -1, clock: time.Now(), shapes: map[string]*shape{}}
 	if err := l.start(); err != nil {
 		l.Close() // the error that ended the start is the one to tell
 		run.Close()
@@ -110,7 +112,7 @@ func (l *Loop) compile() (err error) {
 	if err := b.declare(l.src.Fields(), t.Batch); err != nil {
 		return err
 	}
-	if err := b.checkFreeze(t.Freeze); err != nil {
+	if err := b.checkPatterns(t.Freeze); err != nil {
 		return err
 	}
 	if err := t.checkThaw(b.Params); err != nil {

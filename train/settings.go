@@ -3,8 +3,8 @@ package train
 // Settings are the settings that every kind of run has. The settings of pretraining and of fine-tuning embed them under
 // the key train of run.yaml. To add one, see CONTRIBUTING.md.
 type Settings struct {
-	Batch      int     `yaml:"batch" flag:"batch" usage:"examples of a micro-batch; of pretraining and of packed texts: sequences" range:"[1,inf)"`
-	Accumulate int     `yaml:"accumulate" flag:"accumulate" usage:"micro-batches of a step" range:"[1,inf)"`
+	Batch      int     `yaml:"batch" flag:"batch" usage:"examples of a micro-batch; of pretraining and of packed texts: sequences" range:"[1,16777216]"`
+	Accumulate int     `yaml:"accumulate" flag:"accumulate" usage:"micro-batches of a step" range:"[1,16777216]"`
 	LR         float64 `yaml:"lr" flag:"lr" usage:"learning rate at its highest" range:"(0,inf)"`
 	Warmup     Warmup  `yaml:"warmup" flag:"warmup" usage:"steps in which the learning rate rises; below 1: a share of all steps" range:"a whole number of steps, or below 1 a share of them"`
 	Decay      float64 `yaml:"decay" flag:"decay" usage:"weight decay of AdamW" range:"[0,inf)"`

@@ -65,6 +65,10 @@ type Trainer struct {
 	Interrupt       <-chan struct{}                    // closed: finish the step, write a checkpoint, return ErrInterrupted
 	Config          any                                // what Out/run.yaml records, also of a run that is resumed
 	Files           map[string]func(w io.Writer) error // more files for each checkpoint, by name: config.json, a tokenizer
+	// Digests of the data by name, such as text, tokenizer, parts. A checkpoint keeps them. A run with others is not
+	// resumed, unless DataChanged is set: then it goes on and keeps the new ones.
+	Digests     map[string]string
+	DataChanged bool
 
 	Executor    plan.Executor // plan.CPU(0), closed with the run
 	DType       graph.DType
@@ -112,7 +116,7 @@ func (r *Run) fresh(t *Trainer, fields []data.Field) error {
 	if err := r.builder.declare(fields, 2); err != nil { // a layer may refuse one example in mode Train: nn.BatchNorm
 		return err
 	}
-	if err := r.builder.checkFreeze(t.Freeze); err != nil {
+	if err := r.builder.checkPatterns(t.Freeze); err != nil {
 		return err
 	}
 	if err := r.builder.hold(t.Executor, r.State); err != nil {

@@ -13,13 +13,27 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/ceto-ml/ceto/train/pretrain"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
+
+// textFlags say how texts are read, as the settings of pretraining do.
+type textFlags struct {
+	encoding data.Encoding
+	unpacked float64
+}
+
+func (f *textFlags) add(fl *pflag.FlagSet) {
+	setting.Var(fl, &pretrain.DataSettings{}, "encoding", &f.encoding)
+	setting.Var(fl, &pretrain.DataSettings{}, "max-unpacked", &f.unpacked)
+}
 
 // trainTokenizerFlags are the flags of ceto tokenize train.
 type trainTokenizerFlags struct {
 	*global
+	texts    textFlags
 	Vocab    int      `flag:"vocab" usage:"number of tokens: special ones, 256 bytes and the merges" range:"[257,16777216]" default:"8192"`
 	Split    string   `flag:"split" usage:"model whose rule splits the text into pieces that no token crosses: gpt2, cl100k, o200k, llama3, qwen2, smollm" oneof:"gpt2 cl100k o200k llama3 qwen2 smollm" default:"gpt2"`
 	Specials []string `flag:"special,array" usage:"special tokens, the first of which ends a text; may be repeated" default:"['<|endoftext|>']"`
@@ -43,6 +57,7 @@ func trainTokenizerCmd(g *global) *cobra.Command {
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
 	setting.Flags(c.Flags(), f)
+	f.texts.add(c.Flags())
 	return c
 }
 
@@ -50,7 +65,7 @@ func (f *trainTokenizerFlags) run(c *cobra.Command, args []string) error {
 	if err := setting.Check(f); err != nil {
 		return usage(err)
 	}
-	texts, _, err := readTexts(args)
+	texts, _, err := f.texts.read(args)
 	if err != nil {
 		return err
 	}
@@ -86,12 +101,12 @@ func (g *global) workers() int {
 	return g.Threads
 }
 
-// readTexts reads files, and all files below folders, each a document.
-func readTexts(paths []string) (texts [][]byte, size int, err error) {
+// read reads files, and all files below folders, each a document.
+func (f *textFlags) read(paths []string) (texts [][]byte, size int, err error) {
 	if len(paths) == 0 {
 		return nil, 0, usagef("want the names of files or folders")
 	}
-	if texts, err = data.Documents(paths, data.TextOptions{}); err != nil {
+	if texts, err = data.Documents(paths, data.TextOptions{Encoding: f.encoding, MaxUnpacked: f.unpacked}); err != nil {
 		return nil, 0, usage(err)
 	}
 	for _, t := range texts {
@@ -103,6 +118,7 @@ func readTexts(paths []string) (texts [][]byte, size int, err error) {
 // corpusFlags are the flags of ceto tokenize corpus.
 type corpusFlags struct {
 	*global
+	texts     textFlags
 	tokenizer string
 	Out       string  `flag:"out" usage:"folder for the token files" default:"corpus"`
 	Format    string  `flag:"format" usage:"nanogpt (bare ids) or llm.c (with a header); ids take 2 bytes, or 4 where the tokenizer has more than 65,536" oneof:"nanogpt llm.c" default:"nanogpt"`
@@ -117,13 +133,15 @@ func corpusCmd(g *global) *cobra.Command {
 		Short: "Encode files and folders to token files that pretrain --data, nanoGPT and llm.c read",
 		Long: `Encode files, and all files below folders, to train.bin and val.bin, with the tokenizer beside them. Each file is a
 document, and the tokenizer's end token follows it. With --shard, training tokens go to train_000000.bin,
-train_000001.bin and so on. Where bare ids take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
+train_000001.bin and so on. corpus.json lists the files, so that those of an older corpus are not read. Where bare ids
+take 4 bytes, tokens.json beside the files says so: {"dtype": "uint32"}.`,
 		Example: `  ceto tokenize corpus texts/ --tokenizer tokenizer --out corpus && ceto pretrain --data corpus`,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
 	setting.Var(c.Flags(), tokenizeFlags{}, "tokenizer", &f.tokenizer)
 	setting.Flags(c.Flags(), f)
+	f.texts.add(c.Flags())
 	return c
 }
 
@@ -136,7 +154,7 @@ func (f *corpusFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	texts, size, err := readTexts(args)
+	texts, size, err := f.texts.read(args)
 	if err != nil {
 		return err
 	}
@@ -210,23 +228,31 @@ func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
 	return nil
 }
 
-// writeCorpus writes the token files and returns their names.
+// writeCorpus writes the token files, and then the list of them, which keeps files of an older corpus out. It returns
+// the names of the token files.
 func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.Format) ([]string, error) {
+	var c data.Corpus
 	var names []string
-	put := func(name string, ids []T) error {
-		names = append(names, name)
-		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.Out, name), func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
+	write := func(name string, write func(w io.Writer) error) error {
+		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.Out, name), write)
+	}
+	put := func(name string, ids []T, parts *[]data.CorpusPart) error {
+		names, *parts = append(names, name), append(*parts, data.CorpusPart{Name: name, IDs: len(ids)})
+		return write(name, func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
 	}
 	if f.Shard == 0 {
-		if err := put("train.bin", train); err != nil {
+		if err := put("train.bin", train, &c.Train); err != nil {
 			return nil, err
 		}
 	} else {
 		for i := 0; i*f.Shard < len(train); i++ {
-			if err := put(fmt.Sprintf("train_%06d.bin", i), train[i*f.Shard:min(len(train), (i+1)*f.Shard)]); err != nil {
+			if err := put(fmt.Sprintf("train_%06d.bin", i), train[i*f.Shard:min(len(train), (i+1)*f.Shard)], &c.Train); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return names, put("val.bin", val)
+	if err := put("val.bin", val, &c.Val); err != nil {
+		return nil, err
+	}
+	return names, write(data.CorpusFile, func(w io.Writer) error { return data.WriteCorpus(w, c) })
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train/finetune"
@@ -15,10 +16,13 @@ import (
 type dataFlags struct {
 	path, format, comma string
 	columns             []string
+	encoding            data.Encoding
+	unpacked            float64
 }
 
 func (f *dataFlags) add(fl *pflag.FlagSet) {
-	for name, p := range map[string]any{"data": &f.path, "format": &f.format, "columns": &f.columns, "comma": &f.comma} {
+	for name, p := range map[string]any{"data": &f.path, "format": &f.format, "columns": &f.columns, "comma": &f.comma,
+		"encoding": &f.encoding, "max-unpacked": &f.unpacked} {
 		setting.Var(fl, finetune.DataSettings{}, name, p)
 	}
 }
@@ -33,7 +37,7 @@ func (f *dataFlags) open() (*record.Records, error) {
 
 // openFile opens another file, and reads it by the same flags as the file of --data.
 func (f *dataFlags) openFile(path string) (*record.Records, error) {
-	o := record.Options{Format: record.Format(f.format), Columns: f.columns}
+	o := record.Options{Format: record.Format(f.format), Columns: f.columns, Encoding: string(f.encoding), MaxUnpacked: int64(min(f.unpacked, 1<<30) * (1 << 30))}
 	if !slices.Contains([]record.Format{"", record.CSV, record.TSV, record.JSON, record.Lines}, o.Format) {
 		return nil, usagef("--format %q: want csv, tsv, json or text", f.format)
 	}
@@ -59,7 +63,7 @@ func needColumn(r *record.Records, flag, name string) (string, error) {
 	if !slices.Contains(r.Columns(), name) {
 		return "", usagef("--%s %s: no such column; there are %s", flag, name, columnNames(r))
 	}
-	return name, nil
+	return name, usage(r.Unique(name))
 }
 
 // wantColumn is needColumn for data that may lack the column: then it returns "", unless the flag was given.

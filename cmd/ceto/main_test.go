@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,8 +12,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/klauspost/compress/zstd"
 	"github.com/pkg/errors"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -27,7 +32,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "corpus": corpus, "hold": hold, "cut": cutFile, "interrupt": interrupt, "digest": digest,
+			"fails": fails, "corpus": corpus, "hold": hold, "cut": cutFile, "interrupt": interrupt, "digest": digest, "file": makeFile,
 			"latin1": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("abc\xffdefghijklmnopqrstuvwxyz"), 0o666))
 			},
@@ -64,6 +69,36 @@ func corpus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	const line = "the quick brown fox jumps over the lazy dog;\nand then it sleeps, as foxes do.\n"
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(line, n/len(line)+1)[:n]), 0o666))
+}
+
+// file KIND NAME: writes 9,800 bytes of text in some packing or encoding, or what is no text.
+func makeFile(ts *testscript.TestScript, _ bool, args []string) {
+	text := []byte(strings.Repeat("café, this is a line of text that is here.\n\n\n\n\n\n", 200))
+	var b bytes.Buffer
+	switch args[0] {
+	case "plain":
+		b.Write(text)
+	case "gzip":
+		w := gzip.NewWriter(&b)
+		w.Write(text)
+		w.Close()
+	case "zstd":
+		w, err := zstd.NewWriter(&b)
+		ts.Check(err)
+		w.Write(text)
+		w.Close()
+	case "utf16":
+		binary.Write(&b, binary.LittleEndian, append([]uint16{0xfeff}, utf16.Encode([]rune(string(text)))...))
+	case "latin1":
+		b.WriteString(strings.ReplaceAll(string(text), "é", "\xe9"))
+	case "bzip2":
+		b.WriteString("BZh91AY&SY\x00\xff\x01")
+	case "noise":
+		b.WriteString(strings.Repeat("\x05\x00\x81\xff", 100))
+	case "npy":
+		b.WriteString("\x93NUMPY\x01\x00v\x00{}")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o666))
 }
 
 // hold FOLDER: locks a run folder as another process would, until the script ends.

@@ -120,15 +120,16 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	out := f.folder()
 	p := newProgress(c.ErrOrStderr(), exec)
 	smallHeap()
-	done := endsItself(c.Context())
-	r, err := j.Fit(pretrain.Options{Out: out, Resume: f.Resume != "", Executor: exec, MemoryLimit: f.limit(exec), Interrupt: c.Context().Done(),
+	release := func() {}
+	r, err := j.Fit(pretrain.Options{Out: out, Resume: f.Resume != "", DataChanged: f.Data, Executor: exec, MemoryLimit: f.limit(exec), Interrupt: c.Context().Done(),
 		Callbacks: []train.Callback{p},
 		Warn:      func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) },
 		Ready: func(*train.Loop) {
 			debug.FreeOSMemory() // gives back what initialisation used
 			p.header(j, out)
+			release = f.signals.hold() // the loop ends with a whole step and a checkpoint
 		}})
-	done()
+	release()
 	p.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto pretrain --resume %s\n", filepath.ToSlash(out))

@@ -30,7 +30,7 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 		return err
 	}
 	if text != nil {
-		fmt.Fprintf(w, "%s\n", printable(text))
+		fmt.Fprintf(w, "%s\n", text)
 	}
 	fmt.Fprintf(w, "\nnext:\n")
 	dir := filepath.ToSlash(r.Run)

@@ -41,6 +41,9 @@ func (p *progress) header(j *pretrain.Job, out string) {
 	if tok := j.Text.Tokenizer(); tok != nil {
 		kind = tok.Name() + " tokens"
 	}
+	if f := j.Text.Files(); f != 1 {
+		kind += fmt.Sprintf(" of %d files", f)
+	}
 	fmt.Fprintf(p.w, "%s: %d parameters, %d layers, %d wide, context %d; %d tokens to train on, %d held out (%s)\n",
 		j.Settings.Preset, m.Params(), m.Layers, m.Width, m.Context, n, v, kind)
 	fmt.Fprintf(p.w, "%d steps of %d×%d tokens, run folder %s\n", s.Steps, s.Batch*s.Accumulate, m.Context, out)
@@ -54,8 +57,8 @@ func (p *progress) Observes() {}
 func (p *progress) OnStep(s *train.Status) error {
 	if p.flops == 0 {
 		p.flops = s.Run.StepFLOPs()
-		if isTerminal(p.w) {
-			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(bare(p.w)), progressbar.OptionSetWidth(20),
+		if w := movingLine(p.w); w != nil {
+			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20),
 				progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 		}
 	}

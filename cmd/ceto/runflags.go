@@ -18,6 +18,7 @@ type runFlags struct {
 	Sets   []string `flag:"set,array" usage:"one setting, such as train.lr=0.001; may be repeated; see docs/settings.md"`
 	Out    string   `flag:"out" usage:"run folder" default:"(runs/DATE-TIME)"`
 	Resume string   `flag:"resume" usage:"run folder to continue"`
+	Data   bool     `flag:"data-changed" usage:"with --resume: go on though the data, the tokenizer or the parts are not what the run began with"`
 	Memory float64  `flag:"memory-limit" usage:"GiB that the run may need" range:"(0,inf)" default:"(what is free)"`
 }
 

@@ -9,8 +9,8 @@
 // do checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
 //
 //   - yaml: the key, as package go-yaml has it. Structs in structs give keys with dots, such as train.lr.
-//   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. A field
-//     without it has no flag.
+//   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. With
+//     "name,empty" a text may be given that is empty. A field without it has no flag.
 //   - usage: what it is, for the help and the table. After a colon at its end come the choices of [Chooser].
 //   - range: an interval, such as [1,inf) or (0,1]; or, for a type with a method Valid() bool, the wish in words.
 //   - oneof: the values that a text may have, with spaces between.
@@ -35,6 +35,7 @@ type Setting struct {
 	OneOf   []string
 	Default string // as the tag has it
 	array   bool
+	empty   bool
 	fixed   bool // a run that is resumed keeps it
 	typ     reflect.Type
 	index   []int
@@ -83,12 +84,12 @@ func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults ma
 			all = walk(all, f.Type, inner, at, parseDefaults(f.Tag.Get("defaults")), below)
 			continue
 		}
-		flag, option, _ := strings.Cut(f.Tag.Get("flag"), ",")
+		flag, options, _ := strings.Cut(f.Tag.Get("flag"), ",")
 		if key == "" && flag == "" {
 			continue
 		}
 		s := Setting{Flag: flag, Usage: f.Tag.Get("usage"), Range: f.Tag.Get("range"), OneOf: strings.Fields(f.Tag.Get("oneof")),
-			Default: f.Tag.Get("default"), array: option == "array", typ: f.Type, index: at,
+			Default: f.Tag.Get("default"), array: strings.Contains(options, "array"), empty: strings.Contains(options, "empty"), typ: f.Type, index: at,
 			fixed: fixed(key) || f.Tag.Get("resume") == "fixed"}
 		if key != "" {
 			s.Key = prefix + key
@@ -127,6 +128,9 @@ func Usage(v any, flag string) string {
 	}
 	return ""
 }
+
+// Kind is the kind of the field, as reflect names it.
+func (s Setting) Kind() string { return s.typ.Kind().String() }
 
 // value is the default, and ok is false where there is none or where it is said in words.
 func (s Setting) value() (text string, ok bool) {

@@ -266,7 +266,7 @@ func TestRefuse(t *testing.T) {
 		"task":         {func(s *Settings) { s.Task = "sing" }, []string{`task "sing"`, "classify"}},
 		"no column":    {func(s *Settings) { s.Data.Text = "txt" }, []string{`"txt"`, `"text" "class"`}},
 		"no label":     {func(s *Settings) { s.Data.Label = nil }, []string{"label", `"class"`}},
-		"empty class":  {func(s *Settings) { s.Data.Path = with("x,,thin,1") }, []string{"bad.csv:42", "empty class"}},
+		"empty class":  {func(s *Settings) { s.Data.Path, s.Data.Strict = with("x,,thin,1"), true }, []string{"bad.csv:42", "empty class"}},
 		"one class":    {func(s *Settings) { s.Data.Path = write(t, "one.csv", "text,class", "x,a", "y,a") }, []string{`all records have the class ["a"]`}},
 		"unseen class": {func(s *Settings) { s.Data.ValPath = write(t, "val.csv", good[0], "k l m,a,thin,1", "x y z,c,thin,1") }, []string{"val.csv:3", `class "c"`}},
 		"broken line":  {func(s *Settings) { s.Data.Path = with("x,a") }, []string{"bad.csv:42"}},
@@ -297,6 +297,11 @@ func TestCounts(t *testing.T) {
 	lines := texts(60)
 	s.Data.Path = write(t, "texts.csv", append(lines, strings.ToUpper(lines[3][:8])+lines[3][8:], lines[5])...)
 	s.Data.ValPath = write(t, "val.csv", append([]string{lines[0], lines[7]}, texts(90)[65:]...)...)
+	more := s
+	more.Data.Path, more.Data.ValPath = write(t, "few.csv", lines[:11]...), write(t, "many.csv", append(lines[:1:1], texts(90)[11:]...)...)
+	if c := open(t, more).Counts; c.Train != 10 || c.Val != 80 || len(c.Balance) != 2 { // more records than in the training file
+		t.Errorf("%+v", c)
+	}
 	s.Data.Context = 12
 	j := open(t, s)
 	if c := j.Counts; c.Duplicates != 2 || c.Leaks != 1 || c.Train != 59 || c.Val != 27 || c.Truncated == 0 || len(c.Warnings) == 0 {

@@ -39,6 +39,9 @@ func Open(s Settings) (*Job, error) {
 	j := &Job{setup, &Data{}}
 	if err := j.Data.open(setup, s.Data.Context == 0); err != nil {
 		j.Close()
+		if u := j.Counts.Unusable; u.Count > 0 {
+			err = errors.Errorf("%v; nothing can be learned from %d records: %v", err, u.Count, u)
+		}
 		return nil, err
 	}
 	return j, nil
@@ -78,12 +81,14 @@ type learner interface {
 type Options struct {
 	Out         string // run folder; "" writes nothing
 	Resume      bool   // go on with the run in Out
+	DataChanged bool   // go on, too, where the records are not what the run began with
 	Executor    plan.Executor
 	MemoryLimit uint64
 	Interrupt   <-chan struct{} // closed: finish the step, write a checkpoint, return train.ErrInterrupted
 	Callbacks   []train.Callback
 	Say         func(format string, a ...any) // is told what happens; may be nil
 	Ready       func(l *train.Loop)           // is called before the first step, when all memory is planned; may be nil
+	Learned     func()                        // is called after the last step, when all is kept; may be nil
 }
 
 // Result is what a run has reached. Metrics has the metrics on the validation records, Test those on the records of the
@@ -103,6 +108,7 @@ type Result struct {
 	Test          map[string]Number    `json:"test,omitempty"`
 	TestCI95      map[string][2]Number `json:"test_ci95,omitempty"`
 	TestRows      int                  `json:"test_rows,omitempty"`
+	Unusable      int                  `json:"unusable,omitempty"`      // records that were left out, since nothing can be learned from them
 	Strength      float64              `json:"head_strength,omitempty"` // regularisation of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters
@@ -152,6 +158,9 @@ func (j *Job) Fit(o Options) (*Result, error) {
 	if err := run.Learn(); err != nil {
 		return nil, err
 	}
+	if o.Learned != nil {
+		o.Learned()
+	}
 	return f.finish(run)
 }
 
@@ -195,7 +204,10 @@ func (j *Job) fit(o Options) (*fit, error) {
 		f.recipe.Probe = &lpft.Probe{Features: field.Pooled, Head: "score", Target: j.task.target(j.Setup)}
 	}
 	f.recipe.Trainer = f.trainer(thaw)
-	return f, nil
+	if o.Out != "" {
+		f.recipe.Trainer.Digests, err = j.digests()
+	}
+	return f, err
 }
 
 // thaws reads lines of "share pattern …".
@@ -228,7 +240,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 	t.Val, t.EvalEvery, t.EvalBatch = f.val, max(1, f.perEpoch/s.Evaluations), f.task.evalBatch(f.Setup)
 	t.Stop = train.EarlyStopping{Patience: s.Patience, RestoreBest: true}
 	t.Callbacks, t.Interrupt = f.o.Callbacks, f.o.Interrupt
-	t.Out, t.Resume, t.Config = f.o.Out, f.o.Resume, f.Settings
+	t.Out, t.Resume, t.DataChanged, t.Config = f.o.Out, f.o.Resume, f.o.DataChanged, f.Settings
 	t.Executor, t.MemoryLimit = f.o.Executor, f.o.MemoryLimit
 	t.Warn = func(w string) { f.o.Say("warning: %s", w) }
 	if !f.Settings.Random {
@@ -240,7 +252,7 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 // finish measures what is kept and saves the result.
 func (f *fit) finish(run *lpft.Run) (*Result, error) {
 	state := run.Loop.Run.State
-	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test,
+	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test, Unusable: f.Counts.Unusable.Count,
 		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, Whole: run.Loop.Run.Whole(), State: state,
 		Next: f.task.next(f.Settings, filepath.ToSlash(f.o.Out))}
 	r.Params, r.TrainedParams = state.Params.Count()

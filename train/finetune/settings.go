@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/setting"
@@ -52,10 +53,13 @@ func (s Settings) MarshalYAML() ([]byte, error) {
 
 // DataSettings name the records and how they are divided.
 type DataSettings struct {
-	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz, or a folder of such files"`
+	Path    string        `yaml:"path" flag:"data" usage:"CSV, TSV, JSON or text file, also .gz and .zst, or a folder of such files"`
 	Format  record.Format `yaml:"format,omitempty" flag:"format" usage:"csv, tsv, json or text" default:"(by the file's extension)"`
 	Columns []string      `yaml:"columns,omitempty" flag:"columns" usage:"names of the columns, with commas, of a file without a header"`
 	Comma   string        `yaml:"comma,omitempty" flag:"comma" usage:"what stands between the fields of CSV: one character, or tab" default:"(a comma)"`
+
+	Encoding    data.Encoding `yaml:"encoding,omitempty" flag:"encoding" usage:"encoding of texts, such as windows-1252, shift_jis, gb18030 or utf-16" range:"one such as windows-1252, shift_jis, gb18030, or utf-16" default:"(UTF-8, UTF-16 and UTF-32 are recognised)"`
+	MaxUnpacked float64       `yaml:"max_unpacked,omitempty" flag:"max-unpacked" usage:"GiB that a compressed file may unpack to" range:"[0,inf)" default:"(1)"`
 
 	Text   string   `yaml:"text,omitempty" flag:"text" usage:"column of the texts" default:"(text, where there is one)"`
 	Label  []string `yaml:"label,omitempty" flag:"label" usage:"column of the labels; for multilabel perhaps several, each of 0 and 1" default:"(label, where there is one)"`
@@ -71,7 +75,7 @@ type DataSettings struct {
 
 	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512; of chat and lm as the texts need, at most 1024; at most the model's)"`
 	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that tokens are predicted from more of the text" range:"[0,inf)" default:"(the context)"`
-	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
+	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context, which are cut, and records that nothing can be learned from, which are left out"`
 	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
 	Classes  []string        `yaml:"classes,omitempty" usage:"classes in the order of their ids" default:"(those of the data)"`
@@ -107,7 +111,7 @@ type TrainSettings struct {
 	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method, see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)" resume:"fixed batch accumulate"`
 
 	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)" resume:"fixed"`
-	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,inf)" default:"(2 to 8, by the data's size)"`
+	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,1000000]" default:"(2 to 8, by the data's size)"`
 	Smoothing    float64       `yaml:"smoothing,omitempty" flag:"smoothing" usage:"label smoothing" range:"[0,1)" resume:"fixed"`
 	ClassWeights string        `yaml:"class_weights" flag:"class-weights" usage:"weights of classes in the loss: balanced, n/(classes·n of the class), or none" oneof:"balanced none" default:"balanced" resume:"fixed"`
 	EMA          float64       `yaml:"ema,omitempty" flag:"ema" usage:"decay of the moving average of the weights; 0 takes none" range:"[0,1)" resume:"fixed"`
@@ -134,7 +138,7 @@ func ReadSettings(path string) (Settings, error) {
 
 // records returns how the files of records are read.
 func (d DataSettings) records() record.Options {
-	o := record.Options{Format: d.Format, Columns: d.Columns}
+	o := record.Options{Format: d.Format, Columns: d.Columns, Encoding: string(d.Encoding), MaxUnpacked: int64(min(d.MaxUnpacked, 1<<30) * (1 << 30))}
 	if d.Comma == "tab" {
 		o.Comma = '\t'
 	} else if d.Comma != "" {

@@ -93,7 +93,7 @@ func (s Settings) lora() *nn.LoRA {
 	}
 	l := s.LoRA
 	if s.Method == HeadOnly {
-		return &nn.LoRA{Targets: []string{"-"}, Rank: 1, Also: []string{headPattern}}
+		return &nn.LoRA{Targets: []string{nn.NoLayer}, Rank: 1, Also: []string{headPattern}}
 	}
 	return &nn.LoRA{Targets: l.Targets, Rank: l.Rank, Alpha: l.Alpha, Dropout: l.Dropout, Also: []string{headPattern}}
 }

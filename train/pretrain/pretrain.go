@@ -33,6 +33,7 @@ type Job struct {
 type Options struct {
 	Out         string          // run folder; "" writes nothing
 	Resume      bool            // go on with the run in Out
+	DataChanged bool            // go on, too, where the data is not what the run began with
 	Executor    plan.Executor   // plan.CPU(0); the caller's to close
 	MemoryLimit uint64          // bytes that a step may need; 0 does not look
 	Interrupt   <-chan struct{} // closed: finish the step, write a checkpoint, return train.ErrInterrupted
@@ -64,7 +65,7 @@ func (j *Job) Close() error { return j.Text.Close() }
 
 // openText reads the data: a path, or the Go standard library's source.
 func openText(s Settings) (*data.TextData, error) {
-	o := data.TextOptions{Context: s.Model.Context, Val: s.Data.Val}
+	o := data.TextOptions{Context: s.Model.Context, Val: s.Data.Val, Encoding: s.Data.Encoding, MaxUnpacked: s.Data.MaxUnpacked}
 	if s.Data.builtIn() {
 		o.Kind = s.Data.Tokenizer
 	} else {
@@ -97,6 +98,10 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 // Fit trains the model and returns what came of it. Where Options.Interrupt ends it early the error is
 // train.ErrInterrupted, and Resume goes on from there with the same bits.
 func (j *Job) Fit(o Options) (*Result, error) {
+	// Values and AdamW's two moments of each parameter: what needs more is not worth a plan, which takes its time.
+	if need := 12 * uint64(j.Settings.Model.Params()); o.MemoryLimit > 0 && need > o.MemoryLimit {
+		return nil, &train.MemoryError{What: "a step", Batch: j.Settings.Train.Batch, Need: need, Free: o.MemoryLimit}
+	}
 	t, err := j.trainer(o)
 	if err != nil {
 		return nil, err
@@ -117,6 +122,7 @@ func (j *Job) Fit(o Options) (*Result, error) {
 
 // trainer returns the trainer that the settings describe.
 func (j *Job) trainer(o Options) (train.Trainer, error) {
+	var err error
 	s := j.Settings
 	files := map[string]func(io.Writer) error{"config.json": func(w io.Writer) error { return pretrained.WriteConfig(w, s.Model) }}
 	if tok := j.Text.Tokenizer(); tok != nil {
@@ -131,6 +137,10 @@ func (j *Job) trainer(o Options) (train.Trainer, error) {
 	t.Optimizer = train.AdamW{LR: s.Train.LR, Beta1: s.Train.Beta1, Beta2: s.Train.Beta2, Decay: s.Train.Decay}
 	t.Schedule = train.Cosine{Warmup: s.Train.Warmup, Min: s.Train.MinLR / s.Train.LR}
 	t.Steps, t.Val, t.EvalEvery = s.Train.Steps, j.Text, s.Train.EvalEvery
+	if t.Digests, err = j.Text.Digests(); err != nil {
+		return t, err
+	}
+	t.DataChanged = o.DataChanged
 	t.Out, t.Resume, t.Config, t.Files = o.Out, o.Resume, s, files
 	t.Executor, t.MemoryLimit, t.Interrupt, t.Callbacks, t.Warn = o.Executor, o.MemoryLimit, o.Interrupt, o.Callbacks, o.Warn
 	return t, nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train"
@@ -26,9 +27,12 @@ type Settings struct {
 
 // DataSettings name the text and say how it becomes tokens.
 type DataSettings struct {
-	Path      string  `yaml:"path" flag:"data" usage:"text file, folder of text files, or token .bin" default:"(the Go standard library's source)"`
+	Path      string  `yaml:"path" flag:"data" usage:"text file, folder of text files, also .gz and .zst, or token .bin" default:"(the Go standard library's source)"`
 	Tokenizer string  `yaml:"tokenizer" flag:"tokenizer" usage:"char, byte, or the path of a tokenizer; see ceto tokenize"`
 	Val       float64 `yaml:"val" usage:"share of the text, at its end, that is held out" resume:"fixed" range:"(0,1)" default:"(0.1; of the Go standard library's source 0.03)"`
+
+	Encoding    data.Encoding `yaml:"encoding,omitempty" flag:"encoding" usage:"encoding of texts, such as windows-1252, shift_jis, gb18030 or utf-16; binary takes the bytes as they are" range:"one such as windows-1252, shift_jis, gb18030, utf-16, or binary" default:"(UTF-8, UTF-16 and UTF-32 are recognised)"`
+	MaxUnpacked float64       `yaml:"max_unpacked,omitempty" flag:"max-unpacked" usage:"GiB that a compressed file may unpack to" range:"[0,inf)" default:"(1)"`
 }
 
 // TrainSettings are those of the loop.

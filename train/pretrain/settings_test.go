@@ -27,7 +27,7 @@ func TestVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole.Model = gpt.GPT2{Vocab: 256, Context: 16, Layers: 1, Heads: 4, Width: 128}
-	whole.Data = DataSettings{"/data/corpus.txt", "byte", 0.1}
+	whole.Data = DataSettings{Path: "/data/corpus.txt", Tokenizer: "byte", Val: 0.1}
 	whole.Train = TrainSettings{Steps: 2, MinLR: 9.999999999999999e-05, Beta1: 0.9, Beta2: 0.95, EvalEvery: 500, Settings: train.Settings{
 		Batch: 2, Accumulate: 1, LR: 0.001, Warmup: 60, Decay: 0.1, Clip: 1, Recompute: 0.25, Checkpoint: 500, Seed: 7}}
 	cold, err := Preset("shakespeare-char-cpu")
@@ -35,7 +35,7 @@ func TestVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	cold.Model = gpt.GPT2{Vocab: 29, Context: 16, Layers: 1, Heads: 4, Width: 128, Dropout: 0.1, NoBias: true, GELUErf: true}
-	cold.Data = DataSettings{"/data/corpus.txt", "char", 0.1}
+	cold.Data = DataSettings{Path: "/data/corpus.txt", Tokenizer: "char", Val: 0.1}
 	cold.Train = TrainSettings{Steps: 2, MinLR: 0.0001, Beta1: 0.9, Beta2: 0.99, EvalEvery: 250, Settings: train.Settings{
 		Batch: 2, Accumulate: 1, LR: 0.001, Warmup: 0, Decay: 0.1, Clip: 1, Checkpoint: 0, Seed: 1337}}
 	for name, want := range map[string]Settings{"version1.yaml": whole, "version1-cold.yaml": cold} {
@@ -101,7 +101,7 @@ func TestRefused(t *testing.T) {
 		want   string
 	}{
 		{func(s *Settings) { s.Train.Steps = 0 }, "train.steps is 0; it must be at least 1"},
-		{func(s *Settings) { s.Train.Batch = -1 }, "train.batch is -1; it must be at least 1"},
+		{func(s *Settings) { s.Train.Batch = -1 }, "train.batch is -1; it must be from 1 to 16777216"},
 		{func(s *Settings) { s.Train.LR = 0 }, "train.lr is 0; it must be above 0"},
 		{func(s *Settings) { s.Train.MinLR = 1 }, "train.min_lr is 1; it must be from 0 to train.lr"},
 		{func(s *Settings) { s.Train.Beta2 = 1 }, "train.beta2 is 1; it must be from 0 to below 1"},
