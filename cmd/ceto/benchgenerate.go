@@ -53,7 +53,7 @@ func (f *benchGenerateFlags) run(w io.Writer) error {
 	if err := setting.Check(f); err != nil {
 		return usage(err)
 	}
-	s, err := openModel(f.model)
+	s, err := f.openModel(f.model)
 	if err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func (f *benchStepFlags) stepConfig() (cfg stepConfig, done func(), err error) {
 	}
 	cfg = stepConfigs[f.Config]
 	if f.Model != "" {
-		s, err := openModel(f.Model)
+		s, err := f.openModel(f.Model)
 		if err != nil {
 			return cfg, done, err
 		}

@@ -67,7 +67,7 @@ func (f *exportFlags) run(c *cobra.Command, dir string) error {
 	if err != nil {
 		return usage(errors.WithMessage(err, "--shard-size"))
 	}
-	s, err := openModel(f.model, f.adapters...)
+	s, err := f.openModel(f.model, f.adapters...)
 	if err != nil {
 		return err
 	}

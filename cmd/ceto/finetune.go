@@ -77,7 +77,7 @@ func (f *finetuneFlags) settings(c *cobra.Command) (s finetune.Settings, err err
 	case s.Data.Path == "":
 		return s, usagef("--data is missing: name a CSV, TSV, JSON or text file")
 	}
-	s.Model, err = findModel(s.Model)
+	s.Model, err = f.findModel(s.Model)
 	return s, err
 }
 

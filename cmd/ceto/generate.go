@@ -129,7 +129,7 @@ type loaded struct {
 
 // load opens the model of f and reads its values.
 func (g *global) load(f *modelFlags) (*loaded, error) {
-	s, err := openModel(f.path, f.Adapters...)
+	s, err := g.openModel(f.path, f.Adapters...)
 	if err != nil {
 		return nil, err
 	}

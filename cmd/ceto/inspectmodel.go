@@ -34,7 +34,7 @@ func (f *inspectFlags) runModel(c *cobra.Command) error {
 	if c.Flags().Changed("preset") {
 		return usagef("--model and --preset name two models; give one")
 	}
-	s, err := openModel(f.Model)
+	s, err := f.openModel(f.Model)
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,8 @@ func (f *modelFlags) add(fl *pflag.FlagSet) {
 var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
 
 // openModel opens what --model names, with the adapters merged.
-func openModel(path string, adapters ...string) (*pretrained.Source, error) {
-	path, err := findModel(path)
+func (g *global) openModel(path string, adapters ...string) (*pretrained.Source, error) {
+	path, err := g.findModel(path)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 		return nil, err
 	}
 	for _, a := range adapters {
-		if a, err = train.Resolve(a, warn); err == nil {
+		if a, err = train.Resolve(a, g.warn); err == nil {
 			err = s.Adapt(a)
 		}
 		if err != nil {
@@ -53,13 +53,13 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 		}
 	}
 	for _, w := range s.Warnings {
-		fmt.Fprintf(stderr(os.Stderr), "ceto: warning: %s\n", w)
+		g.warn(w)
 	}
 	return s, nil
 }
 
 // findModel finds the files of a model: a run's newest checkpoint, what ceto pull has fetched, or what is at path.
-func findModel(path string) (string, error) {
+func (g *global) findModel(path string) (string, error) {
 	if path == "" {
 		return "", usagef("--model is missing: name a run, a model's folder or a model's file")
 	}
@@ -77,11 +77,15 @@ func findModel(path string) (string, error) {
 	if !info.IsDir() {
 		return path, nil
 	}
-	return train.Resolve(path, warn)
+	return train.Resolve(path, g.warn)
 }
 
 // warn says what may be a mistake.
-func warn(s string) { fmt.Fprintln(os.Stderr, "ceto: warning:", s) }
+func (g *global) warn(s string) {
+	if g.notes != nil {
+		fmt.Fprintln(g.notes, "ceto: warning:", s)
+	}
+}
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
 func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error) {

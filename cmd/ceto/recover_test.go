@@ -17,7 +17,7 @@ func TestRecoverModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(dir, file)
-		if got, err := findModel(path); err != nil || got != path {
+		if got, err := (&global{}).findModel(path); err != nil || got != path {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
 	}

@@ -71,7 +71,7 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 	case "byte":
 		return token.Byte{}, nil
 	}
-	dir, err := findModel(path)
+	dir, err := new(global).findModel(path) // whose warnings are about weights
 	if err != nil && atomicfile.Exists(path) {
 		return nil, errors.WithMessage(err, "--tokenizer")
 	}

@@ -95,7 +95,8 @@ var fileNames = []string{"tokenizer.json", "tokenizer_config.json", "special_tok
 // Save writes the files of a tokenizer to folder dir, in the place of another's. They appear together or not at all;
 // other files of the folder stay. A folder that another process writes is [atomicfile.ErrInUse].
 //
-// The folder that the process works in, or one above it, cannot be exchanged: there each file appears by itself.
+// A folder with folders in it cannot be exchanged, nor the one that the process works in: there each file appears by
+// itself.
 func Save(dir string, t Tokenizer) error {
 	files, err := Files(t)
 	if err != nil {
@@ -120,12 +121,12 @@ func save(fsys atomicfile.FS, dir string, files map[string]func(w io.Writer) err
 		return err
 	}
 	defer release()
-	others, err := kept(path, files)
+	others, alone, err := kept(path, files)
 	if err != nil {
 		return err
 	}
 	names := slices.Sorted(maps.Keys(files))
-	if work, err := os.Getwd(); err == nil && (work == path || strings.HasPrefix(work, path+string(filepath.Separator))) {
+	if work, err := os.Getwd(); !alone || err == nil && (work == path || strings.HasPrefix(work, path+string(filepath.Separator))) {
 		for _, name := range names {
 			if err := atomicfile.WriteFile(fsys, filepath.Join(path, name), files[name]); err != nil {
 				return err
@@ -148,25 +149,25 @@ func save(fsys atomicfile.FS, dir string, files map[string]func(w io.Writer) err
 	})
 }
 
-// kept returns the names of a folder's files that belong to no tokenizer. A folder within it is an error.
-func kept(path string, files map[string]func(w io.Writer) error) (names []string, err error) {
+// kept returns the names of a folder's files that belong to no tokenizer, and whether the folder has files alone.
+func kept(path string, files map[string]func(w io.Writer) error) (names []string, alone bool, err error) {
 	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, true, nil
 	}
 	for _, e := range entries {
 		if _, ok := files[e.Name()]; ok || slices.Contains(fileNames, e.Name()) {
 			continue
 		}
 		if !e.Type().IsRegular() {
-			return nil, errors.Errorf("%s has %s in it, which is no file: want a folder of files alone", path, e.Name())
+			return nil, false, nil
 		}
 		names = append(names, e.Name())
 	}
-	return names, errors.WithStack(err)
+	return names, true, errors.WithStack(err)
 }
 
 // Load reads the tokenizer of folder dir. Without one the error is fs.ErrNotExist.

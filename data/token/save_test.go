@@ -70,8 +70,8 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestSaveRefuses writes into folders that another writes, or that have folders in them.
-func TestSaveRefuses(t *testing.T) {
+// TestSavePlaces writes into a folder that another writes, into one with folders in it, and into the one where it works.
+func TestSavePlaces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokenizer")
 	release, err := atomicfile.Hold(dir)
 	if err != nil {
@@ -84,7 +84,7 @@ func TestSaveRefuses(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := Save(dir, Byte{}); err == nil || !strings.Contains(err.Error(), "sub") {
+	if err := Save(dir, Byte{}); err != nil {
 		t.Errorf("a folder in it: %v", err)
 	}
 	t.Chdir(filepath.Join(dir, "sub"))

@@ -45,8 +45,13 @@ func TestOtherRecords(t *testing.T) {
 				return err
 			}
 			out, stop := filepath.Join(t.TempDir(), "run"), make(chan struct{})
-			close(stop)
-			if err := run(s, Options{Out: out, Interrupt: stop}); !errors.Is(err, train.ErrInterrupted) {
+			once := train.CallbackFunc(func(s *train.Status) error {
+				if s.Step == 1 {
+					close(stop)
+				}
+				return nil
+			})
+			if err := run(s, Options{Out: out, Interrupt: stop, Callbacks: []train.Callback{once}}); !errors.Is(err, train.ErrInterrupted) {
 				t.Fatal(err)
 			}
 			c.after(t, &s)

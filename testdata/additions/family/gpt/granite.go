@@ -78,7 +78,7 @@ var graniteArchitecture = &Architecture{
 }
 
 func readGranite(c *Settings) Model {
-	m := Granite{Llama: readLlama(c)}
+	m := Granite{Llama: readLlama(c, llamaAbsent)}
 	m.QKVBias, m.MLPBias = c.Bool("attention_bias", false), c.Bool("mlp_bias", false)
 	m.OutBias = m.QKVBias
 	multiplier := func(key string) float64 {
