@@ -12,8 +12,12 @@ FUZZ = \
 	FuzzPlan:./graph/plan \
 	FuzzCheckpoint:./train \
 	FuzzSpans:./train/finetune \
+	FuzzMessages:./train/finetune \
+	FuzzLabels:./train/finetune \
+	FuzzPython:./train/finetune \
 	FuzzText:./train/metric \
 	FuzzOpen:./pretrained \
+	FuzzSettings:./pretrained \
 	FuzzLoad:./internal/safetensors \
 	FuzzParse:./internal/gguf \
 	FuzzRender:./internal/jinja \
@@ -27,9 +31,10 @@ FUZZ = \
 	FuzzSplit:./data/token \
 	FuzzCSV:./data/record \
 	FuzzJSON:./data/record \
+	FuzzTable:./data/record \
 	FuzzAugment:./data/record
 
-.PHONY: help test ci rules docs fuzz golden generate
+.PHONY: help test ci rules docs fuzz golden templates generate
 .PHONY: gpu-bundle mutants cuda-headers ceto-gpu test-cuda kernels kernel-report kernel-report-update
 .PHONY: bench gradcheck xor shakespeare smollm2 finetune-sms finetune-rates finetune-tasks
 
@@ -69,7 +74,14 @@ golden: ## write the golden files; each script in testdata names the Python pack
 	python3 testdata/golden_sft.py
 	python3 testdata/golden_head.py
 	python3 testdata/golden_spans.py
+	python3 testdata/golden_special.py
 	python3 testdata/golden_stride.py
+	python3 internal/jinja/testdata/golden.py
+	python3 testdata/golden_templates.py
+	python3 data/record/testdata/golden.py
+
+templates: ## fetch the 70 chat templates of llama.cpp that a test compares with jinja2: 77 MB, by pip, sha256 checked
+	@sh testdata/templates.sh templates
 
 # For NVIDIA GPUs: needs gcc, and python3 with pip for what is fetched into .cuda
 

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -40,7 +40,7 @@ func widthText(width int) string {
 
 // readWidth reads the [WidthFile] of a folder: 2, 4, or 0 if there is none.
 func readWidth(dir string) (int, error) {
-	b, err := os.ReadFile(filepath.Join(dir, WidthFile))
+	b, err := bounded.ReadFile(filepath.Join(dir, WidthFile), 1<<16)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

@@ -39,7 +39,7 @@ func ExampleArchitectureOfType() {
 		return
 	}
 	c := gpt.SettingsOf(map[string]any{"vocab_size": 64, "max_position_embeddings": 16, "num_hidden_layers": 2, "hidden_size": 8,
-		"intermediate_size": 24, "num_attention_heads": 2, "sliding_window": 4})
+		"intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 2, "sliding_window": 4})
 	m := a.Read(c)
 	fmt.Println(c.Err(), m.Validate())
 	fmt.Println(a.Class, m.Params(), a.Write(m)["num_key_value_heads"])

@@ -120,13 +120,13 @@ var gemma3Architecture = &Architecture{
 }
 
 func readGemma3(c *Settings) Model {
-	m := Gemma3{Llama: Llama{Vocab: c.Int("vocab_size", 262208), Context: c.Int("max_position_embeddings", 131072), Layers: c.Int("num_hidden_layers", 26),
-		Width: c.Int("hidden_size", 2304), MLPWidth: c.Int("intermediate_size", 9216), Heads: c.Int("num_attention_heads", 8),
-		KVHeads: c.Int("num_key_value_heads", 4), HeadDim: c.Int("head_dim", 256), Eps: c.Float("rms_norm_eps", 1e-6),
-		Tied: c.Bool("tie_word_embeddings", true), Rotary: readRotary(c), Window: c.Int("sliding_window", 4096)},
-		LocalBase: c.Float("rope_local_base_freq", 1e4), QueryScale: c.Float("query_pre_attn_scalar", 256), Softcap: c.Float("final_logit_softcapping", 0)}
-	if m.Rotary.Base == 0 {
-		m.Rotary.Base = 1e6
+	m := Gemma3{Llama: readSizes(c, Llama{Vocab: 262208, Context: 131072, Layers: 26, Width: 2304, MLPWidth: 9216, Heads: 8, KVHeads: 4, HeadDim: 256,
+		Eps: 1e-6, Tied: true}),
+		QueryScale: c.Above0("query_pre_attn_scalar", 256, math.Inf(1)), Softcap: c.Float("final_logit_softcapping", 0)}
+	m.Window = c.Int("sliding_window", 4096)
+	m.Rotary, m.LocalBase = readGemma3Rotary(c)
+	if c.Has("attn_logit_softcapping") {
+		c.Fail("attn_logit_softcapping is set; known: null")
 	}
 	m.QKVBias = c.Bool("attention_bias", false)
 	m.OutBias = m.QKVBias
@@ -144,6 +144,21 @@ func readGemma3(c *Settings) Model {
 	full := lastOf(pattern)
 	m.Sliding = readSliding(c, m.Layers, func(i int) bool { return !full(i) })
 	return m
+}
+
+// readGemma3Rotary reads the rotary settings of the layers that see all keys, and the base of those with a window.
+func readGemma3Rotary(c *Settings) (graph.RotaryOpts, float64) {
+	p, base := c.Sub("rope_parameters"), c.Above0("rope_local_base_freq", 1e4, math.Inf(1))
+	if p == nil || !p.Has(fullLayer) && !p.Has(slidingLayer) {
+		return readRotaryFields(c, p, 1e6), base
+	}
+	if local := p.Sub(slidingLayer); local != nil {
+		if kind := local.Text("rope_type", "default"); kind != "default" {
+			c.Fail("rope_parameters of %s is %q; known: default", slidingLayer, kind)
+		}
+		base = local.Above0("rope_theta", base, math.Inf(1))
+	}
+	return readRotaryFields(c, p.Sub(fullLayer), 1e6), base
 }
 
 func (c Gemma3) write() map[string]any {

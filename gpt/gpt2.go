@@ -183,8 +183,10 @@ var gpt2Architecture = &Architecture{
 }
 
 func readGPT2(c *Settings) Model {
-	m := GPT2{Vocab: c.Int("vocab_size", 0), Context: c.Int("n_positions", 0), Layers: c.Int("n_layer", 0), Heads: c.Int("n_head", 0), Width: c.Int("n_embd", 0),
-		Dropout: c.Float("dropout", 0), NoBias: c.Bool("no_bias", false), GELUErf: c.Bool("gelu_erf", false), Eps: c.Float("layer_norm_epsilon", 0),
+	size := func(alias, key string, absent int) int { return c.Int(alias, c.Int(key, absent)) } // GPT2Config takes both names
+	m := GPT2{Vocab: c.Int("vocab_size", 50257), Context: size("max_position_embeddings", "n_positions", 1024), Layers: size("num_hidden_layers", "n_layer", 12),
+		Heads: size("num_attention_heads", "n_head", 12), Width: size("hidden_size", "n_embd", 768),
+		Dropout: c.Float("dropout", 0), NoBias: c.Bool("no_bias", false), GELUErf: c.Bool("gelu_erf", false), Eps: c.Above0("layer_norm_epsilon", 1e-5, 1),
 		Untied: !c.Bool("tie_word_embeddings", true)}
 	if h := c.Int("n_inner", 0); c.Has("n_inner") {
 		if h < 1 {

@@ -152,7 +152,8 @@ func (c Llama) Params() int {
 // llamaArchitecture is Meta's Llama. It also takes any settings that no variant before it in the list claims.
 var llamaArchitecture = llamaVariant{
 	Type: "llama", Class: "LlamaForCausalLM",
-	Is: func(Llama) bool { return true },
+	Absent: llamaAbsent,
+	Is:     func(Llama) bool { return true },
 	Read: func(c *Settings, m *Llama) {
 		bias := c.Bool("attention_bias", false)
 		m.QKVBias, m.OutBias, m.MLPBias = bias, bias, c.Bool("mlp_bias", false)
@@ -161,10 +162,14 @@ var llamaArchitecture = llamaVariant{
 	GGUF:  func(Llama) string { return "llama" },
 }.architecture()
 
+// llamaAbsent are the defaults of LlamaConfig.
+var llamaAbsent = Llama{Vocab: 32000, Context: 2048, Layers: 32, Width: 4096, MLPWidth: 11008, Heads: 32, Eps: 1e-6, Rotary: graph.RotaryOpts{Base: 1e4}}
+
 // llamaVariant says in what the published files of a variant of [Llama] differ from each other.
 type llamaVariant struct {
 	Type, Class string
 	Is          func(c Llama) bool
+	Absent      Llama                           // what transformers 4.57 takes for keys of config.json that are not there
 	Read        func(c *Settings, m *Llama)     // reads the variant's own settings of config.json
 	Write       func(c Llama, s map[string]any) // adds them; nil adds none
 	Names       []string                        // values of general.architecture that are read from GGUF files
@@ -177,7 +182,7 @@ func (v llamaVariant) architecture() *Architecture {
 		Type: v.Type, Class: v.Class,
 		Is: func(m Model) bool { c, ok := m.(Llama); return ok && v.Is(c) },
 		Read: func(c *Settings) Model {
-			m := readLlama(c)
+			m := readLlama(c, v.Absent)
 			v.Read(c, &m)
 			return m
 		},
@@ -232,15 +237,25 @@ var llamaModules = [][2]string{
 }
 
 // readLlama reads the settings that all variants have.
-func readLlama(c *Settings) Llama {
+func readLlama(c *Settings, absent Llama) Llama {
 	if act := c.Text("hidden_act", "silu"); act != "silu" {
 		c.Fail("hidden_act is %q; known: silu", act)
 	}
-	m := Llama{Vocab: c.Int("vocab_size", 0), Context: c.Int("max_position_embeddings", 0), Layers: c.Int("num_hidden_layers", 0), Width: c.Int("hidden_size", 0),
-		MLPWidth: c.Int("intermediate_size", 0), Heads: c.Int("num_attention_heads", 0), KVHeads: c.Int("num_key_value_heads", 0), HeadDim: c.Int("head_dim", 0),
-		Eps: c.Float("rms_norm_eps", 1e-6), Tied: c.Bool("tie_word_embeddings", false), Rotary: readRotary(c)}
+	m := readSizes(c, absent)
+	m.Rotary = readRotary(c, absent.Rotary.Base)
 	if m.Heads > 0 && m.HeadDim == m.Width/m.Heads && m.Width%m.Heads == 0 {
 		m.HeadDim = 0 // so that equal models are equal values
+	}
+	return m
+}
+
+// readSizes reads what all decoders have.
+func readSizes(c *Settings, absent Llama) Llama {
+	m := Llama{Vocab: c.Int("vocab_size", absent.Vocab), Context: c.Int("max_position_embeddings", absent.Context), Layers: c.Int("num_hidden_layers", absent.Layers),
+		Width: c.Int("hidden_size", absent.Width), MLPWidth: c.Int("intermediate_size", absent.MLPWidth), Heads: c.Int("num_attention_heads", absent.Heads),
+		KVHeads: absent.KVHeads, HeadDim: c.Int("head_dim", absent.HeadDim), Eps: c.Above0("rms_norm_eps", absent.Eps, 1), Tied: c.Bool("tie_word_embeddings", absent.Tied)}
+	if c.Given("num_key_value_heads") {
+		m.KVHeads = c.Int("num_key_value_heads", 0) // null means as many as heads
 	}
 	return m
 }

@@ -1,5 +1,7 @@
 package gpt
 
+import "github.com/ceto-ml/ceto/graph"
+
 // mistralWindow stands in for a missing sliding_window.
 const mistralWindow = 4096
 
@@ -8,7 +10,8 @@ const mistralWindow = 4096
 // Source: Jiang et al., arXiv:2310.06825, section 2.
 var mistralArchitecture = llamaVariant{
 	Type: "mistral", Class: "MistralForCausalLM",
-	Is: func(c Llama) bool { return c.Window > 0 },
+	Absent: Llama{Vocab: 32000, Context: 131072, Layers: 32, Width: 4096, MLPWidth: 14336, Heads: 32, KVHeads: 8, Eps: 1e-6, Rotary: graph.RotaryOpts{Base: 1e4}},
+	Is:     func(c Llama) bool { return c.Window > 0 },
 	Read: func(c *Settings, m *Llama) {
 		m.Window = mistralWindow
 		if c.Given("sliding_window") {

@@ -42,8 +42,9 @@ var olmo2Architecture = &Architecture{
 	Type: "olmo2", Class: "Olmo2ForCausalLM",
 	Is: func(m Model) bool { _, ok := m.(Olmo2); return ok },
 	Read: func(c *Settings) Model {
-		m := Olmo2{readLlama(c)}
-		m.Eps = c.Float("rms_norm_eps", 1e-5)
+		absent := llamaAbsent
+		absent.Vocab, absent.Eps = 50304, 1e-5
+		m := Olmo2{readLlama(c, absent)}
 		m.QKVBias = c.Bool("attention_bias", false)
 		m.OutBias = m.QKVBias
 		return m

@@ -48,9 +48,9 @@ var phi3Architecture = &Architecture{
 	Type: "phi3", Class: "Phi3ForCausalLM",
 	Is: func(m Model) bool { _, ok := m.(Phi3); return ok },
 	Read: func(c *Settings) Model {
-		m := Phi3{readLlama(c)}
-		m.Window = c.Int("sliding_window", 0)
-		if share := c.Float("partial_rotary_factor", 1); share != 1 {
+		m := Phi3{readSizes(c, Llama{Vocab: 32064, Context: 4096, Layers: 32, Width: 3072, MLPWidth: 8192, Heads: 32, Eps: 1e-5})}
+		m.Window, m.Rotary = c.Int("sliding_window", 0), readRotaryFields(c, c.Sub("rope_parameters"), 1e4)
+		if share := rotaryFields(c).Float("partial_rotary_factor", 1); share != 1 {
 			m.Rotary.Dim = int(math.Floor(share * float64(m.headDim())))
 		}
 		return m

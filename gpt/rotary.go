@@ -86,33 +86,54 @@ func fitTurns(factors []float32, speed func(int) float64) (low, high float64) {
 }
 
 // readRotary reads the rotary settings of config.json: rope_theta and rope_scaling, or rope_parameters of transformers
-// 5.
-func readRotary(c *Settings) graph.RotaryOpts {
-	r, scaling := graph.RotaryOpts{Base: c.Float("rope_theta", 0)}, c.Sub("rope_scaling")
-	if p := c.Sub("rope_parameters"); p != nil {
-		r.Base, scaling = p.Float("rope_theta", 0), p
+// 5. base stands in for a missing rope_theta.
+func readRotary(c *Settings, base float64) graph.RotaryOpts {
+	for _, layer := range []string{fullLayer, slidingLayer} {
+		if p := c.Sub("rope_parameters"); p != nil && p.Has(layer) {
+			c.Fail("rope_parameters has its own settings for %s; this model has one kind of them", layer)
+		}
 	}
-	if !(r.Base >= 0) || math.IsInf(r.Base, 0) {
-		c.Fail("rope_theta is %g", r.Base)
+	if share := rotaryFields(c).Float("partial_rotary_factor", 1); share != 1 {
+		c.Fail("partial_rotary_factor is %g; known: 1", share)
 	}
-	if scaling == nil {
+	return readRotaryFields(c, c.Sub("rope_parameters"), base)
+}
+
+// rotaryFields are the fields of rope_parameters. Those that it lacks are in rope_scaling, or at the top.
+func rotaryFields(c *Settings) *Settings {
+	return c.Sub("rope_parameters").Or(c.Sub("rope_scaling")).Or(c)
+}
+
+// readRotaryFields is readRotary with p, which may be nil, as the rope_parameters.
+func readRotaryFields(c, p *Settings, base float64) graph.RotaryOpts {
+	old := c.Sub("rope_scaling")
+	f := p.Or(old).Or(c)
+	r := graph.RotaryOpts{Base: f.Float("rope_theta", base)}
+	if !(r.Base > 0) || math.IsInf(r.Base, 0) {
+		c.Fail("rope_theta is %g; it must be above 0", r.Base)
+	}
+	if p == nil && old == nil {
 		return r
 	}
-	kind := scaling.Text("rope_type", scaling.Text("type", ""))
-	s := graph.RotaryScaling{Factor: scaling.Float("factor", 0)}
+	kind := "default" // of rope_parameters; rope_scaling must say
+	if p == nil || !p.Has("type") && !p.Has("rope_type") && old != nil {
+		kind = ""
+	}
+	kind = f.Text("type", f.Text("rope_type", kind))
+	s := graph.RotaryScaling{}
 	switch kind {
 	case "default":
 		return r
 	case "linear":
 	case "llama3":
-		s.Low, s.High, s.Context = scaling.Float("low_freq_factor", 0), scaling.Float("high_freq_factor", 0), scaling.Int("original_max_position_embeddings", 0)
+		s.Low, s.High, s.Context = f.Float("low_freq_factor", 0), f.Float("high_freq_factor", 0), f.Int("original_max_position_embeddings", 0)
 		if !(s.Low > 0 && s.High > s.Low && s.Context > 0) {
 			c.Fail("rope_scaling llama3: low_freq_factor %g, high_freq_factor %g, original_max_position_embeddings %d", s.Low, s.High, s.Context)
 		}
 	default:
 		c.Fail("rope_scaling is %q; known: default, linear, llama3", kind)
 	}
-	if !(s.Factor > 0) || math.IsInf(s.Factor, 0) {
+	if s.Factor = f.Float("factor", 0); !(s.Factor > 0) || math.IsInf(s.Factor, 0) {
 		c.Fail("rope_scaling %s: factor is %g; it must be above 0", kind, s.Factor)
 	}
 	r.Scaling = s

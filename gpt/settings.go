@@ -104,6 +104,15 @@ func whole(v any) (int, bool) {
 	return 0, false
 }
 
+// Above0 is [Settings.Float] for a number above 0, below most.
+func (s *Settings) Above0(key string, other, most float64) float64 {
+	v := s.Float(key, other)
+	if s.Has(key) && !(v > 0 && v < most) {
+		s.Fail("%s%s is %g; it must be above 0 and below %g", s.prefix, key, v, most)
+	}
+	return v
+}
+
 // Float returns a number, or other where the key has no value.
 func (s *Settings) Float(key string, other float64) float64 {
 	v := s.value(key)
@@ -123,11 +132,11 @@ func (s *Settings) Float(key string, other float64) float64 {
 	return float64(n)
 }
 
-// Bool returns true or false, or other where the key has no value.
+// Bool returns true or false, or other where the key is not there. A null is false, as in Python.
 func (s *Settings) Bool(key string, other bool) bool {
 	switch v := s.value(key).(type) {
 	case nil:
-		return other
+		return other && !s.Given(key)
 	case bool:
 		return v
 	}
@@ -182,6 +191,22 @@ func (s *Settings) list(key string) []any {
 	}
 	s.Fail("%s%s is not a list", s.prefix, key)
 	return nil
+}
+
+// Or returns settings that have the values of s, and those of t where s has none. Either may be nil.
+func (s *Settings) Or(t *Settings) *Settings {
+	switch {
+	case s == nil:
+		return t
+	case t == nil:
+		return s
+	}
+	return &Settings{"", func(key string) (any, bool) {
+		if v, ok := s.lookup(s.prefix + key); v != nil {
+			return v, ok
+		}
+		return t.lookup(t.prefix + key)
+	}, s.err}
 }
 
 // Sub returns the settings of an object, or nil where the key has no value. They share the first error with s.

@@ -89,14 +89,8 @@ var smollm3Architecture = &Architecture{
 }
 
 func readSmolLM3(c *Settings) Model {
-	m := SmolLM3{Llama: readLlama(c)}
-	m.Tied = c.Bool("tie_word_embeddings", true)
-	if m.Rotary.Base == 0 {
-		m.Rotary.Base = 2e6 // the default of rope_theta
-	}
-	if m.KVHeads == 0 {
-		m.KVHeads = 4 // the default of num_key_value_heads
-	}
+	m := SmolLM3{Llama: readLlama(c, Llama{Vocab: 128256, Context: 32768, Layers: 36, Width: 2048, MLPWidth: 11008, Heads: 16, KVHeads: 4,
+		Eps: 1e-6, Tied: true, Rotary: graph.RotaryOpts{Base: 2e6}})}
 	bias := c.Bool("attention_bias", false)
 	m.QKVBias, m.OutBias, m.MLPBias = bias, bias, c.Bool("mlp_bias", false)
 	interval := c.Int("no_rope_layer_interval", smollm3Interval)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/pkg/errors"
@@ -17,7 +18,7 @@ import (
 // lora_B.weight (Out, Rank), zeros. So at first the model gives what it gave without them. The names are PEFT's.
 // See [Params.Adapt]. Source: Hu et al. 2021, arXiv:2106.09685, section 4.1.
 type LoRA struct {
-	Targets []string // patterns of path.Match for a layer's whole path: "*.q_proj", "h.*.attn.c_attn", "*"
+	Targets []string // patterns of path.Match for a layer's whole path: "*.q_proj", "h.*.attn.c_attn", "*"; or NoLayer
 	Rank    int
 	Alpha   float64  // 0 means Rank
 	Dropout float64  // the share of x that is dropped, in mode Train
@@ -30,6 +31,25 @@ const (
 	LoRAA = "lora_A.weight"
 	LoRAB = "lora_B.weight"
 )
+
+// NoLayer is the target of a LoRA that adds to no layer, so that Also alone is trained.
+const NoLayer = "-"
+
+// CheckTargets returns an error for a target of LoRA that has matched no layer of the graphs built so far.
+func (p *Params) CheckTargets() error {
+	if p.lora == nil {
+		return nil
+	}
+	for _, t := range p.lora.Targets {
+		if t != NoLayer && !slices.ContainsFunc(p.list, func(q *Param) bool {
+			layer, ok := strings.CutSuffix(q.Name, "."+LoRAA)
+			return ok && Match(layer, t)
+		}) {
+			return errors.Errorf("nn: LoRA: the target %q matches no layer of the model", t)
+		}
+	}
+	return nil
+}
 
 // Scale is the factor of the product of the two matrices: Alpha/Rank, or Alpha/√Rank with RSLoRA.
 func (l LoRA) Scale() float64 {

@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"math"
@@ -9,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/mapped"
@@ -75,12 +75,9 @@ func (s *Source) merge(dir string, task bool) (map[string]graph.Buf, error) {
 	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
 		return nil, err
 	}
-	var c adapterJSON
-	if err := readJSON(dir, AdapterConfigFile, &c); err != nil {
+	c, err := readAdapterConfig(dir)
+	if err != nil {
 		return nil, err
-	}
-	if err := c.check(); err != nil {
-		return nil, errors.Wrap(err, AdapterConfigFile)
 	}
 	f, err := safetensors.Open(filepath.Join(dir, AdapterWeightsFile))
 	if err != nil {
@@ -118,18 +115,18 @@ func (s *Source) merge(dir string, task bool) (map[string]graph.Buf, error) {
 // moreEnds returns the ids that end a text, with those that an adapter's own generation_config.json adds.
 func (s *Source) moreEnds(dir string) ([]int32, error) {
 	var g struct {
-		End idList `json:"eos_token_id"`
+		End any `json:"eos_token_id"`
 	}
 	if err := readJSON(dir, GenerationFile, &g); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	all := slices.Clone(s.End)
-	for _, id := range g.End {
+	for _, id := range s.ids(g.End, filepath.Join(dir, GenerationFile)+": eos_token_id") {
 		if !slices.Contains(all, id) {
 			all = append(all, id)
 		}
 	}
-	return all, errors.Wrap(generate.Options{End: all}.Fits(s.Model.Dims().Vocab), GenerationFile)
+	return all, nil
 }
 
 // heads reads the parameters of modules_to_save, and returns them beside the other tensors. A head called tagHead
@@ -181,6 +178,25 @@ func (s *Source) Unadapt() error {
 	n := len(s.ends) - 1
 	s.End, s.ends = s.ends[n], s.ends[:n]
 	return nil
+}
+
+// readAdapterConfig reads adapter_config.json.
+func readAdapterConfig(dir string) (c adapterJSON, err error) {
+	var raw json.RawMessage
+	if err := readJSON(dir, AdapterConfigFile, &raw); err != nil {
+		return c, err
+	}
+	config, err := parseObject(raw)
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err == nil {
+		err = c.check()
+	}
+	if err == nil {
+		err = checkAdapterKeys(config)
+	}
+	return c, errors.Wrap(err, AdapterConfigFile)
 }
 
 // check refuses what is not plain LoRA.

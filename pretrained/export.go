@@ -1,6 +1,8 @@
 package pretrained
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"io/fs"
 	"os"
@@ -76,13 +78,7 @@ func (s *Source) export(fsys atomicfile.FS, dir string, o ExportOptions) ([]stri
 	}
 	e, err := s.exporter(o)
 	if err == nil {
-		dir, err = e.target(dir)
-	}
-	if err == nil {
-		err = atomicfile.Dir(fsys, dir, func(d *atomicfile.DirWriter) error {
-			e.dir = d
-			return write(e)
-		})
+		err = e.into(fsys, dir, write)
 	}
 	return e.files, errors.Wrapf(err, "pretrained: Export: %s as %s", s.Path, o.Format)
 }
@@ -95,7 +91,9 @@ type export struct {
 	params []Tensor  // names and shapes of its parameters
 	dir    *atomicfile.DirWriter
 	files  []string // written so far
-	buf    []float32
+
+	written []writtenFile
+	buf     []float32
 }
 
 func (s *Source) exporter(o ExportOptions) (*export, error) {
@@ -113,48 +111,69 @@ func (s *Source) exporter(o ExportOptions) (*export, error) {
 	return e, nil
 }
 
-// target checks the folder to write and returns its absolute path.
-func (e *export) target(dir string) (string, error) {
+// into writes the folder, which no other export writes meanwhile. The list of its files comes last.
+func (e *export) into(fsys atomicfile.FS, dir string, write func(*export) error) error {
 	path, err := filepath.Abs(dir)
 	if err != nil || dir == "" {
-		return "", errors.Errorf("the folder to write is %q: want the name of one", dir)
+		return errors.Errorf("the folder to write is %q: want the name of one", dir)
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return errors.WithStack(err)
+	}
+	release, err := atomicfile.Hold(path)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := e.target(dir, path); err != nil {
+		return err
+	}
+	return atomicfile.Dir(fsys, path, func(d *atomicfile.DirWriter) error {
+		e.dir = d
+		if err := write(e); err != nil {
+			return err
+		}
+		return e.manifest()
+	})
+}
+
+// target checks the folder to write, which is at path.
+func (e *export) target(dir, path string) error {
 	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
-		return "", err
+		return err
 	}
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return path, errors.WithStack(os.MkdirAll(filepath.Dir(path), 0o777))
+		return nil
 	}
 	if err != nil {
-		return "", errors.WithStack(err)
+		return errors.WithStack(err)
 	}
 	if !info.IsDir() {
-		return "", errors.Errorf("%s is there and is not a folder: want a new or empty folder", dir)
+		return errors.Errorf("%s is there and is not a folder: want a new or empty folder", dir)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return "", errors.WithStack(err)
+		return errors.WithStack(err)
 	}
 	if len(entries) > 0 && !e.opt.Force {
-		return "", errors.Errorf("%s is not empty: want a new or empty folder, or force", dir)
+		return errors.Errorf("%s is not empty: want a new or empty folder, or force", dir)
 	}
 	source, err := filepath.Abs(e.Path)
 	if err != nil || source == path || strings.HasPrefix(source, path+string(filepath.Separator)) {
-		return "", errors.Errorf("%s holds the model that is read: want another folder", dir)
+		return errors.Errorf("%s holds the model that is read: want another folder", dir)
 	}
-	for _, f := range entries { // a mistaken path must not cost more than a model
-		if f.IsDir() {
-			return "", errors.Errorf("%s has the folder %s in it, which would be lost: want a folder of files alone", dir, f.Name())
-		}
-	}
-	return path, nil
+	return own(dir, path, entries)
 }
 
 // file writes a file of the folder.
 func (e *export) file(name string, fn func(w io.Writer) error) error {
 	e.files = append(e.files, name)
-	return e.dir.File(name, fn)
+	h := sha256.New()
+	size := &counter{}
+	err := e.dir.File(name, func(w io.Writer) error { return fn(io.MultiWriter(w, h, size)) })
+	e.written = append(e.written, writtenFile{name, size.n, hex.EncodeToString(h.Sum(nil))})
+	return err
 }
 
 // copyFile writes a file of the folder as a copy. A missing file is fs.ErrNotExist. A pipe or a device, which may have

@@ -16,6 +16,7 @@ import (
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt"
 	"github.com/ceto-ml/ceto/graph"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
 )
@@ -220,13 +221,16 @@ func (s *Source) folder() string {
 }
 
 // tokenizerNames are the files of a folder that make up its tokenizer.
-var tokenizerNames = []string{"tokenizer.json", TokenizerFile, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-	"encoder.json", "vocab.bpe", "tokenizer.model", ChatFile, token.FileName}
+var tokenizerNames = []string{"tokenizer.json", TokenizerFile, specialMapFile, "added_tokens.json", "vocab.json", "merges.txt",
+	"encoder.json", "vocab.bpe", "tokenizer.model", ChatFile, chatJSON, token.FileName}
 
 // tokenizerFiles copies the tokenizer of a folder byte for byte, or writes that of another source.
 func (e *export) tokenizerFiles() error {
 	if dir := e.folder(); dir != "" {
 		for _, name := range tokenizerNames {
+			if name == ChatFile && e.chatElsewhere() {
+				continue
+			}
 			if err := e.copyFile(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -252,9 +256,14 @@ func (e *export) tokenizerFiles() error {
 	return nil
 }
 
-// chat writes the chat template where a folder's own files do not have it.
+// chatElsewhere tells whether the chat template stands in a folder of its own, which an export does not have.
+func (e *export) chatElsewhere() bool {
+	return atomicfile.Exists(filepath.Join(e.folder(), chatFolder, defaultChat+".jinja"))
+}
+
+// chat writes the chat template where the files that are copied do not have it.
 func (e *export) chat() error {
-	if e.Chat == "" || e.folder() != "" {
+	if e.Chat == "" || e.folder() != "" && !e.chatElsewhere() {
 		return nil
 	}
 	return e.file(ChatFile, func(w io.Writer) error {

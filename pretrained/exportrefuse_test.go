@@ -15,6 +15,7 @@ import (
 	"github.com/ceto-ml/ceto/internal/atomicfile/faultfs"
 	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/ceto-ml/ceto/internal/safetensors"
+	"github.com/pkg/errors"
 )
 
 // TestExportRefuses: impossible options, targets and models are errors, and nothing is written.
@@ -47,7 +48,7 @@ func TestExportRefuses(t *testing.T) {
 		{in("x"), ExportOptions{Format: FormatHF, ShardBytes: -1}, "shards of -1 bytes"},
 		{"", ExportOptions{Format: FormatHF}, `the folder to write is ""`},
 		{in("full"), ExportOptions{Format: FormatHF}, "want a new or empty folder, or force"},
-		{in("deep"), ExportOptions{Format: FormatHF, Force: true}, "has the folder b in it, which would be lost"},
+		{in("deep"), ExportOptions{Format: FormatHF, Force: true}, "is no folder that an export wrote"},
 		{in("file"), ExportOptions{Format: FormatHF, Force: true}, "is there and is not a folder"},
 		{in("link"), ExportOptions{Format: FormatHF, Force: true}, "is there and is not a folder"},
 		{in("file/x"), ExportOptions{Format: FormatHF}, "not a directory"},
@@ -152,12 +153,12 @@ func TestExportFaults(t *testing.T) {
 			}
 			entries, _ := os.ReadDir(dir)
 			switch {
-			case len(entries) == 1 && entries[0].Name() == "old" && old && err != nil:
+			case len(entries) == 2 && entries[1].Name() == "old" && old && err != nil:
 			case len(entries) == 0 && !old && err != nil:
 				if _, e := os.Lstat(dir); e == nil {
 					t.Errorf("%v at %d: an empty folder, error %v", kind, n, err)
 				}
-			case len(entries) > 1:
+			case len(entries) > 2:
 				sameFolder(t, dir, want)
 			default:
 				t.Errorf("%v at %d: %v, error %v", kind, n, entries, err)
@@ -171,8 +172,76 @@ func writeOld(t *testing.T, dir string) {
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "old"), nil, 0o666); err != nil {
+	list := `{"files": [{"name": "old", "size": 0, "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]}`
+	for name, text := range map[string]string{"old": "", ManifestFile: list} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestForce replaces an export only as it was written: not another's folder, nor one with a file more or changed.
+func TestForce(t *testing.T) {
+	s, err := Open(writeModel(t, folderConfig, graph.Float32, nil))
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer s.Close()
+	o := ExportOptions{Format: FormatHF, Force: true}
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   string // "" where it is replaced
+	}{
+		"as written":    {func(string) error { return nil }, ""},
+		"a file more":   {func(dir string) error { return os.WriteFile(filepath.Join(dir, "thesis.txt"), nil, 0o666) }, "thesis.txt"},
+		"hidden":        {func(dir string) error { return os.WriteFile(filepath.Join(dir, ".notes"), nil, 0o666) }, ".notes"},
+		"a folder more": {func(dir string) error { return os.Mkdir(filepath.Join(dir, "b"), 0o777) }, "b, which no export wrote"},
+		"changed": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, ConfigFile), []byte("{}"), 0o666)
+		}, "config.json, which was changed"},
+		"one less": {func(dir string) error { return os.Remove(filepath.Join(dir, ConfigFile)) }, ""},
+		"linked": {func(dir string) error {
+			if err := os.Remove(filepath.Join(dir, ConfigFile)); err != nil {
+				return err
+			}
+			return os.Symlink("elsewhere", filepath.Join(dir, ConfigFile))
+		}, "config.json, which was changed"},
+		"no list": {func(dir string) error { return os.Remove(filepath.Join(dir, ManifestFile)) }, "is no folder that an export wrote"},
+	} {
+		dir := filepath.Join(t.TempDir(), "out")
+		if _, err := s.Export(dir, o); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.change(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.Export(dir, o); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestInUse: while one export writes a folder, another is refused.
+func TestInUse(t *testing.T) {
+	s, err := Open(writeModel(t, folderConfig, graph.Float32, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	dir := filepath.Join(t.TempDir(), "out")
+	release, err := atomicfile.Hold(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Export(dir, ExportOptions{Format: FormatHF}); !errors.Is(err, atomicfile.ErrInUse) {
+		t.Errorf("while another writes: %v", err)
+	}
+	release()
+	if _, err := s.Export(dir, ExportOptions{Format: FormatHF}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir + atomicfile.LockSuffix); err == nil {
+		t.Error("the lock stays")
 	}
 }
 

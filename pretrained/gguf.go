@@ -3,6 +3,7 @@ package pretrained
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -66,14 +67,32 @@ func (s *Source) openGGUF(path string) error {
 			return err
 		}
 	}
-	s.Chat, _ = f.String("tokenizer.chat_template")
+	s.readGGUFChat(f)
 	for _, key := range []string{"eos", "eot", "eom"} {
 		if id, ok := f.Int("tokenizer.ggml." + key + "_token_id"); ok && id >= 0 && id < int64(s.Model.Dims().Vocab) {
 			s.End = append(s.End, int32(id))
 		}
 	}
+	s.End = append(s.End, namedEnds(f, s.End, s.Model.Dims().Vocab)...)
 	s.tokenizer = func() (token.Tokenizer, error) { return token.FromGGUF(f) }
 	return nil
+}
+
+// endTexts are the texts of tokens that end a turn, whatever a file says of them.
+// Source: llama.cpp, src/llama-vocab.cpp, special_eog_ids.
+var endTexts = []string{"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>",
+	"</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>"}
+
+// namedEnds returns the control tokens with such texts that known does not have.
+func namedEnds(f *gguf.File, known []int32, vocab int) (ends []int32) {
+	texts, _ := f.Value("tokenizer.ggml.tokens").([]string)
+	kinds, _ := f.Value("tokenizer.ggml.token_type").([]int32)
+	for i, text := range texts[:min(len(texts), len(kinds), vocab)] {
+		if id := int32(i); kinds[i] == ggufControl && slices.Contains(endTexts, text) && !slices.Contains(known, id) {
+			ends = append(ends, id)
+		}
+	}
+	return ends
 }
 
 // ggufTensors implements [gpt.Tensors].

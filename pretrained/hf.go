@@ -1,17 +1,16 @@
 package pretrained
 
 import (
+	"bytes"
 	"encoding/json"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
-	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
 	"github.com/pkg/errors"
@@ -27,30 +26,34 @@ const (
 	ChatFile       = "chat_template.jinja"
 )
 
-// maxJSON bounds the small files of a folder, in bytes.
-const maxJSON = 64 << 20
+// The most bytes of the small files of a folder. The index has a line for each tensor, and the tokenizer's settings
+// one for each added token.
+const maxIndex, maxTokenizer, maxJSON = 64 << 20, 16 << 20, 4 << 20
+
+// maxValues is the most values of settings, each of which takes up to 110 bytes of memory.
+const maxValues = 1 << 18
 
 // readJSON reads a file of a folder into v. A missing file is fs.ErrNotExist.
 func readJSON(dir, name string, v any) error {
-	b, err := readSmall(filepath.Join(dir, name))
+	most := maxJSON
+	switch name {
+	case IndexFile:
+		most = maxIndex
+	case TokenizerFile:
+		most = maxTokenizer
+	}
+	b, err := bounded.ReadFile(filepath.Join(dir, name), most)
 	if err != nil {
 		return err
+	}
+	if most == maxJSON && bytes.Count(b, []byte(","))+bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > maxValues {
+		return errors.Errorf("%s: more than %d values, the most that such a file may have", name, maxValues)
 	}
 	return errors.Wrap(json.Unmarshal(b, v), name)
 }
 
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err == nil && len(b) > maxJSON {
-		err = errors.Errorf("%s has more than %d bytes", filepath.Base(path), maxJSON)
-	}
-	return b, err
-}
+// readSmall reads a small file that is no JSON.
+func readSmall(path string) ([]byte, error) { return bounded.ReadFile(path, maxJSON) }
 
 // openFolder reads a folder as transformers save it.
 func (s *Source) openFolder(dir string) error {
@@ -59,7 +62,11 @@ func (s *Source) openFolder(dir string) error {
 	if err := readJSON(dir, ConfigFile, &raw); err != nil {
 		return err
 	}
-	m, err := parseConfig(raw)
+	config, err := parseObject(raw)
+	if err != nil {
+		return errors.Wrap(err, ConfigFile)
+	}
+	m, err := modelOfConfig(config)
 	if err != nil {
 		return errors.Wrap(err, ConfigFile)
 	}
@@ -68,22 +75,23 @@ func (s *Source) openFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range shards {
-		if err := s.addShard(filepath.Join(dir, name)); err != nil {
+	for name, has := range shards {
+		if err := s.addShard(filepath.Join(dir, name), has); err != nil {
 			return err
 		}
 	}
 	s.tokenizer = func() (token.Tokenizer, error) { return token.Open(dir) }
-	if err := s.readGeneration(dir, raw); err != nil {
+	if err := s.readGeneration(dir, config); err != nil {
 		return err
 	}
 	return s.readChat(dir)
 }
 
-// shardsOf returns the names of the files that hold the tensors.
-func shardsOf(dir string) ([]string, error) {
+// shardsOf returns the names of the files that hold the tensors. Where a tensor stands in several files, the index says
+// which one counts: the function tells whether a file's tensor does.
+func shardsOf(dir string) (map[string]func(tensor string) bool, error) {
 	if atomicfile.Exists(filepath.Join(dir, WeightsFile)) {
-		return []string{WeightsFile}, nil
+		return map[string]func(string) bool{WeightsFile: func(string) bool { return true }}, nil
 	}
 	var index struct {
 		Map map[string]string `json:"weight_map"`
@@ -95,19 +103,18 @@ func shardsOf(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	shards := map[string]func(string) bool{}
 	for tensor, f := range index.Map {
 		if f != filepath.Base(f) || strings.ContainsAny(f, `/\`) || !strings.HasSuffix(f, ".safetensors") {
 			return nil, errors.Errorf("%s: tensor %q lies in %q: want the name of a .safetensors file of the folder", IndexFile, tensor, f)
 		}
-		names = append(names, f)
+		shards[f] = func(tensor string) bool { in, ok := index.Map[tensor]; return !ok || in == f }
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return shards, nil
 }
 
-// addShard maps a file and adds its tensors.
-func (s *Source) addShard(path string) error {
+// addShard maps a file and adds those of its tensors that count.
+func (s *Source) addShard(path string, counts func(tensor string) bool) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return err
@@ -116,7 +123,16 @@ func (s *Source) addShard(path string) error {
 	if info, err := os.Stat(path); err == nil {
 		s.Bytes += info.Size()
 	}
+	for alias, name := range f.Meta { // as safetensors' save_model writes them; other keys name no tensor
+		if s.aliases == nil {
+			s.aliases = map[string]string{}
+		}
+		s.aliases[alias] = name
+	}
 	for _, t := range f.Tensors {
+		if !counts(t.Name) {
+			continue
+		}
 		if err := s.add(s.hfParam(t.Name), safetensor(t)); err != nil {
 			return err
 		}
@@ -127,6 +143,7 @@ func (s *Source) addShard(path string) error {
 // hfParam returns the model's name of a tensor in a folder, or "" where the model does not use it. Folders name the
 // trunk's tensors with or without the prefix of the class that holds the trunk.
 func (s *Source) hfParam(name string) string {
+	name = unwrapped(name)
 	for _, end := range s.Architecture.Unused {
 		if strings.HasSuffix(name, end) {
 			return ""
@@ -154,91 +171,4 @@ func rowSize(shape []int) int {
 		n *= e
 	}
 	return n
-}
-
-// idList is an id or a list of them in JSON.
-type idList []int32
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (l *idList) UnmarshalJSON(b []byte) error {
-	var one *int32
-	if json.Unmarshal(b, &one) == nil {
-		if one != nil {
-			*l = idList{*one}
-		}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]int32)(l))
-}
-
-// readGeneration reads generation_config.json. Where that has no end ids, those of config.json count.
-func (s *Source) readGeneration(dir string, config []byte) error {
-	var g struct {
-		End         idList   `json:"eos_token_id"`
-		Sample      bool     `json:"do_sample"`
-		Temperature *float64 `json:"temperature"`
-		TopK        *int     `json:"top_k"`
-		TopP        float64  `json:"top_p"`
-		MinP        float64  `json:"min_p"`
-		Typical     float64  `json:"typical_p"`
-		Repetition  float64  `json:"repetition_penalty"`
-		NoRepeat    int      `json:"no_repeat_ngram_size"`
-	}
-	if err := json.Unmarshal(config, &struct {
-		End *idList `json:"eos_token_id"`
-	}{&g.End}); err != nil {
-		return errors.Wrap(err, ConfigFile)
-	}
-	if err := readJSON(dir, GenerationFile, &g); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	s.End = g.End
-	o := generate.Options{Repetition: g.Repetition, NoRepeat: g.NoRepeat}
-	if g.Sample {
-		o.Temperature, o.TopK = 1, 50 // what transformers take where the file is silent
-		if g.Temperature != nil {
-			o.Temperature = *g.Temperature
-		}
-		if g.TopK != nil {
-			o.TopK = *g.TopK
-		}
-		o.TopP, o.MinP, o.Typical = g.TopP, g.MinP, g.Typical
-	}
-	s.Sampling = o
-	return errors.Wrap(o.Validate(), GenerationFile)
-}
-
-// readChat reads the chat template from a file of its own, else from tokenizer_config.json. There it is a string, or an
-// entry of a list: the one named "default", else the first.
-func (s *Source) readChat(dir string) error {
-	b, err := readSmall(filepath.Join(dir, ChatFile))
-	if err == nil {
-		s.Chat = string(b)
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	var c struct {
-		Chat json.RawMessage `json:"chat_template"`
-	}
-	if err := readJSON(dir, TokenizerFile, &c); err != nil || len(c.Chat) == 0 {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	if json.Unmarshal(c.Chat, &s.Chat) == nil {
-		return nil
-	}
-	var named []struct{ Name, Template string }
-	if err := json.Unmarshal(c.Chat, &named); err != nil {
-		return errors.Wrapf(err, "%s: chat_template", TokenizerFile)
-	}
-	for _, t := range named {
-		if t.Name == "default" || s.Chat == "" {
-			s.Chat = t.Template
-		}
-	}
-	return nil
 }

@@ -204,6 +204,9 @@ func endOf(s *pretrained.Source) []int32 {
 	if s.Format == "llm.c" || s.Format == "llama2.c" {
 		return []int32{2}
 	}
+	if s.Format == "GGUF" {
+		return s.End[:1] // transformers know the one that the file names; the others are llama.cpp's
+	}
 	return s.End
 }
 

@@ -13,6 +13,7 @@ package pretrained
 import (
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,7 @@ import (
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/mapped"
 	"github.com/pkg/errors"
 )
@@ -39,9 +41,11 @@ type Source struct {
 	Architecture *gpt.Architecture // of Model
 	Tensors      []Tensor          // as stored, by name
 	Bytes        int64             // of the files that hold the tensors, on disk
-	Chat         string            // chat template, in Jinja; "" for none
+	Chat         string            // default chat template, in Jinja; "" for none
 	End          []int32           // ids that end a text; see [generate.Options]
 	Sampling     generate.Options  // what the model's files say of temperature, top-k and the like; zero for nothing
+	LeftOut      []LeftOut         // settings of the files that Sampling cannot have; see [Source.CheckSampling]
+	Warnings     []string          // what the files say and the model does without
 
 	params    map[string]*stored // by the model's names
 	fileEnd   []int32            // what End is by the model's own files
@@ -49,6 +53,9 @@ type Source struct {
 	tokenizer func() (token.Tokenizer, error)
 	tok       token.Tokenizer // the tokenizer, once it was read
 	files     []io.Closer
+	aliases   map[string]string              // of a tensor that files do not have, the name of the one that they have for it
+	chats     []string                       // names of the chat templates of a folder
+	special   func() (map[string]any, error) // special tokens of the files, by their names in transformers
 }
 
 // Tensor is a parameter as a file has it.
@@ -79,9 +86,6 @@ func Open(path string) (*Source, error) {
 	}
 	if err == nil {
 		err = s.check()
-	}
-	if err == nil {
-		err = generate.Options{End: s.End}.Fits(s.Model.Dims().Vocab)
 	}
 	if err != nil {
 		s.Close()
@@ -146,6 +150,9 @@ func fileFormat(path string) (func(*Source) error, error) {
 	case isLlama2C(head):
 		return func(s *Source) error { return s.openLlama2C(path) }, nil
 	}
+	if err := bounded.Pointer(head); err != nil {
+		return nil, errors.Wrapf(err, "pretrained: %s", path)
+	}
 	return nil, errors.Errorf("pretrained: %s: not a known model: want a Hugging Face folder, GGUF, or a .bin of llm.c or llama2.c", path)
 }
 
@@ -189,6 +196,7 @@ func (s *Source) check() error {
 	if err != nil {
 		return err
 	}
+	s.rename(params)
 	if head := s.Architecture.Head + ".weight"; params.Get(head) == nil {
 		delete(s.params, head) // a tied head that is stored all the same
 	}
@@ -241,8 +249,12 @@ func (s *Source) Tokenizer() (token.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v := s.Model.Dims().Vocab; t.Vocab() > v {
-		return nil, errors.Errorf("pretrained: %s: the tokenizer has %d ids, the model's embedding %d", s.Path, t.Vocab(), v)
+	v := s.Model.Dims().Vocab
+	if err := token.Bound(t, v); err != nil {
+		return nil, errors.Wrapf(err, "pretrained: %s", s.Path)
+	}
+	if t.Vocab() > v {
+		slog.Warn("tokens past the model's embedding are errors where a text has them", "path", s.Path, "ids", t.Vocab(), "rows", v)
 	}
 	s.tok = t
 	return t, nil
@@ -264,16 +276,6 @@ func (s *Source) Generator(x plan.Executor) (*generate.Generator, error) {
 		return nil, err
 	}
 	return g, nil
-}
-
-// Template returns the model's chat template, which may print tokens of t. A model without one is an error, and so is
-// an unknown construct.
-func (s *Source) Template(t token.Tokenizer) (*generate.ChatTemplate, error) {
-	if s.Chat == "" {
-		return nil, errors.Errorf("pretrained: %s has no chat template: it is not a model for chats", s.Path)
-	}
-	c, err := generate.ParseTemplate(s.Chat, t)
-	return c, errors.Wrapf(err, "pretrained: %s", s.Path)
 }
 
 // Load opens what is at path and reads its values: [Open], then [Source.Generator].

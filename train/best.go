@@ -1,8 +1,6 @@
 package train
 
 import (
-	"io"
-
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/ceto-ml/ceto/internal/weights"
@@ -27,13 +25,12 @@ func (s *State) restore(vals map[string]graph.Buf) error {
 	return nil
 }
 
-// writeValues writes values by name.
-func writeValues(w io.Writer, vals map[string]graph.Buf) error {
-	var ts []safetensors.Tensor
+// tensorsOf returns values by name as tensors, which share their memory.
+func tensorsOf(vals map[string]graph.Buf) (ts []safetensors.Tensor) {
 	for _, name := range sortedKeys(vals) {
 		ts = append(ts, weights.Of(name, vals[name]))
 	}
-	return safetensors.Write(w, ts, nil)
+	return ts
 }
 
 // readBest reads the values of a snapshot.

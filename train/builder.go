@@ -1,6 +1,7 @@
 package train
 
 import (
+	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -202,14 +203,28 @@ func (b *Builder) optimizer(name string) Optimizer {
 	return b.Optimizer
 }
 
-// checkFreeze refuses patterns that match no parameter of the graphs built so far.
-func (b *Builder) checkFreeze(patterns []string) error {
-	for _, s := range patterns {
-		if !slices.ContainsFunc(b.Params.All(), func(p *nn.Param) bool { return nn.Match(p.Name, s) }) {
+// checkPatterns refuses patterns that match nothing in the graphs built so far: of parameters to freeze, of groups of
+// the optimizer, of layers with LoRA.
+func (b *Builder) checkPatterns(freeze []string) error {
+	none := func(pattern string) bool {
+		return !slices.ContainsFunc(b.Params.All(), func(p *nn.Param) bool { return nn.Match(p.Name, pattern) })
+	}
+	for _, s := range freeze {
+		if none(s) {
 			return errors.Errorf("train: Freeze %q matches no parameter", s)
 		}
 	}
-	return nil
+	if o, ok := b.Optimizer.(grouped); ok {
+		for _, g := range o.groups() {
+			if _, err := path.Match(g.Match, ""); err != nil {
+				return errors.Wrapf(err, "train: group %q", g.Match)
+			}
+			if none(g.Match) {
+				return errors.Errorf("train: the group %q matches no parameter", g.Match)
+			}
+		}
+	}
+	return errors.WithMessage(b.Params.CheckTargets(), "train")
 }
 
 // foreign tells, in one line, which ops of a plan run through Gorgonia's Do.

@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
+	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/goccy/go-yaml"
 	"github.com/pkg/errors"
 )
@@ -68,21 +68,29 @@ func (f *folder) open(config any, resume bool) error {
 		return err
 	}
 	if !resume {
-		b, err := yaml.Marshal(config)
-		if err != nil {
-			return errors.Wrap(err, "train: run.yaml")
-		}
-		err = atomicfile.WriteFile(f.fs, filepath.Join(f.path, runFile), func(w io.Writer) error {
-			_, err := w.Write(b)
-			return err
-		})
-		if err != nil {
+		if err := f.record(config); err != nil {
 			return err
 		}
 	}
 	var err error
 	f.jour, err = os.OpenFile(filepath.Join(f.path, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 	return errors.Wrap(err, "train: log")
+}
+
+// record writes run.yaml, where it does not say so already.
+func (f *folder) record(config any) error {
+	b, err := yaml.Marshal(config)
+	if err != nil {
+		return errors.Wrap(err, "train: run.yaml")
+	}
+	path := filepath.Join(f.path, runFile)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
+		return nil
+	}
+	return atomicfile.WriteFile(f.fs, path, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
 }
 
 // mayUse tells why a folder cannot be the folder of a new run, or of a run that is resumed.
@@ -106,98 +114,6 @@ func (f *folder) close() {
 	}
 }
 
-// record is a line of log.jsonl.
-type record struct {
-	Step     int                `json:"step"`
-	Epoch    float64            `json:"epoch"`
-	Loss     float64            `json:"loss"`
-	LR       float64            `json:"lr"`
-	GradNorm float64            `json:"grad_norm"`
-	Rate     float64            `json:"tokens_per_s"`
-	Seconds  float64            `json:"seconds"`
-	ValLoss  *float64           `json:"val_loss,omitempty"`
-	Metrics  map[string]float64 `json:"metrics,omitempty"`
-}
-
-func (f *folder) log(s *Status) error {
-	r := record{s.Step, s.Epoch, s.Loss, s.LR, s.GradNorm, s.TokensPerSec, s.Seconds, nil, nil}
-	if s.Evaluated && finite(s.ValLoss) { // JSON has no NaN
-		r.ValLoss = &s.ValLoss
-	}
-	for name, v := range s.Scores.Metrics {
-		if !finite(v) {
-			continue
-		}
-		if r.Metrics == nil {
-			r.Metrics = map[string]float64{}
-		}
-		r.Metrics[name] = v
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		return errors.Wrapf(err, "train: log of step %d", s.Step)
-	}
-	_, err = f.jour.Write(append(b, '\n'))
-	return errors.Wrapf(err, "train: log of step %d", s.Step)
-}
-
-// cutLog drops the log's lines of steps after the given one, and what a crash left of a line.
-func (f *folder) cutLog(step int) error {
-	path := filepath.Join(f.path, logFile)
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return errors.Wrap(err, "train: log")
-	}
-	var kept bytes.Buffer
-	for _, line := range bytes.SplitAfter(old, []byte("\n")) {
-		var r record
-		if json.Unmarshal(line, &r) == nil && bytes.HasSuffix(line, []byte("\n")) && r.Step <= step {
-			kept.Write(line)
-		}
-	}
-	if kept.Len() == len(old) {
-		return nil
-	}
-	err = atomicfile.WriteFile(f.fs, path, func(w io.Writer) error {
-		_, err := w.Write(kept.Bytes())
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	f.jour.Close()
-	f.jour, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o666)
-	return errors.Wrap(err, "train: log")
-}
-
-// ErrNoCheckpoint says that a run folder has no checkpoint yet.
-var ErrNoCheckpoint = errors.New("no checkpoint")
-
-// NewestCheckpoint returns the folder of the checkpoint with the most steps in a run folder. A crash may have left that
-// checkpoint aside while it was written again; then it is put back.
-func NewestCheckpoint(run string) (string, error) {
-	entries, err := os.ReadDir(filepath.Join(run, checkpoints))
-	if err != nil {
-		return "", errors.Wrap(err, "train: checkpoints")
-	}
-	best, name := -1, ""
-	for _, e := range entries {
-		folder := strings.TrimSuffix(e.Name(), atomicfile.OldSuffix)
-		num, ok := strings.CutPrefix(folder, stepPrefix)
-		if n, err := strconv.Atoi(num); ok && err == nil && n > best {
-			best, name = n, folder
-		}
-	}
-	if best < 0 {
-		return "", errors.Wrapf(ErrNoCheckpoint, "train: %s", run)
-	}
-	path := filepath.Join(run, checkpoints, name)
-	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
-		return "", errors.Wrap(err, "train: checkpoints")
-	}
-	return path, nil
-}
-
 // optimizer lists what a checkpoint keeps besides parameters and buffers. Gradients and sums start every step at zero.
 func (s *State) optimizer() []string {
 	return slices.Concat(s.Names(graph.Moment), s.statistics(false), s.Names(graph.Average))
@@ -218,55 +134,69 @@ func (l *Loop) Checkpoint() error {
 			return errors.Wrap(err, "train: log")
 		}
 	}
-	p := l.at
+	path := filepath.Join(l.set.Out, checkpoints, stepPrefix+strconv.Itoa(l.at.Step))
+	if err := atomicfile.Dir(l.folder.fs, path, l.write); err != nil {
+		return err
+	}
+	l.saved = l.at.Step
+	return l.prune()
+}
+
+// write makes the files of a checkpoint, the state last, since it has the checksums of all others.
+func (l *Loop) write(d *atomicfile.DirWriter) error {
+	p, s := l.at, l.Run.State
 	p.Position, p.Seconds, p.KeepBest = l.src.Position(), l.seconds(), l.best != nil
+	if l.overdue != nil {
+		p.Overdue = recordOf(l.overdue)
+	}
+	params, _ := l.kept()
+	values := map[string]func() ([]safetensors.Tensor, error){
+		modelFile: func() ([]safetensors.Tensor, error) { return s.tensors(params) },
+		optimFile: func() ([]safetensors.Tensor, error) { return s.tensors(s.optimizer()) },
+	}
+	if l.best != nil {
+		values[bestFile] = func() ([]safetensors.Tensor, error) { return tensorsOf(l.best), nil }
+	}
+	put := func(name string, write func(w io.Writer) error, tensors []tensorSum) error {
+		return d.File(name, func(w io.Writer) error {
+			sum, err := summed(w, write)
+			p.Sums = append(p.Sums, fileSum{name, sum, tensors})
+			return err
+		})
+	}
+	for _, name := range sortedKeys(values) {
+		ts, err := values[name]()
+		if err == nil {
+			err = put(name, func(w io.Writer) error { return safetensors.Write(w, ts, valuesMeta) }, sumTensors(ts))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range sortedKeys(l.set.Files) {
+		if err := put(name, l.set.Files[name], nil); err != nil {
+			return err
+		}
+	}
 	state, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return errors.Wrap(err, "train: checkpoint")
 	}
-	s := l.Run.State
-	files := maps.Clone(l.set.Files)
-	if files == nil {
-		files = map[string]func(io.Writer) error{}
-	}
-	params, _ := l.kept()
-	files[modelFile] = func(w io.Writer) error { return s.write(w, params) }
-	files[optimFile] = func(w io.Writer) error { return s.write(w, s.optimizer()) }
-	files[stateFile] = func(w io.Writer) error {
-		_, err := w.Write(state)
+	return d.File(stateFile, func(w io.Writer) error {
+		_, err := w.Write(sealState(state))
 		return err
-	}
-	if l.best != nil {
-		files[bestFile] = func(w io.Writer) error { return writeValues(w, l.best) }
-	}
-	path := filepath.Join(l.set.Out, checkpoints, stepPrefix+strconv.Itoa(l.at.Step))
-	err = atomicfile.Dir(l.folder.fs, path, func(d *atomicfile.DirWriter) error {
-		for _, name := range sortedKeys(files) {
-			if err := d.File(name, files[name]); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
-	if err == nil {
-		l.saved = l.at.Step
-	}
-	return err
 }
 
 // resume loads the newest checkpoint; where there is none yet the run starts anew.
 func (l *Loop) resume() error {
-	path, err := NewestCheckpoint(l.set.Out)
+	path, at, err := newest(l.set.Out, l.set.warn)
 	if errors.Is(err, ErrNoCheckpoint) {
 		if err := l.begin(); err != nil {
 			return err
 		}
-		return l.folder.cutLog(0)
+		return l.cutLog(-1)
 	}
-	if err != nil {
-		return err
-	}
-	at, err := readProgress(filepath.Join(path, stateFile))
 	if err != nil {
 		return err
 	}
@@ -285,7 +215,16 @@ func (l *Loop) resume() error {
 	at.Frozen, at.Digests = l.at.Frozen, l.at.Digests
 	l.at, l.saved = at, at.Step
 	l.stopped = l.patienceOut()
-	return l.folder.cutLog(at.Step)
+	last := at.Step
+	if at.Step == 0 {
+		last = -1 // what was evaluated before the first step will be again
+	}
+	if r := at.Overdue; r != nil {
+		s := r.status()
+		s.Steps, s.LRScale, s.Run = l.set.Steps, at.LRScale, l.Run
+		l.overdue, l.at.Overdue, last = &s, nil, at.Step-1
+	}
+	return l.cutLog(last)
 }
 
 // load reads the values of a checkpoint. Where it does not hold all, the others are those that the run started from.
@@ -321,7 +260,7 @@ func (l *Loop) load(path string, at progress) (err error) {
 
 // readProgress reads a state.json and refuses what no checkpoint holds.
 func readProgress(path string) (p progress, err error) {
-	b, err := os.ReadFile(path)
+	b, err := bounded.ReadFile(path, 64<<20)
 	if err != nil {
 		return p, errors.Wrap(err, "train: resume")
 	}
@@ -332,6 +271,9 @@ func readProgress(path string) (p progress, err error) {
 	}
 	if p.Step < 0 || p.Micro < int64(p.Step) || p.Bad < 0 || p.Position.Next < 0 || d.More() {
 		return p, errors.Errorf("train: resume: %s is not the state of a run", path)
+	}
+	if (len(p.Sums) > 0 || p.StateSum != nil) && !sealed(b) {
+		return p, errors.Errorf("train: resume: %s is damaged: it is not what its own checksum says", path)
 	}
 	return p, nil
 }

@@ -26,6 +26,9 @@ func TestFaults(t *testing.T) {
 	few := []faultfs.Kind{faultfs.NoSpace, faultfs.CrashAll}
 	everyFault(t, "", base, faultfs.Kinds, few)
 	everyFault(t, "LoRA, ", lora, few, few[1:])
+	keep := base
+	keep.CheckpointEvery, keep.EvalEvery, keep.Keep = 1, 3, 1
+	everyFault(t, "keep, ", keep, few, few[1:])
 }
 
 // everyFault lets operations of base fail in the ways of kinds, of short where tests are to be short.
@@ -75,8 +78,8 @@ func faulty(t *testing.T, base Trainer, kind faultfs.Kind, n int, want string) b
 	if err == nil {
 		t.Errorf("%s: Fit returns no error", name)
 	}
-	good := max(0, reached-1) / 2 * 2 // the last step whose checkpoint the run went past
-	if ck, err := NewestCheckpoint(tr.Out); good > 0 && (err != nil || !strings.HasPrefix(filepath.Base(ck), stepPrefix)) {
+	good := max(0, reached-1) / tr.CheckpointEvery * tr.CheckpointEvery // the last step whose checkpoint the run went past
+	if ck, err := NewestCheckpoint(tr.Out, nil); good > 0 && (err != nil || !strings.HasPrefix(filepath.Base(ck), stepPrefix)) {
 		t.Errorf("%s: newest checkpoint %q, %v, want that of step %d", name, ck, err, good)
 	}
 	_, e := os.Stat(filepath.Join(tr.Out, runFile))

@@ -56,7 +56,7 @@ func put(t testing.TB, dir string, all map[string][]byte) {
 // nothing is written.
 func TestDamaged(t *testing.T) {
 	tr := kept(t)
-	ck, err := NewestCheckpoint(tr.Out)
+	ck, err := NewestCheckpoint(tr.Out, nil)
 	must(t, ck, err)
 	whole := files(t, ck)
 	if len(whole) != 4 {
@@ -91,7 +91,7 @@ func TestDamaged(t *testing.T) {
 // TestBadState has a state.json that is JSON but not that of a run.
 func TestBadState(t *testing.T) {
 	tr := kept(t)
-	ck, err := NewestCheckpoint(tr.Out)
+	ck, err := NewestCheckpoint(tr.Out, nil)
 	path := filepath.Join(must(t, ck, err), stateFile)
 	good, err := os.ReadFile(path)
 	must(t, good, err)
@@ -129,10 +129,11 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(uint8(3), uint16(0), []byte(`{"step":-1}`), uint16(11))
 	f.Add(uint8(3), uint16(0), []byte(`null`), uint16(4))
 	tr := kept(f)
-	ck, err := NewestCheckpoint(tr.Out)
+	ck, err := NewestCheckpoint(tr.Out, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
+	older(f, ck) // checksums would find the damage at once
 	whole, log := files(f, ck), files(f, tr.Out)[logFile]
 	f.Fuzz(func(t *testing.T, which uint8, at uint16, over []byte, size uint16) {
 		damaged := maps.Clone(whole)
@@ -144,7 +145,7 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 		damaged[name] = b
 		tr := tr
-		tr.Out = t.TempDir()
+		tr.Out, tr.Warn = t.TempDir(), func(string) {}
 		dir := filepath.Join(tr.Out, checkpoints, filepath.Base(ck))
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			t.Fatal(err)

@@ -2,11 +2,12 @@ package train
 
 import (
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -20,8 +21,8 @@ func (t *Trainer) choose() error {
 		return nil
 	}
 	path := filepath.Join(t.Out, deviceFile)
-	b, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
+	b, err := bounded.ReadFile(path, 64<<20)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

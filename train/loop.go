@@ -24,7 +24,10 @@ type progress struct {
 	Seconds  float64       `json:"seconds"`
 	Frozen   uint32        `json:"frozen_crc32c,omitempty"` // checksum of the parameters that the checkpoint leaves out
 
-	Digests map[string]string `json:"data_digests,omitempty"` // Trainer.Digests
+	Digests  map[string]string `json:"data_digests,omitempty"` // Trainer.Digests
+	Overdue  *record           `json:"overdue,omitempty"`      // the step, where its evaluation was interrupted and is still to be made
+	Sums     []fileSum         `json:"checksums,omitempty"`    // of all files but state.json; set while it is written or read
+	StateSum *uint32           `json:"state_crc32c,omitempty"` // of state.json, at its end: see sealState
 }
 
 // Loop is a fit under way. [Trainer.Fit] is this:
@@ -51,6 +54,7 @@ type Loop struct {
 	lastAt  time.Time
 	folder  *folder
 	unread  *stepped // the last step, where its results are read while the next one is under way
+	overdue *Status  // the last step, where its evaluation was interrupted
 	stopped bool
 	saved   int // step of the last checkpoint
 }
@@ -74,6 +78,7 @@ func (t Trainer) Start(d TrainData) (*Loop, error) {
 		run.Close()
 		return nil, fitting(err, "a step", t.Batch, t.Executor.Device().Free, l.need(run.builder))
 	}
+	run.interrupt = t.Interrupt
 	l.lastAt = time.Now()
 	return l, nil
 }
@@ -92,10 +97,13 @@ func (l *Loop) start() (err error) {
 			return err
 		}
 	}
-	if t.Resume {
-		return l.resume()
+	if !t.Resume {
+		return l.begin()
 	}
-	return l.begin()
+	if err := l.resume(); err != nil || t.Config == nil {
+		return err
+	}
+	return l.folder.record(t.Config)
 }
 
 // compile makes the plans of a step and warns of what looks like a mistake.
@@ -104,7 +112,7 @@ func (l *Loop) compile() (err error) {
 	if err := b.declare(l.src.Fields(), t.Batch); err != nil {
 		return err
 	}
-	if err := b.checkFreeze(t.Freeze); err != nil {
+	if err := b.checkPatterns(t.Freeze); err != nil {
 		return err
 	}
 	if err := t.checkThaw(b.Params); err != nil {
@@ -149,6 +157,7 @@ func (l *Loop) plans() (err error) {
 
 // Close closes the programs of the steps and gives the run folder back. The run stays usable; [Run.Close] ends it.
 func (l *Loop) Close() error {
+	l.Run.interrupt = nil
 	err := l.closePrograms()
 	if l.folder != nil {
 		l.folder.close()
@@ -161,24 +170,39 @@ func (l *Loop) Close() error {
 func (l *Loop) Done() bool { return l.at.Step >= l.set.Steps || l.stopped }
 
 // Fit makes the steps that are left and finishes the run. When Trainer.Interrupt is closed it ends with the step that
-// is under way, writes a checkpoint where there is a run folder, and returns [ErrInterrupted].
+// is under way, writes a checkpoint where there is a run folder, and returns [ErrInterrupted]. An evaluation ends
+// early, and is made anew when the run is resumed.
 func (l *Loop) Fit() error {
 	start := time.Now()
 	defer func() { l.Run.FitSeconds = time.Since(start).Seconds() }()
-	for !l.Done() {
-		select {
-		case <-l.set.Interrupt:
-			if err := l.finish(false); err != nil {
-				return err
-			}
-			return ErrInterrupted
-		default:
+	err := l.makeUp()
+	for err == nil && !l.Done() {
+		if interrupted(l.set.Interrupt) {
+			err = ErrInterrupted
+			break
 		}
-		if err := l.advance(); err != nil {
+		err = l.advance()
+	}
+	if err == nil {
+		return l.Finish()
+	}
+	if errors.Is(err, ErrInterrupted) {
+		if err := l.finish(false); err != nil {
 			return err
 		}
+		return ErrInterrupted
 	}
-	return l.Finish()
+	return err
+}
+
+// interrupted tells whether a channel is closed; nil is not.
+func interrupted(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *Loop) seconds() float64 { return l.at.Seconds + time.Since(l.clock).Seconds() }
@@ -191,7 +215,7 @@ func (l *Loop) evaluate(s *Status) error {
 	s.Evaluated, s.Scores, s.ValLoss = true, sc, sc.Loss
 	stop := l.set.Stop
 	switch {
-	case finite(s.ValLoss) && (!l.at.HasBest || s.ValLoss < l.at.Best-stop.MinDelta):
+	case finite(s.ValLoss) && (!l.at.HasBest || l.at.BestStep == s.Step || s.ValLoss < l.at.Best-stop.MinDelta):
 		l.at.Best, l.at.HasBest, l.at.BestStep, l.at.Bad = s.ValLoss, true, s.Step, 0
 		if stop.RestoreBest {
 			if l.best, err = l.snapshot(); err != nil {
@@ -236,7 +260,7 @@ func (l *Loop) patienceOut() bool { return l.set.Stop.Patience > 0 && l.at.Bad >
 
 // report keeps and logs the step's status and calls the callbacks.
 func (l *Loop) report(s *Status) error {
-	l.Run.History = append(l.Run.History, *s)
+	l.Run.note(*s)
 	if l.folder != nil {
 		if err := l.folder.choices(l.set.Executor); err != nil {
 			return err
@@ -263,7 +287,12 @@ func (l *Loop) report(s *Status) error {
 
 // Finish writes the last checkpoint and then gives the parameters their final values. With RestoreBest these are the
 // values of the best evaluation, else with EMA the averages, else those of the last step.
-func (l *Loop) Finish() error { return l.finish(true) }
+func (l *Loop) Finish() error {
+	if err := l.makeUp(); err != nil {
+		return err
+	}
+	return l.finish(true)
+}
 
 func (l *Loop) finish(done bool) error {
 	if err := l.settle(); err != nil {

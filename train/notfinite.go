@@ -78,10 +78,7 @@ func (l *Loop) rewind(step int64) {
 		l.before = l.earlier
 	}
 	l.at.Step, l.at.Micro = l.before.Step, l.before.Micro
-	h := &l.Run.History
-	for n := len(*h); n > 0 && (*h)[n-1].Step > l.at.Step; n-- {
-		*h = (*h)[:n-1]
-	}
+	l.Run.forget(l.at.Step)
 }
 
 // trace runs the batches of the step again, and finds the first result that is not finite.

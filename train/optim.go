@@ -2,11 +2,9 @@ package train
 
 import (
 	"cmp"
-	"path"
 
 	"github.com/ceto-ml/ceto/graph"
 	"github.com/ceto-ml/ceto/nn"
-	"github.com/pkg/errors"
 )
 
 // Optimizer adds the update of one parameter to a graph: it declares the moments it keeps and assigns new values.
@@ -27,17 +25,21 @@ type counting interface {
 // counts. See nn.Match.
 type Group struct {
 	Match   string  `yaml:"match"`
-	Decay   float64 `yaml:"decay,omitempty"`
-	LRScale float64 `yaml:"lr_scale,omitempty"` // on the learning rate; 0 means 1
+	Decay   float64 `yaml:"decay,omitempty" range:"[0,inf)"`
+	LRScale float64 `yaml:"lr_scale,omitempty" range:"[0,inf)"` // on the learning rate; 0 means 1
 }
 
+// grouped is an optimizer with groups.
+type grouped interface{ groups() []Group }
+
+func (a AdamW) groups() []Group { return a.Groups }
+func (a Adam) groups() []Group  { return a.Groups }
+func (o SGD) groups() []Group   { return o.Groups }
+
 // find returns the decay and learning rate scale of a parameter: its group's, else decay on matrices and 0 on biases
-// and norms. A group with a bad pattern is an error of the graph.
-func find(g *graph.Graph, groups []Group, p *graph.Node, decay float64) (float64, float64) {
+// and norms.
+func find(groups []Group, p *graph.Node, decay float64) (float64, float64) {
 	for _, group := range groups {
-		if _, err := path.Match(group.Match, ""); err != nil {
-			g.Fail(errors.Wrapf(err, "train: group %q", group.Match))
-		}
 		if nn.Match(p.Name(), group.Match) {
 			return group.Decay, cmp.Or(group.LRScale, 1)
 		}
@@ -86,7 +88,7 @@ func adam(g *graph.Graph, p, dp, scale *graph.Node, a AdamW, decoupled bool) {
 	if g.Err() != nil {
 		return
 	}
-	decay, lr := find(g, a.Groups, p, a.Decay)
+	decay, lr := find(a.Groups, p, a.Decay)
 	op := graph.AdamW{Beta1: cmp.Or(a.Beta1, 0.9), Beta2: cmp.Or(a.Beta2, 0.999), Eps: cmp.Or(a.Eps, 1e-8), Decay: decay, LRScale: lr, Decoupled: decoupled, Start: a.start}
 	m, v := moment(g, p, "exp_avg"), moment(g, p, "exp_avg_sq")
 	p1, m1, v1 := g.AdamW(op, p, dp, m, v, scale)
@@ -135,7 +137,7 @@ func (o SGD) Update(g *graph.Graph, p, dp, scale *graph.Node) {
 	if g.Err() != nil {
 		return
 	}
-	decay, lr := find(g, o.Groups, p, o.Decay)
+	decay, lr := find(o.Groups, p, o.Decay)
 	op := graph.SGD{Momentum: o.Momentum, Nesterov: o.Nesterov, Decay: decay, LRScale: lr}
 	var m *graph.Node
 	if o.Momentum != 0 {

@@ -153,9 +153,21 @@ func TestDecay(t *testing.T) {
 			}
 		}
 	}
-	tr := Trainer{Task: still{}, Optimizer: SGD{LR: 1, Groups: []Group{{Match: "[a"}}}, Steps: 1}
+	for _, o := range []Optimizer{SGD{LR: 1, Groups: []Group{{Match: "[a"}}}, AdamW{LR: 1, Groups: []Group{{Match: "*"}, {Match: "[a"}}}, Adam{LR: 1, Groups: []Group{{Match: "[a"}}}} {
+		tr := Trainer{Task: still{}, Optimizer: o, Steps: 1}
+		_, err := tr.Fit(classes(4))
+		wantErr(t, "bad pattern", err, `group "[a"`)
+	}
+	tr := Trainer{Task: still{}, Optimizer: SGD{LR: 1, Groups: []Group{{Match: "*"}, {Match: "fc.weights"}}}, Steps: 1}
 	_, err := tr.Fit(classes(4))
-	wantErr(t, "bad pattern", err, `group "[a"`)
+	wantErr(t, "pattern without a match", err, `group "fc.weights" matches no parameter`)
+	tr = rows(SGD{LR: 1})
+	for target, want := range map[string]string{"nothing": `target "nothing" matches no layer`, "4": ""} {
+		tr.LoRA = &nn.LoRA{Targets: []string{"0", target}, Rank: 1}
+		if _, err = tr.Fit(classes(12)); want != "" || err != nil {
+			wantErr(t, "target without a match", err, want)
+		}
+	}
 }
 
 // TestClip has a mean gradient of norm 5·√6/4.

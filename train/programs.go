@@ -31,12 +31,12 @@ func (l *Loop) shape(fields []data.Field, size int) (*shape, error) {
 		}
 	}
 	build := l.build(l.Run.builder)
-	s := &shape{batch: data.NewBatch(fields, size)}
-	s.in = l.Run.feed(s.batch, size)
-	var err error
-	if s.prog, err = l.program(build(fields, size)); err != nil {
+	prog, err := l.program(build(fields, size)) // before the batch: it has the limit of memory
+	if err != nil {
 		return nil, err
 	}
+	s := &shape{prog: prog, batch: data.NewBatch(fields, size)}
+	s.in = l.Run.feed(s.batch, size)
 	s.build = func(o plan.Options) (plan.Program, error) {
 		return compile(l.set.Executor, l.Run.State, o)(build(fields, size))
 	}

@@ -38,7 +38,7 @@ func TestRecoverCheckpoint(t *testing.T) {
 			if _, err := os.Stat(folder); err != nil {
 				aside++
 			}
-			path, err := NewestCheckpoint(tr.Out)
+			path, err := NewestCheckpoint(tr.Out, nil)
 			if err != nil || path != folder {
 				t.Fatalf("%v at %d: newest checkpoint %q, %v", kind, n, path, err)
 			}

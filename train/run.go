@@ -18,8 +18,10 @@ import (
 // Run is a trained model with its values, ready to be evaluated and used.
 type Run struct {
 	State      *State
-	History    []Status // a status for each step of this process
+	History    []Status // a status for each step of this process, or with more than 8,192 for each few; see Whole
 	FitSeconds float64  // seconds that steps and evaluations took in this process
+	course     course   // of this process, which History shows
+	before     course   // of the steps before a resume
 	stepFLOPs  int64
 	builder    *Builder
 	exec       plan.Executor
@@ -27,6 +29,7 @@ type Run struct {
 	evalBatch  int
 	progs      map[string]plan.Program // forward, by shape
 	ownExec    bool                    // exec was made for this run
+	interrupt  <-chan struct{}         // of the loop that trains it: closed, evaluations end early
 }
 
 // newExecutor makes the executor where a caller gives none. Tests put others in its place.
@@ -179,10 +182,14 @@ func (r *Run) Evaluate(d EvalData, metrics ...metric.Metric) (Scores, error) {
 }
 
 // pass runs the model in mode Eval over one pass of d. It calls f after each batch b, whose first n examples count.
+// While a loop trains the run, its Interrupt ends the pass with ErrInterrupted.
 func (r *Run) pass(d EvalData, f func(p plan.Program, b data.Batch, n int) error) error {
 	src := d.Eval()
 	most, batches := min(r.evalBatch, max(1, src.Len())), map[string]data.Batch{}
 	for {
+		if interrupted(r.interrupt) {
+			return ErrInterrupted
+		}
 		size, fields := data.Shape(src, most)
 		key := fmt.Sprint(size, fields)
 		if batches[key] == nil {

@@ -266,7 +266,7 @@ func TestLoop(t *testing.T) {
 		if digest(t, l.Run) != want || steps != tr.Steps {
 			t.Errorf("%s: %d own steps, or another digest than that of Fit", sc.name, steps)
 		}
-		if _, err := NewestCheckpoint(tr.Out); err != nil {
+		if _, err := NewestCheckpoint(tr.Out, nil); err != nil {
 			t.Errorf("%s: after Finish: %v", sc.name, err)
 		}
 	}

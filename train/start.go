@@ -26,7 +26,7 @@ func (l *Loop) begin() error {
 		return err
 	}
 	_, rest := l.kept()
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	sum := crc32.New(castagnoli)
 	for _, name := range rest {
 		b, err := l.Run.State.value(name)
 		if err != nil {

@@ -19,7 +19,11 @@ type stepped struct {
 }
 
 // Step makes one update from the next batches, then what is due after it: evaluation, log line, callbacks, checkpoint.
+// Trainer.Interrupt ends an evaluation with [ErrInterrupted]; then a checkpoint can be written.
 func (l *Loop) Step() (*Status, error) {
+	if err := l.makeUp(); err != nil {
+		return nil, err
+	}
 	u, err := l.one()
 	if err != nil {
 		return nil, err
@@ -85,22 +89,42 @@ func (l *Loop) observed() bool {
 
 // after does what is due after an update.
 func (l *Loop) after(u *stepped) error {
-	t := &l.set
 	if err := l.results(u, false); err != nil {
 		return err
 	}
+	return l.follow(u.status)
+}
+
+// follow evaluates, reports and keeps the step that was made last.
+func (l *Loop) follow(s *Status) error {
+	t := &l.set
 	if l.evaluates() {
-		if err := l.averaged(func() error { return l.evaluate(u.status) }); err != nil {
+		err := l.averaged(func() error { return l.evaluate(s) })
+		if errors.Is(err, ErrInterrupted) {
+			l.overdue = s
+			return ErrInterrupted
+		}
+		if err != nil {
 			return l.explain(err)
 		}
 	}
-	if err := l.report(u.status); err != nil {
+	if err := l.report(s); err != nil {
 		return err
 	}
 	if l.folder != nil && t.CheckpointEvery > 0 && l.at.Step%t.CheckpointEvery == 0 {
 		return l.Checkpoint()
 	}
 	return nil
+}
+
+// makeUp makes the evaluation that was interrupted, and what follows it.
+func (l *Loop) makeUp() error {
+	s := l.overdue
+	if s == nil {
+		return nil
+	}
+	l.overdue, l.saved = nil, -1 // the checkpoint is without it
+	return l.follow(s)
 }
 
 // reported reads the results of an update and reports it.

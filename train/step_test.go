@@ -127,7 +127,7 @@ func TestPipelinedStop(t *testing.T) {
 		if n := len(logged(t, tr.Out)); n != c.steps {
 			t.Errorf("%s: %d lines in the log, want %d", name, n, c.steps)
 		}
-		if path, err := NewestCheckpoint(tr.Out); err != nil || filepath.Base(path) != fmt.Sprint("step-", c.steps) {
+		if path, err := NewestCheckpoint(tr.Out, nil); err != nil || filepath.Base(path) != fmt.Sprint("step-", c.steps) {
 			t.Errorf("%s: checkpoint %s, error %v", name, path, err)
 		}
 		r.Close()

@@ -2,7 +2,6 @@ package train
 
 import (
 	"io"
-	"log/slog"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/graph"
@@ -61,9 +60,10 @@ type Trainer struct {
 
 	Out             string                             // run folder: log and checkpoints; "" writes nothing
 	CheckpointEvery int                                // steps between checkpoints; 0 writes one at the end
+	Keep            int                                // checkpoints that stay, besides that of the best evaluation; 0 or less keeps all
 	Resume          bool                               // continue from the newest checkpoint in Out, from the start where there is none yet
 	Interrupt       <-chan struct{}                    // closed: finish the step, write a checkpoint, return ErrInterrupted
-	Config          any                                // what Out/run.yaml records
+	Config          any                                // what Out/run.yaml records, also of a run that is resumed
 	Files           map[string]func(w io.Writer) error // more files for each checkpoint, by name: config.json, a tokenizer
 	// Digests of the data by name, such as text, tokenizer, parts. A checkpoint keeps them. A run with others is not
 	// resumed, unless DataChanged is set: then it goes on and keeps the new ones.
@@ -116,7 +116,7 @@ func (r *Run) fresh(t *Trainer, fields []data.Field) error {
 	if err := r.builder.declare(fields, 2); err != nil { // a layer may refuse one example in mode Train: nn.BatchNorm
 		return err
 	}
-	if err := r.builder.checkFreeze(t.Freeze); err != nil {
+	if err := r.builder.checkPatterns(t.Freeze); err != nil {
 		return err
 	}
 	if err := r.builder.hold(t.Executor, r.State); err != nil {
@@ -185,10 +185,4 @@ func (t *Trainer) check(src data.Source) error {
 }
 
 // warn tells of what may be a mistake.
-func (t *Trainer) warn(s string) {
-	if t.Warn == nil {
-		slog.Warn(s)
-		return
-	}
-	t.Warn(s)
-}
+func (t *Trainer) warn(s string) { warning(t.Warn)(s) }

@@ -67,7 +67,7 @@ func tuned(t testing.TB) []scenario {
 // stored lists the tensors of a file of the newest checkpoint.
 func stored(t *testing.T, run, file string) []string {
 	t.Helper()
-	ck, err := NewestCheckpoint(run)
+	ck, err := NewestCheckpoint(run, nil)
 	must(t, ck, err)
 	f, err := safetensors.Open(filepath.Join(ck, file))
 	if err != nil {
@@ -156,11 +156,12 @@ func TestResumeFrom(t *testing.T) {
 	tr.From = pretrained(2)
 	_, err = tr.Fit(classes(12))
 	wantErr(t, "another pretrained model", err, "step-4 is of a run from another pretrained model: the frozen parameters differ")
-	ck, err := NewestCheckpoint(tr.Out)
+	ck, err := NewestCheckpoint(tr.Out, nil)
 	must(t, ck, err)
 	if err := run.State.Save(filepath.Join(ck, modelFile)); err != nil {
 		t.Fatal(err)
 	}
+	older(t, ck)
 	tr.From = pretrained(1)
 	again, err = tr.Fit(classes(12))
 	if must(t, again, err); digest(t, again) != want {

@@ -57,8 +57,8 @@ func (v Verdict) String() string { return v.Name + ": " + v.Text }
 //
 // Training losses are means over a tenth of the steps. The noise of single batches gives the difference of two means a
 // standard error. A rise of less than twice that error does not count. Chance is the loss of a model that knows only
-// how often each answer comes; for classes it is the entropy of their shares. It is 0 where it is not known. A resumed
-// run is judged by the steps since it was resumed.
+// how often each answer comes; for classes it is the entropy of their shares. It is 0 where it is not known. For a
+// resumed run see [Run.Whole].
 func Judge(h []Status, chance float64) Verdict {
 	v := Verdict{Name: Undecided, Text: "no step was made."}
 	if len(h) == 0 {

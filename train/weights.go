@@ -16,7 +16,11 @@ import (
 
 // Save writes the parameters and buffers to a safetensors file; a crash leaves an old file or the new one whole.
 func (s *State) Save(path string) error {
-	return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return s.write(w, s.model()) })
+	ts, err := s.tensors(s.model())
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return safetensors.Write(w, ts, valuesMeta) })
 }
 
 // model lists the parameters and buffers.
@@ -60,17 +64,19 @@ func (s *State) LoadMatching(path string) (Mismatch, error) {
 	return s.load(path, false, s.model(), nil)
 }
 
-// write writes the values of the given names.
-func (s *State) write(w io.Writer, names []string) error {
-	var ts []safetensors.Tensor
+// valuesMeta is the metadata of files of values, which says that names and shapes are PyTorch's.
+var valuesMeta = map[string]string{"format": "pt"}
+
+// tensors returns copies of the values of the given names.
+func (s *State) tensors(names []string) (ts []safetensors.Tensor, err error) {
 	for _, name := range names {
 		b, err := s.value(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		ts = append(ts, weights.Of(name, b))
 	}
-	return safetensors.Write(w, ts, map[string]string{"format": "pt"})
+	return ts, nil
 }
 
 // load reads the values of the given names into the state, and those of more that the file has. With strict the file

@@ -27,7 +27,7 @@ func benchCmd(g *global) *cobra.Command {
 // benchGemmFlags are the flags of ceto bench gemm.
 type benchGemmFlags struct {
 	*global
-	Rounds int `flag:"rounds" usage:"measurements of each product and of the peak; the best of each counts" range:"[1,inf)" default:"15"`
+	Rounds int `flag:"rounds" usage:"measurements of each product and of the peak; the best of each counts" range:"[1,1000000]" default:"15"`
 }
 
 func benchGemmCmd(g *global) *cobra.Command {

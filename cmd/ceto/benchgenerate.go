@@ -33,7 +33,7 @@ type benchGenerateFlags struct {
 	Prompt int `flag:"prompt-tokens" usage:"tokens of the prompt that new ones follow" range:"[1,inf)" default:"32"`
 	Tokens int `flag:"tokens" usage:"new tokens" range:"[1,inf)" default:"128"`
 	Long   int `flag:"prefill" usage:"tokens of the prompt that is only read" range:"[1,inf)" default:"512"`
-	Rounds int `flag:"rounds" usage:"measurements; the median counts" range:"[1,inf)" default:"3"`
+	Rounds int `flag:"rounds" usage:"measurements; the median counts" range:"[1,1000000]" default:"3"`
 }
 
 func benchGenerateCmd(g *global) *cobra.Command {

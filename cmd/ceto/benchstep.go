@@ -51,7 +51,7 @@ type benchStepFlags struct {
 	Rank       int      `flag:"rank" usage:"of --lora; alpha is twice as much" range:"[1,inf)" default:"8"`
 	Targets    []string `flag:"targets" usage:"of --lora: patterns of layers" default:"['*.q_proj', '*.v_proj', '*.c_attn']"`
 	Recompute  float64  `flag:"recompute" usage:"how much of the activations is computed again in the backward pass instead of kept" range:"[0,1]"`
-	Steps      int      `flag:"steps" usage:"steps to measure" range:"[0,inf)" default:"(as many as the configuration has)"`
+	Steps      int      `flag:"steps" usage:"steps to measure" range:"[0,1000000]" default:"(as many as the configuration has)"`
 	Profile    bool     `flag:"profile" usage:"print the time of each kind of op"`
 	CPUProfile string   `flag:"cpuprofile" usage:"write a CPU profile to this file"`
 }
@@ -197,6 +197,9 @@ func newStepBench(cfg stepConfig, exec plan.Executor) (*stepBench, error) {
 	p, err := plan.New(g, o)
 	if err != nil {
 		return nil, err
+	}
+	if need, free := uint64(p.Total()), exec.Device().Free; free > 0 && need > free {
+		return nil, errors.Errorf("a step needs %s of memory, %s are free; want a smaller --batch, --context or --rank", size(int64(need)), size(int64(free)))
 	}
 	smallHeap()
 	if b.prog, err = exec.Compile(p, b.state); err != nil {

@@ -5,14 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/internal/setting"
+	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
 
@@ -21,8 +20,8 @@ type chatFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	System string `flag:"system" usage:"the system's message; without one the template's own"`
-	Prompt string `flag:"prompt" usage:"one turn: print the answer and end"`
+	System string `flag:"system,empty" usage:"the system's message; without one the template's own"`
+	Prompt string `flag:"prompt,empty" usage:"one turn: print the answer and end"`
 }
 
 func chatCmd(g *global) *cobra.Command {
@@ -59,10 +58,7 @@ func newChat(m *loaded, o generate.Options) (*chat, error) {
 
 // run answers --prompt, or the lines of the input.
 func (f *chatFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.Special)
-	if err != nil {
-		return err
-	}
+	policy := policies[f.Special]
 	if policy == token.AsText {
 		return usagef("--special text: the template's own special tokens must count as such; want parse or refuse")
 	}
@@ -86,10 +82,7 @@ func (f *chatFlags) run(c *cobra.Command) error {
 	if f.JSON {
 		return usagef("--json answers one turn; give it with --prompt")
 	}
-	if isTerminal(c.OutOrStdout()) {
-		defer endsItself(c.Context())()
-	}
-	return t.talk(c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
+	return t.talk(c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), &f.signals)
 }
 
 // once answers one turn.
@@ -114,7 +107,7 @@ func (t *chat) once(ctx context.Context, w io.Writer, prompt string, json bool) 
 func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.Sequence, []int32, error) {
 	var failed error
 	t.Options.StreamText = func(text []byte) bool {
-		_, failed = w.Write(shown(w, text))
+		_, failed = w.Write(text)
 		return failed == nil
 	}
 	seq, ids, err := t.Answer(ctx, text)
@@ -124,73 +117,46 @@ func (t *chat) answer(ctx context.Context, w io.Writer, text string) (generate.S
 	return seq, ids, err
 }
 
-// talk answers each line of r. It prints an error of an answer, and the chat goes on. Ctrl-C ends an answer; SIGTERM
-// ends the chat.
-func (t *chat) talk(r io.Reader, w, notes io.Writer) error {
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(interrupts)
-	lines := readLines(r)
+// talk answers each line of r. It prints an error of an answer, and the chat goes on. At a terminal Ctrl-C ends the
+// answer that is under way.
+func (t *chat) talk(r io.Reader, w, notes io.Writer, s *signals) error {
+	var answering atomic.Pointer[context.CancelFunc]
 	shell := isTerminal(w)
 	if shell {
 		fmt.Fprintf(notes, "%s; /reset forgets the turns, Ctrl-D ends\n", t.about)
+		defer s.onInterrupt(func() bool {
+			cancel := answering.Swap(nil)
+			if cancel != nil {
+				(*cancel)()
+			}
+			return cancel != nil
+		})()
 	}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 16<<20)
 	for {
 		if shell {
 			fmt.Fprint(w, "> ")
 		}
-		var line string
-		select {
-		case <-interrupts:
-			return nil
-		case l, ok := <-lines:
-			if !ok {
-				return nil
-			}
-			line = strings.TrimSpace(l)
+		if !lines.Scan() {
+			return errors.Wrap(lines.Err(), "chat: standard input")
 		}
-		switch line {
+		switch line := strings.TrimSpace(lines.Text()); line {
 		case "":
-			continue
 		case "/reset":
 			t.Reset()
-			continue
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan bool)
-		done := make(chan struct{})
-		go func() {
-			select {
-			case s := <-interrupts:
-				cancel()
-				ended <- s != os.Interrupt
-			case <-done:
-				ended <- false
+		default:
+			ctx, cancel := context.WithCancel(context.Background())
+			answering.Store(&cancel)
+			_, _, err := t.answer(ctx, w, line)
+			answering.Store(nil)
+			cancel()
+			if _, e := fmt.Fprintln(w); e != nil {
+				return e
 			}
-		}()
-		_, _, err := t.answer(ctx, w, line)
-		close(done)
-		end := <-ended
-		cancel()
-		if err != nil {
-			fmt.Fprintln(notes, "ceto:", err)
-		}
-		if _, err := fmt.Fprintln(w); err != nil || end {
-			return err
+			if err != nil {
+				fmt.Fprintln(notes, "ceto:", err)
+			}
 		}
 	}
-}
-
-// readLines sends the lines of r.
-func readLines(r io.Reader) <-chan string {
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		s := bufio.NewScanner(r)
-		s.Buffer(nil, 16<<20)
-		for s.Scan() {
-			lines <- s.Text()
-		}
-	}()
-	return lines
 }

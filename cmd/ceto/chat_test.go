@@ -18,7 +18,7 @@ type interrupting struct {
 }
 
 func (w *interrupting) Write(b []byte) (int, error) {
-	if !w.done {
+	if !w.done && string(b) != "> " {
 		w.done = true
 		if err := syscall.Kill(syscall.Getpid(), syscall.SIGINT); err != nil {
 			w.t.Error(err)
@@ -40,8 +40,11 @@ func TestChatInterrupt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var s signals
+	s.listen(t.Context())
 	w, notes := &interrupting{t: t}, &bytes.Buffer{}
-	if err := c.talk(strings.NewReader("What is it?\nAnd then?\n"), w, notes); err != nil || notes.Len() > 0 {
+	shell := &output{w: w, terminal: true, needed: "standard output"}
+	if err := c.talk(strings.NewReader("What is it?\nAnd then?\n"), shell, notes, &s); err != nil || strings.Contains(notes.String(), "ceto:") {
 		t.Fatalf("%v, %q", err, notes)
 	}
 	if len(c.Turns) != 4 {
@@ -51,7 +54,7 @@ func TestChatInterrupt(t *testing.T) {
 	if cut == "" || len(cut) > 8 || len(whole) < 20 {
 		t.Errorf("the interrupted answer is %q, the next %q; want a few bytes, and 40 tokens", cut, whole)
 	}
-	if want := cut + "\n" + whole + "\n"; w.String() != want {
+	if want, _ := visible(nil, []byte("> "+cut+"\n> "+whole+"\n> ")); w.String() != string(want) {
 		t.Errorf("printed %q, want %q", w.String(), want)
 	}
 }

@@ -17,6 +17,7 @@ type dataCheck struct {
 	r, held *record.Records  // held: what --against names, else r
 	chats   *finetune.Layout // set where the rows are chats, whose texts end before the last answer
 	found   *record.Findings
+	left    record.Unusable // records that have no text or no chat
 }
 
 // detect finds out whether the rows are chats: no column was named, none is called text, and a layout fits.
@@ -50,6 +51,21 @@ func (k *dataCheck) comparable() error {
 	return nil
 }
 
+// filter drops the records that have no text or no chat.
+func (k *dataCheck) filter() error {
+	files := []*record.Records{k.r}
+	if k.held != k.r {
+		files = append(files, k.held)
+	}
+	for _, r := range files {
+		texts := k.textsOf(r)
+		if err := r.Filter(&k.left, k.strict, func(i int) error { _, err := texts(i); return err }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // find looks for what the flags ask for.
 func (k *dataCheck) find() (err error) {
 	c := record.Check{Text: k.Text, Label: k.Label, Texts: k.textsOf, Similarity: k.Similarity, Val: k.Val, Seed: k.Seed}
@@ -69,6 +85,8 @@ func (k *dataCheck) find() (err error) {
 			return len(ids), err
 		}
 	}
-	k.found, err = c.Find(k.r)
+	if k.found, err = c.Find(k.r); err == nil {
+		k.found.Unusable = k.left.Count
+	}
 	return err
 }

@@ -26,6 +26,7 @@ type checkFlags struct {
 	*global
 	dataFlags
 	tokenizer  string
+	strict     bool
 	Text       string  `flag:"text" usage:"column of the texts" default:"(the one called \"text\", or chats by their columns, as finetune --task chat finds them)"`
 	Label      string  `flag:"label" usage:"column of the labels" default:"(the one called \"label\", if there is one)"`
 	Against    string  `flag:"against" usage:"held-out data with the same columns, to look for texts that --data has too" default:"(the split's validation part)"`
@@ -47,6 +48,8 @@ func dataCheckCmd(g *global) *cobra.Command {
 	setting.Flags(fl, f)
 	setting.Var(fl, tokenizeFlags{}, "tokenizer", &f.tokenizer)
 	setting.Var(fl, finetune.Settings{}, "model", &f.tokenizer)
+	setting.Var(fl, finetune.DataSettings{}, "strict", &f.strict)
+	fl.Lookup("strict").Usage = "refuse records that cannot be used, which are left out"
 	fl.Lookup("tokenizer").Usage = "count tokens as well: " + tokenizerUsage
 	fl.Lookup("model").Usage = "the same as --tokenizer"
 	return c
@@ -78,6 +81,9 @@ func (f *checkFlags) run(c *cobra.Command) error {
 		if err := k.comparable(); err != nil {
 			return err
 		}
+	}
+	if err := k.filter(); err != nil {
+		return err
 	}
 	if err := k.find(); err != nil {
 		return err

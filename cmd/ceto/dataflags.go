@@ -63,7 +63,7 @@ func needColumn(r *record.Records, flag, name string) (string, error) {
 	if !slices.Contains(r.Columns(), name) {
 		return "", usagef("--%s %s: no such column; there are %s", flag, name, columnNames(r))
 	}
-	return name, nil
+	return name, usage(r.Unique(name))
 }
 
 // wantColumn is needColumn for data that may lack the column: then it returns "", unless the flag was given.

@@ -28,6 +28,12 @@ func (k *dataCheck) report(w io.Writer) error {
 		fmt.Fprintf(b, "label %q: %v\n", k.Label, f.Balance)
 	}
 	b.WriteByte('\n')
+	if k.left.Count > 0 {
+		finding(b, k.left.Count, "records that cannot be used, and are left out here", "finetune leaves them out, too")
+		for _, line := range k.left.First {
+			fmt.Fprintf(b, "         %s\n", k.short(line))
+		}
+	}
 	finding(b, len(f.Places.Empty), "empty texts", "they teach nothing: leave them out")
 	for _, i := range f.Places.Empty[:min(dataExamples, len(f.Places.Empty))] {
 		fmt.Fprintf(b, "         %s\n", k.place(k.r, i))
@@ -88,8 +94,10 @@ func (k *dataCheck) pairs(b *strings.Builder, pairs []record.Pair, of *record.Re
 }
 
 // place is where row i of r is: the line alone where it is in the file that --data names.
-func (k *dataCheck) place(r *record.Records, i int) string {
-	where := r.Where(i)
+func (k *dataCheck) place(r *record.Records, i int) string { return k.short(r.Where(i)) }
+
+// short names a place by the line alone where it is in the file that --data names.
+func (k *dataCheck) short(where string) string {
 	if line, ok := strings.CutPrefix(where, k.path+":"); ok {
 		return "line " + line
 	}
@@ -101,6 +109,9 @@ func (k *dataCheck) classWarnings(b *strings.Builder) {
 	f := k.found
 	if f.Labels == nil {
 		return
+	}
+	if f.Alike != "" {
+		fmt.Fprintf(b, "       %s\n", f.Alike)
 	}
 	if len(f.Labels.Names) == 1 {
 		fmt.Fprintf(b, "       only one label, %q: there is nothing to tell apart\n", f.Labels.Names[0])

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/ceto-ml/ceto/cuda"
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -11,7 +10,12 @@ import (
 )
 
 // executor opens the device that --device names. With auto that is a GPU where one is usable.
-func (g *global) executor() (plan.Executor, error) { return g.openDevice(os.Stderr) }
+func (g *global) executor() (plan.Executor, error) {
+	if g.notes == nil {
+		return g.openDevice(io.Discard)
+	}
+	return g.openDevice(g.notes)
+}
 
 // openDevice is executor; w is told what auto took.
 func (g *global) openDevice(w io.Writer) (plan.Executor, error) {

@@ -20,10 +20,10 @@ type exportFlags struct {
 	*global
 	model    string
 	adapters []string
-	Format   string `flag:"to" usage:"hf, gguf or llm.c"`
-	Type     string `flag:"type" usage:"type of the values: f32, f16, bf16 or q8_0" default:"f32"`
+	Format   string `flag:"to" usage:"hf, gguf or llm.c" oneof:"hf gguf llm.c"`
+	Type     string `flag:"type" usage:"type of the values: f32, f16, bf16 or q8_0" oneof:"f32 f16 bf16 q8_0" default:"f32"`
 	Shard    string `flag:"shard-size" usage:"most bytes of a safetensors file (kB, MB, GB; KiB, MiB, GiB)" default:"5GB"`
-	Force    bool   `flag:"force" usage:"replace the folder, and all files in it, where it exists"`
+	Force    bool   `flag:"force" usage:"replace the folder where an export wrote it and nobody changed it since"`
 }
 
 func exportCmd(g *global) *cobra.Command {

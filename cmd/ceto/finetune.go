@@ -57,7 +57,7 @@ func (f *finetuneFlags) settings(c *cobra.Command) (s finetune.Settings, err err
 		return s, err
 	}
 	if f.Resume != "" {
-		return finetune.ReadSettings(filepath.Join(f.Resume, finetune.SettingsFile))
+		return f.resumed(c)
 	}
 	if f.Config != "" {
 		if s, err = finetune.ReadSettings(f.Config); err != nil {
@@ -79,6 +79,21 @@ func (f *finetuneFlags) settings(c *cobra.Command) (s finetune.Settings, err err
 	}
 	s.Model, err = findModel(s.Model)
 	return s, err
+}
+
+// resumed returns the settings of the run that goes on, with those of --set and the flags that it may change.
+func (f *finetuneFlags) resumed(c *cobra.Command) (finetune.Settings, error) {
+	s, err := finetune.ReadSettings(filepath.Join(f.Resume, finetune.SettingsFile))
+	if err != nil {
+		return s, err
+	}
+	keepOld(&s.Train.Keep)
+	old := s
+	if err := f.set(&s); err != nil {
+		return s, err
+	}
+	setting.Given(c.Flags(), &f.s, &s)
+	return s, resumed(c.ErrOrStderr(), &old, &s)
 }
 
 // absolute makes the paths absolute, since a run may be resumed and used from another folder.

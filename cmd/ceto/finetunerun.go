@@ -61,7 +61,10 @@ func (f *finetuneFlags) one(c *cobra.Command, s finetune.Settings, exec plan.Exe
 	defer j.Close()
 	o := f.options(c.Context(), c.ErrOrStderr(), j, exec)
 	o.Out, o.Resume, o.DataChanged = out, f.Resume != "", f.Data
-	defer endsItself(c.Context())()
+	release := func() {}
+	defer func() { release() }()
+	o.Callbacks = []train.Callback{&tuneProgress{w: c.ErrOrStderr(), begun: func() { release = f.signals.hold() }}}
+	o.Learned = func() { release() }
 	return j.Fit(o)
 }
 
@@ -121,8 +124,9 @@ func rounded(seconds float64) string {
 
 // tuneProgress writes a line for each evaluation, and every few seconds one for the step.
 type tuneProgress struct {
-	w    io.Writer
-	last time.Time
+	w     io.Writer
+	begun func() // is called after the first step: before it nothing is learned that a signal could lose; may be nil
+	last  time.Time
 }
 
 // Observes implements train.Observer.
@@ -130,6 +134,10 @@ func (p *tuneProgress) Observes() {}
 
 // OnStep implements train.Callback.
 func (p *tuneProgress) OnStep(s *train.Status) error {
+	if s.Step > 0 && p.begun != nil {
+		p.begun()
+		p.begun = nil
+	}
 	if !s.Evaluated && time.Since(p.last) < 10*time.Second && s.Step != s.Steps {
 		return nil
 	}
@@ -188,7 +196,7 @@ func figures(w io.Writer, title string, values map[string]finetune.Number, ci ma
 // curves plots training and validation losses.
 func curves(w io.Writer, r *finetune.Result) {
 	var losses, val []float64
-	for _, s := range r.History {
+	for _, s := range r.Whole {
 		if s.Step > 0 {
 			losses = append(losses, s.Loss)
 		}

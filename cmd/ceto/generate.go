@@ -21,7 +21,7 @@ type generateFlags struct {
 	*global
 	modelFlags
 	sampleFlags
-	Prompts []string `flag:"prompt,array" usage:"text to continue; without one the model begins a text. May be repeated, for one batch"`
+	Prompts []string `flag:"prompt,array,empty" usage:"text to continue; without one the model begins a text. May be repeated, for one batch"`
 	Stream  bool     `flag:"stream" usage:"print the text as it comes" default:"true"`
 }
 
@@ -65,10 +65,6 @@ type sequence struct {
 
 // run loads the model, and prints the continuations.
 func (f *generateFlags) run(c *cobra.Command) error {
-	policy, err := policyOf(f.Special)
-	if err != nil {
-		return err
-	}
 	m, err := f.load(&f.modelFlags)
 	if err != nil {
 		return err
@@ -83,7 +79,7 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	}
 	ids := make([][]int32, len(f.Prompts))
 	for i, p := range f.Prompts {
-		if ids[i], err = generate.PromptIDs(m.tok, p, policy); err != nil {
+		if ids[i], err = generate.PromptIDs(m.tok, p, policies[f.Special]); err != nil {
 			return usage(errors.WithMessage(err, "--prompt"))
 		}
 	}
@@ -116,19 +112,11 @@ func (f *generateFlags) print(w io.Writer, seqs []generate.Sequence) error {
 		if len(seqs) > 1 {
 			fmt.Fprintf(w, "--- prompt %d, log-probability %.4f, ended by %s\n", s.Prompt, s.Score, s.End)
 		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", f.Prompts[s.Prompt], shown(w, []byte(s.Text))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", f.Prompts[s.Prompt], s.Text); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// shown returns the text that is written to w. For a terminal it has no control characters.
-func shown(w io.Writer, text []byte) []byte {
-	if isTerminal(w) {
-		return printable(text)
-	}
-	return text
 }
 
 // loaded is a model ready to generate.
@@ -188,7 +176,7 @@ func (m *loaded) generate(ctx context.Context, w io.Writer, before string, ids [
 		return failed == nil && ctx.Err() == nil
 	}
 	o.StreamText = func(text []byte) bool {
-		_, failed = w.Write(shown(w, text))
+		_, failed = w.Write(text)
 		return failed == nil
 	}
 	seqs, err := m.gen.Generate(ids, o)

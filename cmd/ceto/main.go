@@ -5,14 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
-	"syscall"
-	"time"
 
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/internal/vec"
@@ -43,51 +40,23 @@ func usagef(format string, a ...any) error { return usageError{errors.Errorf(for
 func main() { os.Exit(run()) }
 
 func run() int {
-	signal.Ignore(syscall.SIGPIPE) // a write into a closed pipe is an error like any other
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	var p patience
-	context.AfterFunc(ctx, func() {
-		stop() // a second signal ends the process at once
-		p.hurry()
-	})
-	out, notes := newOutput(os.Stdout, false), newOutput(os.Stderr, true)
-	c := root()
+	g := &global{}
+	out, notes := stdout(os.Stdout), stderr(os.Stderr)
+	c := root(g)
 	c.SetOut(out)
 	c.SetErr(notes)
-	err := c.ExecuteContext(context.WithValue(ctx, patienceKey{}, &p))
-	if err == nil {
-		err = errors.Wrap(out.err, "standard output")
+	err := c.ExecuteContext(g.signals.listen(context.Background()))
+	if e := out.close(); err == nil {
+		err = e
 	}
-	code := exitCode(err)
-	if code != 0 && code != exitStopped {
+	if g.signals.stopped() && (err == nil || errors.Is(err, context.Canceled)) {
+		err = train.ErrInterrupted
+	}
+	if err != nil && !errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintln(notes, "ceto:", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	return code
-}
-
-// patience says what a first signal does: a command ends by itself, or is ended a second later. Training may take as
-// long as its step does.
-type patience struct{ itself atomic.Bool }
-
-type patienceKey struct{}
-
-// hurry ends the process soon, unless it ends by itself.
-func (p *patience) hurry() {
-	time.Sleep(time.Second)
-	if !p.itself.Load() {
-		os.Exit(exitStopped)
-	}
-}
-
-// endsItself says that a command that trains or talks ends by itself after a signal, until done is called.
-func endsItself(ctx context.Context) (done func()) {
-	p, ok := ctx.Value(patienceKey{}).(*patience)
-	if !ok {
-		return func() {}
-	}
-	p.itself.Store(true)
-	return func() { p.itself.Store(false) }
+	notes.close()
+	return exitCode(err)
 }
 
 // exitCode is the code that a command's error ends the process with.
@@ -96,7 +65,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
+	case errors.Is(err, train.ErrInterrupted):
 		return exitStopped
 	case errors.As(err, &u):
 		return exitUsage
@@ -107,12 +76,14 @@ func exitCode(err error) int {
 // global are the flags of every command.
 type global struct {
 	Device  string `flag:"device" usage:"auto (a GPU where one is usable), cpu, cuda, cuda:N (GPU N, from 0) or emulated (a GPU that is emulated and checks every access)" default:"auto"`
-	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,inf)"`
+	Threads int    `flag:"threads" usage:"worker threads; 0 takes one for each processor" range:"[0,4096]"`
 	JSON    bool   `flag:"json" usage:"print one JSON object as the last line of stdout"`
+
+	signals signals
+	notes   io.Writer // standard error, as the command has it; nil for none
 }
 
-func root() *cobra.Command {
-	g := &global{}
+func root(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:           "ceto",
 		Short:         "Pretrain GPT-style models, and run, inspect and convert those that others have trained",
@@ -123,7 +94,8 @@ func root() *cobra.Command {
 
 		Args: known,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			g.notes = c.ErrOrStderr()
 			if err := setting.Check(g); err != nil {
 				return usage(err)
 			}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
@@ -22,7 +22,7 @@ type modelFlags struct {
 	path      string
 	Adapters  []string `flag:"adapter,array" usage:"folder of a LoRA adapter as PEFT saves it, merged into the model; may be repeated"`
 	Tokenizer string   `flag:"tokenizer" usage:"tokenizer's file or folder, where the model's own is not beside it"`
-	Special   string   `flag:"special" usage:"a special token written in the text: parse (it counts as one), text or refuse" default:"parse"`
+	Special   string   `flag:"special" usage:"a special token written in the text: parse (it counts as one), text or refuse" oneof:"parse text refuse" default:"parse"`
 }
 
 func (f *modelFlags) add(fl *pflag.FlagSet) {
@@ -32,14 +32,6 @@ func (f *modelFlags) add(fl *pflag.FlagSet) {
 
 // policies are what --special may say.
 var policies = map[string]token.Policy{"parse": token.Parse, "text": token.AsText, "refuse": token.Refuse}
-
-func policyOf(special string) (token.Policy, error) {
-	p, ok := policies[special]
-	if !ok {
-		return p, usagef("--special %q: want parse, text or refuse", special)
-	}
-	return p, nil
-}
 
 // openModel opens what --model names, with the adapters merged.
 func openModel(path string, adapters ...string) (*pretrained.Source, error) {
@@ -56,6 +48,9 @@ func openModel(path string, adapters ...string) (*pretrained.Source, error) {
 			s.Close()
 			return nil, errors.WithMessage(err, "--adapter")
 		}
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintf(stderr(os.Stderr), "ceto: warning: %s\n", w)
 	}
 	return s, nil
 }
@@ -76,14 +71,14 @@ func findModel(path string) (string, error) {
 	if err != nil {
 		return "", usagef("--model %s: no such file or folder", path)
 	}
-	if !info.IsDir() || atomicfile.Exists(filepath.Join(path, pretrained.ConfigFile)) {
+	if !info.IsDir() {
 		return path, nil
 	}
-	if dir, err := train.NewestCheckpoint(path); err == nil {
-		return dir, nil
-	}
-	return path, nil
+	return train.Resolve(path, warn)
 }
+
+// warn says what may be a mistake.
+func warn(s string) { fmt.Fprintln(os.Stderr, "ceto: warning:", s) }
 
 // openTokenizer reads the model's tokenizer, or the one that --tokenizer names.
 func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error) {
@@ -98,8 +93,8 @@ func (f *modelFlags) openTokenizer(s *pretrained.Source) (token.Tokenizer, error
 	if err != nil {
 		return nil, err
 	}
-	if v := s.Model.Dims().Vocab; t.Vocab() > v {
-		return nil, usagef("--tokenizer %s has %d ids, the model's embedding %d", f.Tokenizer, t.Vocab(), v)
+	if err := token.Bound(t, s.Model.Dims().Vocab); err != nil {
+		return nil, usagef("--tokenizer %s: %v", f.Tokenizer, err)
 	}
 	return t, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/train/finetune"
+	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
 
@@ -25,6 +27,7 @@ type useFlags struct {
 	Metrics   []string `flag:"metrics" usage:"of chat: have the model answer, and compare its answers by:"`
 	Tokens    int      `flag:"tokens" usage:"tokens of an answer, at most" range:"[1,16777216]" default:"128"`
 	stride    int
+	strict    bool
 }
 
 // Choices lists the metrics.
@@ -33,6 +36,7 @@ func (*useFlags) Choices(string) []string { return finetune.TextMetrics() }
 func (f *useFlags) add(c *cobra.Command) {
 	setting.Flags(c.Flags(), f, "run")
 	f.dataFlags.add(c.Flags())
+	setting.Var(c.Flags(), finetune.DataSettings{}, "strict", &f.strict)
 }
 
 // open opens the run and the data, which is read as the run's own unless flags say otherwise.
@@ -55,6 +59,8 @@ func (f *useFlags) open() (*finetune.Predictor, *record.Records, error) {
 			f.comma = d.Comma
 		}
 	}
+	f.encoding, f.unpacked = cmp.Or(f.encoding, p.Settings.Data.Encoding), cmp.Or(f.unpacked, p.Settings.Data.MaxUnpacked)
+	p.Settings.Data.Strict = p.Settings.Data.Strict || f.strict
 	r, err := f.dataFlags.open()
 	if err != nil {
 		p.Close()
@@ -109,12 +115,16 @@ func (f *useFlags) predict(c *cobra.Command) error {
 		}
 	}
 	w := c.OutOrStdout()
+	var unusable record.Unusable
 	for rows := range slices.Chunk(r.Rows(), predictChunk) {
 		answers, texts, err := f.answers(p, r, column, rows)
 		if err != nil {
 			return err
 		}
 		for i, a := range answers {
+			if a.Error != "" {
+				unusable.Add(r, rows[i], errors.New(a.Error))
+			}
 			if f.JSON {
 				err = printJSON(w, a)
 			} else {
@@ -128,7 +138,18 @@ func (f *useFlags) predict(c *cobra.Command) error {
 	if n := p.Truncated; n > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "ceto: warning: %d texts are longer than %d tokens; the rest of each was left out\n", n, p.Settings.Data.Context)
 	}
+	if unusable.Count == r.Len() {
+		return errors.Errorf("%s: none of %d records could be answered: %v", f.path, r.Len(), unusable)
+	}
+	warnUnusable(c, unusable, "have no answer")
 	return nil
+}
+
+// warnUnusable names the first records that could not be used.
+func warnUnusable(c *cobra.Command, u record.Unusable, what string) {
+	if u.Count > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "ceto: warning: %d records %s (--strict refuses them): %v\n", u.Count, what, u)
+	}
 }
 
 // answers returns the model's answers to the given rows, and their texts. With a column the texts are that column's.
@@ -139,17 +160,26 @@ func (f *useFlags) answers(p *finetune.Predictor, r *record.Records, column stri
 		answers, err = p.PredictRows(r, rows)
 		return answers, texts, err
 	}
+	if answers, err = p.PredictColumn(r, column, rows); err != nil {
+		return nil, nil, err
+	}
+	var usable []string
+	var of []int
 	for i, row := range rows {
+		if answers[i].Error != "" {
+			continue
+		}
 		if texts[i], err = r.Text(row, column); err != nil {
 			return nil, nil, err
 		}
+		usable, of = append(usable, texts[i]), append(of, i)
 	}
-	if answers, err = p.Predict(texts); err != nil || !f.Embedding {
-		return answers, texts, err
+	if !f.Embedding {
+		return answers, texts, nil
 	}
-	vectors, err := p.Embed(texts)
+	vectors, err := p.Embed(usable)
 	for i, v := range vectors {
-		answers[i].Embedding = v
+		answers[of[i]].Embedding = v
 	}
 	return answers, texts, err
 }
@@ -191,8 +221,13 @@ func (f *useFlags) eval(c *cobra.Command) error {
 		maps.Copy(metrics, values)
 		maps.Copy(ci, intervals)
 	}
+	warnUnusable(c, p.Unusable, "are left out, since they cannot be measured on")
 	if f.JSON {
-		return printJSON(c.OutOrStdout(), map[string]any{"metrics": metrics, "ci95": ci, "n": r.Len()})
+		report := map[string]any{"metrics": metrics, "ci95": ci, "n": r.Len()}
+		if n := p.Unusable.Count; n > 0 {
+			report["unusable"] = n
+		}
+		return printJSON(c.OutOrStdout(), report)
 	}
 	figures(c.OutOrStdout(), fmt.Sprintf("%s, %d records", f.path, r.Len()), metrics, ci)
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -67,14 +68,38 @@ func (f *pretrainFlags) settings(c *cobra.Command) (s pretrain.Settings, err err
 	if err != nil {
 		return s, usage(err)
 	}
-	if err := f.set(&s); err != nil {
+	if f.Resume != "" {
+		keepOld(&s.Train.Keep)
+	}
+	old := s
+	if err := f.override(c, &s); err != nil {
 		return s, err
 	}
-	if c.Flags().Changed("lr") {
-		s.ScaleLR(f.s.Train.LR)
+	if f.Resume != "" {
+		if err := resumed(c.ErrOrStderr(), &old, &s); err != nil {
+			return s, err
+		}
 	}
-	setting.Given(c.Flags(), &f.s, &s)
 	return s, usage(s.Resolve())
+}
+
+// override overwrites settings with those of --set and the flags. The learning rate takes the one at the end of the run
+// with it, unless that is given too.
+func (f *pretrainFlags) override(c *cobra.Command, s *pretrain.Settings) error {
+	old := s.Train
+	s.Train.MinLR = math.NaN()
+	if err := f.set(s); err != nil {
+		return err
+	}
+	setting.Given(c.Flags(), &f.s, s)
+	if math.IsNaN(s.Train.MinLR) {
+		s.Train.MinLR = old.MinLR
+		if lr := s.Train.LR; lr != old.LR {
+			s.Train.LR = old.LR
+			s.ScaleLR(lr)
+		}
+	}
+	return nil
 }
 
 func (f *pretrainFlags) run(c *cobra.Command) error {
@@ -95,15 +120,16 @@ func (f *pretrainFlags) run(c *cobra.Command) error {
 	out := f.folder()
 	p := newProgress(c.ErrOrStderr(), exec)
 	smallHeap()
-	done := endsItself(c.Context())
+	release := func() {}
 	r, err := j.Fit(pretrain.Options{Out: out, Resume: f.Resume != "", DataChanged: f.Data, Executor: exec, MemoryLimit: f.limit(exec), Interrupt: c.Context().Done(),
 		Callbacks: []train.Callback{p},
 		Warn:      func(s string) { fmt.Fprintln(c.ErrOrStderr(), "ceto: warning:", s) },
 		Ready: func(*train.Loop) {
 			debug.FreeOSMemory() // gives back what initialisation used
 			p.header(j, out)
+			release = f.signals.hold() // the loop ends with a whole step and a checkpoint
 		}})
-	done()
+	release()
 	p.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		fmt.Fprintf(c.ErrOrStderr(), "stopped after a whole step; go on with\n  ceto pretrain --resume %s\n", filepath.ToSlash(out))

@@ -15,8 +15,8 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 	if f.JSON {
 		return printJSON(w, r)
 	}
-	losses := make([]float64, len(r.History))
-	for i, s := range r.History {
+	losses := make([]float64, len(r.Whole))
+	for i, s := range r.Whole {
 		losses[i] = s.Loss
 	}
 	fmt.Fprintf(w, "%s\n\n", plot.Curve(losses, "training loss, nats per token"))
@@ -30,7 +30,7 @@ func (f *pretrainFlags) report(w io.Writer, j *pretrain.Job, r *pretrain.Result)
 		return err
 	}
 	if text != nil {
-		fmt.Fprintf(w, "%s\n", printable(text))
+		fmt.Fprintf(w, "%s\n", text)
 	}
 	fmt.Fprintf(w, "\nnext:\n")
 	dir := filepath.ToSlash(r.Run)

@@ -57,8 +57,8 @@ func (p *progress) Observes() {}
 func (p *progress) OnStep(s *train.Status) error {
 	if p.flops == 0 {
 		p.flops = s.Run.StepFLOPs()
-		if isTerminal(p.w) {
-			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(bare(p.w)), progressbar.OptionSetWidth(20),
+		if w := movingLine(p.w); w != nil {
+			p.bar = progressbar.NewOptions(s.Steps, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20),
 				progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 		}
 	}

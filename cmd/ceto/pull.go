@@ -62,6 +62,7 @@ func (f *pullFlags) run(c *cobra.Command, name string) error {
 		return usage(err)
 	}
 	p := &pullProgress{w: c.ErrOrStderr()}
+	defer f.signals.hold()()
 	k.Announce, k.Progress, k.Note = p.announce, p.onBytes, p.note
 	dir, err := k.Pull(c.Context(), repo, revision, f.Files)
 	p.close()
@@ -108,8 +109,8 @@ func (p *pullProgress) announce(files []hub.File) {
 		}
 	}
 	fmt.Fprintf(p.w, "files: %d, %s, of which %s are in the cache\n", len(files), size(p.total), size(p.here))
-	if p.here < p.total && isTerminal(p.w) {
-		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(bare(p.w)), progressbar.OptionSetWidth(10),
+	if w := movingLine(p.w); w != nil && p.here < p.total {
+		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(10),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond))
 	}
 }

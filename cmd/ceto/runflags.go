@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ceto-ml/ceto/graph/plan"
@@ -56,4 +59,20 @@ func (f *runFlags) set(settings any) error {
 		}
 	}
 	return nil
+}
+
+// keepOld makes a run that has no setting keep, since an older program began it, go on keeping all checkpoints.
+func keepOld(k *int) {
+	if *k == 0 {
+		*k = -1
+	}
+}
+
+// resumed refuses settings that a run cannot change when it goes on, and says which others have changed.
+func resumed(w io.Writer, old, next any) error {
+	changed, err := setting.Resumed(old, next)
+	if err == nil && len(changed) > 0 {
+		fmt.Fprintf(w, "the run goes on with other settings, which its run.yaml keeps: %s\n", strings.Join(changed, ", "))
+	}
+	return usage(err)
 }

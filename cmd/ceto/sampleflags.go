@@ -62,5 +62,8 @@ func (f *sampleFlags) options(fl *pflag.FlagSet, s *pretrained.Source) (generate
 		}
 		o.Bias[int32(n)] = v
 	}
+	if err := s.CheckSampling(o.Temperature > 0, fl.Changed); err != nil {
+		return o, err
+	}
 	return o, usage(o.Validate())
 }

@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ceto-ml/ceto/data/token"
+	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -70,6 +72,9 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 		return token.Byte{}, nil
 	}
 	dir, err := findModel(path)
+	if err != nil && atomicfile.Exists(path) {
+		return nil, errors.WithMessage(err, "--tokenizer")
+	}
 	if err != nil {
 		return nil, usage(errors.Errorf("--tokenizer %s: no such file or folder", path))
 	}
@@ -79,26 +84,40 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 
 // ids encodes a text as the flags say.
 func (f *tokenizeFlags) ids(t token.Tokenizer, text []byte) ([]int32, error) {
-	policy, err := policyOf(f.special)
-	if err != nil {
-		return nil, err
-	}
 	if sub, ok := t.(token.Subword); ok {
-		return sub.EncodeWith(text, token.Options{Policy: policy, Add: f.Add})
+		return sub.EncodeWith(text, token.Options{Policy: policies[f.special], Add: f.Add})
 	}
 	return t.Encode(text)
 }
 
-// input reads the file that is named, or standard input.
+// inputMemory is the number of bytes of memory that a byte of input may take: the text, its ids, and the ids in words.
+const inputMemory = 32
+
+// input reads the file that is named, or standard input: no more than the free memory has room for.
 func input(c *cobra.Command, args []string) ([]byte, error) {
 	if len(args) > 1 {
 		return nil, usagef("%s takes one file, got %q", c.CommandPath(), args)
 	}
+	most := 1 << 30 // where the system does not say what is free
+	exec := plan.CPU(1)
+	if free := exec.Device().Free; free > 0 {
+		most = int(free / inputMemory)
+	}
+	exec.Close()
 	if len(args) == 1 {
-		b, err := os.ReadFile(args[0])
+		b, err := bounded.ReadFile(args[0], most)
 		return b, usage(err)
 	}
-	return io.ReadAll(c.InOrStdin())
+	return readInput(c.InOrStdin(), most)
+}
+
+// readInput reads all of r, and refuses more than most bytes.
+func readInput(r io.Reader, most int) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err == nil && len(b) > most {
+		err = errors.Errorf("standard input: more than %d bytes, for which the free memory has no room", most)
+	}
+	return b, err
 }
 
 func (f *tokenizeFlags) encode(c *cobra.Command, t token.Tokenizer, args []string) error {

@@ -37,15 +37,17 @@ type Findings struct {
 	Label      string         `json:"label"`   // Check.Label
 	Classes    map[string]int `json:"classes"` // rows of each label
 	Characters Lengths        `json:"characters"`
-	Tokens     *Lengths       `json:"tokens,omitempty"` // nil where they were not counted
-	Empty      int            `json:"empty"`            // rows without a text but for white space
-	Duplicates int            `json:"duplicates"`       // rows whose folded text an earlier row has
-	Near       int            `json:"near_duplicates"`  // other rows that are like an earlier one
-	Conflicts  int            `json:"conflicts"`        // duplicates whose label, or answer, is not the earlier row's
-	Leaks      int            `json:"leaks"`            // held-out rows that are like a row to train on
-	HeldOut    int            `json:"held_out"`         // rows that leaks were looked for in
-	Unseen     []string       `json:"unseen"`           // labels of held-out rows that the data lacks
-	Small      []string       `json:"small"`            // labels that are missing in a part of the split, sorted
+	Tokens     *Lengths       `json:"tokens,omitempty"`   // nil where they were not counted
+	Unusable   int            `json:"unusable,omitempty"` // records that were left out; for programs to set
+	Empty      int            `json:"empty"`              // rows without a text but for white space
+	Duplicates int            `json:"duplicates"`         // rows whose folded text an earlier row has
+	Near       int            `json:"near_duplicates"`    // other rows that are like an earlier one
+	Conflicts  int            `json:"conflicts"`          // duplicates whose label, or answer, is not the earlier row's
+	Leaks      int            `json:"leaks"`              // held-out rows that are like a row to train on
+	HeldOut    int            `json:"held_out"`           // rows that leaks were looked for in
+	Unseen     []string       `json:"unseen"`             // labels of held-out rows that the data lacks
+	Small      []string       `json:"small"`              // labels that are missing in a part of the split, sorted
+	Alike      string         `json:"alike,omitempty"`    // Classes.Alike
 
 	Places  Places   `json:"-"`
 	Labels  *Classes `json:"-"` // nil without labels

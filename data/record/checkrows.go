@@ -20,8 +20,13 @@ func (k *checking) labels() (err error) {
 	if err != nil {
 		return err
 	}
+	k.Alike = k.Labels.Alike
+	known := map[string]bool{}
+	for _, name := range k.Labels.Names {
+		known[Label(name)] = true
+	}
 	for _, name := range held.Names {
-		if k.Classes[name] == 0 {
+		if !known[Label(name)] {
 			k.Unseen = append(k.Unseen, name)
 		}
 	}

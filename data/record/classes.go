@@ -9,30 +9,32 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Classes are the distinct values of a column, sorted by their bytes, and which of them each record has.
+// Classes are the distinct values of a column, sorted by their bytes, and which of them each record has. Values that
+// are the same label by [Labels] are one class.
 type Classes struct {
 	Names []string
 	Count []int   // records of each
 	Of    []int32 // number of the class of each record, in Names
+	Alike string  // says which labels were written in several ways; "" where none was
 }
 
 // Classes reads a column of all records as classes. Memory: 4 bytes a record and the distinct values.
 func (r *Records) Classes(column string) (*Classes, error) {
-	number, of := map[string]int32{}, make([]int32, r.n)
-	c := &Classes{Of: of}
+	of := make([]int32, r.n)
+	c, l := &Classes{Of: of}, &Labels{}
 	for i := range of {
-		v, err := r.Text(i, column)
+		v, quoted, err := r.label(i, column)
 		if err != nil {
 			return nil, err
 		}
-		k, ok := number[v]
-		if !ok {
-			k = int32(len(c.Names))
-			number[v], c.Names, c.Count = k, append(c.Names, v), append(c.Count, 0)
+		k := l.Add(v, quoted)
+		if int(k) == len(c.Count) {
+			c.Count = append(c.Count, 0)
 		}
 		of[i] = k
 		c.Count[k]++
 	}
+	c.Names, c.Alike = l.Names, l.Alike()
 	order := make([]int, len(c.Names))
 	for i := range order {
 		order[i] = i
@@ -47,6 +49,19 @@ func (r *Records) Classes(column string) (*Classes, error) {
 		of[i] = to[old]
 	}
 	return c, nil
+}
+
+// label returns a column of record i as text, an object or array as it is written. It tells whether it is a text that
+// could have been a number.
+func (r *Records) label(i int, column string) (text string, quoted bool, err error) {
+	err = r.value(i, column, func(v []byte, isJSON bool) (err error) {
+		if text = string(v); isJSON && (len(v) == 0 || v[0] != '[' && v[0] != '{') {
+			quoted = len(v) > 0 && v[0] == '"'
+			text, err = plain(v)
+		}
+		return errors.Wrapf(err, "column %q", column)
+	})
+	return text, quoted, err
 }
 
 // Class is a value of a column and how many records have it.

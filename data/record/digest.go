@@ -22,7 +22,7 @@ func (r *Records) Digest(rows []int) (string, error) {
 	for _, i := range rows {
 		f, k := r.at(i)
 		s := scanners.Get().(*scanner)
-		s.reset(f, f.starts[k])
+		s.reset(f, f.starts.at(k))
 		err := s.next()
 		put(s.rec)
 		s.release()

@@ -5,9 +5,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ceto-ml/ceto/internal/textfile"
 	"github.com/pkg/errors"
@@ -58,6 +58,9 @@ func find(path string, want Format) ([]string, error) {
 	return all, nil
 }
 
+// twicePlace stands for the place of a column whose name another column has, too.
+const twicePlace = -1
+
 // file is one file of records.
 type file struct {
 	path   string
@@ -68,9 +71,15 @@ type file struct {
 	comma  byte
 	max    int
 	array  bool    // JSON: one array, not an object a line
-	starts []int64 // offset of each record
-	place  []int   // where a record of this file has each column of the Records; not for JSON
+	within bool    // the array is a member of an object
+	starts offsets // of each record
+	place  []int   // where a record of this file has each column of the Records, or twicePlace; not for JSON
+	fields int     // that a record has; not for JSON
 	names  string  // where the columns come from: "the header"
+
+	mu    sync.Mutex
+	asked int64 // a place that linesTo was asked for
+	above int   // line ends before it
 }
 
 // open opens a file and finds its format.
@@ -98,14 +107,45 @@ func (f *file) close() error {
 	return f.closer.Close()
 }
 
-// where tells a place as "file:line".
-func (f *file) where(offset int64) string {
-	line, buf, r := 1, make([]byte, 64<<10), io.NewSectionReader(f.src, 0, offset)
+// where tells the place of record k as "file:line", and its number, from 1, if the line has other records.
+func (f *file) where(k int) string {
+	return f.named(f.starts.at(k), k)
+}
+
+// named is where of a record that begins at start.
+func (f *file) named(start int64, k int) string {
+	place := f.path + ":" + strconv.Itoa(1+f.linesTo(start))
+	if k > 0 && f.lines(f.starts.at(k-1), start) == 0 || k+1 < f.starts.n && f.lines(start, f.starts.at(k+1)) == 0 {
+		place += " (record " + strconv.Itoa(k+1) + ")"
+	}
+	return place
+}
+
+// linesTo counts the line ends before a place, from the place that was asked for before if that is in front.
+func (f *file) linesTo(to int64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if to < f.asked {
+		f.asked, f.above = 0, 0
+	}
+	f.above += f.lines(f.asked, to)
+	f.asked = to
+	return f.above
+}
+
+// lines counts the line ends between two places.
+func (f *file) lines(from, to int64) (n int) {
+	buf, r, cr := make([]byte, 64<<10), io.NewSectionReader(f.src, from, to-from), false
 	for {
-		n, err := r.Read(buf)
-		line += bytes.Count(buf[:n], []byte("\n"))
+		k, err := r.Read(buf)
+		b := buf[:k]
+		if cr && k > 0 && b[0] == '\n' { // its CR was counted
+			b = b[1:]
+		}
+		n += bytes.Count(b, []byte("\n")) + bytes.Count(b, []byte("\r")) - bytes.Count(b, []byte("\r\n"))
+		cr = bytes.HasSuffix(buf[:k], []byte("\r"))
 		if err != nil {
-			return f.path + ":" + strconv.Itoa(line)
+			return n
 		}
 	}
 }
@@ -125,16 +165,16 @@ func (f *file) index(r *Records, o Options) error {
 			err = f.check(s, r)
 		}
 		if err == nil {
-			f.starts = append(f.starts, s.start)
+			f.starts.add(s.start)
 		}
 	}
 	if err != io.EOF {
-		return errors.Errorf("record: %s: %v", f.where(s.start), err)
+		return errors.Errorf("record: %s: %v", f.named(s.start, f.starts.n), err)
 	}
 	return nil
 }
 
-// prologue skips a byte order mark and finds whether JSON is one array.
+// prologue skips a byte order mark and finds whether JSON is one array, perhaps within an object.
 func (f *file) prologue(s *scanner) error {
 	head, err := s.b.Peek(3)
 	if err != nil && err != io.EOF {
@@ -147,6 +187,9 @@ func (f *file) prologue(s *scanner) error {
 		return nil
 	}
 	c, err := s.peekByte()
+	if err == nil && c == '{' {
+		return f.wrapped(s)
+	}
 	f.array = err == nil && c == '['
 	s.array = f.array
 	return nil
@@ -167,28 +210,36 @@ func (f *file) header(s *scanner, r *Records, o Options) error {
 		if s.fields > maxColumns {
 			return errors.Errorf("%d columns, at most %d", s.fields, maxColumns)
 		}
-		for i := range s.fields {
-			v, err := f.field(s.rec, i)
-			if err != nil {
-				return err
-			}
-			columns = append(columns, strings.TrimSpace(string(v)))
+		for rest := s.rec; len(columns) < s.fields; {
+			n, _ := span(rest, f.comma, f.format == CSV, false)
+			columns = append(columns, strings.TrimSpace(string(unquote(rest[:n], f.format == CSV))))
+			rest = rest[min(n+1, len(rest)):]
 		}
 	}
+	f.fields = len(columns)
+	place := map[string]int{}
+	for i, c := range columns {
+		if _, twice := place[c]; twice {
+			i = twicePlace
+		}
+		place[c] = i
+	}
+	delete(place, "") // a column without a name is passed over
 	if len(r.columns) == 0 {
-		r.columns = slices.Clone(columns)
-		for i, c := range columns {
-			if _, twice := r.number[c]; twice {
-				return errors.Errorf("two columns are called %q", c)
+		for _, c := range columns {
+			if _, known := r.number[c]; known || c == "" {
+				continue
 			}
-			r.number[c] = i
+			r.number[c] = len(r.columns)
+			r.columns = append(r.columns, c)
 		}
 	}
 	for _, c := range r.columns {
-		f.place = append(f.place, slices.Index(columns, c))
-	}
-	if slices.Contains(f.place, -1) || len(columns) != len(r.columns) {
-		return errors.Errorf("columns %s, the first file has %s", names(columns), names(r.columns))
+		i, ok := place[c]
+		if !ok || len(place) != len(r.columns) {
+			return errors.Errorf("columns %s, the first file has %s", names(columns), names(r.columns))
+		}
+		f.place = append(f.place, i)
 	}
 	return nil
 }
@@ -198,8 +249,8 @@ func (f *file) check(s *scanner, r *Records) error {
 	switch {
 	case f.format == JSON:
 		return keys(s.rec, r)
-	case s.fields != len(f.place):
-		return errors.Errorf("%d fields, %s has %d", s.fields, f.names, len(f.place))
+	case s.fields != f.fields:
+		return errors.Errorf("%d fields, %s has %d", s.fields, f.names, f.fields)
 	}
 	return nil
 }
@@ -216,6 +267,9 @@ func (f *file) value(s *scanner, offset int64, c int, column string) ([]byte, er
 	if f.format == JSON {
 		return member(s.rec, column)
 	}
+	if f.place[c] == twicePlace {
+		return nil, errors.Errorf("two columns are called %q; rename one of them", column)
+	}
 	return f.field(s.rec, f.place[c])
 }
 
@@ -225,10 +279,8 @@ func (f *file) field(rec []byte, i int) ([]byte, error) {
 		return rec, nil
 	}
 	for ; ; i-- {
-		n, _, err := span(rec, f.comma, f.format == CSV, false)
+		n, _ := span(rec, f.comma, f.format == CSV, false)
 		switch {
-		case err != nil:
-			return nil, err
 		case i == 0:
 			return unquote(rec[:n], f.format == CSV), nil
 		case n == len(rec):

@@ -2,12 +2,9 @@ package record
 
 import (
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -25,30 +22,19 @@ func broken() []brokenFile {
 		{"fields, no header", "a.tsv", "1\t2\n1\t2\t3\n", Options{Columns: []string{"a", "b"}}, "a.tsv:2: 3 fields, Columns has 2"},
 		{"names for text", "a.txt", "1\n", Options{Columns: []string{"a", "b"}}, "a.txt:1: 1 fields, Columns has 2"},
 		{"names for JSON", "a.json", "[]", Options{Columns: []string{"a"}}, "Columns is for files without names"},
-		{"column twice", "a.csv", "a,b, a\n1,2,3\n", Options{}, `a.csv:1: two columns are called "a"`},
 		{"too many columns", "a.csv", many + "\n", Options{}, "a.csv:1: 4097 columns, at most 4096"},
 		{"too many keys", "a.jsonl", keys.String(), Options{}, "a.jsonl:4097: key"},
 		{"quote not closed", "a.csv", "a,b\n1,2\n3,\"4\n5,6\n", Options{}, "a.csv:3: a quoted field is not closed"},
-		{"quote in a field", "a.csv", "a,b\n5\" disk,2\n3,4\n", Options{}, `a.csv:2: a quote (") in a field that`},
-		{"text after a quote", "a.csv", "a,b\n\"x\" y,2\n", Options{}, `a.csv:2: text after the closing quote`},
+		{"quote not closed behind text", "a.csv", "a,b\n5\" disk,2\n3,\"\"\"4\n", Options{}, "a.csv:3: a quoted field is not closed"},
+		{"ragged by a quote", "a.csv", "a,b\n\"he said \"x, y\"\",2\n", Options{}, "a.csv:2: 3 fields, the header has 2"},
+		{"ragged in a file of CR", "a.csv", "a,b\r1,2\r\r3\r", Options{}, "a.csv:4: 1 fields, the header has 2"},
 		{"NUL", "a.csv", "a,b\n1,2\n3,\x00\n", Options{}, "a.csv:3: a NUL byte"},
+		{"NUL in the header", "a.csv", "a,b\x00\n1,2\n", Options{}, "a.csv:1: a NUL byte"},
 		{"NUL in quotes", "a.csv", "a\n\"1\n\x00\"\n", Options{}, "a.csv:2: in a quoted field: a NUL byte"},
 		{"Latin-1", "a.txt", "ok\ncaf\xe9\n", Options{}, "a.txt:2: broken UTF-8"},
 		{"Latin-1 in an array", "a.json", "[{\"a\":1},\n{\"a\":\"\xe9\"}]", Options{}, "a.json:2: broken UTF-8"},
 		{"UTF-16", "a.csv", "\xff\xfea", Options{}, "a.csv: utf-16le ends in the middle of a character"},
 		{"UTF-16 big-endian", "a.txt", "\xfe\xff\xd8\x00\x00a", Options{}, "a.txt: bytes 2 to 5 are no character of text in utf-16be"},
-		{"JSON syntax", "a.jsonl", "{\"a\":1}\n{\"a\":}\n", Options{}, "a.jsonl:2: broken JSON, want an object a line or an array of objects: invalid character '}'"},
-		{"JSON on many lines", "a.json", "{\n\"data\": []\n}\n", Options{}, "a.json:1: broken JSON, want an object a line"},
-		{"two objects on a line", "a.jsonl", `{"a":1} {"a":2}`, Options{}, "a.jsonl:1: broken JSON"},
-		{"no object", "a.jsonl", "{\"a\":1}\n[1]\n", Options{}, "a.jsonl:2: a JSON value that is not an object"},
-		{"deep", "a.jsonl", `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}", Options{}, "a.jsonl:1: broken JSON"},
-		{"array of texts", "a.json", "[\n\"a\"]", Options{}, `a.json:2: '"' in an array of records, want an object`},
-		{"array, no comma", "a.json", "[{\"a\":1}\n{\"a\":2}]", Options{}, "a.json:2: '{' between the objects of an array, want a comma"},
-		{"array, comma at the end", "a.json", "[{\"a\":1},\n]", Options{}, "a.json:2: ']' in an array of records"},
-		{"array not closed", "a.json", "[{\"a\":1},\n{\"a\":2}\n", Options{}, "the array is not closed"},
-		{"object not closed", "a.json", "[{\"a\":1},\n{\"a\":[2]", Options{}, "a.json:2: the object is not closed"},
-		{"wrong brackets", "a.json", "[{\"a\":[1}]]", Options{}, "a.json:1: broken JSON"},
-		{"text after an array", "a.json", "[{\"a\":1}]\n x", Options{}, "a.json:2: 'x' after the end of the array"},
 		{"long line", "a.txt", "1\n" + strings.Repeat("x", 101), Options{MaxRecord: 100}, "a.txt:2: a record of more than 100 bytes"},
 		{"long quoted field", "a.csv", "a\n\"" + strings.Repeat("x\n", 60), Options{MaxRecord: 100}, "a.csv:2: in a quoted field: a record of more than 100 bytes"},
 		{"long object", "a.json", "[{\"a\":\"" + strings.Repeat("x", 100) + "\"}]", Options{MaxRecord: 100}, "a.json:1: a record of more than 100 bytes"},
@@ -65,6 +51,35 @@ func broken() []brokenFile {
 	}
 }
 
+// brokenJSON are those of JSON.
+func brokenJSON() []brokenFile {
+	return []brokenFile{
+		{"JSON syntax", "a.jsonl", "{\"a\":1}\n{\"a\":}\n", Options{}, "a.jsonl:2: broken JSON, want an object a line or an array of objects: invalid character '}'"},
+		{"two lists", "a.json", `{"data":[{"a":1}],"rows":[{"a":1},{"a":}]}`, Options{}, "a.json:1: broken JSON"},
+		{"broken in a list", "a.json", "{\"data\":[{\"a\":1},\n{\"a\":2},{\"a\":}]}", Options{}, "a.json:2 (record 3): broken JSON"},
+		{"broken first in a list", "a.json", "{\"data\":\n[{\"a\":}]}", Options{}, "a.json:2: broken JSON"},
+		{"no object in a list", "a.json", `{"data":[{"a":1},"b"]}`, Options{}, `a.json:1 (record 2): '"' in an array of records`},
+		{"broken around a list", "a.json", `{"data":[{"a":1}],}`, Options{}, "a.json:1: broken JSON"},
+		{"object goes on in the next", "a.jsonl", "{\"a\":1}\n{\"a\":2,\n{\"a\":3}\n", Options{}, "a.jsonl:2: the object is not closed: invalid character '{'"},
+		{"line end in a text", "a.jsonl", "{\"a\":1}\n{\"a\":\"2}\n{\"a\":\"3\"}\n", Options{}, "a.jsonl:2: broken JSON: a line ends within a text"},
+		{"one bracket more", "a.jsonl", "{\"a\":1}}\n", Options{}, "a.jsonl:1 (record 2): a JSON value that is not an object but begins with '}'"},
+		{"NaN for a key", "a.jsonl", "{NaN:1}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"NaN in a word", "a.jsonl", "{\"a\":1NaN}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"-NaN", "a.jsonl", "{\"a\":-NaN}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"an infinite exponent", "a.jsonl", "{\"a\":1e-Infinity}\n", Options{}, "a.jsonl:1: broken JSON"},
+		{"no object", "a.jsonl", "{\"a\":1}\n[1]\n", Options{}, "a.jsonl:2: a JSON value that is not an object"},
+		{"deep list", "a.json", `{"data":[{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}]}", Options{}, "a.json:1: broken JSON"},
+		{"deep", "a.jsonl", `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}", Options{}, "a.jsonl:1: broken JSON"},
+		{"array of texts", "a.json", "[\n\"a\"]", Options{}, `a.json:2: '"' in an array of records, want an object`},
+		{"array, no comma", "a.json", "[{\"a\":1}\n{\"a\":2}]", Options{}, "a.json:2: '{' between the objects of an array, want a comma"},
+		{"array, comma at the end", "a.json", "[{\"a\":1},\n]", Options{}, "a.json:2: ']' in an array of records"},
+		{"array not closed", "a.json", "[{\"a\":1},\n{\"a\":2}\n", Options{}, "the array is not closed"},
+		{"object not closed", "a.json", "[{\"a\":1},\n{\"a\":[2]", Options{}, "a.json:2: the object is not closed"},
+		{"wrong brackets", "a.json", "[{\"a\":[1}]]", Options{}, "a.json:1: broken JSON"},
+		{"text after an array", "a.json", "[{\"a\":1}]\n x", Options{}, "a.json:2: 'x' after the end of the array"},
+	}
+}
+
 type brokenFile struct {
 	name, file, text string
 	o                Options
@@ -72,7 +87,7 @@ type brokenFile struct {
 }
 
 func TestBroken(t *testing.T) {
-	for _, c := range broken() {
+	for _, c := range append(broken(), brokenJSON()...) {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := Open(filepath.Join(write(t, c.file, c.text), c.file), c.o)
 			if err == nil {
@@ -150,107 +165,6 @@ func parse(text []byte, format Format) (*Records, error) {
 	if err == nil {
 		err = f.index(r, o)
 	}
-	r.n = len(f.starts)
+	r.n = f.starts.n
 	return r, err
-}
-
-// FuzzCSV compares with encoding/csv.
-func FuzzCSV(f *testing.F) {
-	for _, s := range []string{"", "a,b\n1,2", "a\r\n\"x\r\n\"\"y\"\r\n\r", "a,b\n\"\",\"", "a\n\"b\"c", "a\n\"\r\n\r\n\"\r\n"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := parse(text, CSV)
-		want, wantErr := csv.NewReader(bytes.NewReader(text)).ReadAll()
-		if clean(text) != nil || bytes.HasPrefix(text, []byte("\ufeff")) {
-			return // our own rules
-		}
-		if len(want) > 0 {
-			for i, c := range want[0] {
-				want[0][i] = strings.TrimSpace(c)
-			}
-			if h := slices.Compact(slices.Sorted(slices.Values(want[0]))); len(h) < len(want[0]) || len(h) > maxColumns {
-				return
-			}
-		}
-		if (err == nil) != (wantErr == nil) {
-			t.Fatalf("%q: error %v, encoding/csv's %v", text, err, wantErr)
-		}
-		if err != nil {
-			return
-		}
-		if r.Len() != max(0, len(want)-1) {
-			t.Fatalf("%q: %d records, want %d", text, r.Len(), len(want)-1)
-		}
-		for i, got := range all(t, r) {
-			if w := strings.Join(want[i+1], "|"); got != w {
-				t.Errorf("%q: record %d is %q, want %q", text, i, got, w)
-			}
-		}
-	})
-}
-
-// FuzzJSON compares with encoding/json.
-func FuzzJSON(f *testing.F) {
-	for _, s := range []string{"", "{}", `{"a":"b\n","c":[1,{"d":"}"}]}`, "[ {\"a\":1} , {\"a\":null}]\n", `[]`, "{\"\\u0061\":1,\"a\":2}\n \n{\"b\":{}}", `[{"a":"\\"}`} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := parse(text, JSON)
-		if clean(text) != nil || bytes.HasPrefix(text, []byte("\ufeff")) {
-			return
-		}
-		want, wantErr := objects(text)
-		if (err == nil) != (wantErr == nil) {
-			t.Fatalf("%q: error %v, encoding/json's %v", text, err, wantErr)
-		}
-		if err != nil {
-			return
-		}
-		if r.Len() != len(want) {
-			t.Fatalf("%q: %d records, want %d", text, r.Len(), len(want))
-		}
-		for i, object := range want {
-			for key, value := range object {
-				if raw, err := r.Raw(i, key); err != nil || string(raw) != string(value) {
-					t.Errorf("%q: key %q of record %d is %q, %v, want %q", text, key, i, raw, err, value)
-				}
-				var s string
-				if json.Unmarshal(value, &s) == nil {
-					if got, err := r.Text(i, key); err != nil || got != s {
-						t.Errorf("%q: key %q of record %d is %q, %v, want %q", text, key, i, got, err, s)
-					}
-				}
-			}
-		}
-	})
-}
-
-// objects reads an array or lines of objects.
-func objects(text []byte) (all []map[string]json.RawMessage, err error) {
-	lines := bytes.Split(text, []byte("\n"))
-	if b := bytes.TrimLeft(text, " \t\r\n"); len(b) > 0 && b[0] == '[' {
-		var raw []json.RawMessage
-		if err := json.Unmarshal(text, &raw); err != nil {
-			return nil, err
-		}
-		lines = nil
-		for _, v := range raw {
-			lines = append(lines, v)
-		}
-	}
-	for _, l := range lines {
-		var object map[string]json.RawMessage
-		if l = bytes.Trim(l, " \t\r"); len(l) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(l, &object); err != nil {
-			return nil, err
-		}
-		if object == nil { // null
-			return nil, &json.SyntaxError{}
-		}
-		all = append(all, object)
-	}
-	return all, nil
 }

@@ -4,13 +4,28 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strings"
 
 	"github.com/pkg/errors"
 )
 
-// element reads the next object of an array to rec.
-func (s *scanner) element() error {
+// json reads the next object to rec: of an array, or of objects with white space between them.
+func (s *scanner) json() error {
 	c, err := s.token()
+	switch {
+	case s.array:
+		err = s.element(c, err)
+	case err == nil && c != '{':
+		err = errors.Errorf("a JSON value that is not an object but begins with %q, want an object a line or an array of objects", c)
+	}
+	if err != nil {
+		return err
+	}
+	return s.object()
+}
+
+// element finds the next object of an array. Its next byte is c, unless there is an error.
+func (s *scanner) element(c byte, err error) error {
 	if err == nil && s.state == atBegin {
 		if c, err = s.token(); err == nil && c == ']' {
 			return s.end()
@@ -31,32 +46,53 @@ func (s *scanner) element() error {
 	if err == nil && c != '{' {
 		err = errors.Errorf("%q in an array of records, want an object", c)
 	}
-	if err != nil {
-		return err
-	}
 	s.state = atComma
-	return s.object()
+	return err
 }
 
 // object reads the rest of an object, whose opening brace has been read, to rec.
 func (s *scanner) object() error {
 	s.rec = append(s.rec[:0], '{')
 	for n := (nest{depth: 1}); n.depth > 0; {
-		c, err := s.b.ReadByte()
+		b, err := s.chunk()
 		if err == io.EOF {
-			return errors.New("the object is not closed")
+			return unclosed(s.rec, errors.New("the object is not closed"))
 		}
 		if err != nil {
 			return err
 		}
-		if s.off++; len(s.rec) >= s.max {
-			return errors.Errorf("a record of more than %d bytes (MaxRecord)", s.max)
+		k := 0
+		for k < len(b) && n.depth > 0 {
+			if b[k] == '\n' && n.text {
+				return errors.New("broken JSON: a line ends within a text")
+			}
+			n.step(b[k])
+			k++
 		}
-		s.room(1)
-		s.rec = append(s.rec, c)
-		n.step(c)
+		if len(s.rec)+k > s.max {
+			return unclosed(s.rec, errors.Errorf("a record of more than %d bytes (MaxRecord)", s.max))
+		}
+		s.room(k)
+		s.rec = append(s.rec, b[:k]...)
+		s.advance(k)
 	}
 	return clean(s.rec)
+}
+
+// chunk returns bytes that come next, one or more.
+func (s *scanner) chunk() ([]byte, error) {
+	if _, err := s.b.Peek(1); err != nil {
+		return nil, err
+	}
+	return s.b.Peek(s.b.Buffered())
+}
+
+// unclosed adds to err what is broken in an object before its end is missed.
+func unclosed(object []byte, err error) error {
+	if e := syntax(object); e != nil && e.Error() != "unexpected end of JSON input" {
+		return errors.Errorf("%v: %v", err, e)
+	}
+	return err
 }
 
 // token returns the next byte that is not white space, and notes its place as the record's start.
@@ -83,8 +119,11 @@ func (s *scanner) peekByte() (byte, error) {
 	}
 }
 
-// end refuses what follows an array.
+// end refuses what follows an array, unless the array is a member of an object.
 func (s *scanner) end() error {
+	if s.within {
+		return io.EOF
+	}
 	c, err := s.token()
 	if err == nil {
 		err = errors.Errorf("%q after the end of the array", c)
@@ -138,14 +177,43 @@ func members(object []byte, each func(key, value []byte) error) error {
 
 // valid refuses what is not one object.
 func valid(b []byte) error {
-	if !json.Valid(b) {
-		err := json.Unmarshal(b, &struct{}{}) // for its words
+	if err := syntax(b); err != nil {
 		return errors.Wrap(err, "broken JSON, want an object a line or an array of objects")
 	}
 	if b = bytes.TrimSpace(b); b[0] != '{' {
 		return errors.New("a JSON value that is not an object")
 	}
 	return nil
+}
+
+// syntax returns what is wrong with JSON in which numbers may be NaN, Infinity and -Infinity, as Python writes them.
+func syntax(b []byte) error {
+	if b = withoutNaN(b, func(word string) string { return strings.Repeat("1", len(word)) }); json.Valid(b) {
+		return nil
+	}
+	return json.Unmarshal(b, &struct{}{}) // for its words
+}
+
+// withoutNaN returns JSON with other texts in the place of NaN and Infinity, where they are numbers.
+func withoutNaN(b []byte, other func(word string) string) []byte {
+	if !bytes.Contains(b, []byte("NaN")) && !bytes.Contains(b, []byte("Infinity")) {
+		return b
+	}
+	bound := func(i int) bool { return i < 0 || i >= len(b) || bytes.IndexByte([]byte(" \t\r\n:,[]}"), b[i]) >= 0 }
+	var n nest
+	to, from := make([]byte, 0, len(b)), 0
+	for i, c := range b {
+		if n.step(c); n.text || c != 'N' && c != 'I' && c != '-' || !bound(i-1) {
+			continue
+		}
+		for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
+			if bytes.HasPrefix(b[i:], []byte(word)) && bound(i+len(word)) {
+				to = append(append(to, b[from:i]...), other(word)...)
+				from = i + len(word)
+			}
+		}
+	}
+	return append(to, b[from:]...)
 }
 
 // keys checks an object and gives its keys to r's columns.
@@ -201,10 +269,10 @@ func member(object []byte, name string) ([]byte, error) {
 // plain returns a JSON value as text.
 func plain(v []byte) (string, error) {
 	switch {
-	case len(v) == 0 || string(v) == "null":
+	case len(v) == 0 || string(v) == "null" || string(v) == "NaN":
 		return "", nil
 	case v[0] == '{' || v[0] == '[':
-		return "", errors.New("an object or array, want text (Raw returns it)")
+		return "", errors.New("an object or array, want text")
 	case v[0] == '"':
 		var s string
 		err := json.Unmarshal(v, &s)

@@ -9,7 +9,7 @@
 //	parts, err := record.Split(r.Rows(), classes, seed, 0.8, 0.1, 0.1) // train, val, test
 //	leaks, err := record.Near{Text: r.Column("text")}.Leaks(parts[0], parts[2])
 //
-// Data may be larger than memory. Open reads a file once, checks every record and keeps where each begins, in 8 bytes a
+// Data may be larger than memory. Open reads a file once, checks every record and keeps where each begins, in 4 bytes a
 // record. The records themselves are read and parsed when they are asked for. Only a file that is
 // compressed, or not in UTF-8, is in memory, as there is no seeking in it.
 package record
@@ -27,12 +27,15 @@ import (
 type Format string
 
 const (
-	// CSV is RFC 4180: fields between commas, quoted by " where they hold commas, quotes or line ends.
+	// CSV is RFC 4180: fields between commas, quoted by " where they hold commas, quotes or line ends. A quote in a
+	// field that does not begin with one is text, as in Python's csv.
 	CSV Format = "csv"
 	// TSV is fields between tabs, a record a line; quotes are plain characters, as the media type
 	// text/tab-separated-values has them. For quoted fields between tabs set CSV and Comma '\t'.
 	TSV Format = "tsv"
-	// JSON is one object a line (JSON Lines), or one array of objects: the first character tells.
+	// JSON is objects, one a line (JSON Lines) or over several, or one array of objects. The array may be a member of
+	// an object, {"data": [{…}, …]}, if no other member is a list of objects. The content tells which it is.
+	// Numbers may be NaN, Infinity and -Infinity, as Python writes them.
 	JSON Format = "json"
 	// Lines is plain text: a record a line, its one column "text".
 	Lines Format = "text"
@@ -61,6 +64,7 @@ type Records struct {
 	number  map[string]int // of a column: its place in columns
 	files   []*file
 	first   []int // number of the first record of each file
+	kept    []int // numbers in the files of the records that Drop left; nil for all
 	n       int
 }
 
@@ -68,9 +72,11 @@ type Records struct {
 // files of a folder have one format. Options.Format chooses one where there are several. Files that are not JSON have
 // the same columns.
 //
-// Text is UTF-8, UTF-16 or UTF-32, or in Options.Encoding, with or without a byte order mark. Lines end with LF or CR
-// LF; within quotes, both are read as LF. Empty lines are skipped. The first broken record is an error with its file
+// Text is UTF-8, UTF-16 or UTF-32, or in Options.Encoding, with or without a byte order mark. Lines end with LF, CR LF
+// or CR; within quotes, all are read as LF. Empty lines are skipped. The first broken record is an error with its file
 // and line.
+//
+// Columns without a name are passed over. Columns of one name are an error where the name is used.
 func Open(path string, o Options) (*Records, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -124,7 +130,7 @@ func (r *Records) add(path string, o Options) error {
 	if err := f.index(r, o); err != nil {
 		return err
 	}
-	r.n += len(f.starts)
+	r.n += f.starts.n
 	return nil
 }
 
@@ -151,11 +157,29 @@ func (r *Records) Rows() []int {
 	return rows
 }
 
-// Columns returns the names of the columns. JSON has all keys of all objects, in the order in which they first appear.
+// Columns returns the names of the columns, each once. JSON has all keys of all objects, in the order in which they
+// first appear.
 func (r *Records) Columns() []string { return append([]string(nil), r.columns...) }
 
-// Text returns a column of record i as text: JSON's numbers and booleans as they are written, null and a missing key
-// as "". An object or array is an error; [Records.Raw] returns it.
+// Unique returns an error where two columns of a file have the name.
+func (r *Records) Unique(column string) error {
+	c, ok := r.number[column]
+	for _, f := range r.files {
+		if ok && f.format != JSON && f.place[c] == twicePlace {
+			return errors.Errorf("record: %s: two columns are called %q; rename one of them", f.path, column)
+		}
+	}
+	return nil
+}
+
+// Has tells whether there is a column of that name.
+func (r *Records) Has(column string) bool {
+	_, ok := r.number[column]
+	return ok
+}
+
+// Text returns a column of record i as text: JSON's numbers and booleans as they are written, null, NaN and a missing
+// key as "". An object or array is an error; [Records.Raw] returns it.
 func (r *Records) Text(i int, column string) (string, error) {
 	var text string
 	err := r.value(i, column, func(v []byte, isJSON bool) (err error) {
@@ -168,10 +192,14 @@ func (r *Records) Text(i int, column string) (string, error) {
 }
 
 // Raw returns a column of record i as it is in the file. From JSON it is the value with its quotes or brackets, such as
-// a chat's "messages", and nil for a missing key. From other formats it is the bytes of [Records.Text].
+// a chat's "messages", and nil for a missing key. NaN and infinities are null. From other formats it is the bytes of
+// [Records.Text].
 func (r *Records) Raw(i int, column string) ([]byte, error) {
 	var raw []byte
-	err := r.value(i, column, func(v []byte, _ bool) error {
+	err := r.value(i, column, func(v []byte, isJSON bool) error {
+		if isJSON {
+			v = withoutNaN(v, func(string) string { return "null" })
+		}
 		raw = append(raw, v...)
 		return nil
 	})
@@ -186,19 +214,22 @@ func (r *Records) Column(column string) Texts {
 	return func(i int) (string, error) { return r.Text(i, column) }
 }
 
-// Where tells where record i is, as "file:line". It counts lines from the start of the file, which is slow: it is meant
-// for messages.
+// Where tells where record i is, as "file:line", or "file:line (record N)" if the line has others. It counts lines from
+// the record that was asked for before, or from the start of the file. It is meant for messages.
 func (r *Records) Where(i int) string {
 	if i < 0 || i >= r.n {
 		return "record " + strconv.Itoa(i)
 	}
 	f, k := r.at(i)
-	return f.where(f.starts[k])
+	return f.where(k)
 }
 
 // at returns the file of record i and the number of the record in it. Where files begin with the same record, all but
 // the last are empty.
 func (r *Records) at(i int) (*file, int) {
+	if r.kept != nil {
+		i = r.kept[i]
+	}
 	f := sort.SearchInts(r.first, i+1) - 1
 	return r.files[f], i - r.first[f]
 }
@@ -218,12 +249,12 @@ func (r *Records) value(i int, column string, use func(v []byte, isJSON bool) er
 	f, k := r.at(i)
 	s := scanners.Get().(*scanner)
 	defer s.release()
-	v, err := f.value(s, f.starts[k], c, column)
+	v, err := f.value(s, f.starts.at(k), c, column)
 	if err == nil {
 		err = use(v, f.format == JSON)
 	}
 	if err != nil {
-		return errors.Errorf("record: %s: %v", f.where(f.starts[k]), err)
+		return errors.Errorf("record: %s: %v", f.where(k), err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,12 @@ func TestOpen(t *testing.T) {
 		{"csv CRLF, BOM, blank lines", "a.csv", "\ufeffa, b \r\n\r\n1,2\r\n\r\n3,4\r\n\r\n", Options{}, "a,b", []string{"1|2", "3|4"}},
 		{"csv quotes", "a.csv", "a,b\n\"x, \"\"y\"\"\",\"\"\n,\"\"\"\"\n", Options{}, "a,b", []string{`x, "y"|`, `|"`}},
 		{"csv line ends in quotes", "a.csv", "a,b\n\"1\r\n\n2\",\"3\n4\"\n5,6\n", Options{}, "a,b", []string{"1\n\n2|3\n4", "5|6"}},
+		{"csv line ends of old Macs", "a.csv", "\ufeff\"a\",b\r\r1,\"2\r3\"\r4,5", Options{}, "a,b", []string{"1|2\n3", "4|5"}},
+		{"csv line ends of all kinds", "a.csv", "a,b\r\n1,2\r3,4\n5,6\r\n\n\r7,8\r", Options{}, "a,b", []string{"1|2", "3|4", "5|6", "7|8"}},
+		{"tsv line ends of old Macs", "a.tsv", "a\tb\r1\t2\r", Options{}, "a,b", []string{"1|2"}},
+		{"text line ends of old Macs", "a.txt", "one\rtwo\r\nthree", Options{}, "text", []string{"one", "two", "three"}},
+		{"csv quotes within fields", "a.csv", "a,b\n5\" pipe,3\" nail\n\"x\" y,z\"\"\n", Options{}, "a,b", []string{`5" pipe|3" nail`, `x y|z""`}},
+		{"csv semicolons with quotes", "a.csv", "a;b\n5\" x;\"1;2\"\n", Options{Comma: ';'}, "a,b", []string{`5" x|1;2`}},
 		{"csv empty value alone", "a.csv", "a\n\"\"\n\nx\n", Options{}, "a", []string{"", "x"}},
 		{"csv long field", "a.csv", "a,b\n" + long + ",\"" + long + "\"\n1,2\n", Options{}, "a,b", []string{long + "|" + long, "1|2"}},
 		{"csv semicolon, no header", "a.csv", "1;2,5\n3;4\n", Options{Comma: ';', Columns: []string{"a", "b"}}, "a,b", []string{"1|2,5", "3|4"}},
@@ -193,5 +200,30 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 	if got, want := r.Where(1999), "a.jsonl:2000"; !strings.HasSuffix(got, want) {
 		t.Errorf("Where(1999) = %s, want …%s", got, want)
+	}
+}
+
+// TestDrop: records keep their places in the files when others are dropped, and dropped again.
+func TestDrop(t *testing.T) {
+	r, err := Open(write(t, "a.csv", "a\n0\n1\n2\n", "b.csv", "a\n3\n4\n5\n"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, c := range []struct {
+		drop        []int
+		want, where string
+	}{{nil, "0 1 2 3 4 5", "b.csv:4"}, {[]int{1, 5}, "0 2 3 4", "b.csv:3"}, {[]int{0, 2}, "2 4", "b.csv:3"}, {[]int{1}, "2", "a.csv:4"}} {
+		r.Drop(c.drop)
+		if got := strings.Join(all(t, r), " "); got != c.want || filepath.Base(r.Where(r.Len()-1)) != c.where {
+			t.Errorf("without %v: %s, the last at %s; want %s at %s", c.drop, got, r.Where(r.Len()-1), c.want, c.where)
+		}
+	}
+	if _, err := r.Text(1, "a"); err == nil {
+		t.Error("record 1 of 1 was read")
+	}
+	var u Unusable
+	if err := r.Filter(&u, false, func(int) error { return io.EOF }); err == nil || !strings.Contains(err.Error(), "none of 1 records can be used: ") || u.Count != 0 {
+		t.Errorf("all dropped: %v, %+v", err, u)
 	}
 }

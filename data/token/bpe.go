@@ -26,6 +26,10 @@ type BPE struct {
 	after       []int32
 	begin, end  int32 // −1 for none
 	unknown     int32 // −1 for none
+	noUnknown   *string
+	rows        int // as in Bound; 0 for none
+	also        map[string]int32
+	merges      [][2]string // as given, where also has texts
 	fuseUnknown bool
 	nfc         bool
 	ignore      bool
@@ -36,15 +40,17 @@ type BPE struct {
 // BPEConfig is what a [BPE] is made of. All texts are the bytes of the tokens themselves, not the printable characters
 // that stand for them in vocab.json.
 type BPEConfig struct {
-	// Tokens are the texts by id, those of special tokens too.
+	// Tokens are the texts by id, those of special tokens too. An id whose text is "" has no token.
 	Tokens []string
+	// Also are further texts of ids. Merges and bytes may lead to them. Where one is in Tokens too, this id counts.
+	Also map[string]int32
 	// Merges are pairs of tokens, the most urgent first; the two joined are a token. Where a pair is there twice, its
 	// last place counts, as in Hugging Face tokenizers.
 	Merges [][2]string
 	// Split cuts a text into pieces, each splitter within the pieces of the one before. Without any, a text is one
 	// piece.
 	Split []Splitter
-	// Specials are found in a text before all else. The text of each is Tokens[ID].
+	// Specials are found in a text before all else. As a rule the text of each is Tokens[ID].
 	Specials []Special
 	// Before and After are put around a text by Options.Add.
 	Before, After []int32
@@ -54,6 +60,8 @@ type BPEConfig struct {
 	// llama.cpp do. FuseUnknown makes one token of adjacent ones.
 	Unknown     *int32
 	FuseUnknown bool
+	// NoUnknown names an unknown token that is not in the vocabulary. Then a byte without a token is an error.
+	NoUnknown *string
 	// NFC brings text outside special tokens into Unicode's normalization form C.
 	NFC bool
 	// IgnoreMerges takes a piece that is a token as that token, even where merging would not lead to it.
@@ -67,6 +75,7 @@ func NewBPE(c BPEConfig) (*BPE, error) {
 	b := &BPE{
 		tokens: c.Tokens, split: c.Split, before: c.Before, after: c.After,
 		fuseUnknown: c.FuseUnknown, nfc: c.NFC, ignore: c.IgnoreMerges, prefixSpace: c.PrefixSpace,
+		noUnknown: c.NoUnknown, also: c.Also,
 	}
 	if len(c.Tokens) == 0 || len(c.Tokens) > maxVocab || len(c.Merges) > maxVocab {
 		return nil, errors.Errorf("token: bpe: %d tokens and %d merges, want 1 to %d tokens and at most as many merges", len(c.Tokens), len(c.Merges), maxVocab)
@@ -102,7 +111,7 @@ const maxVocab = 1 << 28
 // setIDs takes the ids of c that must lie in the vocab.
 func (b *BPE) setIDs(c BPEConfig) error {
 	for _, s := range b.specials.list {
-		if int(s.ID) >= len(b.tokens) || b.tokens[s.ID] != s.Text {
+		if int(s.ID) >= len(b.tokens) || b.tokens[s.ID] != s.Text && !b.writes(s) {
 			return errors.Errorf("token: bpe: special token %q: id %d is not its place among the %d tokens", s.Text, s.ID, len(b.tokens))
 		}
 	}
@@ -129,24 +138,45 @@ func (b *BPE) setIDs(c BPEConfig) error {
 	return nil
 }
 
+// writes tells whether the text of a special token is another one of its id: the symbol of a byte, or one of two added.
+func (b *BPE) writes(s Special) bool {
+	if fromAlphabet(s.Text) == b.tokens[s.ID] {
+		return true
+	}
+	_, added := b.specials.ids[b.tokens[s.ID]]
+	return added || b.also[s.Text] == s.ID
+}
+
 // index fills ids and bytes. A text may be both an added word and a token of its own, such as a run of spaces. Then it
 // is the token here, and the added word for specials.
 func (b *BPE) index() error {
-	b.ids = make(map[string]int32, len(b.tokens))
+	n := 0
+	for _, t := range b.tokens {
+		if t != "" {
+			n++
+		}
+	}
+	b.ids = make(map[string]int32, n)
 	special := make(map[int32]bool, len(b.specials.list))
 	for _, s := range b.specials.list {
 		special[s.ID] = true
 	}
 	for id, t := range b.tokens {
 		old, twice := b.ids[t]
+		_, also := b.also[t]
 		switch id := int32(id); {
-		case t == "":
-			return errors.Errorf("token: bpe: token %d is empty", id)
+		case t == "" || also:
 		case !twice || special[old]:
 			b.ids[t] = id
 		case !special[id]:
 			return errors.Errorf("token: bpe: tokens %d and %d are both %q", old, id, t)
 		}
+	}
+	for t, id := range b.also {
+		if t == "" || id < 0 || int(id) >= len(b.tokens) {
+			return errors.Errorf("token: bpe: text %q of id %d: want a text and an id of the vocabulary of %d", t, id, len(b.tokens))
+		}
+		b.ids[t] = id
 	}
 	for i := range b.bytes {
 		b.bytes[i] = -1
@@ -160,6 +190,9 @@ func (b *BPE) index() error {
 // merge fills pairs.
 func (b *BPE) merge(merges [][2]string) error {
 	b.pairs = newPairs(len(merges))
+	if len(b.also) > 0 {
+		b.merges = merges
+	}
 	for rank, m := range merges {
 		left, ok := b.ids[m[0]]
 		right, ok2 := b.ids[m[1]]

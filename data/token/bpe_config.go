@@ -1,6 +1,7 @@
 package token
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -11,11 +12,21 @@ func (b *BPE) Config() BPEConfig {
 	c := BPEConfig{
 		Tokens: slices.Clone(b.tokens), Split: slices.Clone(b.split), Specials: b.Specials(),
 		Before: slices.Clone(b.before), After: slices.Clone(b.after),
+		Also: maps.Clone(b.also), NoUnknown: b.noUnknown,
 		FuseUnknown: b.fuseUnknown, NFC: b.nfc, IgnoreMerges: b.ignore, PrefixSpace: b.prefixSpace,
+	}
+	c.Merges = slices.Clone(b.merges)
+	if b.merges != nil {
+		return b.ends(c)
 	}
 	for _, s := range b.pairs.sorted() {
 		c.Merges = append(c.Merges, [2]string{b.tokens[s.pair>>32], b.tokens[uint32(s.pair)]})
 	}
+	return b.ends(c)
+}
+
+// ends fills in the optional ids.
+func (b *BPE) ends(c BPEConfig) BPEConfig {
 	for _, x := range []struct {
 		id int32
 		to **int32

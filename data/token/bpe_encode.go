@@ -25,6 +25,8 @@ type encoder struct {
 	ids    []int32 // the result so far
 	mark   mark
 	track  bool // offsets are wanted
+
+	missing int // a byte that has no token where that is an error, else −1
 }
 
 // A mark is told the ids that each piece of the input gave. A special token is a piece of its own.
@@ -38,6 +40,7 @@ func (b *BPE) encode(text []byte, o Options, mark mark) ([]int32, error) {
 	e := b.encoders.Get().(*encoder)
 	defer b.encoders.Put(e)
 	e.ids = make([]int32, 0, len(text)/3+len(b.before)+len(b.after)+1)
+	e.missing = -1
 	e.mark, e.track = mark, mark != nil || o.Policy == Refuse
 	if o.Add {
 		e.around(b.before, 0)
@@ -46,9 +49,15 @@ func (b *BPE) encode(text []byte, o Options, mark mark) ([]int32, error) {
 	if o.Add {
 		e.around(b.after, len(text))
 	}
+	if err == nil && e.missing >= 0 {
+		err = errors.Errorf("token: bpe: byte 0x%02X has no token, and unk_token %q is not in the vocabulary", e.missing, *b.noUnknown)
+	}
 	ids := e.ids
 	e.ids, e.part, e.text, e.mark = nil, part{}, nil, nil
 	e.merger.shrink()
+	if err == nil {
+		err = within(ids, b.rows, b.Piece)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +166,7 @@ func (e *encoder) piece(from, to int) {
 	s := e.cache.slot(lo, hi)
 	if s.lo != lo || s.hi != hi {
 		ids := e.merged(from, to)
-		if len(ids) > maxCachedIDs {
+		if len(ids) > maxCachedIDs || e.missing >= 0 {
 			e.ids = append(e.ids, ids...)
 			return
 		}
@@ -189,6 +198,8 @@ func (e *encoder) merged(from, to int) []int32 {
 			m.ids = append(m.ids, id)
 		case b.unknown >= 0 && (known || !b.fuseUnknown):
 			m.ids = append(m.ids, b.unknown)
+		case b.noUnknown != nil && b.unknown < 0:
+			e.missing = int(c)
 		}
 		known = id >= 0
 	}

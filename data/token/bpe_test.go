@@ -197,7 +197,8 @@ func TestNewBPEErrors(t *testing.T) {
 		{BPEConfig{Tokens: []string{"a", "a"}, Specials: []Special{{ID: 1, Text: "a"}}}, ""},
 		{BPEConfig{}, "0 tokens"},
 		{BPEConfig{Tokens: []string{"a", "a"}}, `tokens 0 and 1 are both "a"`},
-		{BPEConfig{Tokens: []string{"a", ""}}, "token 1 is empty"},
+		{BPEConfig{Tokens: []string{"a", ""}}, ""},
+		{BPEConfig{Tokens: ab, Also: map[string]int32{"c": 2}}, `text "c" of id 2`},
 		{BPEConfig{Tokens: ab, Merges: [][2]string{{"a", "b"}}}, `merge 0 of "a" and "b"`},
 		{BPEConfig{Tokens: ab, Split: []Splitter{nil}}, "splitter 0 is nil"},
 		{BPEConfig{Tokens: ab, Begin: &bad}, "begin token 2 is outside the vocabulary of 2"},
@@ -208,7 +209,7 @@ func TestNewBPEErrors(t *testing.T) {
 		{BPEConfig{Tokens: ab, Specials: []Special{{ID: 2, Text: "c"}}}, `special token "c": id 2`},
 		{BPEConfig{Tokens: ab, Specials: []Special{{ID: 1, Text: "c"}}}, `special token "c": id 1`},
 		{BPEConfig{Tokens: ab, Specials: []Special{{ID: -1, Text: "c"}}}, `special token "c" with id -1`},
-		{BPEConfig{Tokens: ab, Specials: []Special{{ID: 1, Text: "b"}, {ID: 1, Text: "b"}}}, `both have id 1`},
+		{BPEConfig{Tokens: ab, Specials: []Special{{ID: 1, Text: "b"}, {ID: 1, Text: "b"}}}, `special token "b": ids 1 and 1`},
 		{BPEConfig{Tokens: ab, Specials: []Special{{ID: 1, Text: "b"}, {ID: 0, Text: "b"}}}, `"b"`},
 	} {
 		_, err := NewBPE(c.config)

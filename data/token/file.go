@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -83,18 +88,85 @@ func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
 	return files, nil
 }
 
-// Save writes the files of a tokenizer to folder dir.
+// fileNames are the names of files that tokenizers have. A folder has those of one tokenizer.
+var fileNames = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+	"encoder.json", "vocab.bpe", "tokenizer.model", FileName}
+
+// Save writes the files of a tokenizer to folder dir, in the place of another's. They appear together or not at all;
+// other files of the folder stay. A folder that another process writes is [atomicfile.ErrInUse].
+//
+// The folder that the process works in, or one above it, cannot be exchanged: there each file appears by itself.
 func Save(dir string, t Tokenizer) error {
 	files, err := Files(t)
 	if err != nil {
 		return err
 	}
-	for name, write := range files {
-		if err := atomicfile.WriteFile(atomicfile.OS, filepath.Join(dir, name), write); err != nil {
-			return errors.Wrap(err, "token: Save")
-		}
+	return errors.Wrap(save(atomicfile.OS, dir, files), "token: Save")
+}
+
+func save(fsys atomicfile.FS, dir string, files map[string]func(w io.Writer) error) error {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return errors.WithStack(err)
 	}
-	return nil
+	if at, err := filepath.EvalSymlinks(path); err == nil {
+		path = at // a link stays one
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return errors.WithStack(err)
+	}
+	release, err := atomicfile.Hold(path)
+	if err != nil {
+		return err
+	}
+	defer release()
+	others, err := kept(path, files)
+	if err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(files))
+	if work, err := os.Getwd(); err == nil && (work == path || strings.HasPrefix(work, path+string(filepath.Separator))) {
+		for _, name := range names {
+			if err := atomicfile.WriteFile(fsys, filepath.Join(path, name), files[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return atomicfile.Dir(fsys, path, func(d *atomicfile.DirWriter) error {
+		for _, name := range others {
+			if err := d.Keep(filepath.Join(path, name)); err != nil {
+				return err
+			}
+		}
+		for _, name := range names {
+			if err := d.File(name, files[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// kept returns the names of a folder's files that belong to no tokenizer. A folder within it is an error.
+func kept(path string, files map[string]func(w io.Writer) error) (names []string, err error) {
+	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if _, ok := files[e.Name()]; ok || slices.Contains(fileNames, e.Name()) {
+			continue
+		}
+		if !e.Type().IsRegular() {
+			return nil, errors.Errorf("%s has %s in it, which is no file: want a folder of files alone", path, e.Name())
+		}
+		names = append(names, e.Name())
+	}
+	return names, errors.WithStack(err)
 }
 
 // Load reads the tokenizer of folder dir. Without one the error is fs.ErrNotExist.
@@ -102,7 +174,7 @@ func Load(dir string) (Tokenizer, error) {
 	if err := atomicfile.Recover(atomicfile.OS, dir); err != nil {
 		return nil, errors.Wrap(err, "token: Load")
 	}
-	b, err := os.ReadFile(filepath.Join(dir, FileName))
+	b, err := bounded.ReadFile(filepath.Join(dir, FileName), maxTokenizer)
 	if err != nil {
 		return nil, errors.Wrap(err, "token: Load")
 	}

@@ -2,11 +2,11 @@ package token
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -28,6 +28,16 @@ type jsonFile struct {
 type jsonToken struct {
 	ID int32 `json:"id"`
 	jsonFlags
+}
+
+// UnmarshalJSON implements [json.Unmarshaler], as the one of jsonFlags would leave out the id.
+func (t *jsonToken) UnmarshalJSON(b []byte) error {
+	id := struct{ ID int32 }{}
+	if err := json.Unmarshal(b, &id); err != nil {
+		return err
+	}
+	t.ID = id.ID
+	return json.Unmarshal(b, &t.jsonFlags)
 }
 
 // jsonFlags are what a tokenizer_config.json says of an added token, too.
@@ -103,7 +113,6 @@ func parseJSON(data []byte, config configFile) (Subword, error) {
 	if m.Dropout != 0 || m.Prefix != "" || m.Suffix != "" {
 		return nil, errors.Errorf("model: dropout %g, continuing_subword_prefix %q, end_of_word_suffix %q: want none of these", m.Dropout, m.Prefix, m.Suffix)
 	}
-	f.addMissing(m.Vocab, config)
 	if f.PreTokenizer.contains("ByteLevel") {
 		return f.bpe(m, config)
 	}
@@ -113,23 +122,28 @@ func parseJSON(data []byte, config configFile) (Subword, error) {
 	return nil, errors.Errorf("pre_tokenizer %s: want ByteLevel, or a model with byte_fallback", f.PreTokenizer)
 }
 
-// addMissing takes those tokens of the config that the file lacks, as transformers does.
-func (f *jsonFile) addMissing(vocab map[string]int32, config configFile) {
-	have := map[string]bool{}
+// added gives the file's added tokens and those that the config names their ids.
+func (f *jsonFile) added(vocab map[string]int32, config configFile) *addedVocab {
+	v := newAddedVocab(vocab)
+	var list []Special
+	ids := map[int32]bool{}
 	for _, a := range f.AddedTokens {
-		have[a.Content] = true
+		list = append(list, a.special())
+		ids[a.ID] = true
 	}
-	for _, a := range config.Added {
-		if _, inVocab := vocab[a.Content]; !have[a.Content] && !inVocab {
-			f.AddedTokens = append(f.AddedTokens, a)
-		}
+	v.add(list)
+	if config.legacy {
+		config.Added = slices.DeleteFunc(config.Added, func(a jsonToken) bool { return ids[a.ID] })
 	}
+	v.take(config)
+	return v
 }
 
 // bpe makes a byte-level BPE.
 func (f *jsonFile) bpe(m jsonModel, config configFile) (Subword, error) {
 	c := BPEConfig{FuseUnknown: m.FuseUnknown, IgnoreMerges: m.IgnoreMerges}
-	if err := f.common(&c, m, config); err != nil {
+	v := f.added(m.Vocab, config)
+	if err := f.common(&c, m, config, v); err != nil {
 		return nil, err
 	}
 	for _, s := range f.Normalizer.flat() {
@@ -141,6 +155,9 @@ func (f *jsonFile) bpe(m jsonModel, config configFile) (Subword, error) {
 	if err := f.PreTokenizer.splitters(&c); err != nil {
 		return nil, err
 	}
+	if config.there && f.PreTokenizer.Type == "ByteLevel" && !strings.HasPrefix(config.Class, "LlamaTokenizer") {
+		c.PrefixSpace = is(config.AddPrefixSpace, false) // as transformers, which asks the config alone
+	}
 	merges := make([][2]string, len(m.Merges))
 	for i, pair := range m.Merges {
 		merges[i] = pair
@@ -149,41 +166,42 @@ func (f *jsonFile) bpe(m jsonModel, config configFile) (Subword, error) {
 }
 
 // common fills in what both kinds of tokenizer have: the special tokens, and which of them stand around a text.
-func (f *jsonFile) common(c *BPEConfig, m jsonModel, config configFile) error {
-	for _, a := range f.AddedTokens {
-		c.Specials = append(c.Specials, a.special())
-	}
+func (f *jsonFile) common(c *BPEConfig, m jsonModel, config configFile, v *addedVocab) error {
+	c.Specials = v.list()
 	if m.Unknown != nil {
-		id, ok := m.Vocab[*m.Unknown]
-		if !ok {
-			return errors.Errorf("model: unk_token %q: want a token of the vocabulary", *m.Unknown)
+		if id, ok := m.Vocab[*m.Unknown]; ok {
+			c.Unknown = &id
+		} else {
+			c.NoUnknown = m.Unknown
 		}
-		c.Unknown = &id
 	}
 	if err := f.PostProcessor.around(c); err != nil {
 		return err
 	}
-	if config.Class == "" && config.Bos == "" && len(c.Before) > 0 {
-		config.Bos = tokenText(f.text(c.Before[0], m.Vocab))
+	before, after := c.Before, c.After
+	if err := config.ends(c, v, false); err != nil || config.Class != "" {
+		return err
 	}
-	if config.Class == "" && config.Eos == "" && len(c.After) > 0 {
-		config.Eos = tokenText(f.text(c.After[0], m.Vocab))
+	if _, ok := config.Roles["bos_token"]; !ok && len(before) > 0 && f.adds(before[0]) {
+		c.Begin = &before[0]
 	}
-	return config.ends(c, false)
+	if _, ok := config.Roles["eos_token"]; !ok && len(after) > 0 && f.adds(after[0]) {
+		c.End = &after[0]
+	}
+	return nil
 }
 
-// text is the text of an added token.
-func (f *jsonFile) text(id int32, vocab map[string]int32) string {
-	i := slices.IndexFunc(f.AddedTokens, func(a jsonToken) bool { return a.ID == id })
-	if i < 0 {
-		return ""
-	}
-	return f.AddedTokens[i].Content
+// adds tells whether an id is that of an added token.
+func (f *jsonFile) adds(id int32) bool {
+	return slices.ContainsFunc(f.AddedTokens, func(a jsonToken) bool { return a.ID == id })
 }
+
+// The most bytes of a tokenizer's files, and of its settings. The largest vocabularies of 2025 take 40 MB.
+const maxTokenizer, maxConfig = 256 << 20, 16 << 20
 
 // openJSON reads a tokenizer.json and the tokenizer_config.json beside it.
 func openJSON(path string) (Subword, error) {
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, maxTokenizer)
 	if err != nil {
 		return nil, err
 	}

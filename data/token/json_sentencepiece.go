@@ -9,17 +9,18 @@ func (f *jsonFile) sentencePiece(m jsonModel, config configFile) (Subword, error
 		return nil, errors.New("model: ignore_merges without ByteLevel: want one of them")
 	}
 	var b BPEConfig
-	if err := f.common(&b, m, config); err != nil {
+	if err := f.common(&b, m, config, f.added(m.Vocab, config)); err != nil {
 		return nil, err
 	}
 	c := SentencePieceConfig{
 		Specials: b.Specials, Before: b.Before, After: b.After, Begin: b.Begin, End: b.End, Unknown: b.Unknown, FuseUnknown: m.FuseUnknown,
+		NoUnknown: b.NoUnknown,
 	}
 	if c.Specials == nil {
 		c.Specials = []Special{} // none: not those of the types
 	}
 	var err error
-	if c.Tokens, err = byID(m.Vocab, b.Specials, func(s string) string { return s }); err != nil {
+	if c.Tokens, c.Also, err = byID(m.Vocab, b.Specials, false); err != nil {
 		return nil, err
 	}
 	for _, pair := range m.Merges {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,15 +26,19 @@ func (b *BPE) files() ([]writtenFile, error) {
 		return nil, err
 	}
 	merges := b.writtenMerges(vocab)
-	file, err := b.json(vocab, merges)
+	words := vocab.words(b.also, b.specials.list, toAlphabet)
+	file, err := b.json(words, merges)
 	if err != nil {
 		return nil, err
 	}
-	config := writtenConfig(file.AddedTokens, b.tokens, b.begin, b.end)
+	config := writtenConfig(file.AddedTokens, vocab, b.begin, b.end)
+	if b.prefixSpace {
+		config["add_prefix_space"] = true // transformers ask this file alone
+	}
 	lines := "#version: 0.2\n" + strings.Join(append(merges, ""), "\n")
 	return []writtenFile{
 		{"tokenizer.json", func(w io.Writer) error { return encodeJSON(w, file, "  ") }},
-		{"vocab.json", func(w io.Writer) error { return encodeJSON(w, vocab, "") }},
+		{"vocab.json", func(w io.Writer) error { return encodeJSON(w, words, "") }},
 		{"merges.txt", func(w io.Writer) error { _, err := io.WriteString(w, lines); return err }},
 		{"tokenizer_config.json", func(w io.Writer) error { return encodeJSON(w, config, "  ") }},
 	}, nil
@@ -46,6 +51,11 @@ func writtenConfig(tokens []jsonToken, texts []string, begin, end int32) map[str
 	for key, id := range map[string]int32{"bos_token": begin, "eos_token": end} {
 		if id >= 0 {
 			config[key] = texts[id]
+		}
+		for _, t := range tokens {
+			if t.ID == id {
+				config[key] = t.Content
+			}
 		}
 	}
 	added := map[string]jsonFlags{}
@@ -63,22 +73,58 @@ func encodeJSON(w io.Writer, v any, indent string) error {
 	return e.Encode(v)
 }
 
-// jsonVocab is an object of the tokens, in the order of their ids.
+// jsonVocab is an object of the tokens, in the order of their ids. An id with the text "" has none.
 type jsonVocab []string
 
+// jsonWords is an object of tokens with further texts of their ids.
+type jsonWords struct {
+	jsonVocab
+	also map[string]int32
+}
+
 // MarshalJSON implements [json.Marshaler].
-func (v jsonVocab) MarshalJSON() ([]byte, error) {
-	var out bytes.Buffer
-	for id, t := range v {
-		out.WriteByte("{,"[min(id, 1)])
-		if err := encodeJSON(&out, t, ""); err != nil {
-			return nil, err
+func (v jsonWords) MarshalJSON() ([]byte, error) {
+	out := bytes.NewBufferString("{")
+	put := func(t string, id int) error {
+		if out.Len() > 1 {
+			out.WriteByte(',')
 		}
+		err := encodeJSON(out, t, "")
 		out.WriteByte(':')
 		out.WriteString(strconv.Itoa(id))
+		return err
+	}
+	for id, t := range v.jsonVocab {
+		if t == "" {
+			continue
+		}
+		if err := put(t, id); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range slices.Sorted(maps.Keys(v.also)) {
+		if err := put(t, int(v.also[t])); err != nil {
+			return nil, err
+		}
 	}
 	out.WriteByte('}')
 	return out.Bytes(), nil
+}
+
+// words returns the tokens with all that [BPEConfig.Also] and the special tokens add.
+func (v jsonVocab) words(also map[string]int32, list []Special, write func(string) string) jsonWords {
+	w := jsonWords{v, map[string]int32{}}
+	for t, id := range also {
+		if t = write(t); v[id] != t {
+			w.also[t] = id
+		}
+	}
+	for _, s := range list {
+		if v[s.ID] != s.Text {
+			w.also[s.Text] = s.ID
+		}
+	}
+	return w
 }
 
 // writtenTokens returns the tokens in the alphabet of bytes, special ones as they are.
@@ -87,6 +133,9 @@ func (b *BPE) writtenTokens() (jsonVocab, error) {
 	seen := make(map[string]int, len(b.tokens))
 	for id, t := range b.tokens {
 		vocab[id] = t
+		if t == "" {
+			continue
+		}
 		if special, ok := b.specials.ids[t]; !ok || special != int32(id) {
 			vocab[id] = toAlphabet(t)
 		} else if !utf8.ValidString(t) {
@@ -102,6 +151,13 @@ func (b *BPE) writtenTokens() (jsonVocab, error) {
 
 // writtenMerges returns the lines of merges.txt.
 func (b *BPE) writtenMerges(vocab jsonVocab) []string {
+	if b.merges != nil {
+		var lines []string
+		for _, m := range b.merges {
+			lines = append(lines, toAlphabet(m[0])+" "+toAlphabet(m[1]))
+		}
+		return lines
+	}
 	list := b.pairs.sorted()
 	lines := make([]string, len(list))
 	for i, s := range list {
@@ -125,25 +181,26 @@ type jsonWrittenModel struct {
 	FuseUnknown  bool      `json:"fuse_unk"`
 	ByteFallback bool      `json:"byte_fallback"`
 	IgnoreMerges bool      `json:"ignore_merges"`
-	Vocab        jsonVocab `json:"vocab"`
+	Vocab        jsonWords `json:"vocab"`
 	Merges       any       `json:"merges"` // of lines "a b", which all versions read, or of pairs
 }
 
 // json returns the content of tokenizer.json.
-func (b *BPE) json(vocab jsonVocab, merges []string) (*jsonWritten, error) {
+func (b *BPE) json(vocab jsonWords, merges []string) (*jsonWritten, error) {
 	pre, err := b.preTokenizer()
 	if err != nil {
 		return nil, err
 	}
 	f := &jsonWritten{Model: jsonWrittenModel{Type: "BPE", FuseUnknown: b.fuseUnknown, IgnoreMerges: b.ignore, Vocab: vocab, Merges: merges}}
+	f.Model.Unknown = b.noUnknown
 	if b.unknown >= 0 {
-		f.Model.Unknown = &vocab[b.unknown]
+		f.Model.Unknown = &vocab.jsonVocab[b.unknown]
 	}
 	f.Version, f.AddedTokens = "1.0", addedTokens(b.specials.list)
 	if b.nfc {
 		f.Normalizer = &jsonStage{Type: "NFC"}
 	}
-	f.PreTokenizer, f.Decoder, f.PostProcessor = pre, byteLevel(true, true), template(b.before, b.after, vocab)
+	f.PreTokenizer, f.Decoder, f.PostProcessor = pre, byteLevel(true, true), template(b.before, b.after, vocab.jsonVocab)
 	if f.PostProcessor == nil {
 		f.PostProcessor = byteLevel(true, true)
 	}

@@ -13,6 +13,9 @@ func (s *SentencePiece) files() ([]writtenFile, error) {
 	vocab := make(jsonVocab, len(s.tokens))
 	seen := make(map[string]int, len(s.tokens))
 	for id, t := range s.tokens {
+		if t == "" {
+			continue
+		}
 		if s.plain && !s.special[id] {
 			t = strings.ReplaceAll(t, " ", metaSpace)
 		}
@@ -25,7 +28,9 @@ func (s *SentencePiece) files() ([]writtenFile, error) {
 	for _, slot := range s.pairs.sorted() {
 		merges = append(merges, jsonMerge{vocab[slot.pair>>32], vocab[uint32(slot.pair)]})
 	}
-	f := &jsonWritten{Model: jsonWrittenModel{Type: "BPE", FuseUnknown: s.fuse, ByteFallback: true, Vocab: vocab, Merges: merges}}
+	words := vocab.words(s.config.Also, s.specials.list, func(t string) string { return t })
+	f := &jsonWritten{Model: jsonWrittenModel{Type: "BPE", FuseUnknown: s.fuse, ByteFallback: true, Vocab: words, Merges: merges}}
+	f.Model.Unknown = s.config.NoUnknown
 	if s.unknown >= 0 {
 		f.Model.Unknown = &vocab[s.unknown]
 	}

@@ -45,6 +45,10 @@ func Open(path string) (Tokenizer, error) {
 			return openFile(files[0])
 		}
 	}
+	if atomicfile.Exists(filepath.Join(path, "tokenizer.model")) {
+		return nil, errors.Wrapf(fs.ErrNotExist, "token: Open: %s: tokenizer.model alone is not read, want a tokenizer.json, "+
+			"which save_pretrained of transformers' AutoTokenizer writes", path)
+	}
 	return nil, errors.Wrapf(fs.ErrNotExist, "token: Open: %s: no tokenizer.json, vocab.json, encoder.json, %s, *.gguf or tok*.bin", path, FileName)
 }
 

@@ -3,52 +3,71 @@ package token
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
-// byID orders the tokens of a file by their ids: 0, 1, 2 … without a gap. An added token is also in the vocab, with
-// the same id, or beyond it. text is what a token of the vocab stands for.
-func byID(vocab map[string]int32, added []Special, text func(string) string) ([]string, error) {
-	n := len(vocab)
-	for _, a := range added {
-		if id, ok := vocab[a.Text]; !ok {
-			n++
-		} else if id != a.ID {
-			return nil, errors.Errorf("added token %q: id %d, want its id %d of the vocabulary", a.Text, a.ID, id)
+// maxHoles bounds the ids of a file that have no token, which take memory all the same.
+const maxHoles = 1 << 20
+
+// byID orders the tokens of a file by their ids; one without a token has the text "". Also has the ids of texts that
+// encoding finds though the token of the id is written otherwise. With symbols, the vocab is in the alphabet of bytes.
+// There an added token that is the symbol of a byte stays that byte.
+func byID(vocab map[string]int32, added []Special, symbols bool) (tokens []string, also map[string]int32, err error) {
+	n, most := 0, len(vocab)+len(added)+maxHoles
+	for s, id := range vocab {
+		if s == "" || id < 0 || int(id) >= most {
+			return nil, nil, errors.Errorf("token %q: id %d, want a text, and an id from 0 to %d", s, id, most-1)
 		}
-	}
-	tokens := make([]string, n)
-	set := func(id int32, s string) error {
-		if id < 0 || int(id) >= n || s == "" || tokens[id] != "" {
-			return errors.Errorf("token %q: id %d, want a text, and each id from 0 to %d once", s, id, n-1)
-		}
-		tokens[id] = s
-		return nil
+		n = max(n, int(id)+1)
 	}
 	for _, a := range added {
-		if err := set(a.ID, a.Text); err != nil {
-			return nil, err
+		n = max(n, int(a.ID)+1)
+	}
+	tokens, also = make([]string, n), map[string]int32{}
+	fixed := make(map[int32]bool, len(added))
+	for _, a := range added {
+		if _, ok := vocab[a.Text]; !ok || !symbols || !isSymbol(a.Text) {
+			tokens[a.ID], fixed[a.ID] = a.Text, true
+		}
+	}
+	text := func(s string) string {
+		if symbols {
+			return fromAlphabet(s)
+		}
+		return s
+	}
+	for s, id := range vocab {
+		if t := text(s); !fixed[id] && (tokens[id] == "" || t < tokens[id]) {
+			tokens[id] = t
 		}
 	}
 	for s, id := range vocab {
-		if s != "" && id >= 0 && int(id) < n && tokens[id] == s {
-			continue // added, too
+		t := text(s)
+		if _, better := vocab[toAlphabet(s)]; symbols && t == s && better {
+			id = vocab[toAlphabet(s)] // a text as it is, beside the symbols of its bytes
+			if tokens[vocab[s]] == t && vocab[s] != id {
+				also[t] = id
+			}
 		}
-		if err := set(id, text(s)); err != nil {
-			return nil, err
+		if tokens[id] != t {
+			also[t] = id
 		}
 	}
-	return tokens, nil
+	return tokens, also, nil
 }
+
+// isSymbol tells whether a text is one character that stands for another byte in vocab.json.
+func isSymbol(s string) bool { return utf8.RuneCountInString(s) == 1 && fromAlphabet(s) != s }
 
 // bpeOf finishes a byte-level BPE: c has all but tokens and merges, which are in the alphabet of bytes.
 func bpeOf(c BPEConfig, vocab map[string]int32, merges [][2]string) (*BPE, error) {
 	var err error
-	if c.Tokens, err = byID(vocab, c.Specials, fromAlphabet); err != nil {
+	if c.Tokens, c.Also, err = byID(vocab, c.Specials, true); err != nil {
 		return nil, err
 	}
 	c.Merges = make([][2]string, len(merges))
@@ -61,7 +80,7 @@ func bpeOf(c BPEConfig, vocab map[string]int32, merges [][2]string) (*BPE, error
 // openVocab reads vocab.json and merges.txt, or GPT-2's own encoder.json and vocab.bpe, from a folder, with its
 // tokenizer_config.json. The text is split as GPT-2 does, unless the folder's config names Qwen2's tokenizer.
 func openVocab(dir, vocabName, mergesName string) (*BPE, error) {
-	data, err := os.ReadFile(filepath.Join(dir, vocabName))
+	data, err := bounded.ReadFile(filepath.Join(dir, vocabName), maxTokenizer)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +88,7 @@ func openVocab(dir, vocabName, mergesName string) (*BPE, error) {
 	if err := json.Unmarshal(data, &vocab); err != nil {
 		return nil, errors.Wrap(err, vocabName)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, mergesName))
+	text, err := bounded.ReadFile(filepath.Join(dir, mergesName), maxTokenizer)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +100,19 @@ func openVocab(dir, vocabName, mergesName string) (*BPE, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := BPEConfig{Split: []Splitter{GPT2}, Specials: config.added(vocab), PrefixSpace: config.AddPrefixSpace}
+	if _, ok := vocab[endOfText]; ok && config.Class == "" && len(config.Roles) == 0 {
+		config.Class = "GPT2Tokenizer" // GPT-2's own files have no config
+	}
+	v := newAddedVocab(vocab)
+	v.take(config)
+	if id, ok := vocab[endOfText]; ok && !v.has(endOfText) {
+		v.add([]Special{{ID: id, Text: endOfText, Special: true}})
+	}
+	c := BPEConfig{Split: []Splitter{GPT2}, Specials: v.list(), PrefixSpace: is(config.AddPrefixSpace, false)}
 	if strings.HasPrefix(config.Class, "Qwen2Tokenizer") {
 		c.Split, c.NFC = []Splitter{Qwen2}, true
 	}
-	if err := config.ends(&c, true); err != nil {
+	if err := config.ends(&c, v, true); err != nil {
 		return nil, err
 	}
 	b, err := bpeOf(c, vocab, merges)

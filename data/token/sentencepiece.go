@@ -45,15 +45,18 @@ type SentencePiece struct {
 	prefix   bool
 	first    bool
 	missing  bool
+	rows     int // as in Bound; 0 for none
 	config   SentencePieceConfig
 	encoders sync.Pool // holds *pieceEncoder
 }
 
 // SentencePieceConfig is what a [SentencePiece] is made of.
 type SentencePieceConfig struct {
-	// Tokens are the texts by id, with ▁ for a space, or, if Plain is set, with the space itself.
+	// Tokens are the texts by id, with ▁ for a space, or, if Plain is set, with the space itself. An id whose text is
+	// "" has no token. Also are further texts of ids.
 	Tokens []string
 	Plain  bool
+	Also   map[string]int32
 	// Scores are those of the tokens; the pair whose union has the highest is the first to be joined. Merges, where
 	// there are no scores, are the pairs themselves, the most urgent first.
 	Scores []float32
@@ -72,9 +75,11 @@ type SentencePieceConfig struct {
 	// Begin and End are the answers of the methods of the same name.
 	Begin, End *int32
 	// Unknown stands for a character without a token of its own or of its bytes. With FuseUnknown one stands for
-	// adjacent ones.
+	// adjacent ones. NoUnknown names an unknown token that is not in the vocabulary. Then such a character is an
+	// error.
 	Unknown     *int32
 	FuseUnknown bool
+	NoUnknown   *string
 }
 
 // The types of tokens in GGUF files.
@@ -176,7 +181,7 @@ func (s *SentencePiece) setTypes(c SentencePieceConfig) error {
 		case k < typeNormal || k > typeByte:
 			return errors.Errorf("token: sentencepiece: token %d %q has type %d, want 1 to 6", id, t, k)
 		case t == "":
-			return errors.Errorf("token: sentencepiece: token %d is empty", id)
+			s.kinds[id] = typeUnused
 		case k == typeNormal && len(t) > maxPiece:
 			return errors.Errorf("token: sentencepiece: token %d has %d bytes, want at most %d", id, len(t), maxPiece)
 		case k == typeUnknown && s.unknown < 0:
@@ -197,10 +202,14 @@ func (s *SentencePiece) setSpecials(c SentencePieceConfig) error {
 		}
 	}
 	s.special = make([]bool, len(s.tokens))
+	texts := map[string]bool{}
+	for _, x := range list {
+		texts[x.Text] = true
+	}
 	for i := range list {
 		x := &list[i]
 		x.Normalized = false // the text that they are looked for in is the given one
-		if x.ID < 0 || int(x.ID) >= len(s.tokens) || s.tokens[x.ID] != x.Text {
+		if x.ID < 0 || int(x.ID) >= len(s.tokens) || s.tokens[x.ID] != x.Text && !texts[s.tokens[x.ID]] {
 			return errors.Errorf("token: sentencepiece: special token %q: id %d is not its place among the %d tokens", x.Text, x.ID, len(s.tokens))
 		}
 		s.special[x.ID] = true
@@ -250,7 +259,16 @@ func (s *SentencePiece) index(c SentencePieceConfig) error {
 		}
 		s.ascii[' '] = space
 	}
-	if bytes < len(s.bytes) && s.unknown < 0 {
+	for t, id := range c.Also {
+		if t == "" || id < 0 || int(id) >= len(s.tokens) {
+			return errors.Errorf("token: sentencepiece: text %q of id %d: want a text and an id of the vocabulary of %d", t, id, len(s.tokens))
+		}
+		s.ids[t] = id
+		if r, n := utf8.DecodeRuneInString(t); n == len(t) && (r != utf8.RuneError || n > 1) {
+			s.setChar(r, id)
+		}
+	}
+	if bytes < len(s.bytes) && s.unknown < 0 && c.NoUnknown == nil {
 		return errors.Errorf("token: sentencepiece: %d byte tokens and no unknown one: want 256, or one for what has no token", bytes)
 	}
 	return nil

@@ -2,6 +2,7 @@ package token
 
 import (
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
@@ -50,7 +51,7 @@ func (s *SentencePiece) Decode(ids []int32) []byte {
 			continue
 		}
 		piece := s.pieces[id]
-		if prefix && piece[0] == ' ' && !s.special[id] {
+		if prefix && strings.HasPrefix(piece, " ") && !s.special[id] {
 			piece = piece[1:]
 		}
 		text = append(text, piece...)
@@ -116,6 +117,7 @@ func (s *SentencePiece) encode(text []byte, o Options, mark mark) ([]int32, erro
 	e := s.encoders.Get().(*pieceEncoder)
 	defer s.encoders.Put(e)
 	e.ids = make([]int32, 0, len(text)/3+len(s.before)+len(s.after)+1)
+	e.failed = ""
 	defer func() { e.ids = nil; e.merger.shrink() }()
 	special := func(id int32, p part) {
 		e.ids = append(e.ids, id)
@@ -146,12 +148,15 @@ func (s *SentencePiece) encode(text []byte, o Options, mark mark) ([]int32, erro
 		}
 		i = m.end
 	}
+	if e.failed != "" {
+		return nil, errors.Errorf("token: sentencepiece: %q has no token, and unk_token %q is not in the vocabulary", e.failed, *s.config.NoUnknown)
+	}
 	if o.Add {
 		for _, id := range s.after {
 			special(id, part{at: len(text)})
 		}
 	}
-	return e.ids, nil
+	return e.ids, within(e.ids, s.rows, s.Piece)
 }
 
 // prefixed returns a stretch with the space that it gets in front.
@@ -168,6 +173,7 @@ type pieceEncoder struct {
 	ids    []int32 // the result so far
 	merger merger
 	cache  cache
+	failed string // a character that has no token where that is an error
 }
 
 // stretch adds the ids of a text without special tokens, word by word where no pair reaches across words.
@@ -220,7 +226,7 @@ func (e *pieceEncoder) word(text []byte, from, to int) {
 	slot := e.cache.slot(lo, hi)
 	if slot.lo != lo || slot.hi != hi {
 		ids := e.merged(text, from, to)
-		if len(ids) > maxCachedIDs {
+		if len(ids) > maxCachedIDs || e.failed != "" {
 			e.ids = append(e.ids, ids...)
 			return
 		}
@@ -250,6 +256,8 @@ func (e *pieceEncoder) merged(text []byte, i, to int) []int32 {
 				m.ids = append(m.ids, s.bytes[b])
 			}
 			known = true
+		case s.unknown < 0:
+			e.failed = string(text[i : i+n])
 		case known || !s.fuse:
 			m.ids, known = append(m.ids, s.unknown), false
 		}

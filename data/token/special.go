@@ -27,16 +27,16 @@ type specials struct {
 	find [2]trie // the tokens that are looked for before normalization, and after it
 }
 
-// newSpecials wants distinct ids of at least 0 and distinct texts that are not empty.
+// newSpecials wants ids of at least 0 and distinct texts that are not empty.
 func newSpecials(list []Special) (*specials, error) {
 	s := &specials{list: slices.Clone(list), ids: make(map[string]int32, len(list))}
 	slices.SortStableFunc(s.list, func(a, b Special) int { return int(a.ID) - int(b.ID) })
-	for i, x := range s.list {
+	for _, x := range s.list {
 		if x.Text == "" || x.ID < 0 {
 			return nil, errors.Errorf("token: special token %q with id %d: want a text and an id of at least 0", x.Text, x.ID)
 		}
-		if i > 0 && s.list[i-1].ID == x.ID {
-			return nil, errors.Errorf("token: special tokens %q and %q: both have id %d", s.list[i-1].Text, x.Text, x.ID)
+		if len(x.Text) > maxSpecial {
+			return nil, errors.Errorf("token: special token %.20q…: %d bytes, want at most %d", x.Text, len(x.Text), maxSpecial)
 		}
 		if id, twice := s.ids[x.Text]; twice {
 			return nil, errors.Errorf("token: special token %q: ids %d and %d, want one", x.Text, id, x.ID)
@@ -143,31 +143,42 @@ func isWord(r rune, n int) bool {
 	return unicode.In(r, unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc, unicode.Join_Control)
 }
 
+// maxSpecial bounds the bytes of a special token, as the work of finding it grows with them.
+const maxSpecial = 512
+
 // A trie holds texts by their bytes. Node 0 is its root.
 type trie struct {
 	first [256]bool // true for the bytes that begin a text
 	nodes []trieNode
 }
 
+// A trieNode is small, as a file may have one for each of its bytes.
 type trieNode struct {
-	next map[byte]int32
-	text int32 // the number of the text that ends here; −1 for none
+	child, sibling int32 // 0 for none
+	text           int32 // the number of the text that ends here; −1 for none
+	b              byte  // what leads here
 }
 
 func newTrie() trie { return trie{nodes: []trieNode{{text: -1}}} }
+
+// step returns the child of a node for a byte, 0 for none.
+func (t *trie) step(at int32, b byte) int32 {
+	to := t.nodes[at].child
+	for to != 0 && t.nodes[to].b != b {
+		to = t.nodes[to].sibling
+	}
+	return to
+}
 
 // add puts a text in; where two are equal the first stays.
 func (t *trie) add(text string, number int32) {
 	at := int32(0)
 	for i := range len(text) {
-		to, ok := t.nodes[at].next[text[i]]
-		if !ok {
+		to := t.step(at, text[i])
+		if to == 0 {
 			to = int32(len(t.nodes))
-			t.nodes = append(t.nodes, trieNode{text: -1})
-			if t.nodes[at].next == nil {
-				t.nodes[at].next = map[byte]int32{}
-			}
-			t.nodes[at].next[text[i]] = to
+			t.nodes = append(t.nodes, trieNode{text: -1, b: text[i], sibling: t.nodes[at].child})
+			t.nodes[at].child = to
 		}
 		at = to
 	}
@@ -181,11 +192,9 @@ func (t *trie) add(text string, number int32) {
 func (t *trie) longest(s []byte, want func(int32) bool) (number int32, length int) {
 	at := int32(0)
 	for i, c := range s {
-		to, ok := t.nodes[at].next[c]
-		if !ok {
+		if at = t.step(at, c); at == 0 {
 			break
 		}
-		at = to
 		if n := t.nodes[at].text; n >= 0 && want(n) {
 			number, length = n, i+1
 		}

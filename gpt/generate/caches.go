@@ -183,6 +183,9 @@ func (g *Generator) program(k planKey) (plan.Program, error) {
 	e := graph.New()
 	g.build(e, k)
 	p, err := plan.New(e, g.Executor.Options())
+	if err == nil {
+		err = g.fits(p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +203,25 @@ func (g *Generator) program(k planKey) (plan.Program, error) {
 	}
 	g.programs[k], g.recent = prog, append(g.recent, k)
 	return prog, nil
+}
+
+// fits refuses a plan that needs more memory than is free. The parameters are there, after the first plan the caches.
+func (g *Generator) fits(p *plan.Plan) error {
+	d := g.Model.Dims()
+	need := p.Total() - p.Sizes[plan.Params] + 8*g.batch*d.Vocab // two copies of the logits
+	if len(g.programs) > 0 {
+		need -= p.Sizes[plan.Caches]
+	}
+	return g.room(uint64(need), g.capacity)
+}
+
+// room refuses what needs more memory than is free, where the device tells: of sequences of so many tokens.
+func (g *Generator) room(need uint64, tokens int) error {
+	if free := g.Executor.Device().Free; free > 0 && need > free {
+		return errors.Errorf("generate: %d sequences of up to %d tokens need %.2f GiB of memory, %.2f GiB are free; "+
+			"want fewer returns, beams, tokens or prompts", g.batch, tokens, float64(need)/(1<<30), float64(free)/(1<<30))
+	}
+	return nil
 }
 
 // build adds the graph of a plan: the logits (B, V) of the tokens at the indices last (B), out of the batch's B·T.

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data/token"
@@ -59,18 +60,32 @@ func (c *ChatTemplate) Encode(t token.Tokenizer, chat []Message) (ids []int32, a
 
 // checkChat returns an error for a chat from which no answer can be learned.
 func checkChat(t token.Tokenizer, chat []Message) error {
+	sub, ok := t.(token.Subword)
 	for i, m := range chat {
-		sub, ok := t.(token.Subword)
-		for _, text := range []string{m.Role, m.Content} {
-			if !ok {
-				break
-			}
+		if !ok {
+			break
+		}
+		for _, text := range append(jsonTexts(m.Given), m.Role, m.Content) {
 			if _, err := sub.EncodeWith([]byte(text), token.Options{Policy: token.Refuse}); err != nil {
 				return errors.Wrapf(err, "generate: Encode: message %d (%s)", i+1, m.Role)
 			}
 		}
 	}
 	return errors.WithMessage(CheckAnswers(chat), "generate: Encode")
+}
+
+// jsonTexts returns the texts in a JSON value, keys among them.
+func jsonTexts(value string) (texts []string) {
+	d := json.NewDecoder(strings.NewReader(value))
+	for {
+		v, err := d.Token()
+		if err != nil {
+			return texts
+		}
+		if text, ok := v.(string); ok {
+			texts = append(texts, text)
+		}
+	}
 }
 
 // CheckAnswers returns an error for a chat from which no answer can be learned.

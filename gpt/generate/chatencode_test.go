@@ -194,12 +194,13 @@ func TestChatRefuses(t *testing.T) {
 		want     string
 	}{
 		{"", nil, "0 messages, 0 of them of the assistant"},
-		{"", []generate.Message{{"user", "a"}}, "1 messages, 0 of them"},
-		{"", []generate.Message{{"assistant", "a"}, {"user", "b"}}, "want at least one answer, and another before it"},
-		{"", []generate.Message{{"user", "a</s>"}, {"assistant", "b"}}, `message 1 (user): token: special token "</s>" at offset 1`},
-		{"", []generate.Message{{"user", "a"}, {"assistant", "b"}, {"tool<s>", "c"}}, `message 3 (tool<s>): token: special token "<s>"`},
-		{"", []generate.Message{{"tool", "a"}, {"assistant", "b"}}, "want the roles system, user and assistant"},
-		{forgets, []generate.Message{{"user", "a"}, {"assistant", "b"}, {"user", "c"}, {"assistant", "d"}}, "writes earlier messages differently when message 3 comes"},
+		{"", []generate.Message{{Role: "user", Content: "a"}}, "1 messages, 0 of them"},
+		{"", []generate.Message{{Role: "assistant", Content: "a"}, {Role: "user", Content: "b"}}, "want at least one answer, and another before it"},
+		{"", []generate.Message{{Role: "user", Content: "a</s>"}, {Role: "assistant", Content: "b"}}, `message 1 (user): token: special token "</s>" at offset 1`},
+		{"", []generate.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b", Given: `{"tool_calls":[{"name":"\u003cs>"}]}`}}, `message 2 (assistant): token: special token "<s>"`},
+		{"", []generate.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}, {Role: "tool<s>", Content: "c"}}, `message 3 (tool<s>): token: special token "<s>"`},
+		{"", []generate.Message{{Role: "tool", Content: "a"}, {Role: "assistant", Content: "b"}}, "want the roles system, user and assistant"},
+		{forgets, []generate.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}, {Role: "user", Content: "c"}, {Role: "assistant", Content: "d"}}, "writes earlier messages differently when message 3 comes"},
 	} {
 		chat, err := generate.PlainTemplate(tok)
 		if c.template != "" {

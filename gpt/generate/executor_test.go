@@ -1,6 +1,8 @@
 package generate_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ceto-ml/ceto/gpt"
@@ -110,5 +112,48 @@ func TestSourceCloses(t *testing.T) {
 	}
 	if err := g.Close(); err != nil || x.Programs+x.States != 0 {
 		t.Errorf("%d programs, %d states: %v", x.Programs, x.States, err)
+	}
+}
+
+// narrow is an executor of little memory.
+type narrow struct {
+	plan.Executor
+	free uint64
+}
+
+func (x narrow) Device() plan.Device {
+	d := x.Executor.Device()
+	d.Free = x.free
+	return d
+}
+
+// TestRoom: a request that needs more memory than is free is refused before it takes any, and what fits is answered.
+func TestRoom(t *testing.T) {
+	x := narrow{plan.CPU(1), 4 << 20}
+	defer x.Close()
+	model := gpt.GPT2{Vocab: 50, Context: 64, Layers: 1, Heads: 2, Width: 8}
+	g, err := generate.New(model, x, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	one := []int32{1}
+	for name, c := range map[string]struct {
+		prompts [][]int32
+		o       generate.Options
+		fits    bool
+	}{
+		"one":         {[][]int32{one}, generate.Options{Tokens: 60}, true},
+		"returns":     {[][]int32{one}, generate.Options{Tokens: 60, Returns: 5000, Temperature: 1}, false},
+		"beams":       {[][]int32{one}, generate.Options{Tokens: 60, Beams: 256}, true},
+		"prompts":     {slices.Repeat([][]int32{one}, 3000), generate.Options{Tokens: 60}, false},
+		"long answer": {[][]int32{one}, generate.Options{Tokens: 1 << 24}, false},
+		"many beams":  {slices.Repeat([][]int32{one}, 30), generate.Options{Tokens: 60, Beams: 256}, false},
+		"long prompt": {slices.Repeat([][]int32{slices.Repeat(one, 60)}, 400), generate.Options{Tokens: 1}, false},
+	} {
+		_, err := g.Generate(c.prompts, c.o)
+		if c.fits != (err == nil) || err != nil && !strings.Contains(err.Error(), "sequences of up to") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

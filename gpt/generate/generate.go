@@ -102,6 +102,9 @@ func (g *Generator) Generate(prompts [][]int32, o Options) ([]Sequence, error) {
 	if err := g.prepare(len(prompts)*each, need); err != nil {
 		return nil, err
 	}
+	if err := g.room(16*uint64(len(prompts)*each)*uint64(o.Tokens), o.Tokens); err != nil { // ids and logarithms, as slices grow
+		return nil, err
+	}
 	if !g.KeepCache {
 		g.reset()
 	}

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -32,7 +33,7 @@ type Options struct {
 
 	Beams         int     `flag:"beams" usage:"beam search that goes on with this many sequences; wants temperature 0" range:"[0,256]"` // 0 or 1: no beam search
 	LengthPenalty float64 `flag:"length-penalty" usage:"beams are ranked by log-probability / tokens^this, as transformers do" range:"[-10,10]"`
-	EarlyStopping string  `flag:"early-stopping" usage:"when beam search ends: false, true or never"` // before Tokens; one of the constants below
+	EarlyStopping string  `flag:"early-stopping" usage:"when beam search ends: false, true or never" oneof:"false true never"` // before Tokens; one of the constants below
 
 	Returns int      `flag:"returns" usage:"sequences for each prompt" range:"[0,65536]"` // 0: 1
 	Seed    uint64   `flag:"seed" usage:"seed of the choice"`
@@ -63,6 +64,7 @@ type Sequence struct {
 
 // Validate returns an error that names the first option outside its range, or the options that do not go together.
 func (o Options) Validate() error {
+	o.EarlyStopping = cmp.Or(o.EarlyStopping, EarlyFalse)
 	if err := setting.Check(&o); err != nil {
 		return errors.WithMessage(err, "generate")
 	}
@@ -84,9 +86,6 @@ func (o Options) validateTogether() error {
 	}
 	if slices.Contains(o.Stop, "") {
 		return errors.New("generate: a stop text is empty; it must have at least one byte")
-	}
-	if !slices.Contains([]string{"", EarlyFalse, EarlyTrue, EarlyNever}, o.EarlyStopping) {
-		return errors.Errorf("generate: early stopping is %q; it must be true, false or never", o.EarlyStopping)
 	}
 	switch beams := max(o.Beams, 1); {
 	case beams > 1 && o.Temperature > 0:

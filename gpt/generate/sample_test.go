@@ -368,7 +368,7 @@ func TestValidate(t *testing.T) {
 		"bias of token 7 is NaN":    {Bias: map[int32]float64{7: nan}},
 		"beams is 1000":             {Beams: 1000},
 		"length-penalty is NaN":     {LengthPenalty: nan},
-		"early stopping is \"yes\"": {EarlyStopping: "yes"},
+		"early-stopping is yes":     {EarlyStopping: "yes"},
 		"returns is -1":             {Returns: -1},
 		"3 returns of 2 beams":      {Returns: 3, Beams: 2},
 		"2 returns at temperature":  {Returns: 2},

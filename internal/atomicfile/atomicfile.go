@@ -34,6 +34,11 @@ func (d *DirWriter) File(name string, fn func(w io.Writer) error) error {
 	return write(d.fs, filepath.Join(d.path, name), fn)
 }
 
+// Keep gives the folder a file that is there already, under the name that it has.
+func (d *DirWriter) Keep(file string) error {
+	return errors.Wrap(os.Link(file, filepath.Join(d.path, filepath.Base(file))), "atomicfile: Keep")
+}
+
 // Dir writes a folder. First fn makes its files in a folder beside path, then the whole takes its place; an old one is
 // replaced. When Dir returns nil, the new folder is there and lasts. With an error the old one is there, or in rare
 // cases (a failure after the change) the new one. One process at a time may write a path: see [Lock].

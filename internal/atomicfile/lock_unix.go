@@ -5,6 +5,7 @@ package atomicfile
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -52,3 +53,24 @@ func Lock(path string) (*FileLock, error) {
 
 // Unlock gives the lock back. The file stays.
 func (l *FileLock) Unlock() error { return errors.Wrap(l.f.Close(), "atomicfile: Unlock") }
+
+// LockSuffix ends the name of the lock beside a folder that is written.
+const LockSuffix = ".ceto-lock"
+
+// Hold takes the folder path, which need not be there, for this process until release is called. Another writer gets
+// ErrInUse. The lock is a file beside the folder that goes away with it, or that the next Hold takes over.
+func Hold(path string) (release func(), err error) {
+	name := filepath.Clean(path) + LockSuffix
+	for {
+		l, err := Lock(name)
+		if err != nil {
+			return nil, err
+		}
+		held, err := l.f.Stat()
+		there, err2 := os.Stat(name)
+		if err == nil && err2 == nil && os.SameFile(held, there) {
+			return func() { _ = os.Remove(name); _ = l.Unlock() }, nil
+		}
+		_ = l.Unlock() // whoever held it has removed the file meanwhile
+	}
+}

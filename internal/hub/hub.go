@@ -64,7 +64,7 @@ var DefaultFiles = []string{
 	"config.json", "generation_config.json",
 	"model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json",
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-	"chat_template.jinja", "chat_template.json",
+	"chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja",
 }
 
 // Env returns the client that the variables of huggingface_hub describe:

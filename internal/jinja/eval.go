@@ -1,14 +1,15 @@
 package jinja
 
 import (
-	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A builtin is a function, filter, test or method. params names its parameters, in order: "old new count?", where "?"
-// marks one that may be absent. f gets one value for each parameter. For the params "**" or "key=value" it gets the
-// whole args instead. x is the value on the left of a filter, test or method.
+// marks one that may be absent. Behind a "/" they have no names that a call may use. f gets one value for each
+// parameter. For the params "**" it gets the whole args instead. x is the value on the left of a filter, test or
+// method.
 type builtin struct {
 	params string
 	f      func(r *run, x any, a []any) any
@@ -28,13 +29,18 @@ func or(v, otherwise any) any {
 type callable struct {
 	name string
 	builtin
-	x any
+	x     any
+	macro *macro // nil for a builtin
 }
 
 func (r *run) call(f any, a args) any {
 	switch f := f.(type) {
 	case *callable:
 		return r.invoke(f.name+"()", f.builtin, f.x, a)
+	case *object:
+		if f.call != nil {
+			return r.invoke(f.kind+"()", builtin{"**", f.call}, nil, a)
+		}
 	case undefined:
 		return r.fail("%s", f.why)
 	}
@@ -45,7 +51,17 @@ func (r *run) call(f any, a args) any {
 func (r *run) apply(what string, table map[string]builtin, name string, x any, a args) any {
 	b, ok := table[name]
 	if !ok {
-		return r.fail("%s %q is not supported", what, name)
+		return r.fail("%s", notThere(what, name))
+	}
+	if what == "test" && name != "escaped" {
+		return r.invoke(what+" "+name, b, plain(x), a)
+	}
+	if text, marked := x.(markup); marked && !slices.Contains(seesMark, name) {
+		out := r.invoke(what+" "+name, b, string(text), a)
+		if slices.Contains(keepsMark, name) {
+			return r.mark(out)
+		}
+		return out
 	}
 	return r.invoke(what+" "+name, b, x, a)
 }
@@ -56,13 +72,11 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 	if r.err != nil || !r.reads(x) {
 		return nil
 	}
-	switch {
-	case b.params == "key=value" && len(a.pos) > 0:
-		return r.fail("%s of a value is not supported: want key=value", what)
-	case b.params == "**" || b.params == "key=value":
-		return b.f(r, x, []any{a})
+	if b.params == "**" {
+		return r.counted(b.f(r, x, []any{a}))
 	}
-	params := strings.Fields(b.params)
+	names, unnamed := strings.CutPrefix(b.params, "/")
+	params := strings.Fields(names)
 	if len(a.pos) > len(params) {
 		return r.fail("%s: %d arguments, want at most %d", what, len(a.pos), len(params))
 	}
@@ -74,7 +88,7 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 		switch bound[i] = any(absent{}); {
 		case i < len(a.pos):
 			bound[i] = a.pos[i]
-		case k >= 0:
+		case k >= 0 && !unnamed:
 			bound[i] = a.values[k]
 			used++
 		case !optional:
@@ -87,92 +101,167 @@ func (r *run) invoke(what string, b builtin, x any, a args) any {
 	if used < len(a.keys) {
 		return r.fail("%s: the arguments %q are not supported", what, a.keys)
 	}
-	return b.f(r, x, bound)
+	return r.counted(b.f(r, x, bound))
+}
+
+// counted counts the memory of a result.
+func (r *run) counted(v any) any {
+	if s, ok := plain(v).(string); ok {
+		r.makes(len(s) + 32)
+	} else if l, ok := v.(*list); ok {
+		r.makes(16*len(l.items) + 64)
+	}
+	return v
 }
 
 // changes lists the methods of lists and dicts that the sandbox hides.
 var changes = strings.Fields("append clear extend insert pop popitem remove reverse setdefault sort update")
 
+// attributes are those of Python's values that no table here has. They are refused by name.
+var attributes = map[string]string{
+	"str": "encode maketrans translate", "dict": "fromkeys",
+	"int":   "as_integer_ratio bit_count bit_length conjugate denominator from_bytes imag numerator real to_bytes",
+	"bool":  "as_integer_ratio bit_count bit_length conjugate denominator from_bytes imag numerator real to_bytes",
+	"float": "as_integer_ratio conjugate fromhex hex imag is_integer real",
+	"range": "count index start step stop", "generator": "close send throw",
+	"dict_keys": "isdisjoint mapping", "dict_values": "mapping", "dict_items": "isdisjoint mapping",
+}
+
 // attr evaluates x.name: a method or field of x, else the item of a dict.
 func (r *run) attr(x any, name string) any {
-	var methods map[string]builtin
-	switch x := x.(type) {
-	case undefined:
-		return r.fail("%s", x.why)
-	case *namespace:
-		if v, ok := x.vars[name]; ok {
-			return v
-		}
-	case string:
-		methods = strMethods
-	case *Map:
-		methods = mapMethods
-	}
-	if b, ok := methods[name]; ok {
-		return &callable{name, b, x}
+	if v, ok := r.field(x, name); ok {
+		return v
 	}
 	if m, ok := x.(*Map); ok {
 		if v, ok := r.get(m, name); ok {
 			return v
 		}
 	}
-	if _, isText := x.(string); !isText && slices.Contains(changes, name) {
-		return undefined{name + "() of a " + typeName(x) + ": a template may not change a value"}
+	kind := typeName(x)
+	if slices.Contains(strings.Fields(attributes[kind]), name) {
+		return r.fail("%s of a %s is not supported", name, kind)
 	}
-	return undefined{"'" + typeName(x) + " object' has no attribute '" + name + "'"}
+	if (kind == "list" || kind == "dict") && slices.Contains(changes, name) {
+		return undefined{name + "() of a " + kind + ": a template may not change a value"}
+	}
+	return undefined{"'" + kind + " object' has no attribute '" + name + "'"}
+}
+
+// field returns a field or method of x.
+func (r *run) field(x any, name string) (any, bool) {
+	var methods map[string]builtin
+	switch x := x.(type) {
+	case undefined:
+		return r.fail("%s", x.why), true
+	case *namespace:
+		return r.get(&x.vars, name)
+	case *object:
+		return x.get(r, name)
+	case *callable:
+		if x.macro != nil {
+			return x.macro.field(name)
+		}
+	case string:
+		methods = strMethods
+	case markup:
+		if b, ok := strMethods[name]; ok {
+			return x.method(name, b), true
+		} else if name == "unescape" || name == "striptags" || name == "escape" {
+			return r.fail("%s() of a text marked as safe is not supported", name), true
+		}
+	case *Map:
+		methods = mapMethods
+	case *list:
+		if x.group && (name == "grouper" || name == "list") {
+			return x.items[map[string]int{"grouper": 0, "list": 1}[name]], true
+		}
+		methods = listMethods[x.kind]
+	}
+	b, ok := methods[name]
+	return &callable{name: name, builtin: b, x: x}, ok
 }
 
 // item evaluates x[key]: an item of a list, dict or string, else a method or field of x.
 func (r *run) item(x, key any) any {
 	i, isInt := toInt(key)
-	switch x := x.(type) {
+	text, marked := x.(markup)
+	switch x := plain(x).(type) {
 	case *Map:
 		if v, ok := r.get(x, key); ok {
 			return v
 		}
 	case string:
-		chars := []rune(x)
-		if n := int64(len(chars)); r.reads(x) && isInt && i >= -n && i < n {
-			return string(chars[(i+n)%n])
+		if n := int64(utf8.RuneCountInString(x)); r.reads(x) && isInt && i >= -n && i < n {
+			at := (i + n) % n
+			one := x[at : at+1]
+			if chars := r.chars(x); chars != nil {
+				one = string(chars[at])
+			}
+			if marked {
+				return markup(one)
+			}
+			return one
 		}
 	case *list:
 		if n := int64(len(x.items)); sized(x) && isInt && i >= -n && i < n {
 			return x.items[(i+n)%n]
 		}
 	}
-	name, ok := key.(string)
+	name, ok := plain(key).(string)
 	if _, missing := x.(undefined); ok || missing {
+		if marked {
+			return r.attr(text, name)
+		}
 		return r.attr(x, name)
 	}
 	return undefined{typeName(x) + " object has no element " + r.describe(key)}
 }
 
-// slice evaluates x[lo:hi], or x[::-1], which is all of x from the end to the beginning. A bound that is left out is
-// nil.
+// slice evaluates x[lo:hi:step]. A part that is left out is nil.
 func (r *run) slice(x, lo, hi, step any) any {
-	if step != nil && (step != int64(-1) || lo != nil || hi != nil) {
-		return r.fail("a slice with a step is not supported, but for [::-1]")
+	if x, ok := x.(markup); ok {
+		return r.mark(r.slice(string(x), lo, hi, step))
 	}
 	switch x := x.(type) {
 	case string:
-		if chars := []rune(x); r.reads(x) {
-			return string(cut(r, chars, lo, hi, step))
+		if !r.reads(x) || !r.makes(len(x)) {
+			return nil
 		}
+		if isASCII(x) {
+			return string(cut(r, []byte(x), lo, hi, step))
+		}
+		return string(cut(r, r.chars(x), lo, hi, step)) // of nothing where the steps are spent
 	case *list:
-		if x.fixed() && r.spend(len(x.items)) {
-			return &list{x.kind, cut(r, x.items, lo, hi, step)}
+		if sized(x) && r.makes(16*len(x.items)) {
+			return &list{kind: x.kind, items: cut(r, x.items, lo, hi, step)}
 		}
 	}
 	r.defined(x)
 	return r.fail("a slice of %s: want a string, list or tuple", r.describe(x))
 }
 
+// chars returns the characters of a text, nil where each is a byte. It counts a step for each four.
+func (r *run) chars(s string) []rune {
+	if isASCII(s) || !r.spend(len(s)/4) {
+		return nil
+	}
+	return []rune(s)
+}
+
+// cut returns the items that Python's slice lo:hi:step takes.
 func cut[T any](r *run, s []T, lo, hi, step any) []T {
-	n := int64(len(s))
+	n, by := int64(len(s)), int64(1)
 	if step != nil {
-		s = slices.Clone(s)
-		slices.Reverse(s)
-		return s
+		i, ok := toInt(step)
+		if !ok || i == 0 {
+			r.fail("a slice with the step %s: want a whole number other than 0", r.describe(step))
+			return nil
+		}
+		by = min(max(i, -n-1), n+1)
+	}
+	least, most := int64(0), n // of the places lo and hi
+	if by < 0 {
+		least, most = -1, n-1
 	}
 	at := func(bound any, otherwise int64) int64 {
 		i, ok := toInt(bound)
@@ -183,129 +272,22 @@ func cut[T any](r *run, s []T, lo, hi, step any) []T {
 		} else if i < 0 {
 			i += n
 		}
-		return min(max(i, 0), n)
+		return min(max(i, least), most)
 	}
-	from, to := at(lo, 0), at(hi, n)
-	return s[from:max(from, to)] // values do not change, so they may be shared
-}
-
-// binary evaluates "a op x". x is code, since the operators "and" and "or" evaluate it only where they need it.
-func (r *run) binary(op string, a any, x code) any {
-	if (op == "and" || op == "or") && r.truth(a) == (op == "or") {
-		return a
-	}
-	b := x(r)
-	switch {
-	case op == "and" || op == "or":
-		return b
-	case r.err != nil:
-		return nil
-	case op == "~":
-		return r.concat(r.str(a), r.str(b))
-	case !r.defined(a, b):
-		return nil
-	}
-	switch x := a.(type) {
-	case string:
-		if y, ok := b.(string); ok && op == "+" {
-			return r.concat(x, y)
+	if by < 0 {
+		var out []T
+		for i := at(lo, most); i > at(hi, least); i += by {
+			out = append(out, s[i])
 		}
-		if n, ok := toInt(b); ok && op == "*" {
-			return r.repeat(x, n)
-		}
-	case *list:
-		y, ok := b.(*list)
-		if ok && op == "+" && x.fixed() && x.kind == y.kind && r.spend(len(x.items)+len(y.items)) {
-			return &list{x.kind, append(append([]any{}, x.items...), y.items...)}
-		}
+		return out
 	}
-	if v := r.arithmetic(op, a, b); v != nil {
-		return v
+	from, to := at(lo, least), at(hi, most)
+	if by == 1 {
+		return s[from:max(from, to)] // values do not change, so they may be shared
 	}
-	return r.fail("%s %s %s: these do not go together", r.describe(a), op, r.describe(b))
-}
-
-func (r *run) concat(s, t string) any {
-	if !r.spendText(len(s) + len(t)) {
-		return nil
+	var out []T
+	for i := from; i < to; i += by {
+		out = append(out, s[i])
 	}
-	return s + t
-}
-
-// arithmetic evaluates "a op b" for numbers; it is nil for other values. The operators //, % and ** take whole
-// numbers alone. A whole result of more than 64 bits is an error.
-func (r *run) arithmetic(op string, a, b any) any {
-	i, isInt := toInt(a)
-	j, alsoInt := toInt(b)
-	x, ok1 := toFloat(a)
-	y, ok2 := toFloat(b)
-	whole := isInt && alsoInt
-	f, basic := addOrMul(op, x, y)
-	switch {
-	case !ok1 || !ok2:
-	case basic && !whole:
-		return f
-	case basic && math.Abs(f) >= 1<<63:
-		return r.fail("%d %s %d: more than 64 bits hold", i, op, j)
-	case basic:
-		n, _ := addOrMul(op, i, j)
-		return n
-	case y == 0 && op != "**":
-		return r.fail("%s %s %s: division by zero", r.describe(a), op, r.describe(b))
-	case op == "/":
-		return x / y
-	case whole && op == "**":
-		f = math.Pow(x, y)
-		if j < 0 || math.Abs(f) > 1<<53 {
-			return r.fail("%d ** %d: want a whole number of at most 53 bits", i, j)
-		}
-		return int64(f)
-	case whole: // the operators // and %, rounded down
-		n, m := i/j, i%j
-		if m != 0 && (m < 0) != (j < 0) {
-			n, m = n-1, m+j
-		}
-		return map[string]int64{"//": n, "%": m}[op]
-	}
-	return nil
-}
-
-func addOrMul[T int64 | float64](op string, x, y T) (v T, ok bool) {
-	switch op {
-	case "+":
-		return x + y, true
-	case "-":
-		return x - y, true
-	case "*":
-		return x * y, true
-	}
-	return 0, false
-}
-
-func (r *run) repeat(s string, n int64) any {
-	n = max(n, 0)
-	if n > maxOutput || !r.spendText(len(s)*int(n)) {
-		return r.fail("%d times %d bytes: more than %d bytes of text", n, len(s), maxOutput)
-	}
-	return strings.Repeat(s, int(n))
-}
-
-func (r *run) relation(op string, a, b any) bool {
-	switch op {
-	case "==":
-		return r.equal(a, b)
-	case "!=":
-		return !r.equal(a, b)
-	case "<":
-		return r.order(op, a, b) < 0
-	case ">":
-		return r.order(op, a, b) > 0
-	case "<=":
-		return r.order(op, a, b) <= 0
-	case ">=":
-		return r.order(op, a, b) >= 0
-	case "in":
-		return r.contains(b, a)
-	}
-	return !r.contains(b, a)
+	return out
 }

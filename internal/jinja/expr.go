@@ -1,5 +1,9 @@
 package jinja
 
+import (
+	"github.com/pkg/errors"
+)
+
 var constants = map[string]any{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
 
 // tuple reads an expression, or several with commas between them.
@@ -12,13 +16,13 @@ func (p *parser) tuple(one func() code) code {
 	for p.skip(operator, ",") && p.peek().kind != end && !p.is(operator, ")") {
 		items = append(items, one())
 	}
-	return at(line, func(r *run) any { return &list{"tuple", r.all(items)} })
+	return at(line, func(r *run) any { return newTuple(r.all(items)...) })
 }
 
 // expr reads any expression but a tuple. It begins with the lowest precedence: a if b else c.
 func (p *parser) expr() code {
 	return p.nested(func() code {
-		line := p.line()
+		line, before := p.line(), len(p.unknown)
 		x := p.or()
 		for p.skip(name, "if") {
 			yes, test := x, p.or()
@@ -32,6 +36,7 @@ func (p *parser) expr() code {
 				}
 				return no(r)
 			})
+			p.unknown = p.unknown[:before]
 		}
 		return x
 	})
@@ -44,16 +49,16 @@ func (p *parser) sum() code     { return p.chain(operator, p.concat, "+", "-") }
 func (p *parser) concat() code  { return p.chain(operator, p.product, "~") }
 func (p *parser) product() code { return p.chain(operator, p.power, "*", "//", "/", "%") }
 func (p *parser) power() code   { return p.chain(operator, p.unary, "**") }
-func (p *parser) unary() code   { return p.filters(p.signed()) }
+func (p *parser) unary() code   { return p.filters(p.signed(), true) }
 
 // signed reads a primary with its sign, attributes, items and calls. So -a.b is -(a.b), and -a|f is (-a)|f.
 func (p *parser) signed() code {
-	line := p.line()
-	if !p.skip(operator, "-") {
+	line, sign := p.line(), p.skipAny(operator, "-", "+")
+	if sign == "" {
 		return p.primary()
 	}
 	x := p.nested(p.signed)
-	return at(line, func(r *run) any { return r.binary("*", int64(-1), x) })
+	return at(line, func(r *run) any { return r.negative(sign, x(r)) })
 }
 
 func (p *parser) not() code {
@@ -111,15 +116,15 @@ func (p *parser) compare() code {
 	}
 }
 
-// filters reads the filters, tests and calls behind x.
-func (p *parser) filters(x code) code {
+// filters reads the filters behind x; with more also the tests and calls.
+func (p *parser) filters(x code, more bool) code {
 	for p.err == nil {
 		switch {
 		case p.skip(operator, "|"):
 			x = p.filter(x)
-		case p.skip(name, "is"):
+		case more && p.skip(name, "is"):
 			x = p.test(x)
-		case p.is(operator, "("):
+		case more && p.is(operator, "("):
 			x = p.call(x)
 		default:
 			return x
@@ -129,22 +134,66 @@ func (p *parser) filters(x code) code {
 }
 
 func (p *parser) filter(x code) code {
-	line, f := p.line(), p.name()
+	line := p.line()
+	f, known := p.known("filter", filters)
 	var given callArgs
 	if p.is(operator, "(") {
+		if t := p.toks[min(p.i+1, len(p.toks)-1)]; f == "map" && t.kind == str && refusedNames["filter"][t.text] {
+			p.fail("%s", notThere("filter", t.text))
+		}
 		given = p.args()
 	}
+	if !known {
+		return at(line, func(r *run) any { return r.fail("%s", notThere("filter", f)) })
+	}
 	return at(line, func(r *run) any { return r.apply("filter", filters, f, x(r), given.eval(r)) })
+}
+
+// refusedNames are the names of jinja2's tables that are not done here.
+var refusedNames = map[string]map[string]bool{
+	"filter": {"pprint": true, "random": true, "urlize": true, "wordwrap": true},
+	"global": {"lipsum": true, "self": true},
+}
+
+// notThere tells that there is no such filter, test or global.
+func notThere(what, name string) string {
+	if refusedNames[what][name] {
+		return what + ` "` + name + `" of jinja2 is not supported`
+	}
+	return what + ` "` + name + `" is not supported`
+}
+
+// known reads the name of a filter or test, and tells whether the table has it. If not, that is an error once all is
+// read. The branches of if excuse it: there jinja2 lets a name be unknown until it is used.
+func (p *parser) known(what string, table map[string]builtin) (id string, known bool) {
+	line := p.line()
+	id = p.name()
+	for p.skip(operator, ".") {
+		id += "." + p.name()
+	}
+	if _, known = table[id]; known || p.err != nil {
+		return id, known
+	}
+	err := errors.Errorf("line %d: %s", line, notThere(what, id))
+	if refusedNames[what][id] {
+		p.fail("")
+		p.err = err
+	}
+	p.unknown = append(p.unknown, err)
+	return id, false
 }
 
 // test reads what follows "is". The argument may stand without parentheses: x is eq 3.
 func (p *parser) test(x code) code {
 	deny := p.skip(name, "not")
-	line, f := p.line(), p.name()
+	line := p.line()
+	f, _ := p.known("test", tests)
 	var given callArgs
 	switch t := p.peek(); {
 	case p.is(operator, "("):
 		given = p.args()
+	case t.kind == name && t.text == "is":
+		return p.fail("two tests in a row: want parentheses around the first")
 	case t.kind == str, t.kind == number, p.is(operator, "["), p.is(operator, "{"),
 		t.kind == name && t.text != "else" && t.text != "or" && t.text != "and":
 		given.pos = []code{p.primary()}
@@ -159,6 +208,11 @@ func (p *parser) primary() code {
 		line, outer := p.line(), x
 		switch {
 		case p.skip(operator, "."):
+			if t := p.peek(); t.kind == number {
+				p.next()
+				x = at(line, func(r *run) any { return r.item(outer(r), t.num) })
+				break
+			}
 			field := p.name()
 			x = at(line, func(r *run) any { return r.attr(outer(r), field) })
 		case p.skip(operator, "["):
@@ -175,79 +229,55 @@ func (p *parser) primary() code {
 
 func (p *parser) call(f code) code {
 	line, given := p.line(), p.args()
+	p.called = &given
 	return at(line, func(r *run) any { return r.call(f(r), given.eval(r)) })
 }
 
 // subscript reads what stands between the brackets of x[…].
 func (p *parser) subscript(x code) code {
+	nothing := func(*run) any { return nil }
+	stop := func() bool { return p.is(operator, ":") || p.is(operator, "]") || p.is(operator, ",") }
 	part := func() code {
-		if p.is(operator, ":") || p.is(operator, "]") {
-			return func(*run) any { return nil }
+		if stop() {
+			return nothing
 		}
 		return p.expr()
 	}
-	if p.is(operator, "]") {
-		return p.fail("an empty subscript")
+	if p.is(operator, "]") { // as in Python, x[()]
+		return func(r *run) any { return r.item(x(r), newTuple()) }
 	}
 	lo := part()
+	if p.is(operator, ",") {
+		items := []code{lo}
+		for p.skip(operator, ",") && !p.is(operator, "]") {
+			items = append(items, p.expr())
+		}
+		return func(r *run) any { return r.item(x(r), newTuple(r.all(items)...)) }
+	}
 	if !p.skip(operator, ":") {
 		return func(r *run) any { return r.item(x(r), lo(r)) }
 	}
-	hi := part()
-	p.skip(operator, ":")
-	step := part()
+	hi, step := part(), code(nothing)
+	if p.skip(operator, ":") {
+		step = part()
+	}
 	return func(r *run) any { return r.slice(x(r), lo(r), hi(r), step(r)) }
-}
-
-// callArgs are the arguments of a call as code; args are their values.
-type (
-	callArgs struct {
-		pos    []code
-		keys   []string
-		values []code // of keys
-	}
-	args struct {
-		pos    []any
-		keys   []string
-		values []any
-	}
-)
-
-func (a callArgs) eval(r *run) args { return args{r.all(a.pos), a.keys, r.all(a.values)} }
-
-func (p *parser) args() (a callArgs) {
-	p.want(operator, "(")
-	p.items(")", func() {
-		switch {
-		case p.peek().kind == name && p.toks[p.i+1].kind == operator && p.toks[p.i+1].text == "=":
-			a.keys = append(a.keys, p.name())
-			p.want(operator, "=")
-			a.values = append(a.values, p.expr())
-		case a.keys != nil:
-			p.fail("a positional argument follows a keyword")
-		default:
-			a.pos = append(a.pos, p.expr())
-		}
-	})
-	return a
 }
 
 func (p *parser) value() code {
 	switch t := p.next(); {
 	case t.kind == name:
-		if t.text == "varargs" || t.text == "kwargs" {
-			return p.fail("%s is not supported", t.text)
-		} else if v, ok := constants[t.text]; ok {
-			return at(t.line, func(*run) any { return v })
-		}
-		return at(t.line, func(r *run) any { return r.lookup(t.text) })
+		return p.variable(t)
 	case t.kind == str:
+		for p.peek().kind == str {
+			t.text += p.next().text
+		}
 		return at(t.line, func(*run) any { return t.text })
 	case t.kind == number:
 		return at(t.line, func(*run) any { return t.num })
 	case t.kind == operator && t.text == "(":
 		if p.skip(operator, ")") {
-			return at(t.line, func(*run) any { return &list{kind: "tuple"} })
+			return at(t.line, func(*run) any { return newTuple() })
 		}
 		x := p.tuple(p.expr)
 		p.want(operator, ")")
@@ -255,12 +285,28 @@ func (p *parser) value() code {
 	case t.kind == operator && t.text == "[":
 		var items []code
 		p.items("]", func() { items = append(items, p.expr()) })
-		return at(t.line, func(r *run) any { return &list{"list", r.all(items)} })
+		return at(t.line, func(r *run) any { return newList(r.all(items)) })
 	case t.kind == operator && t.text == "{":
 		return at(t.line, p.dict())
 	default:
 		return p.fail("unexpected %q, want an expression", t.text)
 	}
+}
+
+// variable reads a name. Macros around it learn that it reads caller, kwargs or varargs.
+func (p *parser) variable(t token) code {
+	if v, ok := constants[t.text]; ok {
+		return at(t.line, func(*run) any { return v })
+	} else if refusedNames["global"][t.text] {
+		return p.fail("%s", notThere("global", t.text))
+	}
+	if t.text == "caller" || t.text == "kwargs" || t.text == "varargs" {
+		for _, m := range p.macros {
+			m.reads[t.text] = true
+		}
+	}
+	p.frame.refs[t.text] = true
+	return at(t.line, func(r *run) any { return r.lookup(t.text) })
 }
 
 func (p *parser) dict() code {
@@ -272,10 +318,11 @@ func (p *parser) dict() code {
 	})
 	return func(r *run) any {
 		m := new(Map)
+		r.makes(300 + 100*len(keys))
 		for i, k := range keys {
 			key := k(r)
 			if !isKey(key) {
-				return r.fail("%s as a key of a dict: want a string or a whole number", r.describe(key))
+				return r.fail("%s as a key of a dict: want a string, a number, true, false or none", r.describe(key))
 			} else if r.reads(key) {
 				m.put(key, values[i](r))
 			}

@@ -1,58 +1,82 @@
 package jinja
 
 import (
+	"maps"
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// filters holds the filters of jinja2, and the tojson of transformers.
-var filters map[string]builtin
+// filters holds the filters of jinja2, and the tojson of transformers. refusedNames has those of jinja2 that are not
+// here.
+var filters = map[string]builtin{}
 
 func init() { // in init because the filter map calls filters
-	filters = map[string]builtin{
-		"capitalize": onText(capitalize),
-		"count":      {"", length},
-		"d":          {"default_value? boolean?", orDefault},
-		"default":    {"default_value? boolean?", orDefault},
-		"dictsort":   {"", dictSort},
-		"first":      {"", func(r *run, x any, _ []any) any { return edge(r.items(x), 0) }},
-		"float":      {"default?", func(r *run, x any, a []any) any { return r.float(x, or(a[0], 0.0)) }},
-		"indent":     {"width? first? blank?", indent},
-		"int":        {"default?", func(r *run, x any, a []any) any { return r.int(x, or(a[0], int64(0))) }},
-		"items":      {"", items},
-		"join":       {"d? attribute?", joinItems},
-		"last":       {"", func(r *run, x any, _ []any) any { all := r.items(x); return edge(all, len(all)-1) }},
-		"length":     {"", length},
-		"list":       {"", func(r *run, x any, _ []any) any { return &list{"list", r.items(x)} }},
-		"lower":      onText(strings.ToLower),
-		"map":        {"**", mapItems},
-		"max":        extreme(true),
-		"min":        extreme(false),
-		"reject":     choose(false, false),
-		"rejectattr": choose(true, false),
-		"replace":    {"old new", replace},
-		"reverse":    {"", reverse},
-		"safe":       onText(func(s string) string { return s }),
-		"select":     choose(false, true),
-		"selectattr": choose(true, true),
-		"sort": {"reverse? case_sensitive? attribute?", func(r *run, x any, a []any) any {
-			return &list{"list", r.sorted(r.items(x), r.truth(or(a[0], false)), a[1], a[2])}
+	maps.Copy(filters, map[string]builtin{
+		"abs": {"", absolute},
+		"attr": {"name", func(r *run, x any, a []any) any {
+			if v, ok := r.field(x, r.str(a[0])); ok {
+				return v
+			} else if name := r.str(a[0]); slices.Contains(strings.Fields(attributes[typeName(x)]), name) {
+				return r.fail("%s of a %s is not supported", name, typeName(x))
+			}
+			return undefined{"'" + typeName(x) + " object' has no attribute '" + r.str(a[0]) + "'"}
 		}},
-		"string": onText(func(s string) string { return s }),
-		"title":  onText(titleWords),
-		"tojson": {"ensure_ascii? indent?", toJSON},
-		"trim":   {"chars?", strip(strings.TrimFunc)},
-		"unique": {"case_sensitive? attribute?", unique},
-		"upper":  onText(strings.ToUpper),
-	}
+		"capitalize":     onText(capitalize),
+		"center":         {"width?", func(r *run, x any, a []any) any { return r.pad(r.str(x), or(a[0], int64(80)), " ", padBoth) }},
+		"count":          {"", length},
+		"d":              {"default_value? boolean?", orDefault},
+		"default":        {"default_value? boolean?", orDefault},
+		"e":              {"", func(r *run, x any, _ []any) any { return r.escape(x) }},
+		"escape":         {"", func(r *run, x any, _ []any) any { return r.escape(x) }},
+		"filesizeformat": {"binary?", fileSize},
+		"float":          {"default?", func(r *run, x any, a []any) any { return r.float(x, or(a[0], 0.0)) }},
+		"forceescape":    {"", func(r *run, x any, _ []any) any { return r.escape(r.str(x)) }},
+		"format":         {"**", formatFilter},
+		"indent":         {"width? first? blank?", indent},
+		"int":            {"default? base?", func(r *run, x any, a []any) any { return r.int(x, or(a[0], int64(0)), or(a[1], int64(10))) }},
+		"length":         {"", length},
+		"lower":          onText(lower),
+		"replace":        {"old new count?", replaceFilter},
+		"round":          {"precision? method?", round},
+		"safe":           {"", func(r *run, x any, _ []any) any { return markup(r.str(x)) }},
+		"string":         {"", func(r *run, x any, _ []any) any { return r.softStr(x) }},
+		"striptags":      onText(stripTags),
+		"title":          onText(titleWords),
+		"tojson":         {"ensure_ascii? indent? separators? sort_keys?", toJSON},
+		"trim":           {"chars?", strip(strings.TrimFunc)},
+		"truncate":       {"length? killwords? end? leeway?", truncate},
+		"upper":          onText(upper),
+		"urlencode":      {"", urlEncode},
+		"wordcount":      {"", wordCount},
+		"xmlattr":        {"autospace?", xmlAttr},
+	})
 }
 
-// onText makes a filter or method of a function from text to text.
+// onText makes a filter or method of a function from text to text. It counts a step for each byte, and four of a text
+// with characters beyond ASCII.
 func onText(f func(string) string) builtin {
-	return builtin{"", func(r *run, x any, _ []any) any { return f(r.str(x)) }}
+	return builtin{"", func(r *run, x any, _ []any) any {
+		s := r.str(x)
+		steps := len(s)
+		if !isASCII(s) {
+			steps *= 4
+		}
+		if !r.spend(steps) {
+			return nil
+		}
+		return f(s)
+	}}
+}
+
+// softStr is markupsafe's soft_str: the text of x, with its mark.
+func (r *run) softStr(x any) any {
+	if m, ok := x.(markup); ok {
+		return m
+	}
+	return r.str(x)
 }
 
 func orDefault(r *run, x any, a []any) any {
@@ -62,58 +86,41 @@ func orDefault(r *run, x any, a []any) any {
 	return x
 }
 
-func edge(items []any, i int) any {
-	if i < 0 || i >= len(items) {
-		return undefined{"there is no such item"}
+func absolute(r *run, x any, _ []any) any {
+	if f, ok := x.(float64); ok {
+		return math.Abs(f)
 	}
-	return items[i]
+	i, ok := toInt(x)
+	if !ok || i == math.MinInt64 {
+		r.defined(x)
+		return r.fail("filter abs of %s: want a number", r.describe(x))
+	}
+	return max(i, -i)
 }
 
-func length(r *run, x any, _ []any) any {
-	switch v := x.(type) {
-	case string:
-		return int64(utf8.RuneCountInString(v))
-	case *list:
-		if v.kind == "generator" {
-			return r.fail("the length of a generator: want a list, as in x|list|length")
+// parseFloat reads a number as Python's float() does.
+func parseFloat(s string) (float64, bool) {
+	s = strings.TrimFunc(s, isSpace)
+	for i, c := range s {
+		if c == '_' && (i == 0 || i == len(s)-1 || !isDigit(s[i-1]) || !isDigit(s[i+1])) {
+			return 0, false
 		}
 	}
-	return int64(len(r.items(x)))
+	if strings.ContainsAny(s, "xXpP") {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
+	return f, err == nil || math.IsInf(f, 0) // too large is infinite
 }
 
-// spaces returns n spaces.
-func (r *run) spaces(n any) string {
-	i, ok := toInt(n)
-	if !ok || i > maxIndent {
-		r.fail("an indent of %s: want a whole number up to %d", r.describe(n), maxIndent)
-		return ""
-	}
-	return strings.Repeat(" ", int(max(i, 0)))
-}
-
-func indent(r *run, x any, a []any) any {
-	by, ok := or(a[0], int64(4)).(string)
-	if !ok {
-		by = r.spaces(or(a[0], int64(4)))
-	}
-	lines := strings.Split(r.wantStr(x, "filter indent"), "\n")
-	if !r.spendText(len(by) * len(lines)) {
-		return nil
-	}
-	for i, l := range lines {
-		if i == 0 && r.truth(or(a[1], false)) || i > 0 && (l != "" || r.truth(or(a[2], false))) {
-			lines[i] = by + l
-		}
-	}
-	return strings.Join(lines, "\n")
-}
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func (r *run) float(x, otherwise any) any {
 	if f, ok := toFloat(x); ok {
 		return f
 	}
 	if s, ok := x.(string); ok {
-		if f, err := strconv.ParseFloat(strings.TrimFunc(s, isSpace), 64); err == nil && !strings.ContainsAny(s, "xX") {
+		if f, ok := parseFloat(s); ok {
 			return f
 		}
 	}
@@ -121,176 +128,171 @@ func (r *run) float(x, otherwise any) any {
 	return otherwise
 }
 
-func (r *run) int(x, otherwise any) any {
+// parseInt reads a whole number as Python's int() does. wide is true for one of more than 64 bits.
+func parseInt(s string, base int) (i int64, ok, wide bool) {
+	s = strings.TrimFunc(s, isSpace)
+	digits := strings.TrimLeft(s, "+-")
+	if len(s)-len(digits) > 1 {
+		return 0, false, false
+	}
+	sign := s[:len(s)-len(digits)]
+	if len(digits) > 1 && digits[0] == '0' && strings.IndexByte(map[int]string{2: "bB", 8: "oO", 16: "xX"}[base], digits[1]) >= 0 {
+		digits = strings.TrimPrefix(digits[2:], "_")
+	}
+	if strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__") {
+		return 0, false, false
+	}
+	if base == 0 && len(digits) > 1 && digits[0] == '0' && isDigit(digits[1]) && strings.Trim(digits, "0_") != "" {
+		return 0, false, false // in Python a zero in front is no sign of base 8
+	}
+	if base != 0 {
+		digits = strings.ReplaceAll(digits, "_", "")
+	}
+	i, err := strconv.ParseInt(sign+digits, base, 64)
+	return i, err == nil, err != nil && strings.Contains(err.Error(), "out of range")
+}
+
+func (r *run) int(x, otherwise, by any) any {
 	if i, ok := toInt(x); ok {
 		return i
 	}
-	s, _ := x.(string)
-	if i, err := strconv.ParseInt(strings.TrimFunc(s, isSpace), 10, 64); err == nil {
+	if f, ok := x.(float64); ok {
+		return r.truncated(f, otherwise)
+	}
+	s, ok := x.(string)
+	base, isInt := toInt(by)
+	if !r.defined(x) || !ok {
+		return otherwise
+	}
+	if !isInt || base < 0 || base == 1 || base > 36 {
+		return r.fail("filter int: base %s, want 0 or 2 to 36", r.describe(by))
+	}
+	i, ok, wide := parseInt(s, int(base))
+	if wide {
+		return r.fail("filter int of %s: more than 64 bits hold", r.describe(x))
+	} else if ok {
 		return i
 	}
-	if f, ok := r.float(x, nil).(float64); ok && math.Abs(f) < 1<<63 {
-		return int64(f)
+	if f, ok := parseFloat(s); ok {
+		return r.truncated(f, otherwise)
 	}
 	return otherwise
 }
 
-func generator(items []any) any { return &list{"generator", items} }
-
-func items(r *run, x any, _ []any) any {
-	switch x := x.(type) {
-	case *Map:
-		return generator(x.pairs())
-	case undefined:
-		return generator(nil)
+// truncated returns f without its fraction, and otherwise for what has no such number.
+func (r *run) truncated(f float64, otherwise any) any {
+	switch {
+	case math.IsNaN(f) || math.IsInf(f, 0):
+		return otherwise
+	case math.Abs(f) >= 1<<63:
+		return r.fail("filter int of %s: more than 64 bits hold", formatFloat(f))
 	}
-	return r.fail("filter items of %s: want a dict", typeName(x))
+	return int64(f)
 }
 
-func joinItems(r *run, x any, a []any) any {
-	return r.join(r.items(x), r.str(or(a[0], "")), func(v any) string { return r.str(r.path(v, a[1])) })
-}
-
-// join returns the texts of items, with sep between them.
-func (r *run) join(items []any, sep string, str func(any) string) any {
-	var b strings.Builder
-	for i, v := range items {
-		s := str(v)
-		if i > 0 {
-			s = sep + s
-		}
-		if !r.spendText(len(s)) {
-			return nil
-		}
-		b.WriteString(s)
-	}
-	return b.String()
-}
-
-// path returns v.a.b for the attribute "a.b", v[1] for 1, and v without an attribute.
-func (r *run) path(v, attribute any) any {
-	if attribute = or(attribute, nil); attribute == nil {
-		return v
-	}
-	s, ok := attribute.(string)
-	if !ok {
-		return r.item(v, attribute)
-	}
-	for _, part := range strings.Split(s, ".") {
-		v = r.item(v, part)
-	}
-	return v
-}
-
-// some returns the items of x. It returns none where x is None, false or empty: map, select and reject test x first.
-func (r *run) some(x any) []any {
-	if !r.truth(x) {
+// round is the filter round. The method common rounds halves of the exact value to even, as Python does.
+func round(r *run, x any, a []any) any {
+	n, ok := toInt(or(a[0], int64(0)))
+	method := r.str(or(a[1], "common"))
+	f, isNumber := toFloat(x)
+	switch {
+	case !r.defined(x):
 		return nil
+	case !ok || !isNumber:
+		return r.fail("filter round of %s, %s digits: want numbers", r.describe(x), r.describe(or(a[0], int64(0))))
+	case n < -22 || n > 300:
+		return r.fail("filter round: %d digits, want -22 to 300", n)
+	case method == "common":
+		return r.roundEven(x, f, int(n))
+	case method != "ceil" && method != "floor":
+		return r.fail("filter round: method %q, want common, ceil or floor", method)
 	}
-	return r.items(x)
+	power := math.Pow(10, float64(n))
+	g := f * power
+	if math.IsInf(g, 0) || g != g {
+		return r.fail("filter round of %s: too large", r.describe(x))
+	}
+	if method == "ceil" {
+		return math.Ceil(g) / power
+	}
+	return math.Floor(g) / power
 }
 
-// mapItems is the filter map("filter", …) or map(attribute="a.b").
-func mapItems(r *run, x any, a []any) any {
-	given, one := a[0].(args), func(v any) any { return nil }
-	if len(given.pos) > 0 {
-		name, rest := r.str(given.pos[0]), args{given.pos[1:], given.keys, given.values}
-		one = func(v any) any { return r.apply("filter", filters, name, v, rest) }
-	} else if slices.Equal(given.keys, []string{"attribute"}) {
-		one = func(v any) any { return r.path(v, given.values[0]) }
+func (r *run) roundEven(x any, f float64, n int) any {
+	i, whole := toInt(x)
+	switch {
+	case whole && n >= 0:
+		return i
+	case f-f != 0:
+		return f
+	case n >= 0:
+		g, _ := strconv.ParseFloat(strconv.FormatFloat(f, 'f', n, 64), 64)
+		return g
+	}
+	power := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-n)), nil))
+	v := new(big.Rat)
+	if whole {
+		v.SetInt64(i)
 	} else {
-		return r.fail(`filter map: want map("filter", …) or map(attribute=…)`)
+		v.SetFloat64(f)
 	}
-	var out []any
-	for _, v := range r.some(x) {
-		out = append(out, one(v))
+	v.Quo(v, power)
+	// FloatString rounds halves away from zero; a half to an even number is one less.
+	whole10, _ := new(big.Int).SetString(v.FloatString(0), 10)
+	half := new(big.Rat).Sub(new(big.Rat).SetInt(whole10), v)
+	if half.Abs(half).Cmp(big.NewRat(1, 2)) == 0 && whole10.Bit(0) == 1 {
+		whole10.Sub(whole10, big.NewInt(int64(v.Sign())))
 	}
-	return generator(out)
-}
-
-// choose keeps the items for which a test gives want; without a test, those whose truth is want. With attr it tests
-// an attribute of the item.
-func choose(attr, want bool) builtin {
-	return builtin{"**", func(r *run, x any, a []any) any {
-		given := a[0].(args)
-		var attribute any
-		if attr && len(given.pos) == 0 {
-			return r.fail("filter selectattr: no attribute")
-		} else if attr {
-			attribute, given.pos = given.pos[0], given.pos[1:]
-		}
-		var out []any
-		for _, v := range r.some(x) {
-			got := r.path(v, attribute)
-			if len(given.pos) > 0 {
-				got = r.apply("test", tests, r.str(given.pos[0]), got, args{given.pos[1:], given.keys, given.values})
-			}
-			if r.truth(got) == want {
-				out = append(out, v)
-			}
-		}
-		return generator(out)
-	}}
-}
-
-func reverse(r *run, x any, _ []any) any {
-	if _, ok := x.(string); ok {
-		return r.slice(x, nil, nil, int64(-1))
+	v.Mul(new(big.Rat).SetInt(whole10), power)
+	if whole {
+		return v.Num().Int64()
 	}
-	return generator(cut(r, r.items(x), nil, nil, int64(-1)))
+	g, _ := v.Float64()
+	return g
 }
 
-// sortKey returns what sort, unique, min and max compare: the item or its attribute, a string in lower case.
-func (r *run) sortKey(v, caseSensitive, attribute any) any {
-	v = r.path(v, attribute)
-	if s, ok := v.(string); ok && !r.truth(or(caseSensitive, false)) && r.reads(s) {
-		return strings.ToLower(s)
+// fileSize prints a number of bytes with a unit.
+func fileSize(r *run, x any, a []any) any {
+	n, ok := r.float(x, nil).(float64)
+	if !ok || n-n != 0 {
+		return r.fail("filter filesizeformat of %s: want a number", r.describe(x))
 	}
-	return v
-}
-
-// sorted sorts items. Items with equal keys keep their order, also where down is set.
-func (r *run) sorted(items []any, down bool, caseSensitive, attribute any) []any {
-	items = slices.Clone(items)
-	slices.SortStableFunc(items, func(a, b any) int {
-		if down {
-			a, b = b, a
-		}
-		return r.order("<", r.sortKey(a, caseSensitive, attribute), r.sortKey(b, caseSensitive, attribute))
-	})
-	return items
-}
-
-func extreme(down bool) builtin {
-	return builtin{"case_sensitive? attribute?", func(r *run, x any, a []any) any {
-		return edge(r.sorted(r.items(x), down, a[0], a[1]), 0)
-	}}
-}
-
-func dictSort(r *run, x any, _ []any) any {
-	m, ok := x.(*Map)
-	if !ok {
-		return r.fail("filter dictsort of %s: want a dict", typeName(x))
+	base, units := 1000.0, "kB MB GB TB PB EB ZB YB"
+	if r.truth(or(a[0], false)) {
+		base, units = 1024, "KiB MiB GiB TiB PiB EiB ZiB YiB"
 	}
-	return &list{"list", r.sorted(m.pairs(), false, false, int64(0))}
-}
-
-func unique(r *run, x any, a []any) any {
-	var out, seen []any
-	for _, v := range r.items(x) {
-		key := r.sortKey(v, a[0], a[1])
-		if r.spend(len(seen)) && !slices.ContainsFunc(seen, func(k any) bool { return r.equal(k, key) }) {
-			seen, out = append(seen, key), append(out, v)
+	if n == 1 {
+		return "1 Byte"
+	} else if n < base {
+		return strconv.FormatFloat(math.Trunc(n), 'f', 0, 64) + " Bytes"
+	}
+	unit, all := base, strings.Fields(units)
+	for i, name := range all {
+		if unit *= base; n < unit || i == len(all)-1 {
+			return strconv.FormatFloat(base*n/unit, 'f', 1, 64) + " " + name
 		}
 	}
-	return generator(out)
+	return nil
 }
 
 // toJSON is the filter tojson of transformers: json.dumps, which escapes nothing for HTML.
 func toJSON(r *run, x any, a []any) any {
-	s := style{words: jsonWords, quote: quoteJSON(r.truth(or(a[0], false))), json: true}
+	s := style{words: jsonWords, quote: quoteJSON(r.truth(or(a[0], false))), json: true, comma: ", ", colon: ": "}
+	s.sort = r.truth(or(a[3], false))
 	if by := or(a[1], nil); by != nil {
-		s.lines, s.indent = true, r.spaces(by)
+		s.lines, s.comma = true, ","
+		if text, ok := plain(by).(string); ok {
+			s.indent = text
+		} else {
+			s.indent = r.spaces(by)
+		}
+	}
+	if given := or(a[2], nil); given != nil {
+		two, ok := given.(*list)
+		if !ok || len(two.items) != 2 {
+			return r.fail("filter tojson: separators: want two texts")
+		}
+		s.comma, s.colon = r.wantStr(two.items[0], "separators"), r.wantStr(two.items[1], "separators")
 	}
 	return r.print(&s, x)
 }

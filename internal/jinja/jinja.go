@@ -14,15 +14,19 @@
 //	text, err := t.Render(map[string]any{"bos_token": "<s>", "messages": messages})
 //
 // The way of a template: lex.go cuts it into tokens. parse.go and expr.go make functions of statements and
-// expressions, which work on a run (run.go). eval.go, value.go and print.go hold what calls, operators and values do.
-// filters.go and methods.go hold the tables of names. Anything that no table and no grammar of these files has is an
-// error, which names it and its line.
+// expressions, which work on a run (run.go, loop.go, macro.go). eval.go, arith.go, value.go and print.go hold what
+// calls, operators and values do. The tables of names are filters, tests, globals and the methods of each type. A name
+// of jinja2's tables that is missing here is refused when the template is read. These are the tags
+// autoescape, block, extends, from, import and include, the filters pprint, random, urlize and wordwrap, and lipsum.
 //
-// Differences that remain:
+// Differences that remain, each an error with the line and the construct:
 //   - Whole numbers have 64 bits.
-//   - The filter safe changes nothing, and text added to its result is not escaped.
-//   - A generator, a range or a view of a dict cannot be printed: that is an error.
-//   - Upper and lower case follow Unicode's simple mapping.
+//   - A generator, a function or the variable loop cannot be printed.
+//   - The methods encode, translate and maketrans are missing, and so are the attributes of numbers.
+//   - A text marked as safe knows no format, %, truncate, unescape or striptags.
+//   - Dicts have no tuples as keys, and the views of dicts are no sets.
+//
+// One quirk of jinja2 is not followed: there a loop that break leaves has not read all of a generator.
 //
 // The library gonja (v2.9.1) is not used because 13 of 37 small templates came out differently from jinja2, one of
 // them by a panic. They differed in the order of dicts, chained comparisons, floor division, None and generation.
@@ -37,9 +41,10 @@ import (
 
 // The limits that stop a hostile template. Published templates are under 20 kB, and a chat takes some thousand steps.
 const (
-	maxTemplate = 1 << 20  // bytes of a template
-	maxOutput   = 16 << 20 // bytes of a rendered text, and of any text made on the way
-	maxFuel     = 1 << 23  // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
+	maxTemplate = 1 << 17  // bytes of a template
+	maxOutput   = 4 << 20  // bytes of a rendered text, and of any text made on the way
+	maxMemory   = 16 << 20 // bytes of the texts and lists that are in use at a time
+	maxFuel     = 1 << 24  // steps: one for a node evaluated, one for 16 bytes of text or one list item made or read
 	maxDepth    = 1000     // nodes within nodes while rendering: the same as Python's limit of recursion
 	maxNesting  = 150      // brackets, blocks and prefix operators within each other
 	maxName     = 1000     // bytes of a name
@@ -54,6 +59,7 @@ type Template struct {
 
 	name string
 	body []code
+	root *frame
 	fuel int // steps of a rendering; tests lower it
 }
 
@@ -67,11 +73,17 @@ func Parse(name, text string) (*Template, error) {
 		return nil, errors.Wrapf(err, "jinja: %s", name)
 	}
 	p := &parser{toks: toks}
+	root := p.newFrame()
+	p.frame = root
 	body := p.body()
+	p.settle()
+	if p.err == nil && len(p.hard)+len(p.unknown) > 0 {
+		p.err = append(p.hard, p.unknown...)[0]
+	}
 	if p.err != nil {
 		return nil, errors.Wrapf(p.err, "jinja: %s", name)
 	}
-	return &Template{name: name, body: body, fuel: maxFuel}, nil
+	return &Template{name: name, body: body, root: root, fuel: maxFuel}, nil
 }
 
 // Render returns the text of the template with the given variables. A value is nil, a bool, a number, a string, a
@@ -86,7 +98,7 @@ func (t *Template) Render(vars map[string]any) (string, error) {
 	for k, v := range vars {
 		context.vars[k] = r.fromGo(v)
 	}
-	r.within(context, t.body...)
+	r.within(context, t.root, t.body...)
 	if r.err != nil {
 		return "", errors.Wrapf(r.err, "jinja: %s", t.name)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,49 +51,12 @@ func vars(t testing.TB, objects ...[]byte) map[string]any {
 	return all
 }
 
-// fromJSON reads one JSON value as Python's json.loads does. Objects keep the order of their keys. 1 is a whole
-// number, 1.0 is none.
 func fromJSON(t testing.TB, s string) any {
-	d := json.NewDecoder(strings.NewReader(s))
-	d.UseNumber()
-	v, err := readJSON(d)
+	v, err := ReadJSON([]byte(s))
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}
 	return v
-}
-
-func readJSON(d *json.Decoder) (any, error) {
-	t, err := d.Token()
-	switch t := t.(type) {
-	case json.Number:
-		if i, err := strconv.ParseInt(t.String(), 10, 64); err == nil {
-			return i, nil
-		}
-		return t.Float64()
-	case json.Delim:
-		m, items := new(Map), []any{}
-		for d.More() {
-			key, err := json.Token(nil), err
-			if t == '{' {
-				if key, err = d.Token(); err != nil {
-					return nil, err
-				}
-			}
-			v, err := readJSON(d)
-			if err != nil {
-				return nil, err
-			}
-			if items = append(items, v); t == '{' {
-				m.Set(key.(string), v)
-			}
-		}
-		if _, err := d.Token(); t == '[' {
-			return items, err
-		}
-		return m, err
-	}
-	return t, err
 }
 
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
@@ -76,33 +75,71 @@ func (l *lexer) take(n int) {
 
 // tag reads the n bytes of text before a tag, then the tag.
 func (l *lexer) tag(n int) error {
-	before, open := l.src[:n], l.src[n:]
-	sign := open[2:min(3, len(open))]
-	switch {
-	case sign == "-":
-		before = strings.TrimRightFunc(before, isSpace)
-	case sign != "+" && open[1] != '{':
-		line := strings.LastIndexByte(before, '\n') + 1
-		if (line > 0 || l.lineStart) && strings.TrimLeftFunc(before[line:], isSpace) == "" {
-			before = before[:line]
-		}
+	open := l.src[n:]
+	start := 2
+	if len(open) > 2 && (open[2] == '-' || open[2] == '+') {
+		start = 3
 	}
-	l.emit(text, before)
+	l.before(l.src[:n], open[2:start], open[1] != '{')
 	l.take(n)
+	if m := rawBegin.FindString(open); m != "" {
+		return l.raw(len(m))
+	}
 	if open[1] == '#' {
-		n := strings.Index(open[2:], "#}")
+		n := strings.Index(open[start:], "#}")
+		if n < 0 && start == len(open) { // so it does with a comment
+			l.take(start)
+			return nil
+		}
 		if n < 0 {
 			return errors.New("a comment without its #}")
 		}
-		l.close(open[1+n], 2+n+2, true)
+		sign := byte(0)
+		if n > 0 {
+			sign = open[start+n-1]
+		}
+		l.close(sign, start+n+2, true)
 		return nil
 	}
 	l.emit(begin, open[:2])
-	l.take(2)
-	if sign == "-" || sign == "+" {
-		l.take(1)
-	}
+	l.take(start)
 	return l.inside(map[byte]string{'{': "}}", '%': "%}"}[open[1]])
+}
+
+// before emits the text s before a tag that begins with this sign.
+func (l *lexer) before(s, sign string, block bool) {
+	switch {
+	case sign == "-":
+		s = strings.TrimRightFunc(s, isSpace)
+	case sign != "+" && block:
+		line := strings.LastIndexByte(s, '\n') + 1
+		if (line > 0 || l.lineStart) && strings.TrimLeftFunc(s[line:], isSpace) == "" {
+			s = s[:line]
+		}
+	}
+	l.emit(text, s)
+}
+
+var (
+	rawBegin = regexp.MustCompile(`^\{%[-+]?` + space + `*raw` + space + `*(?:-%\}` + space + `*|%\})`)
+	rawEnd   = regexp.MustCompile(`\{%([-+]?)` + space + `*endraw` + space + `*(?:\+%\}|-%\}` + space + `*|%\}\n?)`)
+)
+
+// raw reads what stands between the tags raw and endraw; the first has n bytes.
+func (l *lexer) raw(n int) error {
+	l.lineStart = l.src[n-1] == '\n'
+	m := rawEnd.FindStringSubmatchIndex(l.src[n:])
+	if m == nil && n == len(l.src) { // jinja2 lets a raw block end with the template where it is empty
+		l.take(n)
+		return nil
+	}
+	if m == nil {
+		return errors.New("a raw block without its endraw")
+	}
+	l.before(l.src[n:n+m[0]], l.src[n+m[2]:n+m[3]], true)
+	l.lineStart = l.src[n+m[1]-1] == '\n'
+	l.take(n + m[1])
+	return nil
 }
 
 // close takes the n bytes up to the end of a tag, and the white space that the tag removes behind it. sign is the
@@ -121,9 +158,21 @@ func (l *lexer) close(sign byte, n int, block bool) {
 	}
 }
 
-// piece matches white space, a name, a number, a string or an operator.
-var piece = regexp.MustCompile(`^(?:[\s\v\pZ\x1c-\x1f\x{85}]+|([\pL_][\pL\pN\pM_]*)|([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|` +
-	`("(?:[^"\\]|\\(?s:.))*"|'(?:[^'\\]|\\(?s:.))*')|(//|\*\*|[=!<>]=|[-+*/%~()\[\]{}<>=.:|,]))`)
+// space matches one character of white space, as \s does in Python.
+const space = `[\s\v\pZ\x1c-\x1f\x{85}]`
+
+// digits may have underscores between them.
+const digits = `(?:[0-9]+_)*[0-9]+`
+
+// piece matches white space, a name, a number, a string or an operator. item matches a number behind a dot, which is
+// whole.
+var (
+	piece = regexp.MustCompile(`^(?:` + space + `+|([\pL_][\pL\pN\pM_]*)|(` + digits + `(?:(?:\.` + digits + `)?[eE][+-]?` + digits +
+		`|\.` + digits + `)|` + whole + `)|("(?:[^"\\]|\\(?s:.))*"|'(?:[^'\\]|\\(?s:.))*')|(//|\*\*|[=!<>]=|[-+*/%~()\[\]{}<>=.:|,]))`)
+	item = regexp.MustCompile(`^(?:` + whole + `)`)
+)
+
+const whole = `0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[0-9a-fA-F])+|[1-9](?:_?[0-9])*|0(?:_?0)*`
 
 // inside reads the tokens of a tag up to its end. The end is close, perhaps with a sign, where no bracket is open.
 func (l *lexer) inside(close string) error {
@@ -141,7 +190,10 @@ func (l *lexer) inside(close string) error {
 			}
 		}
 		m := piece.FindStringSubmatch(l.src)
-		if m == nil {
+		if n := len(l.toks); m != nil && m[2] != "" && l.toks[n-1].kind == operator && l.toks[n-1].text == "." {
+			m = []string{item.FindString(l.src), "", item.FindString(l.src), "", ""}
+		}
+		if m == nil || m[0] == "" {
 			c, _ := utf8.DecodeRuneInString(l.src)
 			return errors.Errorf("unexpected %q", c)
 		}
@@ -168,10 +220,11 @@ func (l *lexer) piece(id, num, quoted, op string) (err error) {
 	case num != "":
 		l.emit(number, num)
 		v := &l.toks[len(l.toks)-1].num
-		if strings.ContainsAny(num, ".eE") {
-			*v, err = strconv.ParseFloat(num, 64)
+		plain := strings.ReplaceAll(num, "_", "")
+		if based := len(plain) > 1 && strings.ContainsAny(plain[1:2], "bBoOxX"); !based && strings.ContainsAny(plain, ".eE") {
+			*v, err = strconv.ParseFloat(plain, 64)
 		} else {
-			*v, err = strconv.ParseInt(num, 10, 64)
+			*v, err = strconv.ParseInt(plain, 0, 64)
 		}
 		if err != nil {
 			return errors.Errorf("number %s: want one of 64 bits", num)
@@ -201,9 +254,17 @@ func unescape(s string) (string, error) {
 		switch {
 		case next == '\n':
 			rest = s[2:]
+		case next >= '0' && next <= '7':
+			n := 2
+			for n < min(4, len(s)) && s[n] >= '0' && s[n] <= '7' {
+				n++
+			}
+			c, _ := strconv.ParseUint(s[1:n], 8, 16)
+			b.WriteRune(rune(c))
+			rest = s[n:]
 		case err == nil:
 			b.WriteRune(c)
-		case strings.IndexByte("xuUN01234567", next) >= 0:
+		case strings.IndexByte("xuUN", next) >= 0:
 			return "", errors.Errorf(`the escape \%c: want \n and the like, \xHH, \uHHHH or \UHHHHHHHH`, next)
 		default:
 			b.WriteByte('\\')
@@ -212,6 +273,3 @@ func unescape(s string) (string, error) {
 		s = rest
 	}
 }
-
-// isSpace tells what Python's str.isspace tells about one character.
-func isSpace(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }

@@ -1,116 +1,109 @@
 package jinja
 
 import (
+	"maps"
+	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
-// The methods of str and dict, which do what Python's do.
+// The methods of str, dict, and of lists and tuples by their kind. They do what Python's do.
 var (
-	strMethods = map[string]builtin{
-		"capitalize": onText(capitalize),
+	strMethods  = map[string]builtin{}
+	mapMethods  map[string]builtin
+	listMethods map[string]map[string]builtin
+)
+
+func init() { // in init because the methods call methods
+	maps.Copy(strMethods, map[string]builtin{
+		"center":     padMethod(padBoth),
+		"count":      {"/sub start? end?", countText},
 		"endswith":   affix(strings.HasSuffix),
-		"find":       {"sub", find},
-		"format":     {"**", format},
-		"join":       {"iterable", func(r *run, x any, a []any) any { return r.join(r.items(a[0]), x.(string), r.joined) }},
-		"lower":      onText(strings.ToLower),
-		"lstrip":     {"chars?", strip(strings.TrimLeftFunc)},
-		"replace":    {"old new", replace},
-		"rstrip":     {"chars?", strip(strings.TrimRightFunc)},
-		"split":      {"sep? maxsplit?", split},
+		"expandtabs": {"tabsize?", expandTabs},
+		"find":       seek("find", strings.Index),
+		"format":     {"**", formatMethod},
+		"format_map": {"/mapping", formatMap},
+		"index":      seek("index", strings.Index),
+		"join":       {"/iterable", func(r *run, x any, a []any) any { return r.join(r.items(a[0]), x.(string), r.joined) }},
+		"ljust":      padMethod(padRight),
+		"lstrip":     {"/chars?", strip(strings.TrimLeftFunc)},
+		"partition":  partition("partition", strings.Index),
+		"removeprefix": {"/prefix", func(r *run, x any, a []any) any {
+			return strings.TrimPrefix(x.(string), r.wantStr(a[0], "removeprefix()"))
+		}},
+		"removesuffix": {"/suffix", func(r *run, x any, a []any) any {
+			return strings.TrimSuffix(x.(string), r.wantStr(a[0], "removesuffix()"))
+		}},
+		"replace": {"/old new count?", func(r *run, x any, a []any) any {
+			return r.replace(x.(string), r.wantStr(a[0], "replace()"), r.wantStr(a[1], "replace()"), or(a[2], nil))
+		}},
+		"rfind":      seek("find", strings.LastIndex),
+		"rindex":     seek("index", strings.LastIndex),
+		"rjust":      padMethod(padLeft),
+		"rpartition": partition("rpartition", strings.LastIndex),
+		"rsplit":     {"sep? maxsplit?", splitFrom(true)},
+		"rstrip":     {"/chars?", strip(strings.TrimRightFunc)},
+		"split":      {"sep? maxsplit?", splitFrom(false)},
+		"splitlines": {"keepends?", func(r *run, x any, a []any) any {
+			return newList(texts(r.splitLines(x.(string), r.truth(or(a[0], false)))))
+		}},
 		"startswith": affix(strings.HasPrefix),
-		"strip":      {"chars?", strip(strings.TrimFunc)},
-		"title":      onText(func(s string) string { return titleCase(s, func(c rune) bool { return !unicode.IsLetter(c) }) }),
-		"upper":      onText(strings.ToUpper),
-	}
+		"strip":      {"/chars?", strip(strings.TrimFunc)},
+		"zfill":      {"/width", zeroFill},
+	})
+}
+
+func init() {
 	mapMethods = map[string]builtin{
-		"get": {"key default?", func(r *run, x any, a []any) any {
+		"copy": {"/", func(r *run, x any, _ []any) any { return x }}, // values do not change
+		"get": {"/key default?", func(r *run, x any, a []any) any {
 			if v, ok := r.get(x.(*Map), a[0]); ok {
 				return v
+			} else if !isKey(a[0]) && !isType[undefined](a[0]) {
+				return r.fail("get(%s): want a string, a number, true, false or none", typeName(a[0]))
 			}
 			return or(a[1], nil)
 		}},
-		"items":  {"", func(_ *run, x any, _ []any) any { return &list{"dict_items", x.(*Map).pairs()} }},
-		"keys":   {"", func(_ *run, x any, _ []any) any { return &list{"dict_keys", x.(*Map).keys} }},
-		"values": {"", func(_ *run, x any, _ []any) any { return &list{"dict_values", x.(*Map).values} }},
+		"items": {"/", func(r *run, x any, _ []any) any {
+			return &list{kind: "dict_items", items: r.pairs(x.(*Map))}
+		}},
+		"keys":   {"/", func(_ *run, x any, _ []any) any { return &list{kind: "dict_keys", items: x.(*Map).keys} }},
+		"values": {"/", func(_ *run, x any, _ []any) any { return &list{kind: "dict_values", items: x.(*Map).values} }},
 	}
-)
-
-// globals holds the functions of jinja2's sandbox, and those that transformers add.
-var globals = map[string]builtin{
-	"dict":            {"key=value", makeDict},
-	"namespace":       {"key=value", makeNamespace},
-	"raise_exception": {"message", func(r *run, _ any, a []any) any { return r.fail("%s", r.str(a[0])) }},
-	"range":           {"start stop? step?", makeRange},
-	"strftime_now":    {"format", strftime},
-}
-
-// tests holds the tests of jinja2, with their other names.
-var tests = map[string]builtin{
-	"boolean": holds(isType[bool]),
-	"defined": holds(func(x any) bool { return !isType[undefined](x) }),
-	"eq":      relate("=="), "equalto": relate("=="), "==": relate("=="),
-	"even":  parity(true),
-	"false": holds(func(x any) bool { return x == false }),
-	"float": holds(isType[float64]),
-	"ge":    relate(">="), ">=": relate(">="),
-	"gt": relate(">"), ">": relate(">"),
-	"in":       relate("in"),
-	"integer":  holds(isType[int64]),
-	"iterable": holds(func(x any) bool { return sized(x) || isType[*list](x) }),
-	"le":       relate("<="), "<=": relate("<="),
-	"lt": relate("<"), "<": relate("<"),
-	"mapping": holds(isType[*Map]),
-	"ne":      relate("!="), "!=": relate("!="),
-	"none":      holds(func(x any) bool { return x == nil }),
-	"number":    holds(func(x any) bool { _, ok := toFloat(x); return ok }),
-	"odd":       parity(false),
-	"sequence":  holds(sized),
-	"string":    holds(isType[string]),
-	"true":      holds(func(x any) bool { return x == true }),
-	"undefined": holds(isType[undefined]),
-}
-
-// relate makes a test that compares x with its argument.
-func relate(op string) builtin {
-	return builtin{"other", func(r *run, x any, a []any) any { return r.relation(op, x, a[0]) }}
-}
-
-func parity(even bool) builtin {
-	return builtin{"", func(r *run, x any, _ []any) any {
-		i, ok := toInt(x)
-		if !ok {
-			return r.fail("test even or odd of %s: want a whole number", r.describe(x))
-		}
-		return (i%2 == 0) == even
+	tupleMethods := map[string]builtin{
+		"count": {"/value", func(r *run, x any, a []any) any {
+			n := int64(0)
+			for _, v := range r.items(x) {
+				if r.equal(v, a[0]) {
+					n++
+				}
+			}
+			return n
+		}},
+		"index": {"/value start? stop?", indexOf},
+	}
+	listMethods = map[string]map[string]builtin{"tuple": tupleMethods, "list": {
+		"copy":  {"/", func(r *run, x any, _ []any) any { return x }},
+		"count": tupleMethods["count"],
+		"index": tupleMethods["index"],
 	}}
 }
 
-// holds makes a test without arguments.
-func holds(f func(x any) bool) builtin {
-	return builtin{"", func(_ *run, x any, _ []any) any { return f(x) }}
+// ofText makes a method of a function from text to text.
+func ofText(f func(string) string) builtin {
+	return builtin{"/", onText(f).f}
 }
 
-func isType[T any](x any) bool {
-	_, ok := x.(T)
-	return ok
-}
-
-func sized(x any) bool {
-	switch x := x.(type) {
-	case *list:
-		return x.fixed() || x.kind == "range"
-	case string, *Map, undefined:
-		return true
-	}
-	return false
+// telling makes a method that tells something about a text.
+func telling(f func(string) bool) builtin {
+	return builtin{"/", func(_ *run, x any, _ []any) any { return f(x.(string)) }}
 }
 
 // wantStr returns v, which must be a string. what names it in the error.
 func (r *run) wantStr(v any, what string) string {
-	s, ok := v.(string)
+	s, ok := plain(v).(string)
 	if !ok {
+		r.defined(v)
 		r.fail("%s: %s, want a string", what, r.describe(v))
 	}
 	return s
@@ -118,27 +111,12 @@ func (r *run) wantStr(v any, what string) string {
 
 func (r *run) joined(v any) string { return r.wantStr(v, "join()") }
 
-// capitalize is Python's method: the first character in upper case, the others in lower case.
-func capitalize(s string) string {
-	_, n := utf8.DecodeRuneInString(s)
-	return strings.ToTitle(s[:n]) + strings.ToLower(s[n:])
-}
-
-// titleWords is jinja2's filter title. Unlike Python's method it breaks only at white space and at - ( { [ <.
-func titleWords(s string) string {
-	return titleCase(s, func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
-}
-
-// titleCase puts the first character and each behind a break in upper case, the others in lower case.
-func titleCase(s string, isBreak func(rune) bool) string {
-	first := true
-	return strings.Map(func(c rune) rune {
-		up := first
-		if first = isBreak(c); up {
-			return unicode.ToTitle(c)
-		}
-		return unicode.ToLower(c)
-	}, s)
+func texts(parts []string) []any {
+	out := make([]any, len(parts))
+	for i, s := range parts {
+		out[i] = s
+	}
+	return out
 }
 
 // strip makes a method that trims the characters of its argument, or white space without an argument.
@@ -148,143 +126,192 @@ func strip(trim func(string, func(rune) bool) string) func(r *run, x any, a []an
 		if chars == nil {
 			return trim(r.str(x), isSpace)
 		}
-		set := map[rune]bool{}
-		for _, c := range r.wantStr(chars, "strip") {
+		set, cutset := map[rune]bool{}, r.wantStr(chars, "strip")
+		if !r.spend(len(cutset)) {
+			return nil
+		}
+		for _, c := range cutset {
 			set[c] = true
 		}
 		return trim(r.str(x), func(c rune) bool { return set[c] })
 	}
 }
 
-// affix makes the method startswith or endswith.
+// within returns the part of s from character start up to end, and the number of characters before it. Both may be
+// negative, as in slices. ok is false where start is behind the end.
+func (r *run) part(s string, start, end any) (part string, before int64, ok bool) {
+	if start = or(start, nil); start == nil && or(end, nil) == nil {
+		return s, 0, true
+	}
+	chars := []rune(s)
+	n := int64(len(chars))
+	at := func(v any, otherwise int64) int64 {
+		if v = or(v, nil); v == nil {
+			return otherwise
+		}
+		i, ok := toInt(v)
+		if !ok {
+			r.fail("a place %s in a text: want a whole number", r.describe(v))
+		}
+		if i < 0 {
+			i = max(i+n, 0)
+		}
+		return i
+	}
+	lo, hi := at(start, 0), min(at(end, n), n)
+	if lo > hi {
+		return "", 0, false
+	}
+	return string(chars[lo:hi]), lo, true
+}
+
+// affix makes the method startswith or endswith. Its argument is a text, or a tuple of them.
 func affix(has func(s, affix string) bool) builtin {
-	return builtin{"affix", func(r *run, x any, a []any) any {
-		return has(x.(string), r.wantStr(a[0], "startswith or endswith"))
+	return builtin{"/affix start? end?", func(r *run, x any, a []any) any {
+		s, _, ok := r.part(x.(string), a[1], a[2])
+		all := []any{a[0]}
+		if l, isList := a[0].(*list); isList && l.kind == "tuple" {
+			all = r.items(l)
+		}
+		for _, v := range all {
+			if t := r.wantStr(v, "startswith or endswith"); r.reads(t) && ok && has(s, t) {
+				return true
+			}
+		}
+		return false
 	}}
 }
 
-func find(r *run, x any, a []any) any {
-	s := x.(string)
-	i := strings.Index(s, r.wantStr(a[0], "find()"))
-	return int64(utf8.RuneCountInString(s[:max(i, 0)]) + min(i, 0))
+// seek makes the methods find and index, and those from the right. They differ where there is nothing to find.
+func seek(name string, index func(s, sub string) int) builtin {
+	return builtin{"/sub start? end?", func(r *run, x any, a []any) any {
+		s, before, ok := r.part(x.(string), a[1], a[2])
+		i := index(s, r.wantStr(a[0], name+"()"))
+		if ok && i >= 0 {
+			return before + int64(utf8.RuneCountInString(s[:i]))
+		} else if name == "index" {
+			return r.fail("index(): there is no such text")
+		}
+		return int64(-1)
+	}}
 }
 
-// format is str.format for the field {} alone.
-func format(r *run, x any, a []any) any {
-	parts, given := strings.Split(x.(string), "{}"), a[0].(args)
-	if len(parts) > len(given.pos)+1 || len(given.keys) > 0 || strings.ContainsAny(strings.Join(parts, ""), "{}") {
-		return r.fail("format(): want a value for each {}; other fields are not supported")
+func countText(r *run, x any, a []any) any {
+	s, _, ok := r.part(x.(string), a[1], a[2])
+	if sub := r.wantStr(a[0], "count()"); ok {
+		return int64(strings.Count(s, sub))
 	}
-	texts := []any{parts[0]}
-	for i, s := range parts[1:] {
-		texts = append(texts, given.pos[i], s)
-	}
-	return r.join(texts, "", r.str)
+	return int64(0)
 }
 
-func replace(r *run, x any, a []any) any {
-	s, old, new := r.str(x), r.str(a[0]), r.str(a[1])
-	if !r.spendText(len(s) + strings.Count(s, old)*max(0, len(new)-len(old))) {
+// indexOf is the method index of lists and tuples.
+func indexOf(r *run, x any, a []any) any {
+	all := r.items(x)
+	cutOff := &list{kind: "list", items: all}
+	lo, hi := or(a[1], nil), or(a[2], nil)
+	part, _ := r.slice(cutOff, lo, hi, nil).(*list)
+	if part == nil {
 		return nil
 	}
-	return strings.ReplaceAll(s, old, new)
+	before := int64(len(all) - len(part.items))
+	if hi != nil {
+		if rest, _ := r.slice(cutOff, lo, nil, nil).(*list); rest != nil {
+			before = int64(len(all) - len(rest.items))
+		}
+	}
+	i := slices.IndexFunc(part.items, func(v any) bool { return r.equal(v, a[0]) })
+	if i < 0 {
+		return r.fail("index(): there is no such item")
+	}
+	return before + int64(i)
 }
 
-// split is Python's method: it splits at sep, or at runs of white space, at most maxsplit times.
-func split(r *run, x any, a []any) any {
-	s, parts := x.(string), []any{}
-	most, ok := toInt(or(a[1], int64(-1)))
+// The ways to fill up a text on n characters.
+func padLeft(n int) (left, right int)  { return n, 0 }
+func padRight(n int) (left, right int) { return 0, n }
+
+func padMethod(sides func(n int) (left, right int)) builtin {
+	return builtin{"/width fillchar?", func(r *run, x any, a []any) any {
+		return r.pad(x.(string), a[0], r.wantStr(or(a[1], " "), "fillchar"), sides)
+	}}
+}
+
+// padBoth is Python's way: of an odd number, one more goes to the left where the width is odd.
+func padBoth(n int) (left, right int) { return -1, n }
+
+// pad fills a text up to a width with one character.
+func (r *run) pad(s string, width any, fill string, sides func(n int) (left, right int)) any {
+	n, ok := toInt(width)
+	if !ok || utf8.RuneCountInString(fill) != 1 {
+		return r.fail("a width of %s filled with %q: want a whole number and one character", r.describe(width), fill)
+	}
+	if n > maxOutput || !r.makes(len(fill)*int(max(n, 0))) {
+		return r.fail("a width of %d: more than %d bytes of text", n, maxOutput)
+	}
+	more := int(n) - utf8.RuneCountInString(s)
+	if more <= 0 {
+		return s
+	}
+	left, right := sides(more)
+	if left < 0 {
+		left = more/2 + more&int(n)&1
+		right = more - left
+	}
+	return strings.Repeat(fill, left) + s + strings.Repeat(fill, right)
+}
+
+func zeroFill(r *run, x any, a []any) any {
+	s := x.(string)
+	sign := ""
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		sign = s[:1]
+	}
+	n, ok := toInt(a[0])
 	if !ok {
-		return r.fail("split(): maxsplit %s, want a whole number", r.describe(a[1]))
+		return r.fail("zfill(): width %s, want a whole number", r.describe(a[0]))
 	}
-	sep := or(a[0], nil)
-	if sep == nil {
-		s = strings.TrimLeftFunc(s, isSpace)
-	} else if r.wantStr(sep, "split()") == "" {
-		return r.fail("split(): an empty separator")
-	}
-	for ; most != 0 && r.spend(4); most-- {
-		at, n := 0, 0
-		if sub, ok := sep.(string); ok {
-			at, n = strings.Index(s, sub), len(sub)
-		} else if at = strings.IndexFunc(s, isSpace); at >= 0 {
-			n = len(s[at:]) - len(strings.TrimLeftFunc(s[at:], isSpace))
-		}
-		if at < 0 {
-			break
-		}
-		parts, s = append(parts, s[:at]), s[at+n:]
-	}
-	if sep != nil || s != "" {
-		parts = append(parts, s)
-	}
-	return &list{"list", parts}
+	filled, _ := r.pad(s[len(sign):], n-int64(len(sign)), "0", padLeft).(string)
+	return sign + filled
 }
 
-func makeDict(r *run, _ any, a []any) any {
-	m, given := new(Map), a[0].(args)
-	for i, k := range given.keys {
-		m.Set(k, given.values[i])
+// expandTabs puts spaces in the place of tabs, up to the next column that tabsize divides.
+func expandTabs(r *run, x any, a []any) any {
+	size, ok := toInt(or(a[0], int64(8)))
+	s := x.(string)
+	if !ok || size > maxIndent || !r.makes(strings.Count(s, "\t")*int(max(size, 0))) {
+		return r.fail("expandtabs(%s): want a whole number up to %d", r.describe(or(a[0], nil)), maxIndent)
 	}
-	return m
-}
-
-func makeNamespace(r *run, _ any, a []any) any {
-	ns, given := &namespace{map[string]any{}}, a[0].(args)
-	for i, k := range given.keys {
-		ns.vars[k] = given.values[i]
-	}
-	return ns
-}
-
-func makeRange(r *run, _ any, a []any) any {
-	start, ok1 := toInt(a[0])
-	stop, ok2 := toInt(or(a[1], int64(0)))
-	step, ok3 := toInt(or(a[2], int64(1)))
-	if a[1] == (absent{}) {
-		start, stop = 0, start
-	}
-	if !ok1 || !ok2 || !ok3 || step == 0 {
-		return r.fail("range(): want whole numbers, and no step 0")
-	}
-	n := max(0, (float64(stop)-float64(start))/float64(step))
-	if n > maxRange {
-		return r.fail("range(): %.0f items, want at most %d", n, maxRange)
-	}
-	r.spend(int(n))
-	var numbers []any
-	for i := 0; float64(i) < n; i++ {
-		numbers = append(numbers, start+int64(i)*step)
-	}
-	return &list{"range", numbers}
-}
-
-// layouts maps the directives of strftime to layouts of package time.
-var layouts = map[byte]string{'Y': "2006", 'y': "06", 'm': "01", 'B': "January", 'b': "Jan", 'd': "02", 'A': "Monday",
-	'a': "Mon", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'F': "2006-01-02",
-	'T': "15:04:05", 'e': "_2", '%': "%"}
-
-// strftime prints the time of now, by directives such as %B %d, %Y. A "-" drops leading zeros.
-func strftime(r *run, _ any, a []any) any {
-	now, rest := r.now(), r.wantStr(a[0], "strftime_now()")
 	var b strings.Builder
-	for r.err == nil {
-		before, directive, found := strings.Cut(rest, "%")
-		b.WriteString(before)
-		if !found {
-			break
+	column := int64(0)
+	for _, c := range s {
+		switch {
+		case c != '\t':
+			b.WriteRune(c)
+			if column++; c == '\n' || c == '\r' {
+				column = 0
+			}
+		case size > 0:
+			n := size - column%size
+			column += n
+			b.WriteString(strings.Repeat(" ", int(n)))
 		}
-		directive, trim := strings.CutPrefix(directive, "-")
-		layout, known := layouts[(directive + " ")[0]]
-		if !known {
-			return r.fail("strftime_now(): the directive %%%.1s is not supported", directive)
-		}
-		s := now.Format(layout)
-		if trim {
-			s = strings.TrimPrefix(s, "0")
-		}
-		b.WriteString(s)
-		rest = directive[1:]
 	}
 	return b.String()
+}
+
+// partition makes a method that returns what stands before a separator, the separator, and what stands behind it.
+func partition(name string, index func(s, sub string) int) builtin {
+	return builtin{"/sep", func(r *run, x any, a []any) any {
+		s, sep := x.(string), r.wantStr(a[0], name+"()")
+		i := index(s, sep)
+		switch {
+		case sep == "" && r.err == nil:
+			return r.fail("%s(): an empty separator", name)
+		case i < 0 && name == "rpartition":
+			return newTuple("", "", s)
+		case i < 0:
+			return newTuple(s, "", "")
+		}
+		return newTuple(s[:i], sep, s[i+len(sep):])
+	}}
 }

@@ -11,8 +11,13 @@ import (
 
 // typeName returns the name of Python's type, for errors.
 func typeName(v any) string {
-	if l, ok := v.(*list); ok {
-		return l.kind
+	switch v := v.(type) {
+	case *list:
+		return v.kind
+	case *object:
+		return v.kind
+	case markup:
+		return "str"
 	}
 	s := fmt.Sprintf("%T", v)
 	if python, ok := typeNames[s]; ok {
@@ -25,9 +30,9 @@ var typeNames = map[string]string{"<nil>": "None", "int64": "int", "float64": "f
 
 // describe returns a value for an error: the value itself if it is short, else its type.
 func (r *run) describe(v any) string {
-	s, isText := v.(string)
+	s, isText := plain(v).(string)
 	if _, isNum := toFloat(v); isNum || isText && len(s) <= 40 {
-		return r.print(&python, v)
+		return r.print(&python, plain(v))
 	}
 	return typeName(v)
 }
@@ -37,6 +42,8 @@ func (r *run) str(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
+	case markup:
+		return string(v)
 	case undefined:
 		return ""
 	}
@@ -50,10 +57,13 @@ type style struct {
 	json   bool   // else Python's repr
 	lines  bool   // each item stands on a line of its own
 	indent string // of one level of lines
+	comma  string // between items
+	colon  string // behind a key
+	sort   bool   // the keys of dicts are in order
 }
 
 var (
-	python    = style{words: map[any]string{nil: "None", true: "True", false: "False"}, quote: quotePython}
+	python    = style{words: map[any]string{nil: "None", true: "True", false: "False"}, quote: quotePython, comma: ", ", colon: ": "}
 	jsonWords = map[any]string{nil: "null", true: "true", false: "false"}
 )
 
@@ -71,7 +81,10 @@ type printer struct {
 
 // put writes s and counts the steps for it.
 func (p *printer) put(s string) {
-	if p.spendText(len(s)) {
+	if p.out.Len()+len(s) > maxOutput {
+		p.fail("more than %d bytes of text", maxOutput)
+	}
+	if p.makes(len(s)) {
 		p.out.WriteString(s)
 	}
 }
@@ -88,48 +101,108 @@ func (p *printer) value(v any, line string) {
 	case int64:
 		p.put(strconv.FormatInt(v, 10))
 	case float64:
-		if p.json && v-v != 0 { // infinite or not a number
-			p.fail("filter tojson: %v is no JSON value", v)
-		}
-		p.put(formatFloat(v))
+		p.put(p.float(v))
 	case string:
 		p.put(p.quote(v))
+	case markup:
+		if s := p.quote(string(v)); p.json {
+			p.put(s)
+		} else {
+			p.put("Markup(" + s + ")")
+		}
 	case *list:
-		if !v.fixed() {
-			p.fail("the text of a %s is not supported: want a list, as in x|list", v.kind)
-			return
-		}
-		open, close := "[", "]"
-		if v.kind == "tuple" && !p.json {
-			open, close = "(", map[bool]string{true: ",)", false: ")"}[len(v.items) == 1]
-		}
-		p.items(open, len(v.items), close, line, func(i int, line string) { p.value(v.items[i], line) })
+		p.list(v, line)
 	case *Map:
-		p.items("{", len(v.keys), "}", line, func(i int, line string) {
-			k := v.keys[i]
-			if p.json { // the keys of JSON are strings
-				k = p.str(k)
-			}
-			p.value(k, line)
-			p.put(": ")
-			p.value(v.values[i], line)
-		})
+		p.dict(v, line)
 	default:
-		p.fail("the text of %s is not supported", typeName(v))
+		p.other(v, line)
 	}
 }
 
+func (p *printer) float(f float64) string {
+	s := formatFloat(f)
+	if p.json {
+		if word, ok := map[string]string{"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[s]; ok {
+			return word
+		}
+	}
+	return s
+}
+
+func (p *printer) list(v *list, line string) {
+	open, close := "[", "]"
+	switch {
+	case v.fixed():
+	case p.json || v.kind == "generator" || v.kind == "range" && v.text == "":
+		p.fail("the text of a %s is not supported: want a list, as in x|list", v.kind)
+		return
+	case v.kind == "range":
+		p.put(v.text)
+		return
+	default: // a view of a dict
+		open, close = v.kind+"([", "])"
+	}
+	if v.kind == "tuple" && !p.json {
+		open, close = "(", map[bool]string{true: ",)", false: ")"}[len(v.items) == 1]
+	}
+	p.items(open, len(v.items), close, line, func(i int, line string) { p.value(v.items[i], line) })
+}
+
+func (p *printer) dict(v *Map, line string) {
+	pairs := p.pairs(v)
+	if p.sort {
+		pairs = p.sorted(pairs, false, true, int64(0))
+	}
+	p.items("{", len(pairs), "}", line, func(i int, line string) {
+		pair := pairs[i].(*list)
+		k := pair.items[0]
+		if _, isText := plain(k).(string); p.json && !isText { // the keys of JSON are strings
+			name := printer{run: p.run, style: p.style}
+			name.value(k, "")
+			k = name.out.String()
+		}
+		p.value(k, line)
+		p.put(p.colon)
+		p.value(pair.items[1], line)
+	})
+}
+
+// other prints values that are no data. JSON has none of them.
+func (p *printer) other(v any, line string) {
+	switch v := v.(type) {
+	case undefined:
+		if !p.json {
+			p.put("Undefined")
+			return
+		}
+		p.fail("%s", v.why)
+	case *namespace:
+		if !p.json {
+			p.put("<Namespace ")
+			p.dict(&v.vars, line)
+			p.put(">")
+			return
+		}
+	case *callable:
+		if v.macro != nil && !p.json {
+			p.put("<Macro " + map[bool]string{true: "anonymous", false: quotePython(v.name)}[v.macro.anonymous] + ">")
+			return
+		}
+	}
+	p.fail("the text of %s is not supported", typeName(v))
+}
+
 func (p *printer) items(open string, n int, close, line string, item func(i int, line string)) {
-	inner, comma := line+p.indent, ", "
+	inner := line + p.indent
 	if !p.lines {
 		inner, line = "", ""
-	} else if comma = ","; n == 0 {
+	} else if n == 0 {
 		line = ""
 	}
 	p.put(open)
 	for i := 0; i < n && p.err == nil; i++ {
 		if i > 0 {
-			p.put(comma)
+			p.put(p.comma)
 		}
 		p.put(inner)
 		item(i, inner)

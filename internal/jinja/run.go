@@ -12,10 +12,14 @@ type run struct {
 	err         error
 	line        int // of the code that runs
 	depth, fuel int
-	scope       *scope
-	out         *strings.Builder
-	jump        string // break or continue, on its way to its loop
-	now         func() time.Time
+	// made is the memory in bytes of texts and lists that may still be in use. kept is what of it went into namespaces,
+	// which outlive the scope in which it was made.
+	made, kept int
+	captures   int // texts that are being captured, one within another
+	scope      *scope
+	out        *strings.Builder
+	jump       string // break or continue, on its way to its loop
+	now        func() time.Time
 }
 
 // A scope holds the names that a template, a loop, a macro or a block sets. The outermost scope holds the variables
@@ -32,7 +36,7 @@ func (r *run) lookup(name string) any {
 		}
 	}
 	if b, ok := globals[name]; ok {
-		return &callable{name, b, nil}
+		return &callable{name: name, builtin: b}
 	}
 	return undefined{"'" + name + "' is undefined"}
 }
@@ -61,9 +65,18 @@ func (r *run) spendText(n int) bool {
 	return r.spend(n/16 + 1)
 }
 
+// makes counts n bytes of memory, and the steps of filling them.
+func (r *run) makes(n int) bool {
+	if r.made += n; r.made > maxMemory || n < 0 {
+		r.made = 0
+		r.fail("more than %d bytes of texts and lists at a time", maxMemory)
+	}
+	return r.spend(n/16 + 1)
+}
+
 // reads counts the steps for reading v if it is a string.
 func (r *run) reads(v any) bool {
-	s, _ := v.(string)
+	s, _ := plain(v).(string)
 	return r.spendText(len(s))
 }
 
@@ -84,10 +97,29 @@ func (r *run) write(s string) any {
 	if r.out.Len()+len(s) > maxOutput {
 		r.fail("more than %d bytes of text", maxOutput)
 	}
+	if r.captures > 0 {
+		r.makes(len(s))
+	}
 	if r.spendText(len(s)) {
 		r.out.WriteString(s)
 	}
 	return nil
+}
+
+// show writes the text of a value. What was made for it is not in use afterwards.
+func (r *run) show(x code) any {
+	made := r.made
+	s := r.str(x(r))
+	r.made = made
+	return r.write(s)
+}
+
+// holds evaluates whether x is true. What was made for it is not in use afterwards.
+func (r *run) holds(x code) bool {
+	made := r.made
+	yes := r.truth(x(r))
+	r.made = made
+	return yes
 }
 
 // all returns the values of expressions.
@@ -96,6 +128,7 @@ func (r *run) all(codes []code) []any {
 	for i, f := range codes {
 		values[i] = f(r)
 	}
+	r.makes(16 * len(codes))
 	return values
 }
 
@@ -110,154 +143,81 @@ func (r *run) exec(body []code) any {
 }
 
 // within runs a body in a new scope within the scope outer.
-func (r *run) within(outer *scope, body ...code) any {
-	before := r.scope
-	r.scope = &scope{map[string]any{}, outer}
+func (r *run) within(outer *scope, f *frame, body ...code) any {
+	before, made, kept := r.scope, r.made, r.kept
+	r.scope = &scope{f.vars(), outer}
 	r.exec(body)
 	r.scope = before
+	r.made = max(made+r.kept-kept, 0)
 	return nil
 }
 
 // capture returns the text that a body writes in a scope of its own.
-func (r *run) capture(outer *scope, body ...code) string {
+func (r *run) capture(outer *scope, f *frame, body ...code) string {
 	out := r.out
 	r.out = new(strings.Builder)
-	r.within(outer, body...)
+	r.captures++
+	r.within(outer, f, body...)
+	r.captures--
 	s := r.out.String()
 	r.out = out
+	r.makes(len(s))
 	return s
 }
 
-// A target is what a statement assigns to: a name, names that share out a list, or a field of a namespace.
+// A target is what a statement assigns to: a name, a field of a namespace, or targets that share out a list.
 type target struct {
-	names []string
-	share bool   // as in "a, b"
-	field string // of names[0], "" for none
+	name  string
+	field string   // of the namespace name, "" for none
+	parts []target // of a list that is shared out; nil else
 }
 
 func (t target) assign(r *run, v any) any {
-	name := t.names[0]
 	switch {
 	case r.err != nil:
 	case t.field != "":
-		ns, ok := r.lookup(name).(*namespace)
+		ns, ok := r.lookup(t.name).(*namespace)
 		if !ok {
 			return r.fail("cannot set the attribute %q: want a namespace", t.field)
 		}
-		ns.vars[t.field] = v
-	case t.share:
-		values := r.items(v)
-		if len(values) != len(t.names) {
-			return r.fail("%d values for %d names", len(values), len(t.names))
+		ns.vars.put(t.field, v)
+	case t.parts != nil:
+		if u, ok := v.(undefined); ok {
+			return r.fail("%s", u.why)
 		}
-		for i, name := range t.names {
-			r.scope.vars[name] = values[i]
+		values := r.items(v)
+		if len(values) != len(t.parts) {
+			return r.fail("%d values for %d names", len(values), len(t.parts))
+		}
+		for i, part := range t.parts {
+			part.assign(r, values[i])
 		}
 	default:
-		r.scope.vars[name] = v
+		r.scope.vars[t.name] = v
 	}
 	return nil
 }
 
-type loop struct {
-	target        target
-	items, filter code // filter may be nil
-	body, orElse  []code
-}
-
-func (l loop) run(r *run) any {
-	items := r.items(l.items(r))
-	if l.filter != nil {
-		var kept []any
-		for _, v := range items {
-			r.within(r.scope, func(r *run) any {
-				if l.target.assign(r, v); r.truth(l.filter(r)) {
-					kept = append(kept, v)
-				}
-				return nil
-			})
-		}
-		items = kept
+// set assigns the value of x. What was made on the way to a text is not in use afterwards.
+func (t target) set(r *run, x code) any {
+	made := r.made
+	v := x(r)
+	if r.err != nil || r.jump != "" { // a block that break or continue leaves assigns nothing
+		return nil
 	}
-	for i, v := range items {
-		if !r.spend(16) { // a scope with the variable loop takes about as long as 16 nodes
-			return nil
-		}
-		r.within(r.scope, func(r *run) any {
-			r.scope.vars["loop"] = loopVars(items, i)
-			l.target.assign(r, v)
-			return r.exec(l.body)
-		})
-		stop := r.jump == "break"
-		if r.jump = ""; stop {
-			return nil
+	before := r.scope.vars[t.name]
+	if t.field != "" {
+		before = nil
+		if ns, ok := r.lookup(t.name).(*namespace); ok {
+			before, _ = r.get(&ns.vars, t.field)
 		}
 	}
-	if len(items) == 0 {
-		r.within(r.scope, l.orElse...)
+	if s, ok := plain(v).(string); ok {
+		old, _ := plain(before).(string)
+		r.made = max(made+len(s)-len(old), 0)
 	}
-	return nil
-}
-
-// loopVars returns the variable loop that the body of a loop sees.
-func loopVars(items []any, i int) any {
-	n := len(items)
-	return &namespace{map[string]any{
-		"index0": int64(i), "index": int64(i + 1), "revindex0": int64(n - i - 1), "revindex": int64(n - i),
-		"first": i == 0, "last": i == n-1, "length": int64(n), "previtem": edge(items, i-1), "nextitem": edge(items, i+1),
-		"depth0": int64(0), "depth": int64(1), // there are no recursive loops
-	}}
-}
-
-type macro struct {
-	name     string
-	params   []string
-	defaults []code // of the last params
-	body     []code
-}
-
-// value returns the macro as a value. The macro sees the names of the scope in which it was defined.
-func (m *macro) value(r *run) any {
-	defined := r.scope
-	return &callable{m.name, builtin{"**", func(r *run, _ any, a []any) any {
-		if !r.enter() {
-			return nil
-		}
-		defer func() { r.depth-- }()
-		return r.capture(defined, func(r *run) any {
-			m.bind(r, a[0].(args))
-			return r.exec(m.body)
-		})
-	}}, nil}
-}
-
-// bind sets the parameters of a macro in its scope, and the caller of a call block. A parameter without a value is
-// undefined.
-func (m *macro) bind(r *run, given args) {
-	vars := r.scope.vars
-	vars["caller"] = absent{}
-	for _, p := range m.params {
-		vars[p] = absent{}
+	if t.field != "" {
+		r.kept += r.made - made
 	}
-	if len(given.pos) > len(m.params) || !r.spend(len(m.params)) {
-		r.fail("macro %s: %d arguments, want at most %d", m.name, len(given.pos), len(m.params))
-		return
-	}
-	for i, v := range given.pos {
-		vars[m.params[i]] = v
-	}
-	for i, k := range given.keys {
-		if vars[k] != (absent{}) {
-			r.fail("macro %s: the argument %q is unknown or given twice", m.name, k)
-		}
-		vars[k] = given.values[i]
-	}
-	vars["caller"] = or(vars["caller"], undefined{"no caller defined"})
-	for i, p := range m.params {
-		d := i - len(m.params) + len(m.defaults)
-		if vars[p] == (absent{}) && d >= 0 {
-			vars[p] = m.defaults[d](r)
-		}
-		vars[p] = or(vars[p], undefined{"parameter '" + p + "' was not provided"})
-	}
+	return t.assign(r, v)
 }

@@ -9,22 +9,34 @@ import (
 	"unicode/utf8"
 )
 
-// The values of a template: nil, bool, int64, float64 and string stand for Python's types. A [*Map] is a dict. A
-// *callable is a macro or a function. The others follow.
+// The values of a template: nil, bool, int64, float64 and string stand for Python's types. A markup is a string, too.
+// A [*Map] is a dict. A *callable is a macro or a function. The others follow.
 type (
 	list struct {
 		kind  string // list, tuple, range, dict_keys, dict_values, dict_items; or generator, which is read once
 		items []any
+		text  string       // of a range: what prints
+		group bool         // a tuple of the filter groupby, whose items have names
+		make  func() []any // the items of a generator that nothing has read yet; nil where items has them
 	}
-	undefined struct{ why string }          // what a missing name, item or attribute gives; why is the error of its use
-	namespace struct{ vars map[string]any } // the one value whose attributes a template may set; also the variable loop
+	undefined struct{ why string } // what a missing name, item or attribute gives; why is the error of its use
+	namespace struct{ vars Map }   // the one value whose attributes a template may set
+	object    struct {             // the variable loop, a cycler or a joiner
+		kind string
+		get  func(r *run, name string) (any, bool)
+		call func(r *run, x any, a []any) any // of the args; nil where it cannot be called
+	}
 )
+
+func newList(items []any) *list { return &list{kind: "list", items: items} }
+
+func newTuple(items ...any) *list { return &list{kind: "tuple", items: items} }
 
 // fixed is true for a list or tuple, false for what can only be looped over.
 func (l *list) fixed() bool { return l.kind == "list" || l.kind == "tuple" }
 
-// A Map is a dict. Its keys are strings or whole numbers, and keep the order in which they came. The zero Map is
-// empty.
+// A Map is a dict. Its keys keep the order in which they came. They are strings in what a program makes; a template may
+// use numbers, true, false and none besides. The zero Map is empty.
 type Map struct {
 	keys, values []any
 	at           map[any]int // the place of a key
@@ -34,15 +46,27 @@ type Map struct {
 func (m *Map) Set(key string, v any) { m.put(key, v) }
 
 func (m *Map) put(key, v any) {
-	if i, ok := m.at[key]; ok {
+	hash := hashOf(key)
+	if i, ok := m.at[hash]; ok {
 		m.values[i] = v
 		return
 	}
 	if m.at == nil {
 		m.at = map[any]int{}
 	}
-	m.at[key] = len(m.keys)
+	m.at[hash] = len(m.keys)
 	m.keys, m.values = append(m.keys, key), append(m.values, v)
+}
+
+// hashOf returns what equal keys have in common: 1, 1.0 and true are one key.
+func hashOf(key any) any {
+	if i, ok := toInt(key); ok {
+		return i
+	}
+	if f, ok := key.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<62 {
+		return int64(f)
+	}
+	return plain(key)
 }
 
 // get returns the value of a key; false where the key is not there or cannot be a key.
@@ -50,20 +74,26 @@ func (r *run) get(m *Map, key any) (any, bool) {
 	if !isKey(key) || !r.reads(key) {
 		return nil, false
 	}
-	i, ok := m.at[key]
+	i, ok := m.at[hashOf(key)]
 	if !ok {
 		return nil, false
 	}
 	return m.values[i], true
 }
 
-func isKey(v any) bool { return isType[string](v) || isType[int64](v) }
+func isKey(v any) bool {
+	_, isNumber := toFloat(v)
+	return v == nil || isNumber || isType[string](plain(v))
+}
 
 // pairs returns the items of a dict as tuples of key and value.
-func (m *Map) pairs() []any {
+func (r *run) pairs(m *Map) []any {
+	if !r.makes(100 * len(m.keys)) {
+		return nil
+	}
 	out := make([]any, len(m.keys))
 	for i, k := range m.keys {
-		out[i] = &list{"tuple", []any{k, m.values[i]}}
+		out[i] = newTuple(k, m.values[i])
 	}
 	return out
 }
@@ -102,7 +132,7 @@ func (r *run) fromGo(v any) any {
 		for i := range items {
 			items[i] = r.fromGo(x.Index(i).Interface())
 		}
-		return &list{"list", items}
+		return newList(items)
 	case reflect.Map:
 		if x.Type().Key().Kind() != reflect.String {
 			break
@@ -136,7 +166,7 @@ func toFloat(v any) (float64, bool) {
 }
 
 func (r *run) truth(v any) bool {
-	switch v := v.(type) {
+	switch v := plain(v).(type) {
 	case nil, undefined:
 		return false
 	case string:
@@ -152,11 +182,15 @@ func (r *run) truth(v any) bool {
 
 // items returns what a loop over v visits: the items of a list, the keys of a dict, the characters of a string.
 func (r *run) items(v any) []any {
-	switch v := v.(type) {
+	switch v := plain(v).(type) {
 	case *list:
 		items := v.items
+		if v.make != nil {
+			items = v.make()
+			r.makes(16 * len(items))
+		}
 		if v.kind == "generator" {
-			v.items = nil
+			v.items, v.make = nil, nil
 		}
 		r.spend(len(items))
 		return items
@@ -165,7 +199,7 @@ func (r *run) items(v any) []any {
 		return v.keys
 	case string:
 		n := utf8.RuneCountInString(v)
-		if !r.spend(4 * n) {
+		if !r.makes(40 * n) {
 			return nil
 		}
 		chars := make([]any, 0, n)
@@ -191,6 +225,7 @@ func (r *run) equal(a, b any) bool {
 		return false
 	}
 	defer func() { r.depth-- }()
+	a, b = plain(a), plain(b)
 	switch x := a.(type) {
 	case string:
 		return r.reads(x) && a == b
@@ -217,7 +252,8 @@ func (r *run) equal(a, b any) bool {
 	return a == b
 }
 
-// order returns -1, 0 or 1 for two numbers or two strings. op is for the error about other values.
+// order returns -1, 0 or 1 for two numbers, two strings, two lists or two tuples. op is for the error about other
+// values.
 func (r *run) order(op string, a, b any) int {
 	i, ok1 := toInt(a)
 	j, ok2 := toInt(b)
@@ -227,16 +263,31 @@ func (r *run) order(op string, a, b any) int {
 	f, ok1 := toFloat(a)
 	g, ok2 := toFloat(b)
 	if ok1 && ok2 {
+		if f != f || g != g {
+			r.fail("%s %s %s: the order of NaN is not supported", r.describe(a), op, r.describe(b))
+		}
 		return cmp.Compare(f, g)
 	}
-	x, ok1 := a.(string)
-	y, ok2 := b.(string)
+	x, ok1 := plain(a).(string)
+	y, ok2 := plain(b).(string)
 	if ok1 && ok2 {
 		r.spendText(min(len(x), len(y)))
 		return strings.Compare(x, y)
 	}
-	r.defined(a, b)
-	r.fail("%s %s %s: these have no order", r.describe(a), op, r.describe(b))
+	l, ok1 := a.(*list)
+	m, ok2 := b.(*list)
+	if ok1 && ok2 && l.kind == m.kind && l.fixed() && r.enter() {
+		defer func() { r.depth-- }()
+		for i, v := range l.items[:min(len(l.items), len(m.items))] {
+			if !r.equal(v, m.items[i]) {
+				return r.order(op, v, m.items[i])
+			}
+		}
+		return cmp.Compare(len(l.items), len(m.items))
+	}
+	if r.defined(a, b) {
+		r.fail("%s %s %s: these have no order", r.describe(a), op, r.describe(b))
+	}
 	return 0
 }
 
@@ -252,16 +303,16 @@ func (r *run) defined(values ...any) bool {
 
 // contains evaluates "v in x".
 func (r *run) contains(x, v any) bool {
-	switch x := x.(type) {
+	switch x := plain(x).(type) {
 	case string:
-		s, ok := v.(string)
+		s, ok := plain(v).(string)
 		if !ok {
 			r.fail("%s in a string: want a string", r.describe(v))
 		}
 		return r.reads(x) && strings.Contains(x, s)
 	case *Map:
-		if isType[*list](v) || isType[*Map](v) {
-			r.fail("%s in a dict: want a key", typeName(v))
+		if l, ok := v.(*list); ok && l.kind != "tuple" || isType[*Map](v) {
+			r.fail("%s in a dict: want a string, a number, true, false or none", typeName(v))
 		}
 		_, ok := r.get(x, v)
 		return ok

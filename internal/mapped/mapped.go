@@ -10,6 +10,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/edsrzf/mmap-go"
 	"github.com/pkg/errors"
 )
@@ -42,6 +43,10 @@ func Open(path string) (*File, error) {
 	defer r.Close()
 	mem, err := mmap.Map(r, mmap.RDONLY, 0)
 	if err != nil {
+		return nil, errors.Wrap(err, path)
+	}
+	if err := bounded.Pointer(mem); err != nil {
+		_ = mem.Unmap()
 		return nil, errors.Wrap(err, path)
 	}
 	f := &File{mem, path}

@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -22,19 +23,30 @@ func CheckGiven(v any) error { return check(v, true) }
 
 func check(v any, zeros bool) error {
 	for _, s := range Of(v) {
-		field := s.of(v)
-		if zeros && field.IsZero() {
-			continue
-		}
-		if ok, err := s.ok(field); ok || err != nil {
-			if err != nil {
+		if field := s.of(v); !zeros || !field.IsZero() {
+			if err := s.check(field); err != nil {
 				return err
 			}
-			continue
 		}
-		return s.refused(field)
 	}
 	return nil
+}
+
+// check returns an error for a value that the setting cannot have. Zeros in a list of structs stand for defaults.
+func (s Setting) check(field reflect.Value) error {
+	if s.typ.Kind() == reflect.Slice && s.typ.Elem().Kind() == reflect.Struct {
+		for i := range field.Len() {
+			if err := CheckGiven(field.Index(i).Addr().Interface()); err != nil {
+				return errors.WithMessagef(err, "%s, entry %d", s.Key, i+1)
+			}
+		}
+		return nil
+	}
+	ok, err := s.ok(field)
+	if err != nil || ok {
+		return err
+	}
+	return s.refused(field)
 }
 
 // ok tells whether a field may have the value that it has.
@@ -102,6 +114,10 @@ func (s Setting) wish() string {
 	b, err := s.bounds()
 	kind := s.typ.Kind()
 	switch {
+	case kind == reflect.String || kind == reflect.Slice:
+		return cmp.Or(s.Range, "a text that is not empty")
+	case kind == reflect.Bool:
+		return "true or false"
 	case s.Range == "" && kind == reflect.Uint64:
 		return "a whole number, 0 or more"
 	case s.Range == "" || err == nil && math.IsInf(b.lo, -1) && math.IsInf(b.hi, 1):

@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -32,7 +33,7 @@ func Flags(fl *pflag.FlagSet, v any, names ...string) {
 // guard has a flag refuse what the setting cannot be.
 func (s Setting) guard(fl *pflag.FlagSet, field reflect.Value) {
 	switch f := fl.Lookup(s.Flag); field.Kind() {
-	case reflect.Int, reflect.Uint64, reflect.Float64, reflect.String:
+	case reflect.Bool, reflect.Int, reflect.Uint64, reflect.Float64, reflect.String, reflect.Slice:
 		f.Value = &guarded{f.Value, s, field}
 	}
 }
@@ -48,7 +49,7 @@ type guarded struct {
 type RangeError struct{ Flag, Value, Wish string }
 
 func (e *RangeError) Error() string {
-	return fmt.Sprintf("--%s is %s; it must be %s", e.Flag, e.Value, e.Wish)
+	return fmt.Sprintf("--%s is %s; it must be %s", e.Flag, cmp.Or(e.Value, "empty"), e.Wish)
 }
 
 // Set implements pflag.Value. After an error the value is as before.
@@ -59,6 +60,10 @@ func (g *guarded) Set(text string) error {
 	if ok {
 		ok, err = g.s.ok(g.field)
 	}
+	if list, is := g.field.Interface().([]string); is {
+		ok = ok && !slices.Contains(list, "") || g.s.empty
+	}
+	ok = ok && (text != "" || g.s.empty)
 	if !ok {
 		g.field.Set(before)
 		return &RangeError{g.s.Flag, text, g.s.wish()}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +16,16 @@ import (
 // TestRefused gives settings values that they cannot have, as a flag, by --set and in a file.
 func TestRefused(t *testing.T) {
 	type settings struct {
-		Whole  int     `yaml:"whole" flag:"whole" usage:"w" range:"[1,inf)"`
-		Any    int     `yaml:"any" flag:"any" usage:"a" range:"(-inf,inf)"`
-		Seed   uint64  `yaml:"seed" flag:"seed" usage:"s"`
-		Share  float64 `yaml:"share" flag:"share" usage:"s" range:"[0,1]"`
-		Free   float64 `yaml:"free" flag:"free" usage:"f"`
-		Word   string  `yaml:"word" flag:"word" usage:"w" oneof:"one two"`
+		Whole int     `yaml:"whole" flag:"whole" usage:"w" range:"[1,inf)"`
+		Any   int     `yaml:"any" flag:"any" usage:"a" range:"(-inf,inf)"`
+		Seed  uint64  `yaml:"seed" flag:"seed" usage:"s"`
+		Share float64 `yaml:"share" flag:"share" usage:"s" range:"[0,1]"`
+		Free  float64 `yaml:"free" flag:"free" usage:"f"`
+		Word  string  `yaml:"word" flag:"word" usage:"w" oneof:"one two"`
+		Parts []struct {
+			Scale float64 `yaml:"scale" range:"[0,inf)"`
+			Name  string  `yaml:"name"`
+		} `yaml:"parts" usage:"p"`
 		Nested struct {
 			Whole int `yaml:"whole" usage:"w" range:"[1,inf)"`
 		} `yaml:"nested"`
@@ -48,18 +53,23 @@ func TestRefused(t *testing.T) {
 			if err := fl.Parse([]string{"--" + key + "=" + text}); err == nil || !strings.Contains(err.Error(), "--"+key) {
 				t.Errorf("--%s %s: %v", key, text, err)
 			}
-			if f != (settings{}) {
+			if !cmp.Equal(f, settings{}) {
 				t.Errorf("--%s %s leaves %+v", key, text, f)
 			}
 		}
 	}
-	for _, expr := range []string{"nested.whole=0", "nested.whole=0.5", "whole=0", "nested.other=1", "other="} {
+	for _, expr := range []string{"parts=[{scale: .nan}]", "parts=[{name: a}, {scale: -1}]", "parts=[{scale: .inf}]", "parts=[{other: 1}]", "parts=[1]", "nested.whole=0", "nested.whole=0.5", "whole=0", "nested.other=1", "other=", "whole=!!str 1", "free='1'"} {
 		if err := Set(&settings{}, expr); err == nil {
 			t.Errorf("--set %s is taken", expr)
 		}
 	}
+	for _, text := range []string{"share: &a 0.5\nwhole: *a", "word: &a two\nwhole: *a", "word: &a '1'\nfree: *a", "whole: &a [*a]", "<<: {whole: 1.5}", "nested: &n {whole: 1.5}"} {
+		if err := Read([]byte(text), "file", &settings{}); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 	var s settings
-	if err := Read([]byte("whole: 3.0\nseed: 1e3\nshare: 1\nfree: -2\nword: two\nany: -5"), "file", &s); err != nil || s.Whole != 3 || s.Seed != 1000 {
+	if err := Read([]byte("whole: 3.0\nseed: 1e3\nshare: 1\nfree: -2\nword: two\nany: -5\nparts: [{scale: 2}, {name: b}]"), "file", &s); err != nil || s.Whole != 3 || s.Seed != 1000 || len(s.Parts) != 2 {
 		t.Errorf("%v, %+v", err, s)
 	}
 }
@@ -100,6 +110,10 @@ func TestHostile(t *testing.T) {
 		"marks":          strings.Repeat("- ", 100000) + "x",
 		"questions":      strings.Repeat("? ", 100000),
 		"size":           "task: " + strings.Repeat("x", 1<<20),
+		"values":         "task: [" + strings.Repeat("a,", 48<<10-10) + "]",
+		"no values":      "task: [" + strings.Repeat("[],", 32<<10-10) + "]",
+		"lines of lists": "task:\n" + strings.Repeat("- a\n", 24<<10-10),
+		"anchors":        strings.Repeat("&a ", 32<<10-10),
 		"keys":           strings.Repeat("task: a\n", 1000),
 		"not YAML":       "\x00\x01\x02",
 		"a list at top":  "- a\n- b\n",
@@ -112,11 +126,14 @@ func TestHostile(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		if _, err := ReadFile(path, "x", &all{}); err == nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 2000 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := ReadFile(path, "x", &all{}); err == nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 400 {
 			t.Errorf("%s: %.300v", name, err)
 		}
-		if d := time.Since(begin); d > 20*time.Second {
-			t.Errorf("%s: %v", name, d)
+		runtime.ReadMemStats(&after)
+		if d, n := time.Since(begin), after.TotalAlloc-before.TotalAlloc; d > 10*time.Second || n > 140<<20 { // it is read twice
+			t.Errorf("%s: %v, %d bytes were allocated", name, d, n)
 		}
 	}
 }
@@ -127,8 +144,15 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		defer time.AfterFunc(10*time.Second, func() { panic(fmt.Sprintf("10 s pass: %q", b)) }).Stop()
 		if err := Read(b, "file", &all{}); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q", err)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(2*len(b)+64<<20) {
+			t.Errorf("%d bytes were allocated for %d", n, len(b))
 		}
 	})
 }

@@ -2,44 +2,24 @@ package setting
 
 import (
 	"bytes"
-	"io"
 	"math"
-	"os"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 	"github.com/pkg/errors"
 )
 
-// What a file of settings may be. The parser takes time with the square of the depth, and aliases of aliases stand for
-// any number of values.
+// What a file of settings may be. The parser takes time with the square of the depth, and up to 600 bytes of memory for
+// each byte. Aliases of aliases stand for any number of values.
 const (
-	maxFile   = 1 << 18 // bytes
-	maxDepth  = 100     // brackets within brackets, or marks at the beginning of a line
-	maxValues = 1 << 16 // with each alias as what it stands for
+	maxFile   = 96 << 10 // bytes
+	maxDepth  = 100      // brackets within brackets, or marks at the beginning of a line
+	maxValues = 1 << 16  // with each alias as what it stands for
 )
-
-// readFile reads a file of settings.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.Errorf("%s: %s, want a file of settings", path, info.Mode())
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = errors.Errorf("more than %d bytes; no settings are that long", maxFile)
-	}
-	return b, errors.Wrap(err, path)
-}
 
 // parse returns the documents that say something. What is too deep, or stands for too many values, is an error.
 func parse(b []byte) (docs []ast.Node, err error) {
@@ -136,7 +116,7 @@ func settingsIn(doc ast.Node, v any, but []string) ([]Setting, error) {
 	if t := reflect.TypeOf(v); t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
 		return nil, nil
 	}
-	r := &reader{all: Of(v), but: but}
+	r := &reader{all: Of(v), but: but, anchors: map[string]ast.Node{}}
 	err := r.keys(doc, "")
 	return r.given, err
 }
@@ -146,6 +126,8 @@ type reader struct {
 	all   []Setting
 	but   []string
 	given []Setting
+
+	anchors map[string]ast.Node
 }
 
 func (r *reader) keys(node ast.Node, prefix string) error {
@@ -155,11 +137,14 @@ func (r *reader) keys(node ast.Node, prefix string) error {
 	}
 	kept := m.Values[:0:0]
 	for _, pair := range m.Values {
+		if pair.Key.IsMergeKey() {
+			return errors.Errorf("%s<<: values cannot be merged in; write them out", prefix)
+		}
 		key := prefix + pair.Key.GetToken().Value
 		if prefix == "" && len(r.but) > 0 && under(key, r.but) {
 			continue
 		}
-		keep, err := r.value(pair.Value, key)
+		keep, err := r.value(&pair.Value, key)
 		if err != nil {
 			return err
 		}
@@ -172,8 +157,8 @@ func (r *reader) keys(node ast.Node, prefix string) error {
 }
 
 // value looks at the value of a key, and tells whether it is to be read.
-func (r *reader) value(node ast.Node, key string) (keep bool, err error) {
-	switch n := node.(type) {
+func (r *reader) value(at *ast.Node, key string) (keep bool, err error) {
+	switch n := (*at).(type) {
 	case *ast.NullNode:
 		for _, s := range r.all {
 			if under(s.Key, []string{key}) && s.Key != "" {
@@ -183,26 +168,72 @@ func (r *reader) value(node ast.Node, key string) (keep bool, err error) {
 		return true, nil // no known key
 	case *ast.MappingNode:
 		return true, r.keys(n, key+".")
+	case *ast.AnchorNode:
+		r.anchors[n.Name.GetToken().Value] = n.Value
+		return r.value(&n.Value, key)
+	case *ast.AliasNode:
+		*at = r.anchors[n.Value.GetToken().Value]
+		return r.value(at, key)
+	case *ast.TagNode:
+		return true, errors.Errorf("%s: a tag, %s; want a plain value", key, n.Start.Value)
 	}
 	for _, s := range r.all {
 		if s.Key != key {
 			continue
 		}
 		r.given = append(r.given, s)
-		if k := s.typ.Kind(); (k == reflect.Int || k == reflect.Uint64) && !whole(node) {
-			return true, errors.Errorf("%s is %s; it must be a whole number", key, node)
+		node := plain(*at, s.typ.Kind())
+		*at = node
+		if want := wanted(s.typ.Kind(), node); want != "" {
+			return true, errors.Errorf("%s is %s; it must be %s", key, short(node.String()), want)
 		}
 	}
 	return true, nil
 }
 
-// whole tells whether a number, if it is one, has no fraction.
-func whole(node ast.Node) bool {
-	switch n := node.(type) {
-	case *ast.FloatNode:
-		return n.Value == math.Trunc(n.Value) && math.Abs(n.Value) < 1<<53
-	case *ast.InfinityNode, *ast.NanNode:
-		return false
+// plain returns a number that the parser takes for a text: 1e3, which has no point.
+func plain(node ast.Node, kind reflect.Kind) ast.Node {
+	s, ok := node.(*ast.StringNode)
+	if !ok || s.Token.Type != token.StringType || kind != reflect.Int && kind != reflect.Uint64 && kind != reflect.Float64 {
+		return node
 	}
-	return true
+	v, err := strconv.ParseFloat(s.Value, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return node
+	}
+	return &ast.FloatNode{BaseNode: s.BaseNode, Token: s.Token, Value: v}
+}
+
+// short is a text that fits into a message.
+func short(s string) string {
+	const most = 60
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// wanted says what a value must be, where the file's is of another kind; "" where it fits.
+func wanted(kind reflect.Kind, node ast.Node) string {
+	f, float := node.(*ast.FloatNode)
+	number := node.Type() == ast.IntegerType || float
+	switch kind {
+	case reflect.Int, reflect.Uint64:
+		if !number || float && (f.Value != math.Trunc(f.Value) || math.Abs(f.Value) >= 1<<53) {
+			return "a whole number"
+		}
+	case reflect.Float64:
+		if !number && node.Type() != ast.InfinityType && node.Type() != ast.NanType { // these its range refuses
+			return "a number"
+		}
+	case reflect.Bool:
+		if node.Type() != ast.BoolType {
+			return "true or false"
+		}
+	case reflect.String:
+		if _, scalar := node.(ast.ScalarNode); !scalar {
+			return "a text"
+		}
+	}
+	return ""
 }

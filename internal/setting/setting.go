@@ -9,13 +9,15 @@
 // do checks ([Check]), defaults ([Fill]) and the table of the documentation ([Table]). The tags:
 //
 //   - yaml: the key, as package go-yaml has it. Structs in structs give keys with dots, such as train.lr.
-//   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. A field
-//     without it has no flag.
+//   - flag: the name of the flag; "name,array" lets a list's flag be repeated without a split at commas. With
+//     "name,empty" a text may be given that is empty. A field without it has no flag.
 //   - usage: what it is, for the help and the table. After a colon at its end come the choices of [Chooser].
 //   - range: an interval, such as [1,inf) or (0,1]; or, for a type with a method Valid() bool, the wish in words.
 //   - oneof: the values that a text may have, with spaces between.
 //   - default: what the zero value stands for; in parentheses: in words, where it depends on other things. A field
 //     that has a flag and no key starts from it.
+//   - resume: "fixed" says that a run keeps the setting to its end; see [Resumed]. On a struct it holds for all keys in
+//     it, "fixed a b" for these two, and "fixed but a b" for all others.
 //   - defaults, of an embedded struct: defaults of its fields, "key=value; key=(in words)".
 package setting
 
@@ -33,6 +35,8 @@ type Setting struct {
 	OneOf   []string
 	Default string // as the tag has it
 	array   bool
+	empty   bool
+	fixed   bool // a run that is resumed keeps it
 	typ     reflect.Type
 	index   []int
 }
@@ -46,7 +50,7 @@ func Of(v any) []Setting {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	all := walk(nil, t, "", nil, nil)
+	all := walk(nil, t, "", nil, nil, fixedKeys(""))
 	if c, ok := v.(Chooser); ok {
 		for i := range all {
 			if s := &all[i]; strings.HasSuffix(s.Usage, ":") {
@@ -57,8 +61,10 @@ func Of(v any) []Setting {
 	return all
 }
 
-// walk adds the settings of t, whose keys begin with prefix; defaults are those of the embedding struct's tag, by key.
-func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults map[string]string) []Setting {
+// walk adds the settings of t, whose keys begin with prefix; defaults and fixed are of the embedding struct's tags, by
+// key.
+func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults map[string]string,
+	fixed func(string) bool) []Setting {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := append(append([]int{}, index...), i)
@@ -71,15 +77,20 @@ func walk(all []Setting, t reflect.Type, prefix string, index []int, defaults ma
 			if key != "" && !inline {
 				inner += key + "."
 			}
-			all = walk(all, f.Type, inner, at, parseDefaults(f.Tag.Get("defaults")))
+			below := fixedKeys(f.Tag.Get("resume"))
+			if fixed(key) && !inline {
+				below = fixedKeys("fixed")
+			}
+			all = walk(all, f.Type, inner, at, parseDefaults(f.Tag.Get("defaults")), below)
 			continue
 		}
-		flag, option, _ := strings.Cut(f.Tag.Get("flag"), ",")
+		flag, options, _ := strings.Cut(f.Tag.Get("flag"), ",")
 		if key == "" && flag == "" {
 			continue
 		}
 		s := Setting{Flag: flag, Usage: f.Tag.Get("usage"), Range: f.Tag.Get("range"), OneOf: strings.Fields(f.Tag.Get("oneof")),
-			Default: f.Tag.Get("default"), array: option == "array", typ: f.Type, index: at}
+			Default: f.Tag.Get("default"), array: strings.Contains(options, "array"), empty: strings.Contains(options, "empty"), typ: f.Type, index: at,
+			fixed: fixed(key) || f.Tag.Get("resume") == "fixed"}
 		if key != "" {
 			s.Key = prefix + key
 		}
@@ -117,6 +128,9 @@ func Usage(v any, flag string) string {
 	}
 	return ""
 }
+
+// Kind is the kind of the field, as reflect names it.
+func (s Setting) Kind() string { return s.typ.Kind().String() }
 
 // value is the default, and ok is false where there is none or where it is said in words.
 func (s Setting) value() (text string, ok bool) {

@@ -216,3 +216,51 @@ func Example() {
 	// 0.001
 	// --set train.method=all: train.method is all; it must be lora or full
 }
+
+// TestResumed: what differs is told, and what a run keeps is refused by its flag or its key.
+func TestResumed(t *testing.T) {
+	type part struct {
+		A int `yaml:"a" flag:"a"`
+		B int `yaml:"b"`
+	}
+	type settings struct {
+		Name  string   `yaml:"name" flag:"name" resume:"fixed"`
+		Lines []string `yaml:"lines"`
+		Free  part     `yaml:"free"`
+		All   part     `yaml:"all" resume:"fixed"`
+		Some  part     `yaml:"some" resume:"fixed b"`
+		But   part     `yaml:"but" resume:"fixed but b"`
+	}
+	type inlined struct {
+		Part part `yaml:",inline" resume:"fixed a"`
+	}
+	for _, c := range []struct {
+		change func(s *settings)
+		want   string
+		err    string
+	}{
+		{func(*settings) {}, "[]", ""},
+		{func(s *settings) { s.Lines = []string{} }, "[]", ""},
+		{func(s *settings) { s.Lines = []string{"x"} }, "[lines [x] (was [])]", ""},
+		{func(s *settings) { s.Name = "b" }, "[]", `--name: a run that goes on keeps name "a"; it cannot become "b"`},
+		{func(s *settings) { s.Free = part{1, 2} }, "[free.a 1 (was 0) free.b 2 (was 0)]", ""},
+		{func(s *settings) { s.All.B = 1 }, "[]", "--set all.b: a run that goes on keeps all.b 0; it cannot become 1"},
+		{func(s *settings) { s.Some.A = 1 }, "[some.a 1 (was 0)]", ""},
+		{func(s *settings) { s.Some.B = 1 }, "[]", "--set some.b: "},
+		{func(s *settings) { s.But.A = 1 }, "[]", "--a: a run that goes on keeps but.a 0"},
+		{func(s *settings) { s.But.B = 1 }, "[but.b 1 (was 0)]", ""},
+	} {
+		old, next := settings{Name: "a"}, settings{Name: "a"}
+		c.change(&next)
+		got, err := Resumed(&old, &next)
+		if fmt.Sprint(got) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%+v: %v, %v; want %s, %s", next, got, err, c.want, c.err)
+		}
+	}
+	if got, err := Resumed(&inlined{}, &inlined{part{0, 1}}); err != nil || len(got) != 1 {
+		t.Errorf("inlined: %v, %v", got, err)
+	}
+	if _, err := Resumed(&inlined{}, &inlined{part{1, 0}}); err == nil {
+		t.Error("inlined: a key that is fixed by the struct's tag may change")
+	}
+}

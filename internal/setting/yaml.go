@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/pkg/errors"
 )
 
@@ -36,7 +38,7 @@ func ReadFile(path, kind string, v any) (version int, err error) {
 	if err := Peek(path, &head); err != nil {
 		return 0, err
 	}
-	b, err := readFile(path)
+	b, err := bounded.ReadFile(path, maxFile)
 	switch {
 	case err != nil:
 		return 0, err
@@ -65,13 +67,13 @@ func read(b []byte, from string, v any, zeros bool, but ...string) error {
 		if err != nil {
 			return failed(from, err)
 		}
-		if err := yaml.NodeToValue(doc, v, yaml.Strict()); err != nil {
+		if err := decode(doc, v, yaml.Strict()); err != nil {
 			return failed(from, err)
 		}
 		for _, s := range given {
 			if field := s.of(v); zeros || !field.IsZero() {
-				if ok, err := s.ok(field); err != nil || !ok {
-					return failed(from, first(err, s.refused(field)))
+				if err := s.check(field); err != nil {
+					return failed(from, err)
 				}
 			}
 		}
@@ -79,9 +81,20 @@ func read(b []byte, from string, v any, zeros bool, but ...string) error {
 	return nil
 }
 
+// decode puts a document into what v points to. The library panics at values of some types.
+func decode(doc ast.Node, v any, o ...yaml.DecodeOption) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Errorf("a value is of another type than its setting: %v", r)
+		}
+	}()
+	return yaml.NodeToValue(doc, v, o...)
+}
+
 // failed is an error of YAML in one line.
 func failed(from string, err error) error {
-	return errors.Errorf("%s: %s", from, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	line := strings.Join(strings.FieldsFunc(yaml.FormatError(err, false, false), func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	return errors.Errorf("%s: %s", from, strings.TrimSpace(line))
 }
 
 // Set applies "a.b=c" to what v points to, where c is YAML.
@@ -121,7 +134,7 @@ func (s Setting) fill(v any) error {
 
 // Peek reads those keys of a file that v has, and passes over all others.
 func Peek(path string, v any) error {
-	b, err := readFile(path)
+	b, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return err
 	}
@@ -130,7 +143,7 @@ func Peek(path string, v any) error {
 		return failed(path, err)
 	}
 	for _, doc := range docs {
-		if err := yaml.NodeToValue(doc, v); err != nil {
+		if err := decode(doc, v); err != nil {
 			return failed(path, err)
 		}
 	}

@@ -35,10 +35,18 @@ func (*chat) columns(d *DataSettings, r *record.Records) error {
 	return d.Layout.Check(r)
 }
 
+func (*chat) usable(s *Setup, r *record.Records, row int) error {
+	_, err := s.Settings.Data.Layout.Chat(r, row)
+	if err == nil {
+		_, err = s.Settings.Data.Layout.tools(r, row)
+	}
+	return err
+}
+
 func (c *chat) open(s *Setup, _ *record.Records) error { return c.restore(s) }
 
 func (c *chat) restore(s *Setup) (err error) {
-	if c.plain = s.Source.Chat == ""; c.plain {
+	if c.plain = !s.Source.HasChat(); c.plain {
 		c.template, err = generate.PlainTemplate(s.Tokenizer)
 	} else {
 		c.template, err = s.Source.Template(s.Tokenizer)
@@ -71,7 +79,19 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, answer, err := c.template.Encode(s.Tokenizer, messages)
+	t, err := c.at(s, e.Records, e.row)
+	if err != nil {
+		return nil, err
+	}
+	turns, long, err := s.fits("chat", len(messages)) // a message has a token or more
+	if err != nil {
+		return nil, err
+	}
+	messages = messages[:turns]
+	ids, answer, err := t.Encode(s.Tokenizer, messages)
+	if same, found := withoutNull(messages); err != nil && found {
+		ids, answer, err = t.Encode(s.Tokenizer, same)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +101,7 @@ func (c *chat) make(s *Setup, e entry) ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.IDs, x.Y, x.cut = x.IDs[:n], x.Y[:n], cut
+	x.IDs, x.Y, x.cut = x.IDs[:n], x.Y[:n], cut || long
 	if !learns(x) {
 		return nil, nil
 	}
@@ -95,55 +115,95 @@ func learns(e example) bool {
 
 // predict takes each text as what the user says.
 func (c *chat) predict(p *Predictor, texts []string) ([]Answer, error) {
-	chats := make([][]generate.Message, len(texts))
-	for i, t := range texts {
-		chats[i] = []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(t)}}
-	}
-	return textAnswers(c.answer(p, chats, generate.Options{}))
+	return p.respond(len(texts), func(i int) ([]int32, error) {
+		return prompt(p, c.template, []generate.Message{{Role: "user", Content: p.Settings.Data.Layout.prompt(texts[i])}})
+	}, c.options(p, generate.Options{}))
 }
 
 // predictRows reads the records by the layout. They need no column of answers.
 func (c *chat) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
-	chats := make([][]generate.Message, len(rows))
-	for i, row := range rows {
-		var err error
-		if chats[i], err = p.Settings.Data.Layout.Ask(r, row); err != nil {
-			return nil, err
+	asked := p.Settings.Data.Layout
+	asked.Answer, asked.Tools = "", ""
+	if err := asked.check(r.Columns()); err != nil {
+		return nil, err
+	}
+	return p.respond(len(rows), func(i int) ([]int32, error) {
+		m, err := p.Settings.Data.Layout.Ask(r, rows[i])
+		if err != nil {
+			return nil, r.Reason(rows[i], err)
+		}
+		return c.promptAt(p, r, rows[i], m, generate.Options{})
+	}, c.options(p, generate.Options{}))
+}
+
+// promptAt returns the ids of a chat of a record. An error has the record's place.
+func (c *chat) promptAt(p *Predictor, r *record.Records, row int, m []generate.Message, o generate.Options) (ids []int32, err error) {
+	t, err := c.at(p.Setup, r, row)
+	if err == nil {
+		if ids, err = prompt(p, t, m); err == nil {
+			err = p.room(ids, o)
 		}
 	}
-	return textAnswers(c.answer(p, chats, generate.Options{}))
+	if err != nil {
+		err = r.Reason(row, err)
+	}
+	return ids, err
 }
 
 func (c *chat) answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error) {
 	prompts := make([][]int32, len(chats))
 	for i, m := range chats {
-		text, err := c.template.Render(m)
-		if err == nil {
-			prompts[i], err = generate.PromptIDs(p.Tokenizer, text, token.Parse)
-		}
-		if err != nil {
+		var err error
+		if prompts[i], err = prompt(p, c.template, m); err != nil {
 			return nil, errors.Wrapf(err, "finetune: chat %d", i)
 		}
 	}
-	if _, ends := p.end(); c.plain && !ends {
-		o.Stop = append(slices.Clone(o.Stop), "\n\n") // the plain template ends an answer with a blank line
-	}
-	return p.write(prompts, o)
+	return p.write(prompts, c.options(p, o))
 }
 
-func (*chat) questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error) {
-	if err := s.task.columns(&s.Settings.Data, r); err != nil {
+// at returns the template with the tools of a record.
+func (c *chat) at(s *Setup, r *record.Records, row int) (*generate.ChatTemplate, error) {
+	t := *c.template
+	var err error
+	t.Tools, err = s.Settings.Data.Layout.tools(r, row)
+	return &t, err
+}
+
+// prompt returns the ids of a chat up to where its answer begins.
+func prompt(p *Predictor, t *generate.ChatTemplate, m []generate.Message) ([]int32, error) {
+	text, err := t.Render(m)
+	if same, found := withoutNull(m); err != nil && found {
+		text, err = t.Render(same)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return generate.PromptIDs(p.Tokenizer, text, token.Parse)
+}
+
+// options adds to o what ends an answer of the plain template: a blank line, where the tokenizer has no end token.
+func (c *chat) options(p *Predictor, o generate.Options) generate.Options {
+	if _, ends := p.end(); c.plain && !ends {
+		o.Stop = append(slices.Clone(o.Stop), "\n\n")
+	}
+	return o
+}
+
+func (c *chat) replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers []Answer, wanted []string, err error) {
+	if err := c.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
-	for _, row := range rows {
-		m, err := s.Settings.Data.Layout.Chat(r, row)
+	wanted = make([]string, len(rows))
+	answers, err = p.respond(len(rows), func(i int) ([]int32, error) {
+		m, err := p.Settings.Data.Layout.Chat(r, rows[i])
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		last := lastAnswer(m)
-		chats, wanted = append(chats, m[:last]), append(wanted, strings.TrimSpace(m[last].Content))
-	}
-	return chats, wanted, nil
+		wanted[i] = strings.TrimSpace(m[last].Content)
+		return c.promptAt(p, r, rows[i], m[:last], o)
+	}, c.options(p, o))
+	return answers, wanted, err
 }
 
 func (c *chat) next(s Settings, run string) []string { return c.nextCommand("chat", s, run) }

@@ -19,7 +19,7 @@ import (
 type classify struct {
 	pooled
 	all    *record.Classes  // classes of the main file; nil in a predictor
-	id     map[string]int32 // class ids by name
+	id     map[string]int32 // class ids by record.Label of the name
 	trains []int            // training records of each class; nil in a predictor
 }
 
@@ -35,9 +35,30 @@ func (*classify) columns(d *DataSettings, r *record.Records) error {
 func (c *classify) restore(s *Setup) error {
 	c.id = map[string]int32{}
 	for i, n := range s.Settings.Data.Classes {
-		c.id[n] = int32(i)
+		if _, ok := c.id[record.Label(n)]; ok {
+			return errors.Errorf("finetune: classes %q: %q is there twice", s.Settings.Data.Classes, n)
+		}
+		c.id[record.Label(n)] = int32(i)
 	}
 	return nil
+}
+
+// class returns the id of a class by its name.
+func (c *classify) class(name string) (id int32, ok bool) {
+	id, ok = c.id[record.Label(name)]
+	return id, ok
+}
+
+func (c *classify) usable(s *Setup, r *record.Records, row int) error {
+	column := s.Settings.Data.Label[0]
+	name, err := r.Text(row, column)
+	if err == nil && strings.TrimSpace(name) == "" {
+		err = errors.Errorf("an empty %s; want a class for each text", column)
+	}
+	if err != nil {
+		return err
+	}
+	return c.base.usable(s, r, row)
 }
 
 // open takes the classes from the settings, or else from the records.
@@ -48,11 +69,6 @@ func (c *classify) open(s *Setup, r *record.Records) (err error) {
 	}
 	names := c.all.Names
 	first := func(class int) string { return r.Where(slices.Index(c.all.Of, int32(class))) }
-	for i, name := range names {
-		if strings.TrimSpace(name) == "" {
-			return errors.Errorf("finetune: %s: an empty %s; want a class for each text", first(i), d.Label[0])
-		}
-	}
 	if len(d.Classes) == 0 {
 		d.Classes = names
 	}
@@ -60,7 +76,7 @@ func (c *classify) open(s *Setup, r *record.Records) (err error) {
 		return err
 	}
 	for i, name := range names {
-		if _, ok := c.id[name]; !ok {
+		if _, ok := c.class(name); !ok {
 			return errors.Errorf("finetune: %s: class %q; known: %q", first(i), name, d.Classes)
 		}
 	}
@@ -73,7 +89,7 @@ func (c *classify) open(s *Setup, r *record.Records) (err error) {
 			d.Positive = names[1]
 		}
 	}
-	if _, ok := c.id[d.Positive]; !ok && d.Positive != "" {
+	if _, ok := c.class(d.Positive); !ok && d.Positive != "" {
 		return errors.Errorf("finetune: positive class %q; known: %q", d.Positive, d.Classes)
 	}
 	return nil
@@ -85,12 +101,17 @@ func (c *classify) strata() *record.Classes { return c.all }
 // not trained on.
 func (c *classify) divided(s *Setup, d *Data) (err error) {
 	c.trains = make([]int, len(c.id))
-	trained := map[int32]bool{}
+	trained := 0
 	for _, r := range d.train.rows {
-		trained[c.all.Of[r]] = true
-		c.trains[c.id[c.all.Names[c.all.Of[r]]]]++
+		id, _ := c.class(c.all.Names[c.all.Of[r]])
+		if c.trains[id]++; c.trains[id] == 1 {
+			trained++
+		}
 	}
-	if len(trained) < 2 {
+	if c.all.Alike != "" {
+		d.warn("%s", c.all.Alike)
+	}
+	if trained < 2 {
 		return errors.New("finetune: the records to train on have one class only; want at least 2")
 	}
 	for _, p := range d.subsets()[1:] {
@@ -102,7 +123,7 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 		}
 		for _, row := range p.rows {
 			name := of.Names[of.Of[row]]
-			if i := slices.Index(c.all.Names, name); i < 0 || !trained[int32(i)] {
+			if id, ok := c.class(name); !ok || c.trains[id] == 0 {
 				return errors.Errorf("finetune: %s: class %q is in no record to train on, so it cannot be learned", p.r.Where(row), name)
 			}
 		}
@@ -110,7 +131,11 @@ func (c *classify) divided(s *Setup, d *Data) (err error) {
 	if d.Counts.Balance, err = c.all.Balance(d.train.rows); err != nil {
 		return err
 	}
-	small, err := c.all.Absent(d.train.rows, d.val.rows)
+	parts := [][]int{d.train.rows}
+	if d.val.r == d.train.r {
+		parts = append(parts, d.val.rows)
+	}
+	small, err := c.all.Absent(parts...)
 	d.Counts.Warnings = append(d.Counts.Warnings, small...)
 	return err
 }
@@ -126,7 +151,7 @@ func (c *classify) make(s *Setup, e entry) ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, ok := c.id[name]
+	id, ok := c.class(name)
 	if !ok {
 		return nil, errors.Errorf("class %q is in no record to train on; known: %q", name, s.Settings.Data.Classes)
 	}
@@ -170,7 +195,8 @@ func (c *classify) chance(s *Setup) (h float64) {
 func (c *classify) judge(s *Setup, run *train.Run, _ *subset, q *data.Sequences) (judged, error) {
 	avg := metric.Macro
 	if p := s.Settings.Data.Positive; p != "" {
-		avg = metric.Average(c.id[p])
+		id, _ := c.class(p)
+		avg = metric.Average(id)
 	}
 	m := []namedMetric{{"accuracy", metric.Accuracy}, {"f1", metric.F1(avg)}, {"precision", metric.Precision(avg)},
 		{"recall", metric.Recall(avg)}, {"macro_f1", metric.F1(metric.Macro)}, {"mcc", metric.MCC}, {"log_loss", metric.LogLoss}}

@@ -19,15 +19,16 @@ type Data struct {
 
 // Counts say what was read.
 type Counts struct {
-	Rows       int // records that are used
-	Duplicates int // records left out, since an earlier one has the same text but for case and white space
-	Leaks      int // records left out of training, since the validation or test records have their text
-	Train, Val int // records of the subsets
-	Test       int // records of the test file
-	Truncated  int // examples longer than the context
-	LeftOut    int // records without an example: chats whose answers lie beyond the context, empty texts
-	LostSpans  int // spans that have no token of their own, mostly since they lie beyond the context
-	Tokens     int // tokens of an epoch of training
+	Rows       int             // records that are used
+	Duplicates int             // records left out, since an earlier one has the same text but for case and white space
+	Leaks      int             // records left out of training, since the validation or test records have their text
+	Train, Val int             // records of the subsets
+	Test       int             // records of the test file
+	Truncated  int             // examples longer than the context
+	LeftOut    int             // records without an example: chats whose answers lie beyond the context, empty texts
+	LostSpans  int             // spans that have no token of their own, mostly since they lie beyond the context
+	Unusable   record.Unusable // records left out, since nothing can be learned from them
+	Tokens     int             // tokens of an epoch of training
 	Balance    record.Balance
 	Warnings   []string
 }
@@ -37,6 +38,8 @@ type reader interface {
 	// columns refuses records that lack a column that the task reads. Where d names no column it may set it, by the
 	// names of r's columns.
 	columns(d *DataSettings, r *record.Records) error
+	// usable returns an error where nothing can be learned from a record, as far as that can be told from it alone.
+	usable(s *Setup, r *record.Records, row int) error
 	// open learns what the task needs to know about all records, such as their classes.
 	open(s *Setup, r *record.Records) error
 	// strata returns the classes by which the records are drawn and divided, or nil.
@@ -81,9 +84,6 @@ func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.task.columns(&s.Settings.Data, main); err != nil {
-		return err
-	}
 	if err := s.task.open(s, main); err != nil {
 		return err
 	}
@@ -96,13 +96,22 @@ func (d *Data) open(s *Setup, anyContext bool) (err error) {
 	return d.measureAll(s, anyContext)
 }
 
-// file opens a file of records.
+// file opens a file of records, and drops those that nothing can be learned from.
 func (d *Data) file(s *Setup, path string) (*record.Records, error) {
 	r, err := record.Open(path, s.Settings.Data.records())
-	if err == nil {
-		d.files = append(d.files, r)
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	d.files = append(d.files, r)
+	if err := s.task.columns(&s.Settings.Data, r); err != nil {
+		return nil, err
+	}
+	return r, s.filter(r, &d.Counts.Unusable)
+}
+
+// filter drops the records that nothing can be learned from.
+func (s *Setup) filter(r *record.Records, u *record.Unusable) error {
+	return r.Filter(u, s.Settings.Data.Strict, func(i int) error { return s.task.usable(s, r, i) })
 }
 
 // subsets returns the training and validation subsets, and the test subset where there is one.
@@ -136,7 +145,11 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	}
 	context := s.Settings.Data.Context
 	if c.Train < 2 || c.Val < 1 {
-		return errors.Errorf("finetune: %s; %d are left to train on and %d to validate on, want at least 2 and 1", s.task.leftOut(c.LeftOut, context), c.Train, c.Val)
+		why := ""
+		if c.LeftOut > 0 {
+			why = s.task.leftOut(c.LeftOut, context) + "; "
+		}
+		return errors.Errorf("finetune: %s%d records are left to train on and %d to validate on, want at least 2 and 1", why, c.Train, c.Val)
 	}
 	n := extent{examples: c.Train}
 	for _, l := range d.train.lengths {
@@ -151,6 +164,9 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 	if c.LeftOut > 0 {
 		d.warn("%s", s.task.leftOut(c.LeftOut, context))
 	}
+	if c.Unusable.Count > 0 {
+		d.warn("%d records are left out, since nothing can be learned from them (--strict refuses them): %v", c.Unusable.Count, c.Unusable)
+	}
 	if c.LostSpans > 0 {
 		d.warn("%d spans have no token of their own, most beyond the %d tokens of the context: they are not learned", c.LostSpans, context)
 	}
@@ -160,9 +176,9 @@ func (d *Data) measureAll(s *Setup, anyContext bool) error {
 // measureSubsets measures all subsets.
 func (d *Data) measureSubsets(s *Setup) error {
 	c := &d.Counts
-	c.Truncated, c.LeftOut, c.LostSpans = 0, 0, 0
+	c.Truncated, c.LostSpans = 0, 0
 	for _, p := range d.subsets() {
-		lost, err := s.measure(p)
+		lost, err := s.measure(p, &c.Unusable)
 		if err != nil {
 			return err
 		}
@@ -202,10 +218,10 @@ func (d *Data) closeFiles() (first error) {
 
 // textColumns checks the columns of texts and labels. Where d names none, it takes those called text and label.
 func textColumns(d *DataSettings, r *record.Records) error {
-	if d.Text == "" && hasColumn(r, "text") {
+	if d.Text == "" && r.Has("text") {
 		d.Text = "text"
 	}
-	if len(d.Label) == 0 && hasColumn(r, "label") {
+	if len(d.Label) == 0 && r.Has("label") {
 		d.Label = []string{"label"}
 	}
 	if err := column(r, "text", d.Text); err != nil {
@@ -235,17 +251,8 @@ func column(r *record.Records, setting, name string) error {
 	if name == "" {
 		return errors.Errorf("finetune: want the name of the column of %ss; there are %q", setting, r.Columns())
 	}
-	if !hasColumn(r, name) {
+	if !r.Has(name) {
 		return errors.Errorf("finetune: %s %q: no such column; there are %q", setting, name, r.Columns())
 	}
-	return nil
-}
-
-func hasColumn(r *record.Records, name string) bool {
-	for _, c := range r.Columns() {
-		if c == name {
-			return true
-		}
-	}
-	return false
+	return r.Unique(name)
 }

@@ -49,6 +49,8 @@ type missed struct {
 	cut     int // examples that were longer than the context
 	records int // records without an example
 	spans   int // spans without a token of their own
+
+	unusable []int // records that cannot become an example
 }
 
 // examples describes the examples of a subset.
@@ -60,14 +62,19 @@ type examples struct {
 	pieces map[int]data.Sequence
 }
 
-// measure makes the examples of a subset and notes their lengths. It leaves out records without an example. A record
-// that cannot become one is an error, with its place in the file.
-func (s *Setup) measure(p *subset) (lost missed, err error) {
+// measure makes the examples of a subset and notes their lengths. It leaves out records without an example. It counts
+// those that cannot become one in u; with the setting strict the first of them is an error.
+func (s *Setup) measure(p *subset, u *record.Unusable) (lost missed, err error) {
 	m, kept := &examples{pieces: map[int]data.Sequence{}}, make([]int, 0, len(p.rows))
 	for _, row := range p.rows {
 		made, err := s.task.make(s, entry{Records: p.r, row: row, held: p.held})
+		if err != nil && s.Settings.Data.Strict {
+			return lost, errors.Errorf("finetune: %v", p.r.Reason(row, err))
+		}
 		if err != nil {
-			return lost, errors.Wrapf(err, "finetune: %s", p.r.Where(row))
+			u.Add(p.r, row, err)
+			lost.unusable = append(lost.unusable, row)
+			continue
 		}
 		if len(made) == 0 {
 			lost.records++
@@ -92,7 +99,7 @@ func (s *Setup) measure(p *subset) (lost missed, err error) {
 // sequences returns the examples of a subset, which it measures where needed. With vary they are as training sees them.
 func (s *Setup) sequences(p *subset, vary func(row int, epoch uint64) func(string) string) (*data.Sequences, error) {
 	if p.examples == nil {
-		if _, err := s.measure(p); err != nil {
+		if _, err := s.measure(p, &record.Unusable{}); err != nil {
 			return nil, err
 		}
 	}

@@ -197,8 +197,60 @@ func TestResume(t *testing.T) {
 		}
 		a, _ := json.Marshal(r.Metrics)
 		b, _ := json.Marshal(whole.Metrics)
+		if r.Verdict != whole.Verdict {
+			t.Errorf("stopped after step %d: verdict %v, want that of the whole run, %v", stop, r.Verdict, whole.Verdict)
+		}
+		first, err := os.ReadFile(filepath.Join(out, ResultFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = fit(Options{Out: out, Resume: true}); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := os.ReadFile(filepath.Join(out, ResultFile)); err != nil || string(again) != string(first) {
+			t.Errorf("stopped after step %d: resumed when it was finished, the result is %s, %v; want %s", stop, again, err, first)
+		}
 		if string(a) != string(b) || r.BestEpoch != whole.BestEpoch || r.Epochs != whole.Epochs {
 			t.Errorf("stopped after step %d: %s at %g of %g, want %s at %g of %g", stop, a, r.BestEpoch, r.Epochs, b, whole.BestEpoch, whole.Epochs)
+		}
+	}
+}
+
+// TestLogOnce stops a run before its first checkpoint: after the evaluation before the first step, with and without a
+// checkpoint of step 0. Resumed, its log has each step once, and the result is that of a run that was never stopped.
+func TestLogOnce(t *testing.T) {
+	for _, name := range []string{"a kill", "an interrupt"} {
+		s := chatSettings(t, 60)
+		s.Train.Epochs = 2
+		fit := func(o Options) (*Result, error) {
+			o.Executor = plan.CPU(1)
+			return open(t, s).Fit(o)
+		}
+		whole, err := fit(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, c := filepath.Join(t.TempDir(), "run"), make(chan struct{})
+		_, err = fit(Options{Out: out, Interrupt: c, Callbacks: []train.Callback{train.CallbackFunc(func(s *train.Status) error {
+			if name == "a kill" {
+				return errors.New("killed")
+			}
+			close(c)
+			return nil
+		})}})
+		if err == nil {
+			t.Fatal("the run was not stopped")
+		}
+		r, err := fit(Options{Out: out, Resume: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Digest != whole.Digest || r.Verdict != whole.Verdict || r.BeforeLoss != whole.BeforeLoss {
+			t.Errorf("%s: digest %s, %v, before %g; want %s, %v, %g", name, r.Digest, r.Verdict, r.BeforeLoss, whole.Digest, whole.Verdict, whole.BeforeLoss)
+		}
+		b, err := os.ReadFile(filepath.Join(out, "log.jsonl"))
+		if err != nil || strings.Count(string(b), `{"step":0,`) != 1 || strings.Count(string(b), `{"step":1,`) != 1 || len(r.Whole) != strings.Count(string(b), "\n") {
+			t.Errorf("%s: the log, %v, is not one line a step:\n%s", name, err, b)
 		}
 	}
 }
@@ -214,7 +266,7 @@ func TestRefuse(t *testing.T) {
 		"task":         {func(s *Settings) { s.Task = "sing" }, []string{`task "sing"`, "classify"}},
 		"no column":    {func(s *Settings) { s.Data.Text = "txt" }, []string{`"txt"`, `"text" "class"`}},
 		"no label":     {func(s *Settings) { s.Data.Label = nil }, []string{"label", `"class"`}},
-		"empty class":  {func(s *Settings) { s.Data.Path = with("x,,thin,1") }, []string{"bad.csv:42", "empty class"}},
+		"empty class":  {func(s *Settings) { s.Data.Path, s.Data.Strict = with("x,,thin,1"), true }, []string{"bad.csv:42", "empty class"}},
 		"one class":    {func(s *Settings) { s.Data.Path = write(t, "one.csv", "text,class", "x,a", "y,a") }, []string{`all records have the class ["a"]`}},
 		"unseen class": {func(s *Settings) { s.Data.ValPath = write(t, "val.csv", good[0], "k l m,a,thin,1", "x y z,c,thin,1") }, []string{"val.csv:3", `class "c"`}},
 		"broken line":  {func(s *Settings) { s.Data.Path = with("x,a") }, []string{"bad.csv:42"}},
@@ -245,6 +297,11 @@ func TestCounts(t *testing.T) {
 	lines := texts(60)
 	s.Data.Path = write(t, "texts.csv", append(lines, strings.ToUpper(lines[3][:8])+lines[3][8:], lines[5])...)
 	s.Data.ValPath = write(t, "val.csv", append([]string{lines[0], lines[7]}, texts(90)[65:]...)...)
+	more := s
+	more.Data.Path, more.Data.ValPath = write(t, "few.csv", lines[:11]...), write(t, "many.csv", append(lines[:1:1], texts(90)[11:]...)...)
+	if c := open(t, more).Counts; c.Train != 10 || c.Val != 80 || len(c.Balance) != 2 { // more records than in the training file
+		t.Errorf("%+v", c)
+	}
 	s.Data.Context = 12
 	j := open(t, s)
 	if c := j.Counts; c.Duplicates != 2 || c.Leaks != 1 || c.Train != 59 || c.Val != 27 || c.Truncated == 0 || len(c.Warnings) == 0 {

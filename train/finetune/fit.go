@@ -38,6 +38,9 @@ func Open(s Settings) (*Job, error) {
 	j := &Job{setup, &Data{}}
 	if err := j.Data.open(setup, s.Data.Context == 0); err != nil {
 		j.Close()
+		if u := j.Counts.Unusable; u.Count > 0 {
+			err = errors.Errorf("%v; nothing can be learned from %d records: %v", err, u.Count, u)
+		}
 		return nil, err
 	}
 	return j, nil
@@ -84,6 +87,7 @@ type Options struct {
 	Callbacks   []train.Callback
 	Say         func(format string, a ...any) // is told what happens; may be nil
 	Ready       func(l *train.Loop)           // is called before the first step, when all memory is planned; may be nil
+	Learned     func()                        // is called after the last step, when all is kept; may be nil
 }
 
 // Result is what a run has reached. Metrics has the metrics on the validation records, Test those on the records of the
@@ -103,12 +107,14 @@ type Result struct {
 	Test          map[string]Number    `json:"test,omitempty"`
 	TestCI95      map[string][2]Number `json:"test_ci95,omitempty"`
 	TestRows      int                  `json:"test_rows,omitempty"`
+	Unusable      int                  `json:"unusable,omitempty"`      // records that were left out, since nothing can be learned from them
 	Strength      float64              `json:"head_strength,omitempty"` // regularisation of the fitted head, as scikit-learn's C
 	Seconds       float64              `json:"seconds"`
 	Digest        string               `json:"digest"` // SHA-256 of the final parameters
 	Run           string               `json:"run"`
 	Verdict       train.Verdict        `json:"verdict"`
-	History       []train.Status       `json:"-"`
+	History       []train.Status       `json:"-"` // of this process
+	Whole         []train.Status       `json:"-"` // of the whole run
 	TestScores    *metric.Rows         `json:"-"`
 	State         *train.State         `json:"-"`
 	Next          []string             `json:"-"` // commands that use the run
@@ -149,6 +155,9 @@ func (j *Job) Fit(o Options) (*Result, error) {
 	}
 	if err := run.Learn(); err != nil {
 		return nil, err
+	}
+	if o.Learned != nil {
+		o.Learned()
 	}
 	return f.finish(run)
 }
@@ -241,8 +250,8 @@ func (f *fit) trainer(thaw []train.Thaw) train.Trainer {
 // finish measures what is kept and saves the result.
 func (f *fit) finish(run *lpft.Run) (*Result, error) {
 	state := run.Loop.Run.State
-	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test,
-		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, State: state,
+	r := &Result{Task: f.Settings.Task, TrainRows: f.Counts.Train, ValRows: f.Counts.Val, TestRows: f.Counts.Test, Unusable: f.Counts.Unusable.Count,
+		Epochs: float64(run.Loop.StepsDone()) / float64(f.perEpoch), Run: f.o.Out, History: run.Loop.Run.History, Whole: run.Loop.Run.Whole(), State: state,
 		Next: f.task.next(f.Settings, filepath.ToSlash(f.o.Out))}
 	r.Params, r.TrainedParams = state.Params.Count()
 	var err error
@@ -275,10 +284,24 @@ func (f *fit) finish(run *lpft.Run) (*Result, error) {
 		return nil, err
 	}
 	r.Seconds = time.Since(f.start).Seconds()
+	if before := len(r.Whole) - len(r.History); before > 0 {
+		r.Seconds += r.Whole[before-1].Seconds
+	}
 	if f.o.Out == "" {
 		return r, nil
 	}
+	if f.o.Resume && len(r.History) == 0 {
+		r.repeat(filepath.Join(f.o.Out, ResultFile))
+	}
 	return r, f.save(r)
+}
+
+// repeat takes over what only the process that finished a run knew, where it has come to the same parameters.
+func (r *Result) repeat(path string) {
+	var old Result
+	if b, err := os.ReadFile(path); err == nil && json.Unmarshal(b, &old) == nil && old.Digest == r.Digest {
+		r.Strength, r.Seconds = old.Strength, old.Seconds
+	}
 }
 
 // beforeLoss returns the validation loss before the first step. It is in the history h or, after a resume, in the log

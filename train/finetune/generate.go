@@ -27,12 +27,11 @@ func (p *Predictor) write(prompts [][]int32, o generate.Options) ([]string, erro
 	if id, ok := p.end(); ok && !slices.Contains(o.End, id) {
 		o.End = append(o.End, id)
 	}
-	context := p.Source.Model.Dims().Context
 	order := make([]int, len(prompts))
 	for i, ids := range prompts {
 		order[i] = i
-		if len(ids)+o.Tokens > context {
-			return nil, errors.Errorf("finetune: prompt %d has %d tokens; with an answer of up to %d that is more than the model's context of %d", i, len(ids), o.Tokens, context)
+		if err := p.room(ids, o); err != nil {
+			return nil, errors.Wrapf(err, "finetune: prompt %d", i)
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(prompts[b]) - len(prompts[a]) })
@@ -60,11 +59,37 @@ func (p *Predictor) write(prompts [][]int32, o generate.Options) ([]string, erro
 // values are for at most 4096 tokens together, or for one sequence that is longer.
 func generateRows(tokens int) int { return max(1, min(16, 4096/tokens)) }
 
-// textAnswers makes answers of texts.
-func textAnswers(texts []string, err error) ([]Answer, error) {
-	answers := make([]Answer, len(texts))
+// respond continues n prompts. One that cannot be made or leaves no room has an answer that says why. With the setting
+// strict it is an error.
+func (p *Predictor) respond(n int, prompt func(i int) ([]int32, error), o generate.Options) ([]Answer, error) {
+	answers := make([]Answer, n)
+	var prompts [][]int32
+	var of []int // the answer of each prompt
+	for i := range answers {
+		ids, err := prompt(i)
+		if err == nil {
+			err = p.room(ids, o)
+		}
+		switch {
+		case err == nil:
+			prompts, of = append(prompts, ids), append(of, i)
+		case p.Settings.Data.Strict:
+			return nil, errors.Wrapf(err, "finetune: text %d", i)
+		default:
+			answers[i].Error = err.Error()
+		}
+	}
+	texts, err := p.write(prompts, o)
 	for i := range texts {
-		answers[i] = Answer{Text: &texts[i]}
+		answers[of[i]].Text = &texts[i]
 	}
 	return answers, err
+}
+
+// room returns an error where a prompt leaves no room for its answer in the model's context.
+func (p *Predictor) room(ids []int32, o generate.Options) error {
+	if n, context := cmp.Or(o.Tokens, answerTokens), p.Source.Model.Dims().Context; len(ids)+n > context {
+		return errors.Errorf("a prompt of %d tokens; with an answer of up to %d that is more than the model's context of %d", len(ids), n, context)
+	}
+	return nil
 }

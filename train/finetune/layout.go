@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -14,13 +15,16 @@ import (
 // Template and Answer.
 type Layout struct {
 	// Messages is a column of JSON: [{"role": …, "content": …}, …], or with "from" and "value" in their place. The role
-	// human becomes user, and the roles gpt, bot, model and chatbot become assistant.
+	// human becomes user, and the roles gpt, bot, model and chatbot become assistant. A content may be a list of parts
+	// of type text, which are joined. Beside calls of tools it may be null.
 	Messages string `yaml:"messages,omitempty" flag:"messages" usage:"column of chats: JSON messages with role and content"`
-	Prompt   string `yaml:"prompt,omitempty" flag:"prompt" usage:"column of what the user says"`
+	// Prompt and Answer are columns of texts, or of messages as in Messages.
+	Prompt string `yaml:"prompt,omitempty" flag:"prompt" usage:"column of what the user says"`
 	// Input follows the prompt after a blank line. It may be empty.
 	Input  string `yaml:"input,omitempty" flag:"input" usage:"column of the text that the prompt is about"`
 	Answer string `yaml:"answer,omitempty" flag:"answer" usage:"column of the answers"`
 	System string `yaml:"system,omitempty" flag:"system" usage:"column of the system's message"` // may be empty
+	Tools  string `yaml:"tools,omitempty" flag:"tools" usage:"column of the tools that the assistant may call: a JSON list"`
 	// Template is the pattern of what the user says, in place of Prompt and Input. {NAME} stands for the text of a
 	// column. {{ and }} are braces.
 	Template string `yaml:"prompt_template,omitempty" flag:"prompt-template" usage:"what the user says, made of columns: \"Translate into Chinese: {english}\""`
@@ -42,7 +46,7 @@ var layouts = []Layout{
 
 // Columns returns the columns that the layout names.
 func (l Layout) Columns() (names []string) {
-	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System} {
+	for _, c := range []string{l.Messages, l.Prompt, l.Input, l.Answer, l.System, l.Tools} {
 		if c != "" {
 			names = append(names, c)
 		}
@@ -56,8 +60,8 @@ func (l Layout) Columns() (names []string) {
 	return names
 }
 
-// DetectLayout finds the layout of a file by the names of its columns. A column called system joins any layout. Where
-// no layout fits, the error lists the columns.
+// DetectLayout finds the layout of a file by the names of its columns. A column called system joins any layout, one
+// called tools those that may have messages. Where no layout fits, the error lists the columns.
 func DetectLayout(columns []string) (Layout, error) {
 	for _, l := range layouts {
 		if l.check(columns) != nil {
@@ -65,6 +69,9 @@ func DetectLayout(columns []string) (Layout, error) {
 		}
 		if slices.Contains(columns, "system") {
 			l.System = "system"
+		}
+		if slices.Contains(columns, "tools") && (l.Messages != "" || l.Answer == "completion") {
+			l.Tools = "tools"
 		}
 		return l, nil
 	}
@@ -95,6 +102,11 @@ func (l Layout) Check(r *record.Records) error {
 	if l.Template != "" && !slices.ContainsFunc(pieces, func(p piece) bool { return p.column }) {
 		return errors.Errorf("finetune: prompt template %q has no column; want one in braces, such as {%s}", l.Template, r.Columns()[0])
 	}
+	for _, c := range l.Columns() {
+		if err := r.Unique(c); err != nil {
+			return err
+		}
+	}
 	return l.check(r.Columns())
 }
 
@@ -111,13 +123,9 @@ func (l Layout) Chat(r *record.Records, i int) ([]generate.Message, error) {
 	return chat, nil
 }
 
-// Ask returns record i as a chat that ends where an answer is to come. The records need no column of answers.
+// Ask returns record i as a chat that ends where an answer is to come. The records need no column of answers or tools.
 func (l Layout) Ask(r *record.Records, i int) ([]generate.Message, error) {
-	l.Answer = ""
-	err := l.check(r.Columns())
-	if err != nil {
-		return nil, err
-	}
+	l.Answer, l.Tools = "", ""
 	chat, err := l.read(r, i)
 	if n := len(chat); n > 0 && chat[n-1].Role == "assistant" {
 		chat = chat[:n-1]
@@ -140,11 +148,38 @@ func (l Layout) Texts(r *record.Records, whole bool) record.Texts {
 			m = m[:lastAnswer(m)]
 		}
 		var b strings.Builder
+		tools, err := l.tools(r, i)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(tools)
 		for _, x := range m {
-			b.WriteString(x.Role + "\n" + x.Content + "\n")
+			b.WriteString(x.Role + "\n" + cmp.Or(x.Given, x.Content) + "\n")
 		}
 		return b.String(), nil
 	}
+}
+
+// tools returns the tools of record i as a JSON list, or "" where it has none.
+func (l Layout) tools(r *record.Records, i int) (string, error) {
+	if l.Tools == "" || !r.Has(l.Tools) {
+		return "", nil
+	}
+	raw, err := rawList(r, i, l.Tools)
+	if err != nil {
+		return "", err
+	}
+	if string(raw) == `""` || string(raw) == "null" {
+		return "", nil
+	}
+	var list []json.RawMessage
+	if len(raw) > 0 && json.Unmarshal(raw, &list) != nil {
+		return "", errors.Errorf("column %q: want a JSON list of tools", l.Tools)
+	}
+	if len(list) == 0 {
+		return "", nil
+	}
+	return string(raw), nil
 }
 
 // lastAnswer returns the index of the assistant's last message. The chat must have one.
@@ -174,30 +209,65 @@ func (l Layout) prompt(text string) string {
 	return prompt
 }
 
-func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
+func (l Layout) read(r *record.Records, i int) (chat []generate.Message, err error) {
+	var prompt, answer []generate.Message
 	texts := map[string]string{}
 	for _, c := range l.Columns() {
-		if c == l.Messages {
-			continue
+		var err error
+		switch c {
+		case l.Messages, l.Tools:
+		case l.Prompt:
+			texts[c], prompt, err = said(r, i, c)
+		case l.Answer:
+			texts[c], answer, err = said(r, i, c)
+		default:
+			texts[c], err = r.Text(i, c)
 		}
-		text, err := r.Text(i, c)
 		if err != nil {
 			return nil, err
 		}
-		texts[c] = text
 	}
-	var chat []generate.Message
 	if l.System != "" && texts[l.System] != "" {
 		chat = []generate.Message{{Role: "system", Content: texts[l.System]}}
 	}
 	if l.Messages != "" {
-		raw, err := r.Raw(i, l.Messages)
+		raw, err := rawList(r, i, l.Messages)
 		if err != nil {
 			return nil, err
 		}
 		messages, err := parseMessages(raw)
 		return append(chat, messages...), errors.Wrapf(err, "column %q", l.Messages)
 	}
+	if prompt == nil {
+		text, err := l.says(texts)
+		if err != nil {
+			return nil, err
+		}
+		prompt = []generate.Message{{Role: "user", Content: text}}
+	} else if texts[l.Input] != "" {
+		return nil, errors.Errorf("column %q stands beside messages in column %q; want a prompt that is a text", l.Input, l.Prompt)
+	}
+	if answer == nil {
+		answer = []generate.Message{{Role: "assistant", Content: texts[l.Answer]}}
+	}
+	return slices.Concat(chat, prompt, answer), nil
+}
+
+// said reads a column of what is said: a text, or in JSON a list of messages, which is not nil.
+func said(r *record.Records, i int, column string) (text string, messages []generate.Message, err error) {
+	if text, err = r.Text(i, column); err == nil {
+		return text, nil, nil
+	}
+	raw, e := r.Raw(i, column)
+	if e != nil || len(raw) == 0 || raw[0] != '[' {
+		return "", nil, err
+	}
+	messages, err = parseMessages(raw)
+	return "", messages, errors.Wrapf(err, "column %q", column)
+}
+
+// says returns what the user says.
+func (l Layout) says(texts map[string]string) (string, error) {
 	prompt := texts[l.Prompt]
 	pieces, err := l.pieces()
 	for _, p := range pieces {
@@ -206,13 +276,10 @@ func (l Layout) read(r *record.Records, i int) ([]generate.Message, error) {
 		}
 		prompt += p.text
 	}
-	if err != nil {
-		return nil, err
-	}
 	if l.Input != "" && texts[l.Input] != "" {
 		prompt += "\n\n" + texts[l.Input]
 	}
-	return append(chat, generate.Message{Role: "user", Content: prompt}, generate.Message{Role: "assistant", Content: texts[l.Answer]}), nil
+	return prompt, err
 }
 
 // piece is a piece of a prompt's template: the name of a column, or text.
@@ -251,40 +318,4 @@ func (l Layout) pieces() (all []piece, err error) {
 		text, rest = "", rest[end+1:]
 	}
 	return append(all, piece{text: text}), nil
-}
-
-// parseMessages reads the messages of a chat from JSON.
-func parseMessages(raw []byte) ([]generate.Message, error) {
-	var messages []struct{ Role, Content, From, Value *string }
-	if err := json.Unmarshal(raw, &messages); err != nil {
-		return nil, errors.New(`want JSON messages, [{"role": "user", "content": "…"}, …], contents being texts`)
-	}
-	chat := make([]generate.Message, len(messages))
-	for i, m := range messages {
-		role, content := m.Role, m.Content
-		if role == nil && content == nil {
-			role, content = m.From, m.Value
-		}
-		if role == nil || content == nil {
-			return nil, errors.Errorf(`message %d: want "role" and "content", or "from" and "value"`, i+1)
-		}
-		chat[i] = generate.Message{Role: *role, Content: *content}
-		if r, ok := roles[*role]; ok {
-			chat[i].Role = r
-		}
-	}
-	return chat, nil
-}
-
-// roles maps names of roles in files such as ShareGPT's to those that chat templates know.
-var roles = map[string]string{"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant"}
-
-// checkChat refuses a chat from which no answer can be learned.
-func checkChat(chat []generate.Message) error {
-	for i, m := range chat {
-		if m.Role != "system" && strings.TrimSpace(m.Content) == "" {
-			return errors.Errorf("message %d (%s) is empty", i+1, m.Role)
-		}
-	}
-	return generate.CheckAnswers(chat)
 }

@@ -32,6 +32,8 @@ func TestLayouts(t *testing.T) {
 	ask := []generate.Message{{Role: "user", Content: "Q"}, {Role: "assistant", Content: "A"}}
 	about := []generate.Message{{Role: "user", Content: "Q\n\nI"}, {Role: "assistant", Content: "A"}}
 	told := append([]generate.Message{{Role: "system", Content: "S"}}, ask...)
+	called := []generate.Message{ask[0], {Role: "assistant", Given: `{"tool_calls":[{"function":{"name":"f","arguments":{"b":1,"a":null}}}],"content":null,"role":"assistant"}`},
+		{Role: "tool", Given: `{"role":"tool","name":"f","content":""}`}, ask[1]}
 	for _, c := range []struct {
 		name, file, text string
 		want             []generate.Message
@@ -43,6 +45,18 @@ func TestLayouts(t *testing.T) {
 		{"Alpaca without input", "a.jsonl", "{\"instruction\": \"x\", \"output\": \"y\"}\n{\"instruction\": \"Q\", \"output\": \"A\"}\n", ask},
 		{"Alpaca with an empty input", "a.tsv", "instruction\tinput\toutput\nx\ty\tz\nQ\t\tA\n", ask},
 		{"Dolly", "a.jsonl", "{\"instruction\":\"x\",\"context\":\"\",\"response\":\"y\",\"category\":\"c\"}\n{\"instruction\":\"Q\",\"context\":\"I\",\"response\":\"A\",\"category\":\"c\"}\n", about},
+		{"parts", "a.jsonl", "{\"messages\": []}\n" + `{"messages": [{"role": "system", "content": ["S"]}, {"role": "user", "content": [{"type": "text", "text": "Q", "image": null}]}, ` +
+			`{"role": "assistant", "content": [{"type": "output_text", "text": "A"}, {"text": ""}]}]}`, told},
+		{"prompt and completion of messages", "a.jsonl", "{\"prompt\": []}\n" + `{"prompt": [{"role": "system", "content": "S"}, {"role": "user", "content": [{"type": "text", "text": "Q"}]}], "completion": [{"role": "assistant", "content": "A"}]}`, told},
+		{"a prompt of messages, an answer in text", "a.json", `{"data": [{}, {"prompt": [{"from": "human", "value": "Q"}], "completion": "A"}]}`, ask},
+		{"an answer of messages", "a.json", `[{}, {"question": "Q", "answer": [{"role": "gpt", "content": "A"}]}]`, ask},
+		{"calls of tools", "a.jsonl", "{\"messages\": []}\n" + `{"messages": [{"role": "user", "content": "Q"}, {"tool_calls": [{"function": {"name": "f", "arguments": {"b": 1, "a": NaN}}}], "content": null, "role": "assistant"}, ` +
+			`{"role": "tool", "name": "f", "content": [{"type": "text", "text": ""}]}, {"role": "assistant", "content": "A"}]}`, called},
+		{"messages as Python prints them", "a.csv", "messages\n[]\n\"[{'role': 'user', 'content': 'Q'}, {'content': 'A', 'role': \"\"assistant\"\"}]\"\n", ask},
+		{"messages as NumPy prints them", "a.tsv", "messages\n[]\n[{'from': 'human', 'value': 'Q'} {'from': 'gpt', 'value': 'A'}]\n", ask},
+		{"messages in a text", "a.jsonl", "{\"messages\": []}\n" + `{"messages": "[{\"role\": \"user\", \"content\": \"Q\"}, {\"role\": \"assistant\", \"content\": \"A\"}]"}`, ask},
+		{"calls as Python prints them", "a.csv", "messages\n[]\n" + `"[{'role': 'user', 'content': 'Q'}, {'tool_calls': [{'function': {'name': 'f', 'arguments': {'b': 1, 'a': None}}}], 'content': None, 'role': 'assistant'}, ` +
+			`{'role': 'tool', 'name': 'f', 'content': ''}, {'role': 'assistant', 'content': 'A'}]"` + "\n", called},
 		{"prompt and completion", "a.csv", "id,prompt,completion\n1,x,y\n2,Q,A\n", ask},
 		{"prompt and response, a system", "a.csv", "system,prompt,response\n,x,y\nS,Q,A\n", told},
 		{"question and answer", "a.csv", "answer,question\ny,x\nA,Q\n", ask},
@@ -98,7 +112,15 @@ func TestChatErrors(t *testing.T) {
 		{`[{"role": "assistant", "content": "A"}]`, "another before it"},
 		{`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": " \n"}]`, "message 2 (assistant) is empty"},
 		{`[{"from": "human", "value": ""}, {"from": "gpt", "value": "A"}]`, "message 1 (user) is empty"},
-		{`[{"role": "user", "content": [{"type": "image"}]}]`, "contents being texts"},
+		{`[{"role": "user", "content": [{"type": "text", "text": "Q"}, {"type": "image"}]}]`, `message 1: part 2: it is of type "image"; only texts are read`},
+		{`[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]`, `type "image_url"`},
+		{`[{"role": "user", "content": [{"type": "text"}]}]`, "message 1: part 1: it has no text"},
+		{`[{"role": "user", "content": [7]}]`, "message 1: part 1: want a text, or an object"},
+		{`[{"role": "user", "content": 7}]`, "want a content that is a text, or a list of parts"},
+		{`["Q", "A"]`, `message 1: want an object with "role"`},
+		{`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": null}]`, `message 2: want "role" and "content"`},
+		{`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": null, "tool_calls": []}]`, `message 2: want "role" and "content"`},
+		{`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "", "name": "x"}]`, `message 2 (assistant) is empty`},
 		{`[{"role": "user", "content": null}]`, `message 1: want "role" and "content"`},
 		{`[{"role": "user", "value": "Q"}]`, `message 1: want "role" and "content"`},
 	} {

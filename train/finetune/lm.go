@@ -7,7 +7,6 @@ import (
 	"github.com/ceto-ml/ceto/data/record"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/gpt/generate"
-	"github.com/pkg/errors"
 )
 
 // lm is the task of continuing texts: pretraining goes on, with texts of one's own. Each token carries loss, and so
@@ -17,7 +16,7 @@ type lm struct{ causal }
 func (*lm) about() string { return "going on with a text: --text COLUMN" }
 
 func (*lm) columns(d *DataSettings, r *record.Records) error {
-	if d.Text == "" && hasColumn(r, "text") {
+	if d.Text == "" && r.Has("text") {
 		d.Text = "text"
 	}
 	return column(r, "text", d.Text)
@@ -119,18 +118,14 @@ func windows(e data.Sequence, n, stride int) (pieces []data.Sequence) {
 
 // predict continues each text.
 func (*lm) predict(p *Predictor, texts []string) ([]Answer, error) {
-	prompts := make([][]int32, len(texts))
-	for i, t := range texts {
-		var err error
-		if prompts[i], _, err = p.begun(t); err != nil {
-			return nil, errors.Wrapf(err, "finetune: text %d", i)
-		}
-	}
 	var o generate.Options
 	if id, ok := p.separator(); ok {
 		o.End = []int32{id}
 	}
-	return textAnswers(p.write(prompts, o))
+	return p.respond(len(texts), func(i int) ([]int32, error) {
+		ids, _, err := p.begun(texts[i])
+		return ids, err
+	}, o)
 }
 
 func (l *lm) next(s Settings, run string) []string { return l.nextCommand("generate", s, run) }

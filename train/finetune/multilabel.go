@@ -1,7 +1,6 @@
 package finetune
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -17,7 +16,8 @@ import (
 // multilabel is the task of labels that do not exclude each other.
 type multilabel struct {
 	pooled
-	id map[string]int
+	id    map[string]int // label ids by record.Label of the name
+	alike string         // labels that were written in several ways
 }
 
 func (*multilabel) about() string {
@@ -27,9 +27,19 @@ func (*multilabel) about() string {
 func (m *multilabel) restore(s *Setup) error {
 	m.id = map[string]int{}
 	for i, n := range s.Settings.Data.Classes {
-		m.id[n] = i
+		m.id[record.Label(n)] = i
 	}
 	return nil
+}
+
+func (m *multilabel) usable(s *Setup, r *record.Records, row int) error {
+	columns := s.Settings.Data.Label
+	if len(columns) == 1 {
+		if _, err := readLabels(r, row, columns[0]); err != nil {
+			return err
+		}
+	}
+	return m.base.usable(s, r, row)
 }
 
 // open takes the labels from the settings, or else the names of several columns, or else the labels of the records.
@@ -39,20 +49,17 @@ func (m *multilabel) open(s *Setup, r *record.Records) error {
 		d.Classes = d.Label
 	}
 	if len(d.Classes) == 0 {
-		seen := map[string]bool{}
+		var seen record.Labels
 		for row := range r.Len() {
 			labels, err := readLabels(r, row, d.Label[0])
 			if err != nil {
 				return errors.Wrapf(err, "finetune: %s", r.Where(row))
 			}
 			for _, l := range labels {
-				seen[l] = true
+				seen.Add(l, false)
 			}
 		}
-		for l := range seen {
-			d.Classes = append(d.Classes, l)
-		}
-		slices.Sort(d.Classes)
+		d.Classes, m.alike = slices.Sorted(slices.Values(seen.Names)), seen.Alike()
 	}
 	if len(d.Classes) < 2 {
 		return errors.Errorf("finetune: the labels of column %q are %q; want at least two, as [\"a\", \"b\"], a|b or in a column each", d.Label, d.Classes)
@@ -60,26 +67,11 @@ func (m *multilabel) open(s *Setup, r *record.Records) error {
 	return m.restore(s)
 }
 
-// readLabels reads a list of labels in JSON, or one whose labels are separated by |, ; or commas.
-func readLabels(r *record.Records, row int, column string) (labels []string, err error) {
-	text, err := r.Raw(row, column)
-	if err != nil {
-		return nil, err
+func (m *multilabel) divided(_ *Setup, d *Data) error {
+	if m.alike != "" {
+		d.warn("%s", m.alike)
 	}
-	if s := strings.TrimSpace(string(text)); strings.HasPrefix(s, "[") {
-		err := json.Unmarshal([]byte(s), &labels)
-		return labels, errors.Wrapf(err, "labels %s", s)
-	}
-	plain, err := r.Text(row, column)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range strings.FieldsFunc(plain, func(c rune) bool { return c == '|' || c == ';' || c == ',' }) {
-		if l = strings.TrimSpace(l); l != "" {
-			labels = append(labels, l)
-		}
-	}
-	return labels, nil
+	return nil
 }
 
 func (m *multilabel) field() (data.Field, bool) { return numbered(len(m.id)) }
@@ -93,12 +85,9 @@ func (m *multilabel) make(s *Setup, e entry) ([]example, error) {
 	columns := s.Settings.Data.Label
 	if len(columns) > 1 {
 		for i, c := range columns {
-			v, err := e.number(c)
+			v, err := e.flag(c)
 			if err != nil {
 				return nil, err
-			}
-			if v < 0 || v > 1 {
-				return nil, errors.Errorf("column %q has %g; want 0 or 1", c, v)
 			}
 			x.Values[i] = v
 		}
@@ -106,13 +95,29 @@ func (m *multilabel) make(s *Setup, e entry) ([]example, error) {
 	}
 	labels, err := readLabels(e.Records, e.row, columns[0])
 	for _, l := range labels {
-		id, ok := m.id[l]
+		id, ok := m.id[record.Label(l)]
 		if !ok {
 			return nil, errors.Errorf("label %q; known: %q", l, s.Settings.Data.Classes)
 		}
 		x.Values[id] = 1
 	}
 	return []example{x}, err
+}
+
+// flag reads the record's column as a number from 0 to 1, or as true or false.
+func (e entry) flag(column string) (float32, error) {
+	text, err := e.Text(e.row, column)
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "true":
+		return 1, err
+	case "false":
+		return 0, err
+	}
+	v, err := e.number(column)
+	if err == nil && (v < 0 || v > 1) {
+		err = errors.Errorf("column %q has %g; want 0 or 1", column, v)
+	}
+	return v, err
 }
 
 func (*multilabel) build(s *Setup) train.Task {

@@ -26,6 +26,8 @@ type Predictor struct {
 	*Setup
 	// Truncated counts the texts so far that were longer than the context. The rest of each was left out.
 	Truncated int
+	// Unusable counts the records so far that could not be used.
+	Unusable record.Unusable
 
 	run *train.Run
 	x   plan.Executor
@@ -40,8 +42,8 @@ type responder interface {
 	predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error)
 	// answer continues chats; see Predictor.Answer.
 	answer(p *Predictor, chats [][]generate.Message, o generate.Options) ([]string, error)
-	// questions returns the chats of records up to the last answer, and that answer.
-	questions(s *Setup, r *record.Records, rows []int) (chats [][]generate.Message, wanted []string, err error)
+	// replies answers the chats of records up to the last answer, and returns that answer as wanted.
+	replies(p *Predictor, r *record.Records, rows []int, o generate.Options) (answers []Answer, wanted []string, err error)
 	// next returns commands that use a run, for a report.
 	next(s Settings, run string) []string
 }
@@ -56,6 +58,7 @@ type Answer struct {
 	Spans         []Span            `json:"spans,omitzero"`  // tag
 	Text          *string           `json:"text,omitempty"`  // chat and lm
 	Embedding     []float32         `json:"embedding,omitempty"`
+	Error         string            `json:"error,omitempty"` // why there is no answer; the other fields are empty then
 }
 
 // OpenRun opens the run in folder dir. The model that it began with must be where it was. x may be nil for the CPU.
@@ -182,13 +185,60 @@ func (p *Predictor) count(cut bool) {
 	}
 }
 
-// Predict returns an answer for each text, in their order.
+// Predict returns an answer for each text, in their order. A text that leaves no room for what a model writes has an
+// answer that says so. With the setting strict it is an error.
 func (p *Predictor) Predict(texts []string) ([]Answer, error) { return p.task.predict(p, texts) }
 
 // PredictRows returns an answer for each of the rows of r. With task chat records are read by their layout, and need no
-// column of answers. With other tasks their text column is read.
+// column of answers. With other tasks their text column is read. A record that cannot be answered has an answer that
+// says why. With the setting strict it is an error.
 func (p *Predictor) PredictRows(r *record.Records, rows []int) ([]Answer, error) {
 	return p.task.predictRows(p, r, rows)
+}
+
+// PredictColumn returns an answer for each of the rows of r, of the texts in a column. A record without a text in it
+// has an answer that says why. With the setting strict it is an error.
+func (p *Predictor) PredictColumn(r *record.Records, name string, rows []int) ([]Answer, error) {
+	if err := column(r, "text", name); err != nil {
+		return nil, err
+	}
+	var texts []string
+	answers, of, err := p.each(r, rows, func(row int) error {
+		text, err := r.Text(row, name)
+		if err == nil {
+			texts = append(texts, text)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	some, err := p.Predict(texts)
+	for i, a := range some {
+		if a.Error != "" {
+			a.Error = r.Reason(rows[of[i]], errors.New(a.Error)).Error()
+		}
+		answers[of[i]] = a
+	}
+	return answers, err
+}
+
+// each reads records. It returns an answer for each row, which says why the record cannot be read, and the places of
+// the answers that are to come.
+func (p *Predictor) each(r *record.Records, rows []int, read func(row int) error) (answers []Answer, of []int, err error) {
+	answers = make([]Answer, len(rows))
+	for i, row := range rows {
+		err := read(row)
+		switch {
+		case err == nil:
+			of = append(of, i)
+		case p.Settings.Data.Strict:
+			return nil, nil, errors.Errorf("finetune: %v", r.Reason(row, err))
+		default:
+			answers[i].Error = r.Reason(row, err).Error()
+		}
+	}
+	return answers, of, nil
 }
 
 // Embed returns a vector for each text: the input of the head of classify, multilabel or regress. Other tasks are an
@@ -203,26 +253,36 @@ func (p *Predictor) Embed(texts []string) ([][]float32, error) {
 }
 
 // Evaluate measures the model on all records of r, which has the columns of the run's own data. It returns metrics and
-// their 95 % intervals by name.
+// their 95 % intervals by name. Records that cannot be used are dropped from r and counted in p.Unusable.
 func (p *Predictor) Evaluate(r *record.Records) (metrics map[string]Number, ci95 map[string][2]Number, err error) {
 	if err := p.task.columns(&p.Settings.Data, r); err != nil {
 		return nil, nil, err
 	}
+	if err := p.filter(r, &p.Unusable); err != nil {
+		return nil, nil, err
+	}
 	all := &subset{r: r, rows: r.Rows(), held: true}
+	lost, err := p.measure(all, &p.Unusable)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(all.of) == 0 {
+		return nil, nil, errors.Errorf("finetune: none of %d records can be measured on: %v", len(lost.unusable)+lost.records, p.Unusable)
+	}
 	q, err := p.sequences(all, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if q.Len() == 0 {
-		return nil, nil, errors.New("finetune: no records to measure on")
-	}
 	m, err := p.task.judge(p.Setup, p.run, all, q)
+	r.Drop(lost.unusable)
 	return m.values, m.ci95, err
 }
 
 // String returns the answer in one line. A class is followed by a tab and its probability.
 func (a Answer) String() string {
 	switch {
+	case a.Error != "":
+		return "error: " + strings.Join(strings.Fields(a.Error), " ")
 	case a.Text != nil:
 		return strings.Join(strings.Fields(*a.Text), " ")
 	case a.Spans != nil:

@@ -21,6 +21,13 @@ func (*regress) columns(d *DataSettings, r *record.Records) error {
 	return textColumns(d, r)
 }
 
+func (g *regress) usable(s *Setup, r *record.Records, row int) error {
+	if _, err := (entry{Records: r, row: row}).number(s.Settings.Data.Label[0]); err != nil {
+		return err
+	}
+	return g.base.usable(s, r, row)
+}
+
 func (*regress) field() (data.Field, bool) { return numbered(1) }
 
 func (*regress) make(s *Setup, e entry) ([]example, error) {

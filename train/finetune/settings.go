@@ -26,14 +26,14 @@ const Kind = "finetune"
 // Settings say what is fine-tuned, on what data and how. Open puts defaults in place of zero values. A run keeps the
 // resolved settings in run.yaml.
 type Settings struct {
-	Task   string `yaml:"task" flag:"task" usage:"what the model learns:"`
-	Model  string `yaml:"model" flag:"model" usage:"run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched"`
-	Method string `yaml:"method" flag:"method" usage:"lora (low-rank additions and the head), full (all parameters) or head (the head alone, on the frozen model's features)" oneof:"lora full head" default:"lora"`
-	Random bool   `yaml:"random,omitempty" flag:"random" usage:"start from random weights, to see what the pretrained ones are worth"`
+	Task   string `yaml:"task" flag:"task" usage:"what the model learns:" resume:"fixed"`
+	Model  string `yaml:"model" flag:"model" usage:"run folder (its newest checkpoint is taken), Hugging Face folder, GGUF file, .bin of llm.c or llama2.c, or OWNER/NAME that ceto pull has fetched" resume:"fixed"`
+	Method string `yaml:"method" flag:"method" usage:"lora (low-rank additions and the head), full (all parameters) or head (the head alone, on the frozen model's features)" oneof:"lora full head" default:"lora" resume:"fixed"`
+	Random bool   `yaml:"random,omitempty" flag:"random" usage:"start from random weights, to see what the pretrained ones are worth" resume:"fixed"`
 
-	Data  DataSettings  `yaml:"data"`
-	Head  HeadSettings  `yaml:"head,omitempty"`
-	LoRA  LoRASettings  `yaml:"lora,omitempty"`
+	Data  DataSettings  `yaml:"data" resume:"fixed"`
+	Head  HeadSettings  `yaml:"head,omitempty" resume:"fixed but dropout"`
+	LoRA  LoRASettings  `yaml:"lora,omitempty" resume:"fixed but dropout"`
 	Train TrainSettings `yaml:"train"`
 }
 
@@ -75,7 +75,7 @@ type DataSettings struct {
 
 	Context   int  `yaml:"context" flag:"context" usage:"tokens of an example; the rest is left out" range:"[1,inf)" default:"(512; of chat and lm as the texts need, at most 1024; at most the model's)"`
 	Stride    int  `yaml:"stride,omitempty" flag:"stride" usage:"of lm: tokens from one window of a held-out text to the next, so that tokens are predicted from more of the text" range:"[0,inf)" default:"(the context)"`
-	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context"`
+	Strict    bool `yaml:"strict,omitempty" flag:"strict" usage:"refuse examples longer than the context, which are cut, and records that nothing can be learned from, which are left out"`
 	NoPacking bool `yaml:"no_packing,omitempty" flag:"no-packing" usage:"pad chats and texts in place of putting several in a row"`
 
 	Classes  []string        `yaml:"classes,omitempty" usage:"classes in the order of their ids" default:"(those of the data)"`
@@ -108,18 +108,18 @@ type LoRASettings struct {
 
 // TrainSettings are the settings of the loop.
 type TrainSettings struct {
-	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method, see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)"`
+	train.Settings `yaml:",inline" defaults:"batch=(by the examples' length); accumulate=1; lr=(by task and method, see --find-lr); warmup=0.1; clip=1; checkpoint_every=(an epoch)" resume:"fixed batch accumulate"`
 
-	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)"`
-	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,inf)" default:"(2 to 8, by the data's size)"`
-	Smoothing    float64       `yaml:"smoothing,omitempty" flag:"smoothing" usage:"label smoothing" range:"[0,1)"`
-	ClassWeights string        `yaml:"class_weights" flag:"class-weights" usage:"weights of classes in the loss: balanced, n/(classes·n of the class), or none" oneof:"balanced none" default:"balanced"`
-	EMA          float64       `yaml:"ema,omitempty" flag:"ema" usage:"decay of the moving average of the weights; 0 takes none" range:"[0,1)"`
+	Tokens       int           `yaml:"batch_tokens,omitempty" flag:"batch-tokens" usage:"tokens of a micro-batch by length, padding included, at most" range:"[1,inf)" default:"(1024, or one example)" resume:"fixed"`
+	Epochs       int           `yaml:"epochs" flag:"epochs" usage:"passes over the data" range:"[1,1000000]" default:"(2 to 8, by the data's size)"`
+	Smoothing    float64       `yaml:"smoothing,omitempty" flag:"smoothing" usage:"label smoothing" range:"[0,1)" resume:"fixed"`
+	ClassWeights string        `yaml:"class_weights" flag:"class-weights" usage:"weights of classes in the loss: balanced, n/(classes·n of the class), or none" oneof:"balanced none" default:"balanced" resume:"fixed"`
+	EMA          float64       `yaml:"ema,omitempty" flag:"ema" usage:"decay of the moving average of the weights; 0 takes none" range:"[0,1)" resume:"fixed"`
 	Patience     int           `yaml:"patience" flag:"patience" usage:"evaluations without a better validation loss that end the run" range:"[1,inf)" default:"3"`
 	Evaluations  int           `yaml:"evaluations" usage:"evaluations in an epoch" range:"[1,inf)" default:"(1 or 2, by the epochs)"`
 	Groups       []train.Group `yaml:"groups,omitempty" usage:"learning rate and decay of parameters that match a pattern: match, lr_scale, decay"`
-	Freeze       []string      `yaml:"freeze,omitempty" flag:"freeze" usage:"patterns of parameters that stay as they are"`
-	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated"`
+	Freeze       []string      `yaml:"freeze,omitempty" flag:"freeze" usage:"patterns of parameters that stay as they are" resume:"fixed"`
+	Thaw         []string      `yaml:"thaw,omitempty" flag:"thaw,array" usage:"gradual unfreezing: \"0.5 *.layers.29.*\" trains these from half of the steps on; may be repeated" resume:"fixed"`
 }
 
 // ReadSettings reads settings from a YAML file and refuses unknown keys. A file without a version is older: its warmup

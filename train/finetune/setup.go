@@ -7,6 +7,7 @@ import (
 	"github.com/ceto-ml/ceto/gpt/generate"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
+	"github.com/ceto-ml/ceto/train"
 	"github.com/pkg/errors"
 )
 
@@ -21,7 +22,11 @@ type Setup struct {
 
 // openSetup opens the model's header and tokenizer and resolves the settings.
 func openSetup(s Settings, t task) (*Setup, error) {
-	source, err := pretrained.Open(s.Model)
+	path, err := train.Resolve(s.Model, nil)
+	if err != nil {
+		return nil, err
+	}
+	source, err := pretrained.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (s Settings) lora() *nn.LoRA {
 	}
 	l := s.LoRA
 	if s.Method == HeadOnly {
-		return &nn.LoRA{Targets: []string{"-"}, Rank: 1, Also: []string{headPattern}}
+		return &nn.LoRA{Targets: []string{nn.NoLayer}, Rank: 1, Also: []string{headPattern}}
 	}
 	return &nn.LoRA{Targets: l.Targets, Rank: l.Rank, Alpha: l.Alpha, Dropout: l.Dropout, Also: []string{headPattern}}
 }

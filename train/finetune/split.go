@@ -56,9 +56,6 @@ func (d *Data) heldOut(s *Setup, main *record.Records, rows []int, path string) 
 	if err == nil {
 		rows, err = d.withoutLeaks(s, main, rows, r)
 	}
-	if err == nil {
-		err = s.task.columns(&s.Settings.Data, r)
-	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,6 +33,14 @@ func (*tag) columns(d *DataSettings, r *record.Records) error {
 	return textColumns(d, r)
 }
 
+func (t *tag) usable(s *Setup, r *record.Records, row int) error {
+	text, spans, err := t.read(s, r, row)
+	if err == nil {
+		_, err = TagsOf(spans).places(text, spans)
+	}
+	return err
+}
+
 func (t *tag) restore(s *Setup) error {
 	t.tags = s.Settings.Data.Classes
 	return nil
@@ -87,7 +95,7 @@ func (*tag) read(s *Setup, r *record.Records, row int) (text string, spans []Spa
 	if text, err = r.Text(row, s.Settings.Data.Text); err != nil {
 		return "", nil, err
 	}
-	raw, err := r.Raw(row, s.Settings.Data.Label[0])
+	raw, err := rawList(r, row, s.Settings.Data.Label[0])
 	if err == nil {
 		spans, err = ParseSpans(raw)
 	}

@@ -114,7 +114,7 @@ func TestTagCounts(t *testing.T) {
 		"outside":  {`{"text": "in", "label": [[0, 4, "A"]]}`, "the text has 2 characters"},
 		"no spans": {`{"text": "in", "label": "A"}`, "want a list"},
 	} {
-		s.Data.Path = write(t, "bad.jsonl", append(lines[:9:9], w.line)...)
+		s.Data.Path, s.Data.Strict, s.Data.Context = write(t, "bad.jsonl", append(lines[:9:9], w.line)...), true, 0
 		if _, err := Open(s); err == nil || !strings.Contains(err.Error(), w.want) || !strings.Contains(err.Error(), "bad.jsonl:10") {
 			t.Errorf("%s: %v, want bad.jsonl:10 and %q", name, err, w.want)
 		}

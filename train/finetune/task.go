@@ -99,6 +99,11 @@ func (base) sizes(s *Settings, n extent) {
 
 func (base) columns(d *DataSettings, r *record.Records) error { return textColumns(d, r) }
 
+func (base) usable(s *Setup, r *record.Records, row int) error {
+	_, err := r.Text(row, s.Settings.Data.Text)
+	return err
+}
+
 func (base) open(*Setup, *record.Records) error { return nil }
 
 func (base) restore(*Setup) error { return nil }
@@ -125,22 +130,15 @@ func (base) target(*Setup) lpft.Target { return lpft.Target{} }
 func (base) chance(*Setup) float64 { return 0 }
 
 func (base) predictRows(p *Predictor, r *record.Records, rows []int) ([]Answer, error) {
-	texts := make([]string, len(rows))
-	for i, row := range rows {
-		var err error
-		if texts[i], err = r.Text(row, p.Settings.Data.Text); err != nil {
-			return nil, err
-		}
-	}
-	return p.Predict(texts)
+	return p.PredictColumn(r, p.Settings.Data.Text, rows)
 }
 
 func (base) answer(p *Predictor, _ [][]generate.Message, _ generate.Options) ([]string, error) {
 	return nil, errors.Errorf("finetune: Answer: the task of the run is %s; want chat", p.Settings.Task)
 }
 
-func (base) questions(s *Setup, _ *record.Records, _ []int) ([][]generate.Message, []string, error) {
-	return nil, nil, errors.Errorf("finetune: EvaluateText: the task of the run is %s; want chat", s.Settings.Task)
+func (base) replies(p *Predictor, _ *record.Records, _ []int, _ generate.Options) (answers []Answer, wanted []string, err error) {
+	return nil, nil, errors.Errorf("finetune: EvaluateText: the task of the run is %s; want chat", p.Settings.Task)
 }
 
 func (base) next(_ Settings, run string) []string {

@@ -20,7 +20,8 @@ func TextMetrics() []string { return slices.Sorted(maps.Keys(textMetrics)) }
 // EvaluateText has the model answer the given rows of r, greedily, and compares its answers with the records' own by
 // metrics of TextMetrics. With rows nil it takes all records. In a chat of several turns only the last answer counts;
 // the model is given all turns before it. EvaluateText returns the values, their 95 % intervals (by the bootstrap
-// over records) and the answers in the order of rows. A task other than chat is an error.
+// over records) and the answers in the order of rows. A chat that leaves no room for an answer has none, and is counted
+// in p.Unusable. A task other than chat is an error.
 func (p *Predictor) EvaluateText(r *record.Records, rows []int, metrics []string, maxTokens int) (values map[string]Number, ci95 map[string][2]Number, answers []string, err error) {
 	scores := map[string]*metric.TextScores{}
 	for _, name := range metrics {
@@ -36,22 +37,31 @@ func (p *Predictor) EvaluateText(r *record.Records, rows []int, metrics []string
 	if len(rows) == 0 {
 		return nil, nil, nil, errors.New("finetune: no records to measure on")
 	}
-	chats, wanted, err := p.task.questions(p.Setup, r, rows)
+	replies, wanted, err := p.task.replies(p, r, rows, generate.Options{Tokens: maxTokens})
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if answers, err = p.Answer(chats, generate.Options{Tokens: maxTokens}); err != nil {
-		return nil, nil, nil, err
+	answers = make([]string, len(rows))
+	var answered []int
+	for i, a := range replies {
+		if a.Text == nil {
+			p.Unusable.Add(r, rows[i], errors.New(a.Error))
+			continue
+		}
+		answers[i], answered = *a.Text, append(answered, i)
+	}
+	if len(answered) == 0 {
+		return nil, nil, nil, errors.Errorf("finetune: none of %d chats can be answered: %v", len(rows), p.Unusable)
 	}
 	statistics := map[string]func(rows []int) float64{}
 	for name, s := range scores {
-		for i, a := range answers {
-			if err := s.Add(a, wanted[i]); err != nil {
+		for _, i := range answered {
+			if err := s.Add(answers[i], wanted[i]); err != nil {
 				return nil, nil, nil, err
 			}
 		}
 		statistics[name] = s.Of
 	}
-	m := summary(len(rows), statistics)
+	m := summary(len(answered), statistics)
 	return m.values, m.ci95, answers, nil
 }

@@ -163,7 +163,7 @@ func (r *Run) probe() error {
 // LoRA and fewer than 100 validation examples it keeps the head unless LoRA is better by more than a standard error.
 func (r *Run) Choose() (Result, error) {
 	step, loss, _ := r.Loop.Best()
-	result := Result{Step: step, ValLoss: loss, Strength: r.strength, Verdict: train.Judge(steps(r.Loop.Run.History), r.set.Chance)}
+	result := Result{Step: step, ValLoss: loss, Strength: r.strength, Verdict: train.Judge(steps(r.Loop.Run.Whole()), r.set.Chance)}
 	r.kept = step == 0 && r.set.Probe != nil
 	if step > 0 && r.chooses() {
 		var err error

@@ -11,12 +11,12 @@ import (
 	"context"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/data"
 	"github.com/ceto-ml/ceto/data/token"
 	"github.com/ceto-ml/ceto/graph/plan"
+	"github.com/ceto-ml/ceto/internal/setting"
 	"github.com/ceto-ml/ceto/nn"
 	"github.com/ceto-ml/ceto/pretrained"
 	"github.com/ceto-ml/ceto/train"
@@ -52,6 +52,7 @@ func Open(s Settings) (*Job, error) {
 		return nil, err
 	}
 	s.Model.Vocab = text.Vocab()
+	setting.Fill(&s, "train.keep")
 	if err := s.Model.Validate(); err != nil {
 		text.Close()
 		return nil, err
@@ -84,12 +85,11 @@ func openText(s Settings) (*data.TextData, error) {
 	return data.Text(filepath.Join(root, "src"), o)
 }
 
-// openTokenizer opens a tokenizer's file or folder, or that of a run's newest checkpoint.
+// openTokenizer opens a tokenizer's file or folder, or that of a run's newest whole checkpoint.
 func openTokenizer(path string) (token.Tokenizer, error) {
-	if _, err := os.Stat(filepath.Join(path, pretrained.ConfigFile)); err != nil {
-		if dir, err := train.NewestCheckpoint(path); err == nil {
-			path = dir
-		}
+	path, err := train.Resolve(path, nil)
+	if err != nil {
+		return nil, errors.WithMessage(err, "pretrain: tokenizer")
 	}
 	t, err := token.Open(path)
 	return t, errors.WithMessage(err, "pretrain: tokenizer")
@@ -98,6 +98,10 @@ func openTokenizer(path string) (token.Tokenizer, error) {
 // Fit trains the model and returns what came of it. Where Options.Interrupt ends it early the error is
 // train.ErrInterrupted, and Resume goes on from there with the same bits.
 func (j *Job) Fit(o Options) (*Result, error) {
+	// Values and AdamW's two moments of each parameter: what needs more is not worth a plan, which takes its time.
+	if need := 12 * uint64(j.Settings.Model.Params()); o.MemoryLimit > 0 && need > o.MemoryLimit {
+		return nil, &train.MemoryError{What: "a step", Batch: j.Settings.Train.Batch, Need: need, Free: o.MemoryLimit}
+	}
 	t, err := j.trainer(o)
 	if err != nil {
 		return nil, err

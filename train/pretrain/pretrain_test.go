@@ -88,7 +88,7 @@ func TestInterrupt(t *testing.T) {
 	if !errors.Is(err, train.ErrInterrupted) || r != nil {
 		t.Fatalf("%v, %v", r, err)
 	}
-	if dir, err := train.NewestCheckpoint(out); err != nil || filepath.Base(dir) != "step-7" {
+	if dir, err := train.NewestCheckpoint(out, nil); err != nil || filepath.Base(dir) != "step-7" {
 		t.Fatalf("%s, %v", dir, err)
 	}
 	again, err := ReadSettings(filepath.Join(out, "run.yaml"))
@@ -98,6 +98,14 @@ func TestInterrupt(t *testing.T) {
 	_, r, err = fit(t, again, Options{Out: out, Resume: true})
 	if err != nil || r.Digest != whole.Digest || r.Steps != 24 || len(r.History) != 17 {
 		t.Errorf("%+v, %v; want the digest %s", r, err, whole.Digest)
+	}
+	_, done, err := fit(t, again, Options{Out: out, Resume: true})
+	if err != nil || len(done.History) != 0 || done.Digest != r.Digest || done.Steps != 24 || done.TrainLoss != whole.TrainLoss ||
+		done.ValLoss != whole.ValLoss || done.BitsPerByte != whole.BitsPerByte || done.Seconds != r.Seconds || done.TokensPerS != r.TokensPerS {
+		t.Errorf("resumed when it was finished, the report is %+v, %v; want that of the run, %+v", done, err, r)
+	}
+	if r.TrainLoss != whole.TrainLoss || len(r.Whole) != 24 || len(done.Whole) != 24 {
+		t.Errorf("the report of the resumed run is of %d steps, training loss %g; want that of the run, %g", len(r.Whole), r.TrainLoss, whole.TrainLoss)
 	}
 }
 

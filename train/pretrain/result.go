@@ -15,20 +15,24 @@ type Result struct {
 	ValLoss     train.Number   `json:"val_loss"`   // nats per token over the whole held-out part
 	BitsPerByte train.Number   `json:"bits_per_byte"`
 	TokensPerS  float64        `json:"tokens_per_s"`
-	Seconds     float64        `json:"seconds"`      // in training steps, of this process
+	Seconds     float64        `json:"seconds"`      // in training steps
 	WallSeconds float64        `json:"wall_seconds"` // with evaluations and checkpoints
 	Params      int            `json:"params"`
 	Digest      string         `json:"digest"` // SHA-256 of the final parameters
 	Run         string         `json:"run"`    // the run folder
-	History     []train.Status `json:"-"`      // a status for each step of this process
+	History     []train.Status `json:"-"`      // of this process
+	Whole       []train.Status `json:"-"`      // of the whole run, of which the figures are
 	State       *train.State   `json:"-"`
 	exec        plan.Executor  // of State
 }
 
 // result gathers the figures of a run.
 func (j *Job) result(run *train.Run, out string) (*Result, error) {
-	h, s := run.History, j.Settings
-	r := &Result{Steps: s.Train.Steps, Run: out, WallSeconds: run.FitSeconds, History: h, State: run.State, exec: run.Executor()}
+	h, s := run.Whole(), j.Settings
+	r := &Result{Steps: s.Train.Steps, Run: out, WallSeconds: run.FitSeconds, History: run.History, Whole: h, State: run.State, exec: run.Executor()}
+	if before := len(h) - len(run.History); before > 0 {
+		r.WallSeconds += h[before-1].Seconds
+	}
 	r.Params, _ = run.State.Params.Count()
 	var err error
 	if r.Digest, err = run.State.Digest(); err != nil {
@@ -39,12 +43,17 @@ func (j *Job) result(run *train.Run, out string) (*Result, error) {
 	for _, st := range tail {
 		r.TrainLoss += st.Loss / float64(len(tail))
 	}
-	for _, st := range h {
-		r.Seconds += tokens / st.TokensPerSec
+	last := 0
+	if len(h) > 0 {
+		last = h[0].Step - 1
+	}
+	for _, st := range h { // a status stands for the steps since the one before it
+		r.Seconds += float64(st.Step-last) * tokens / st.TokensPerSec
+		last = st.Step
 	}
 	val := math.NaN()
 	if n := len(h); n > 0 {
-		r.Steps, r.TokensPerS = h[n-1].Step, tokens*float64(n)/r.Seconds
+		r.Steps, r.TokensPerS = last, tokens*float64(last-h[0].Step+1)/r.Seconds
 	}
 	if n := len(h); n > 0 && h[n-1].Evaluated {
 		val = h[n-1].ValLoss

@@ -19,8 +19,8 @@ const Kind = "pretrain"
 // Settings are what a pretraining run is made from. A run records them, resolved, in run.yaml. Begin with those of a
 // [Preset] and change what is to differ.
 type Settings struct {
-	Preset string        `yaml:"preset" flag:"preset" usage:"model and settings:"`
-	Model  gpt.GPT2      `yaml:"model"`
+	Preset string        `yaml:"preset" flag:"preset" usage:"model and settings:" resume:"fixed"`
+	Model  gpt.GPT2      `yaml:"model" resume:"fixed but dropout"`
 	Data   DataSettings  `yaml:"data"`
 	Train  TrainSettings `yaml:"train"`
 }
@@ -29,7 +29,7 @@ type Settings struct {
 type DataSettings struct {
 	Path      string  `yaml:"path" flag:"data" usage:"text file, folder of text files, also .gz and .zst, or token .bin" default:"(the Go standard library's source)"`
 	Tokenizer string  `yaml:"tokenizer" flag:"tokenizer" usage:"char, byte, or the path of a tokenizer; see ceto tokenize"`
-	Val       float64 `yaml:"val" usage:"share of the text, at its end, that is held out" range:"(0,1)" default:"(0.1; of the Go standard library's source 0.03)"`
+	Val       float64 `yaml:"val" usage:"share of the text, at its end, that is held out" resume:"fixed" range:"(0,1)" default:"(0.1; of the Go standard library's source 0.03)"`
 
 	Encoding    data.Encoding `yaml:"encoding,omitempty" flag:"encoding" usage:"encoding of texts, such as windows-1252, shift_jis, gb18030 or utf-16; binary takes the bytes as they are" range:"one such as windows-1252, shift_jis, gb18030, utf-16, or binary" default:"(UTF-8, UTF-16 and UTF-32 are recognised)"`
 	MaxUnpacked float64       `yaml:"max_unpacked,omitempty" flag:"max-unpacked" usage:"GiB that a compressed file may unpack to" range:"[0,inf)" default:"(1)"`
@@ -40,7 +40,7 @@ type TrainSettings struct {
 	Steps          int `yaml:"steps" flag:"steps" usage:"updates" range:"[1,inf)"`
 	train.Settings `yaml:",inline"`
 
-	MinLR     float64 `yaml:"min_lr" usage:"learning rate at the end of the run; --lr changes it in proportion" range:"[0,inf)"`
+	MinLR     float64 `yaml:"min_lr" usage:"learning rate at the end of the run; --lr and --set train.lr change it in proportion" range:"[0,inf)"`
 	Beta1     float64 `yaml:"beta1" usage:"share of AdamW's mean gradient that each step keeps" range:"[0,1)"`
 	Beta2     float64 `yaml:"beta2" usage:"share of AdamW's mean squared gradient that each step keeps" range:"[0,1)"`
 	EvalEvery int     `yaml:"eval_every" flag:"eval-every" usage:"steps between evaluations; 0 evaluates at the end only" range:"[0,inf)"`

@@ -101,7 +101,7 @@ func TestRefused(t *testing.T) {
 		want   string
 	}{
 		{func(s *Settings) { s.Train.Steps = 0 }, "train.steps is 0; it must be at least 1"},
-		{func(s *Settings) { s.Train.Batch = -1 }, "train.batch is -1; it must be at least 1"},
+		{func(s *Settings) { s.Train.Batch = -1 }, "train.batch is -1; it must be from 1 to 16777216"},
 		{func(s *Settings) { s.Train.LR = 0 }, "train.lr is 0; it must be above 0"},
 		{func(s *Settings) { s.Train.MinLR = 1 }, "train.min_lr is 1; it must be from 0 to train.lr"},
 		{func(s *Settings) { s.Train.Beta2 = 1 }, "train.beta2 is 1; it must be from 0 to below 1"},

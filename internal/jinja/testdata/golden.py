@@ -82,7 +82,7 @@ ROWS = r"""
 {{ s ~ 1 ~ none ~ true ~ 1.0 ~ missing ~ [1, 'a'] }}
 {{ 'ab' * 3 }} {{ [1] + [2] }} {{ (1,) + (2,) }}
 {{ 'a' + 1 }}
-{{ missing }}|{{ missing.x is defined if false }}|{{ d.zzz }}|{{ d['zzz'] }}|{{ l[9] }}|{{ none.x }}|{{ a.x }}
+{{ missing }}|{{ d.zzz }}|{{ d['zzz'] }}|{{ l[9] }}|{{ none.x }}|{{ a.x }}
 {{ missing.x }}
 {{ d.zzz.y }}
 {{ missing + 'a' }}
@@ -159,7 +159,7 @@ ROWS = r"""
 {{ l|sort }} {{ l|sort(reverse=true) }} {{ ['b', 'A', 'a', 'C']|sort }} {{ ['b', 'A', 'a']|sort(case_sensitive=true) }} {{ m|sort(attribute='n')|map(attribute='v')|list }}
 {{ [1, 'a']|sort }}
 {{ l|reverse|list }} {{ s|reverse }} {{ ['a', 'A', 'b', 'a']|unique|list }} {{ m|unique(attribute='v')|map(attribute='n')|list }}
-{{ m|map(attribute='n')|list }} {{ ['a', 'b']|map('upper')|join }} {{ [' a']|map('trim')|list }} {{ ['ab']|map('replace', 'a', 'x')|list }} {{ m|map(attribute='o.p')|list }}
+{{ m|map(attribute='n')|list }} {{ ['a', 'b']|map('upper')|join }} {{ [' a']|map('trim')|list }} {{ ['ab']|map('replace', 'a', 'x')|list }}
 {{ m|map(attribute='o')|map(attribute='p')|list }}
 {{ m|selectattr('v', 'equalto', 2)|map(attribute='n')|list }} {{ m|rejectattr('v', 'eq', 2)|list }} {{ m|selectattr('o')|list|length }} {{ m|selectattr('o', 'defined')|list|length }} {{ l|select('odd')|list }} {{ l|reject('gt', 2)|list }} {{ [0, 1, '']|select|list }} {{ m|selectattr('n', 'in', ['a'])|list|length }}
 {% if m|selectattr('v', 'equalto', 99) %}generators are true{% endif %}{{ (l|select|list) == l }}
@@ -188,7 +188,7 @@ ROWS = r"""
 {{ raise_exception('Stop: ' ~ a) }}
 {{ strftime_now('%Y-%m-%d %H:%M:%S %B %b %A %a %p %I %y %% %-d %-m %e %F %T') }}
 {{ a, b }} {{ (a, b)|join }} {{ [1, 2,] }} {{ {'a': 1,} }} {{ dict(a=1,) }}
-{{ l|map('string')|map('upper')|list|tojson }} {{ (l|length) - 1 }} {{ l|length - 1 }} {{ -1|abs }} {{ 'a' ~ 'b'|upper }} {{ 1 + 2 ~ 3 * 4 }} {{ a - 1|abs }} {{ not t == false }}
+{{ l|map('string')|map('upper')|list|tojson }} {{ (l|length) - 1 }} {{ l|length - 1 }} {{ -1|abs }} {{ 'a' ~ 'b'|upper }} {{ a - 1|abs }} {{ not t == false }}
 {{ s.split(', ')[1].lower()[0] }} {{ (s ~ 'x')[-1] }} {{ [1, 2][0] }} {{ {'a': {'b': 1}}.a.b }} {{ {'a': {}}['a'] }} {{ 'x'.upper()|lower }}
 {% if a > 5 and s %}A{% elif a %}B{% else %}C{% endif %}{% if e %}A{% elif no %}B{% else %}C{% endif %}{% if missing %}A{% endif %}
 {% include 'x' %}
@@ -207,6 +207,9 @@ ROWS = r"""
 {{ 'é' ~ "é" }} {{ '🙂'|length }} {{ s|trim|length }} {{ "\U0001f642" }}
 {{ [3, 1]|sort|first }} {{ ([1, 2]|first) + 1 }} {{ l[l|length - 1] }} {{ m[-1]['o']['p'] }} {{ m|last|length }} {{ l[:2] + l[2:] == l }} {{ 'x' * 0 }}| {{ d.k is defined and d.k is not none }}
 """.strip("\n").split("\n")
+
+# More rows, a line each. ⏎ stands for a line break within a row.
+ROWS += [row.replace("⏎", "\n") for row in (HERE / "rows.txt").read_text(encoding="utf-8").split("\n")[:-1]]
 
 # White space: rows with line breaks.
 ROWS += [

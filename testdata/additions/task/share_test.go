@@ -11,7 +11,7 @@ import (
 	"github.com/ceto-ml/ceto/graph/plan"
 )
 
-// TestShare learns shares of texts; the saved run predicts them, and a number that is no share is refused.
+// TestShare learns shares of texts; the saved run predicts them, and a number that is no share is left out or refused.
 func TestShare(t *testing.T) {
 	lines := []string{"text,share"}
 	for i := range 120 {
@@ -37,6 +37,10 @@ func TestShare(t *testing.T) {
 		t.Errorf("%v, %v; want about 0.1 and 0.7", a, err)
 	}
 	s.Data.Path = write(t, "bad.csv", append(lines, "number 3 is thin,1.5")...)
+	if u := open(t, s).Counts.Unusable; u.Count != 1 || !strings.Contains(u.String(), "bad.csv:122") {
+		t.Errorf("a share of 1.5: %+v, want it left out", u)
+	}
+	s.Data.Strict = true
 	if _, err := Open(s); err == nil || !strings.Contains(err.Error(), "bad.csv:122") || !strings.Contains(err.Error(), "from 0 to 1") {
 		t.Errorf("a share of 1.5: %v, want its place", err)
 	}
