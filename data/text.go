@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"path/filepath"
 	"unicode/utf8"
@@ -25,7 +26,8 @@ type TextOptions struct {
 	MaxBytes int64                  // bytes of text to read in all, cut before a character; 0 reads everything
 
 	Encoding    Encoding // of the files; "" recognises UTF-8, UTF-16 and UTF-32
-	MaxUnpacked float64  // GiB that a file packed by gzip or Zstandard may unpack to; 0 means 1
+	MaxUnpacked float64  // GiB that a file packed by gzip or Zstandard, or a Parquet file, may unpack to; 0 means 1
+	Column      string   // of Parquet files: the texts; "" is the only column of texts
 }
 
 // Encoding is the name of a text's encoding, such as windows-1252, shift_jis, gb18030 or utf-16. The name binary takes
@@ -235,24 +237,51 @@ func readAll(paths []string, o TextOptions) ([]document, error) {
 	var docs []document
 	var total int64
 	for _, f := range files {
-		text, err := textfile.Read(f, textfile.Options{Encoding: string(o.Encoding), MaxUnpacked: int64(min(o.MaxUnpacked, 1<<30) * (1 << 30))})
+		err := o.each(f, func(text []byte) error {
+			full := o.MaxBytes > 0 && total+int64(len(text)) >= o.MaxBytes
+			if full {
+				text = cut(text, int(o.MaxBytes-total))
+			}
+			total += int64(len(text))
+			docs = append(docs, document{f, text})
+			if full {
+				return io.EOF
+			}
+			return nil
+		})
+		if err == io.EOF {
+			break
+		}
 		if err != nil {
 			return nil, errors.Wrap(err, "data: Text")
-		}
-		full := o.MaxBytes > 0 && total+int64(len(text)) >= o.MaxBytes
-		if full {
-			text = cut(text, int(o.MaxBytes-total))
-		}
-		total += int64(len(text))
-		docs = append(docs, document{f, text})
-		if full {
-			break
 		}
 	}
 	if total == 0 {
 		return nil, errors.Errorf("data: Text: %s: no text in %d files", filepath.Join(paths...), len(files))
 	}
 	return docs, nil
+}
+
+// each calls use with the text of a file, or with each text of a Parquet file. io.EOF ends it.
+func (o TextOptions) each(path string, use func(text []byte) error) error {
+	t := textfile.Options{Encoding: string(o.Encoding), MaxUnpacked: int64(min(o.MaxUnpacked, 1<<30) * (1 << 30))}
+	ended := false
+	done, err := textfile.Texts(path, o.Column, t, func(text []byte) error {
+		err := use(text)
+		ended = err == io.EOF
+		return err
+	})
+	if ended {
+		return io.EOF
+	}
+	if done || err != nil {
+		return err
+	}
+	text, err := textfile.Read(path, t)
+	if err != nil {
+		return err
+	}
+	return use(text)
 }
 
 // cut returns the first n bytes of text, less the start of a character that would be cut.

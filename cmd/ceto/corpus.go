@@ -23,11 +23,13 @@ import (
 type textFlags struct {
 	encoding data.Encoding
 	unpacked float64
+	column   string
 }
 
 func (f *textFlags) add(fl *pflag.FlagSet) {
 	setting.Var(fl, &pretrain.DataSettings{}, "encoding", &f.encoding)
 	setting.Var(fl, &pretrain.DataSettings{}, "max-unpacked", &f.unpacked)
+	setting.Var(fl, &pretrain.DataSettings{}, "text", &f.column)
 }
 
 // trainTokenizerFlags are the flags of ceto tokenize train.
@@ -106,7 +108,7 @@ func (f *textFlags) read(paths []string) (texts [][]byte, size int, err error) {
 	if len(paths) == 0 {
 		return nil, 0, usagef("want the names of files or folders")
 	}
-	if texts, err = data.Documents(paths, data.TextOptions{Encoding: f.encoding, MaxUnpacked: f.unpacked}); err != nil {
+	if texts, err = data.Documents(paths, data.TextOptions{Encoding: f.encoding, MaxUnpacked: f.unpacked, Column: f.column}); err != nil {
 		return nil, 0, usage(err)
 	}
 	for _, t := range texts {

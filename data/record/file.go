@@ -85,21 +85,25 @@ type file struct {
 // open opens a file and finds its format.
 func open(path string, o Options) (*file, error) {
 	f := &file{path: path, format: o.Format, comma: o.Comma, max: o.MaxRecord}
+	t, err := textfile.Open(path, textfile.Options{Encoding: o.Encoding, MaxUnpacked: o.MaxUnpacked, Rows: true})
+	if err != nil {
+		return nil, errors.Wrap(err, "record")
+	}
+	f.src, f.size, f.closer = t, t.Size, t
 	if f.format == "" {
 		f.format = formatOf(path)
 	}
+	if t.Rows {
+		f.format = JSON
+	}
 	if f.format == "" {
+		t.Close()
 		return nil, errors.Errorf("record: %s: extension %q tells no format, give one: csv, tsv, json or text",
 			path, filepath.Ext(path))
 	}
 	if f.format == TSV {
 		f.comma = '\t'
 	}
-	t, err := textfile.Open(path, textfile.Options{Encoding: o.Encoding, MaxUnpacked: o.MaxUnpacked})
-	if err != nil {
-		return nil, errors.Wrap(err, "record")
-	}
-	f.src, f.size, f.closer = t, t.Size, t
 	return f, nil
 }
 

@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"internal/weights":    {"graph"},
 }
 
-var leaves = map[string]bool{"data/field": true, "internal/safetensors": true, "internal/atomicfile": true, "internal/bounded": true, "internal/gguf": true, "internal/half": true, "internal/jinja": true, "internal/mapped": true, "internal/splitmix": true, "internal/textfile": true}
+var leaves = map[string]bool{"data/field": true, "internal/safetensors": true, "internal/atomicfile": true, "internal/bounded": true, "internal/gguf": true, "internal/half": true, "internal/jinja": true, "internal/mapped": true, "internal/parquet": true, "internal/splitmix": true, "internal/textfile": true}
 
 // onlyTests are imported by tests alone.
 var onlyTests = map[string]bool{"graph/graphtest": true, "internal/atomicfile/faultfs": true, "internal/exampletest": true, "internal/goldentest": true, "internal/additions": true}

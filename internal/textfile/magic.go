@@ -41,7 +41,7 @@ var kinds = []kind{
 	{0, "PK\x03\x04", "a ZIP archive, as .docx, .xlsx, .npz and .pt are too", "unpack it first: unzip FILE"},
 	{0, "PK\x05\x06", "an empty ZIP archive", "give the texts themselves"},
 	{257, "ustar", "a tar archive", "unpack it first: tar xf FILE"},
-	{0, "PAR1", "a Parquet file", "give it to a command that reads tables"},
+	{0, "PAR1", "a Parquet file", "unpack it first"},
 	{0, "PARE", "an encrypted Parquet file", "decrypt it first"},
 	{0, "ARROW1", "an Arrow file (Feather, version 2)",
 		python + `p.write_table(a.ipc.open_file(a.memory_map('FILE')).read_all(), 'FILE.parquet')"`},

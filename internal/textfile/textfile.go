@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 
+	"github.com/ceto-ml/ceto/internal/parquet"
 	"github.com/pkg/errors"
 )
 
@@ -17,6 +18,15 @@ import (
 type Options struct {
 	Encoding    string // a name that [Known] knows, or [Binary]; "" recognises UTF-8, UTF-16 and UTF-32
 	MaxUnpacked int64  // bytes that a compressed file may unpack to; 0 is [MaxUnpacked]
+	Rows        bool   // a Parquet file is read as JSON lines, a row each
+}
+
+// unpacked is the bound of what a file may unpack to.
+func (o Options) unpacked() int64 {
+	if o.MaxUnpacked == 0 {
+		return MaxUnpacked
+	}
+	return o.MaxUnpacked
 }
 
 // MaxUnpacked is the size in bytes that a compressed file may unpack to where no other is set: 1 GiB.
@@ -29,6 +39,7 @@ const headSize = 64 << 10
 type File struct {
 	io.ReaderAt
 	Size int64 // bytes of the text
+	Rows bool  // it was a Parquet file
 	head []byte
 	h    *os.File
 }
@@ -84,13 +95,13 @@ func (f *File) open(path string, o Options) error {
 	if f.head, err = headOf(f.section()); err != nil || o.Encoding == Binary {
 		return err
 	}
+	if o.Rows && parquet.Is(f.head) {
+		return f.rows(o.unpacked())
+	}
 	limit, pack := int64(math.MaxInt64), packedAs(f.head)
 	head := f.head
 	if pack != nil {
-		limit = o.MaxUnpacked
-		if limit == 0 {
-			limit = MaxUnpacked
-		}
+		limit = o.unpacked()
 		z, err := pack.open(f.section())
 		if err != nil {
 			return pack.broken(err)
@@ -121,6 +132,59 @@ func (f *File) open(path string, o Options) error {
 		return r, nil
 	}
 	return f.keep(text)
+}
+
+// rows takes the rows of a Parquet file into memory.
+func (f *File) rows(limit int64) error {
+	b := &bounded{left: limit, limit: limit}
+	if err := parquet.JSONLines(b, f.h, f.Size); err != nil {
+		return err
+	}
+	f.Rows, f.ReaderAt, f.Size = true, bytes.NewReader(b.Bytes()), int64(b.Len())
+	f.head = b.Bytes()[:min(b.Len(), headSize)]
+	return nil
+}
+
+// Texts calls use with each text of a column of a Parquet file, which counts against what a file may unpack to. Without
+// a name the column is the only one of texts. It returns false for a file of another kind.
+func Texts(path, column string, o Options, use func(text []byte) error) (bool, error) {
+	f, err := Open(path, Options{Encoding: Binary})
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if !parquet.Is(f.head) || o.Encoding == Binary {
+		return false, nil
+	}
+	b := &bounded{left: o.unpacked(), limit: o.unpacked()}
+	err = parquet.Texts(f.h, f.Size, column, func(text []byte) error {
+		if err := b.take(len(text)); err != nil {
+			return err
+		}
+		return use(text)
+	})
+	return true, errors.Wrap(err, path)
+}
+
+// bounded is memory that takes so many bytes.
+type bounded struct {
+	bytes.Buffer
+	left, limit int64
+}
+
+func (b *bounded) take(n int) error {
+	if b.left -= int64(n); b.left < 0 {
+		return errors.Errorf("a Parquet file with more than %d bytes of text; --max-unpacked allows more", b.limit)
+	}
+	return nil
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if err := b.take(len(p)); err != nil {
+		return 0, err
+	}
+	return b.Buffer.Write(p)
 }
 
 // keep reads the text twice: to count it, and to keep it in memory of just that size.

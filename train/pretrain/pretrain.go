@@ -65,7 +65,7 @@ func (j *Job) Close() error { return j.Text.Close() }
 
 // openText reads the data: a path, or the Go standard library's source.
 func openText(s Settings) (*data.TextData, error) {
-	o := data.TextOptions{Context: s.Model.Context, Val: s.Data.Val, Encoding: s.Data.Encoding, MaxUnpacked: s.Data.MaxUnpacked}
+	o := data.TextOptions{Context: s.Model.Context, Val: s.Data.Val, Encoding: s.Data.Encoding, MaxUnpacked: s.Data.MaxUnpacked, Column: s.Data.Column}
 	if s.Data.builtIn() {
 		o.Kind = s.Data.Tokenizer
 	} else {

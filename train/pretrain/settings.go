@@ -32,6 +32,7 @@ type DataSettings struct {
 	Val       float64 `yaml:"val" usage:"share of the text, at its end, that is held out" resume:"fixed" range:"(0,1)" default:"(0.1; of the Go standard library's source 0.03)"`
 
 	Encoding    data.Encoding `yaml:"encoding,omitempty" flag:"encoding" usage:"encoding of texts, such as windows-1252, shift_jis, gb18030 or utf-16; binary takes the bytes as they are" range:"one such as windows-1252, shift_jis, gb18030, utf-16, or binary" default:"(UTF-8, UTF-16 and UTF-32 are recognised)"`
+	Column      string        `yaml:"text,omitempty" flag:"text" usage:"column of Parquet files with the texts" default:"(the only column of texts)"`
 	MaxUnpacked float64       `yaml:"max_unpacked,omitempty" flag:"max-unpacked" usage:"GiB that a compressed file may unpack to" range:"[0,inf)" default:"(1)"`
 }
 
