@@ -70,7 +70,7 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestSavePlaces writes into a folder that another writes, into one with folders in it, and into the one where it works.
+// TestSavePlaces writes into a folder that another writes, into one with folders in it, and into that where it works.
 func TestSavePlaces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokenizer")
 	release, err := atomicfile.Hold(dir)

@@ -55,7 +55,7 @@ func dir(fsys FS, path string, fn func(d *DirWriter) error) error {
 	}
 	tmp := path + TmpSuffix
 	for _, rest := range []string{tmp, path + OldSuffix} { // what crashes left; path itself is there if an old one is
-		if err := fsys.RemoveAll(rest); err != nil {
+		if err := RemoveRest(fsys, rest); err != nil {
 			return err
 		}
 	}
@@ -71,6 +71,14 @@ func dir(fsys FS, path string, fn func(d *DirWriter) error) error {
 	}
 	fsys.RemoveAll(tmp) // a second failure says nothing new
 	return err
+}
+
+// RemoveRest removes what a crash left at path. Mostly there is nothing.
+func RemoveRest(fsys FS, path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fsys.RemoveAll(path)
 }
 
 // place gives the folder tmp the name path.

@@ -88,9 +88,9 @@ func TestFaults(t *testing.T) {
 		noExchange bool
 		ops        int // at least
 	}{
-		{"folder", save, load, false, false, 15},
-		{"folder replaced", save, load, true, false, 17},
-		{"folder replaced in two steps", save, load, true, true, 19},
+		{"folder", save, load, false, false, 13},
+		{"folder replaced", save, load, true, false, 15},
+		{"folder replaced in two steps", save, load, true, true, 17},
 		{"file", saveFile, loadFile, false, false, 6},
 		{"file replaced", saveFile, loadFile, true, false, 6},
 	} {

@@ -12,7 +12,7 @@ func Place(fsys FS, tmp, path string) error {
 	path = filepath.Clean(path)
 	err := restore(fsys, path)
 	if err == nil {
-		err = fsys.RemoveAll(path + OldSuffix)
+		err = RemoveRest(fsys, path+OldSuffix)
 	}
 	if err == nil {
 		err = fsys.SyncDir(tmp)

@@ -32,7 +32,7 @@ type saver interface {
 }
 
 // save writes the adapter or the model, the settings and the result into the run folder, in this order. Each takes the
-// place of an old one in one step, so that a run that is resumed after its end can be used at any time.
+// place of an old one in one step: a run that is resumed after its end can be used at any time.
 func (f *fit) save(r *Result) error {
 	dir := f.o.Out
 	name, write := ModelDir, func(path string) error { return f.saveModel(path, r.State) }
@@ -65,7 +65,7 @@ func (f *fit) save(r *Result) error {
 // replace makes the folder path beside its place, with checksums, and puts it there whole.
 func (f *fit) replace(path string, write func(path string) error) error {
 	tmp := path + atomicfile.TmpSuffix
-	err := f.fs.RemoveAll(tmp)
+	err := atomicfile.RemoveRest(f.fs, tmp)
 	if err == nil {
 		err = write(tmp)
 	}

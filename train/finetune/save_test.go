@@ -77,8 +77,8 @@ func answered(t *testing.T, dir string) string {
 	return a[0].String() + fmt.Sprintf(" %.9f", *a[0].Probability)
 }
 
-// TestSaveFaults lets every operation fail with which a run that was resumed writes adapter, model and result again. The
-// run can be used at any time, and is the old one or the new one.
+// TestSaveFaults lets every operation fail with which a resumed run writes adapter, model and result again. The run can
+// be used at any time, and is the old one or the new one.
 func TestSaveFaults(t *testing.T) {
 	for _, method := range []string{LoRA, Full} {
 		v := newSaving(t, method)
