@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -41,7 +42,7 @@ func WriteCorpus(w io.Writer, c Corpus) error {
 
 // readCorpus reads the [CorpusFile] of a folder. Without one, ok is false.
 func readCorpus(dir string) (c Corpus, ok bool, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, CorpusFile))
+	b, err := bounded.ReadFile(filepath.Join(dir, CorpusFile), 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, false, nil
 	}

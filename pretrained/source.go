@@ -158,7 +158,7 @@ func fileFormat(path string) (func(*Source) error, error) {
 
 // headOf returns the first n bytes of a file, fewer where it is shorter.
 func headOf(path string, n int) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return nil, err
 	}

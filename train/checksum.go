@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/safetensors"
 	"github.com/pkg/errors"
 )
@@ -63,7 +64,7 @@ func (s fileSum) verify(dir string) error {
 
 // sumFile is the checksum of a file.
 func sumFile(path string) (uint32, error) {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return 0, errors.WithStack(err)
 	}
@@ -148,7 +149,7 @@ func Seal(fsys atomicfile.FS, dir string) error {
 // verifySums compares the files of a folder with its SumsFile.
 func verifySums(dir string) error {
 	path := filepath.Join(dir, SumsFile)
-	b, err := os.ReadFile(path)
+	b, err := bounded.ReadFile(path, 64<<20)
 	if err != nil {
 		return errors.Wrap(err, "train: checksums")
 	}

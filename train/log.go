@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -79,7 +80,7 @@ func (l *Loop) cutLog(step int) error {
 
 // siftLog copies the lines of a log that stay up to a step, and passes each on as a status. whole tells whether all do.
 func siftLog(path string, w io.Writer, step int, each func(Status)) (whole bool, err error) {
-	log, err := os.Open(path)
+	log, err := bounded.Open(path)
 	if err != nil {
 		return false, errors.Wrap(err, "train: log")
 	}

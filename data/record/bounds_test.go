@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// bounded runs f, which reads size bytes, and tells where it takes more memory or time than it may. Memory is all that
-// is allocated.
-func bounded(t *testing.T, size int, f func()) {
+// withinBounds runs f, which reads size bytes, and tells where it takes more memory or time than it may. Memory is
+// all that is allocated.
+func withinBounds(t *testing.T, size int, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -60,7 +60,7 @@ func TestBounds(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.text = c.text[:1]
-			bounded(t, size, func() {
+			withinBounds(t, size, func() {
 				r, err := Open(path, Options{})
 				if err != nil {
 					if len(err.Error()) > 4000 {
@@ -94,7 +94,7 @@ func FuzzTable(f *testing.F) {
 		f.Add(byte(i), []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, format byte, text []byte) {
-		bounded(t, len(text), func() {
+		withinBounds(t, len(text), func() {
 			r, err := parse(text, []Format{CSV, TSV, JSON, Lines}[format%4])
 			if err != nil {
 				return

@@ -2,10 +2,10 @@ package record
 
 import (
 	"bytes"
-	"os"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/pkg/errors"
 )
 
@@ -19,14 +19,7 @@ const maxSynonyms = 64 << 20
 //	good	fine	great
 //	北京	首都
 func ReadSynonyms(path string) (map[string][]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, errors.Wrap(err, "record: ReadSynonyms")
-	}
-	if info.Size() > maxSynonyms {
-		return nil, errors.Errorf("record: %s: %d bytes, want a table of at most %d", path, info.Size(), maxSynonyms)
-	}
-	b, err := os.ReadFile(path)
+	b, err := bounded.ReadFile(path, maxSynonyms)
 	if err != nil {
 		return nil, errors.Wrap(err, "record: ReadSynonyms")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/internal/gguf"
 	"github.com/pkg/errors"
 )
@@ -94,7 +95,7 @@ func openGGUF(path string) (Tokenizer, error) {
 }
 
 func openLlama2C(path string) (Tokenizer, error) {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return nil, err
 	}

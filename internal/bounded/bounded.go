@@ -11,9 +11,9 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ReadFile returns the bytes of a file. More than most bytes are an error that names the file and the bound. So is what
-// is no regular file, before it is opened, and a pointer of Git LFS. A file that is missing is fs.ErrNotExist.
-func ReadFile(path string, most int) ([]byte, error) {
+// Open opens a file for reading. What is no regular file, such as a pipe whose other end nobody writes, is an error
+// before it is opened.
+func Open(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errors.WithStack(err)
@@ -22,10 +22,21 @@ func ReadFile(path string, most int) ([]byte, error) {
 		return nil, errors.Errorf("%s: %s; want a regular file", path, info.Mode())
 	}
 	f, err := os.Open(path)
+	return f, errors.WithStack(err)
+}
+
+// ReadFile returns the bytes of a file. More than most bytes are an error that names the file and the bound. So is what
+// is no regular file, before it is opened, and a pointer of Git LFS. A file that is missing is fs.ErrNotExist.
+func ReadFile(path string, most int) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, errors.WithStack(err)
 	}
-	defer f.Close()
 	b := make([]byte, 0, min(info.Size(), int64(most))+1) // one more, so that the end is seen without growth
 	for len(b) <= most {
 		if len(b) == cap(b) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ceto-ml/ceto/data/field"
 	"github.com/ceto-ml/ceto/graph/plan"
 	"github.com/ceto-ml/ceto/internal/atomicfile"
+	"github.com/ceto-ml/ceto/internal/bounded"
 	"github.com/ceto-ml/ceto/train"
 	"github.com/ceto-ml/ceto/train/lpft"
 	"github.com/ceto-ml/ceto/train/metric"
@@ -312,7 +313,7 @@ func beforeLoss(h []train.Status, out string) (Number, error) {
 	if len(h) > 0 && h[0].Step == 0 {
 		return Number(h[0].ValLoss), nil
 	}
-	log, err := os.Open(filepath.Join(out, "log.jsonl"))
+	log, err := bounded.Open(filepath.Join(out, "log.jsonl"))
 	if err != nil {
 		return 0, errors.Wrap(err, "finetune")
 	}
