@@ -34,7 +34,7 @@ FUZZ = \
 	FuzzTable:./data/record \
 	FuzzAugment:./data/record
 
-.PHONY: help test ci rules docs fuzz golden templates generate
+.PHONY: help test ci rules docs kills fuzz golden templates generate
 .PHONY: gpu-bundle mutants cuda-headers ceto-gpu test-cuda kernels kernel-report kernel-report-update
 .PHONY: bench gradcheck xor shakespeare smollm2 finetune-sms finetune-rates finetune-tasks
 
@@ -51,6 +51,9 @@ ci: ## run what a change must pass: tests, vet, other systems, other CPU paths, 
 
 rules: ## show what does not keep a rule yet, and lower the bounds that have sunk
 	go test ./internal/rules -v -lower
+
+kills: ## kill each command that writes at 200 random moments: an hour
+	CETO_KILLS=200 go test ./cmd/ceto -run 'TestKill' -count=1 -timeout 3h -v
 
 fuzz: ## run each fuzz test for a minute
 	@for f in $(FUZZ); do \

@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
+	"maps"
 	"os"
-	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/ceto-ml/ceto/data"
@@ -168,9 +169,6 @@ func (f *corpusFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := token.Save(f.Out, t); err != nil {
-		return err
-	}
 	if f.JSON {
 		return printJSON(c.OutOrStdout(), map[string]any{"files": files, "tokens": n, "bytes": size, "documents": len(texts)})
 	}
@@ -184,12 +182,34 @@ func makeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts [][]
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := f.prepare(t, format); err != nil {
+	cut := len(ids) - int(float64(len(ids))*f.Val)
+	tokenizer, err := token.Files(t)
+	if err != nil {
 		return nil, 0, err
 	}
-	cut := len(ids) - int(float64(len(ids))*f.Val)
-	files, err = writeCorpus(f, ids[:cut], ids[cut:], format)
-	return files, len(ids), err
+	err = atomicfile.Replace(atomicfile.OS, f.Out, ofCorpus, func(d *atomicfile.DirWriter) error {
+		if width := data.TokenWidth(t.Vocab()); format == data.NanoGPT && width == 4 {
+			if err := d.File(data.WidthFile, func(w io.Writer) error { return data.WriteWidth(w, width) }); err != nil {
+				return err
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(tokenizer)) {
+			if err := d.File(name, tokenizer[name]); err != nil {
+				return err
+			}
+		}
+		files, err = writeCorpus(f, d, ids[:cut], ids[cut:], format)
+		return err
+	})
+	return files, len(ids), errors.Wrap(err, "--out")
+}
+
+// corpusFiles matches the names of the token files that this command writes.
+var corpusFiles = regexp.MustCompile(`^(train|train_[0-9]{6,}|val)\.bin$`)
+
+// ofCorpus tells whether a file of this name belongs to a corpus.
+func ofCorpus(name string) bool {
+	return name == data.CorpusFile || name == data.WidthFile || token.IsFile(name) || corpusFiles.MatchString(name)
 }
 
 // encodeCorpus returns the ids of all documents. The end token follows each, where the tokenizer has one.
@@ -215,32 +235,14 @@ func encodeCorpus[T uint16 | uint32](f *corpusFlags, t token.Tokenizer, texts []
 	return ids, nil
 }
 
-// prepare makes the folder. It writes tokens.json for raw ids of 4 bytes, and removes it for all other formats.
-func (f *corpusFlags) prepare(t token.Tokenizer, format data.Format) error {
-	if err := os.MkdirAll(f.Out, 0o777); err != nil {
-		return errors.Wrap(err, "--out")
-	}
-	path, width := filepath.Join(f.Out, data.WidthFile), data.TokenWidth(t.Vocab())
-	if format == data.NanoGPT && width == 4 {
-		return atomicfile.WriteFile(atomicfile.OS, path, func(w io.Writer) error { return data.WriteWidth(w, width) })
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an earlier corpus
-		return errors.Wrap(err, "--out")
-	}
-	return nil
-}
-
 // writeCorpus writes the token files, and then the list of them, which keeps files of an older corpus out. It returns
 // the names of the token files.
-func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.Format) ([]string, error) {
+func writeCorpus[T uint16 | uint32](f *corpusFlags, d *atomicfile.DirWriter, train, val []T, format data.Format) ([]string, error) {
 	var c data.Corpus
 	var names []string
-	write := func(name string, write func(w io.Writer) error) error {
-		return atomicfile.WriteFile(atomicfile.OS, filepath.Join(f.Out, name), write)
-	}
 	put := func(name string, ids []T, parts *[]data.CorpusPart) error {
 		names, *parts = append(names, name), append(*parts, data.CorpusPart{Name: name, IDs: len(ids)})
-		return write(name, func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
+		return d.File(name, func(w io.Writer) error { return data.WriteTokens(w, format, ids) })
 	}
 	if f.Shard == 0 {
 		if err := put("train.bin", train, &c.Train); err != nil {
@@ -256,5 +258,5 @@ func writeCorpus[T uint16 | uint32](f *corpusFlags, train, val []T, format data.
 	if err := put("val.bin", val, &c.Val); err != nil {
 		return nil, err
 	}
-	return names, write(data.CorpusFile, func(w io.Writer) error { return data.WriteCorpus(w, c) })
+	return names, d.File(data.CorpusFile, func(w io.Writer) error { return data.WriteCorpus(w, c) })
 }

@@ -55,7 +55,7 @@ func TestKill(t *testing.T) {
 }
 
 func (k killed) test(t *testing.T) {
-	kills := 20
+	kills := moments(20)
 	if testing.Short() {
 		kills = 4
 	}

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/ceto-ml/ceto/internal/atomicfile"
 	"github.com/ceto-ml/ceto/internal/bounded"
@@ -92,11 +89,11 @@ func Files(t Tokenizer) (map[string]func(w io.Writer) error, error) {
 var fileNames = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
 	"encoder.json", "vocab.bpe", "tokenizer.model", FileName}
 
-// Save writes the files of a tokenizer to folder dir, in the place of another's. They appear together or not at all;
-// other files of the folder stay. A folder that another process writes is [atomicfile.ErrInUse].
-//
-// A folder with folders in it cannot be exchanged, nor the one that the process works in: there each file appears by
-// itself.
+// IsFile tells whether a file of this name belongs to a tokenizer.
+func IsFile(name string) bool { return slices.Contains(fileNames, name) }
+
+// Save writes the files of a tokenizer to folder dir, in the place of another's. They appear together or not at all,
+// and other files of the folder stay: see [atomicfile.Replace].
 func Save(dir string, t Tokenizer) error {
 	files, err := Files(t)
 	if err != nil {
@@ -106,68 +103,14 @@ func Save(dir string, t Tokenizer) error {
 }
 
 func save(fsys atomicfile.FS, dir string, files map[string]func(w io.Writer) error) error {
-	path, err := filepath.Abs(dir)
-	if err != nil {
-		return errors.WithStack(err)
-	}
-	if at, err := filepath.EvalSymlinks(path); err == nil {
-		path = at // a link stays one
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return errors.WithStack(err)
-	}
-	release, err := atomicfile.Hold(path)
-	if err != nil {
-		return err
-	}
-	defer release()
-	others, alone, err := kept(path, files)
-	if err != nil {
-		return err
-	}
-	names := slices.Sorted(maps.Keys(files))
-	if work, err := os.Getwd(); !alone || err == nil && (work == path || strings.HasPrefix(work, path+string(filepath.Separator))) {
-		for _, name := range names {
-			if err := atomicfile.WriteFile(fsys, filepath.Join(path, name), files[name]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return atomicfile.Dir(fsys, path, func(d *atomicfile.DirWriter) error {
-		for _, name := range others {
-			if err := d.Keep(filepath.Join(path, name)); err != nil {
-				return err
-			}
-		}
-		for _, name := range names {
+	return atomicfile.Replace(fsys, dir, IsFile, func(d *atomicfile.DirWriter) error {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
 			if err := d.File(name, files[name]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// kept returns the names of a folder's files that belong to no tokenizer, and whether the folder has files alone.
-func kept(path string, files map[string]func(w io.Writer) error) (names []string, alone bool, err error) {
-	if err := atomicfile.Recover(atomicfile.OS, path); err != nil {
-		return nil, false, err
-	}
-	entries, err := os.ReadDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, true, nil
-	}
-	for _, e := range entries {
-		if _, ok := files[e.Name()]; ok || slices.Contains(fileNames, e.Name()) {
-			continue
-		}
-		if !e.Type().IsRegular() {
-			return nil, false, nil
-		}
-		names = append(names, e.Name())
-	}
-	return names, true, errors.WithStack(err)
 }
 
 // Load reads the tokenizer of folder dir. Without one the error is fs.ErrNotExist.

@@ -24,6 +24,8 @@ const (
 type DirWriter struct {
 	fs   FS
 	path string // the unfinished folder
+
+	written map[string]bool // names, where the folder is not a new one: each file takes its place by itself
 }
 
 // File makes a file of the folder: fn writes it. The file is synced when File returns.
@@ -31,12 +33,11 @@ func (d *DirWriter) File(name string, fn func(w io.Writer) error) error {
 	if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
 		return errors.Errorf("atomicfile: File: %q is not the name of a file in the folder", name)
 	}
+	if d.written != nil {
+		d.written[name] = true
+		return WriteFile(d.fs, filepath.Join(d.path, name), fn)
+	}
 	return write(d.fs, filepath.Join(d.path, name), fn)
-}
-
-// Keep gives the folder a file that is there already, under the name that it has.
-func (d *DirWriter) Keep(file string) error {
-	return errors.Wrap(os.Link(file, filepath.Join(d.path, filepath.Base(file))), "atomicfile: Keep")
 }
 
 // Dir writes a folder. First fn makes its files in a folder beside path, then the whole takes its place; an old one is
@@ -62,7 +63,7 @@ func dir(fsys FS, path string, fn func(d *DirWriter) error) error {
 	if err := fsys.Mkdir(tmp); err != nil {
 		return err
 	}
-	err := fn(&DirWriter{fsys, tmp})
+	err := fn(&DirWriter{fs: fsys, path: tmp})
 	if err == nil {
 		err = fsys.SyncDir(tmp)
 	}
