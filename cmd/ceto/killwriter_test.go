@@ -42,22 +42,19 @@ func contents(t *testing.T, dir string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// TestKillWriters kills commands that write a folder in the place of an older one, at random moments: each time the
-// folder is the old one or the new one, and the next run of the command succeeds.
+// TestKillWriters kills commands that write a folder in the place of an older one, at random moments. Each time the
+// folder is the old one or the new one, and the next run succeeds.
 func TestKillWriters(t *testing.T) {
 	dir := textDir(t)
-	model := func(name string) string {
-		path, err := filepath.Abs("../../gpt/testdata/hf/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path
+	models, err := filepath.Abs("../../gpt/testdata/hf")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ old, new []string }{
 		"tokenizer": {[]string{"tokenize", "train", "text", "--vocab", "270", "--out"}, []string{"tokenize", "train", "texts.csv", "--vocab", "290", "--out"}},
 		"corpus": {[]string{"tokenize", "corpus", "text", "--tokenizer", "byte", "--shard", "300", "--out"},
 			[]string{"tokenize", "corpus", "texts.csv", "--tokenizer", "byte", "--shard", "2000", "--out"}},
-		"export": {[]string{"export", "--force", "--model", model("llama-chat"), "--to", "hf"}, []string{"export", "--force", "--model", model("qwen3"), "--to", "hf"}},
+		"export": {[]string{"export", "--force", "--model", models + "/llama-chat", "--to", "hf"}, []string{"export", "--force", "--model", models + "/qwen3", "--to", "hf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := func(args []string, out string) *exec.Cmd {
