@@ -48,8 +48,8 @@ func everyFault(t *testing.T, name string, base Trainer, kinds, short []faultfs.
 			for faulty(t, base, kind, n, want) {
 				n++
 			}
-			if n < 48 {
-				t.Errorf("%d operations, want those of run.yaml and 2 checkpoints of 4 files: at least 48", n)
+			if n < 44 {
+				t.Errorf("%d operations, want those of run.yaml and 2 checkpoints of 4 files: at least 44", n)
 			}
 		})
 	}
